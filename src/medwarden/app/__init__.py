@@ -1,0 +1,1 @@
+"""Floor 5: composition; the only place that knows everybody."""

@@ -1,0 +1,1 @@
+"""Floor 3: baselines of what a device normally does."""

@@ -1,0 +1,1 @@
+"""Floor 4: third-party systems, one file per connector."""

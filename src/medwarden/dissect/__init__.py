@@ -1,0 +1,1 @@
+"""Floor 2: payload bytes to evidence, one file per protocol."""

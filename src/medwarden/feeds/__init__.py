@@ -1,0 +1,1 @@
+"""Floor 4: knowledge from publishers, one file per feed."""

@@ -1,0 +1,1 @@
+"""Floor 2: packets to flows and payload hand-offs; the only native code."""

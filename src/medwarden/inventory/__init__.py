@@ -1,0 +1,1 @@
+"""Floor 3: evidence to devices: identity over time, attributes, labels."""

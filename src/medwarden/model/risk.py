@@ -1,0 +1,61 @@
+"""The risk score of a device: factors whose points add up to it exactly."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from medwarden.model.finding import FindingEvidence
+
+
+class RiskLevel(StrEnum):
+    """Levels of a score from 0 to 100, lowest first."""
+
+    NONE = "none"  # 0
+    LOW = "low"  # 1-24
+    MEDIUM = "medium"  # 25-49
+    HIGH = "high"  # 50-74
+    CRITICAL = "critical"  # 75-100
+
+    @classmethod
+    def of(cls, score: int) -> RiskLevel:
+        """Return the level of ``score`` (0 to 100)."""
+        if score <= 0:
+            return cls.NONE
+        if score < 25:
+            return cls.LOW
+        if score < 50:
+            return cls.MEDIUM
+        return cls.HIGH if score < 75 else cls.CRITICAL
+
+    @property
+    def rank(self) -> int:
+        """Return 0 for none up to 4 for critical."""
+        return list(RiskLevel).index(self)
+
+
+class Factor(msgspec.Struct, frozen=True):
+    """One reason for a score: its points (negative ones lower it), and what it rests on.
+
+    ``raw_points`` are the points before scaling; ``points`` are whole numbers that add up to the
+    score of the device.
+    """
+
+    id: str
+    title: str
+    group: str  # exposure, protocol, credentials, lifecycle, impact, data, control
+    points: int
+    raw_points: float
+    why: str
+    evidence: tuple[FindingEvidence, ...] = ()
+
+
+class RiskScore(msgspec.Struct, frozen=True):
+    """Score 0 to 100, its level, and the factors whose ``points`` add up to it exactly."""
+
+    device: str
+    score: int
+    level: RiskLevel
+    factors: tuple[Factor, ...]
+    rules_version: str

@@ -1,0 +1,1 @@
+"""Floor 3: detection of known attacks in flows and evidence."""
