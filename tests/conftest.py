@@ -1,0 +1,52 @@
+"""What every test stands on: a data folder of its own, loopback only, and the record of what ran."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Django reads the data folder when its settings are first imported, so it is set before anything else.
+_HOME = tempfile.mkdtemp(prefix="medwarden-tests-")
+os.environ["MEDWARDEN_HOME"] = _HOME
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+
+_outcomes: dict[str, str] = {}
+_RANK = {"passed": 0, "skipped": 1, "failed": 2}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Limit sockets to loopback for every test, also those that never ask for it."""
+    config.option.allow_hosts = "127.0.0.1,::1,localhost"
+    config.option.allow_unix_socket = True
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep the worst outcome of each test (set-up, call and tear-down count)."""
+    if report.when == "call" or report.outcome != "passed":
+        known = _outcomes.get(report.nodeid, "passed")
+        _outcomes[report.nodeid] = max(known, report.outcome, key=lambda o: _RANK[o])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the outcomes where the capability check reads them (the controller only)."""
+    target = os.environ.get("MEDWARDEN_TEST_RESULTS")
+    if target and not hasattr(session.config, "workerinput"):
+        Path(target).write_text(json.dumps(_outcomes, indent=0, sort_keys=True))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of shared real captures and feeds, or skip where it is absent."""
+    named = os.environ.get("MEDWARDEN_SHARED")
+    folder = Path(named) if named else ROOT.parent / "shared"
+    if not (folder / "captures").is_dir():
+        pytest.skip(f"real captures are absent: {folder}/captures (set MEDWARDEN_SHARED)")
+    return folder
