@@ -1,0 +1,293 @@
+"""Bring each payload to the dissector that understands it and collect the facts.
+
+The observer decides once per flow and remembers: by ethertype, by server port, by the first bytes
+(``starts``), by asking (``sniff``). A dissector may offer two optional attributes beyond
+:class:`~medwarden.model.segment.Dissector`: ``done`` (bool; once true the flow gets no further bytes)
+and ``tokeniser`` (set by the observer to a :class:`~medwarden.dissect.phi.Tokeniser` before first use).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from medwarden.dissect.phi import Tokeniser
+from medwarden.dissect.registry import check_manifests, dissectors
+from medwarden.kernel.errors import MalformedInput
+from medwarden.model.evidence import Evidence
+from medwarden.model.segment import Dissector, Segment, Transport
+
+_log = logging.getLogger(__name__)
+
+SNIFF_STREAM_BYTES = 4096
+"""Bytes of each direction asked for when a start matches a dissector that names no amount."""
+
+_ATTEMPTS = 6  # segments of an undecided TCP flow looked at
+_TELLING_BYTES = 64  # no dissector wants more of one side than this to say yes
+_PORT_TRUST_BYTES = 8
+_DATAGRAM_STRIKES = 3
+_HELD_BYTES = 32 * 1024 * 1024  # of all undecided TCP flows together
+
+Feed = Callable[[Segment], Iterable[Evidence]]
+
+
+class CoreInterest(NamedTuple):
+    """What the flow core must hand over so that every dissector is served."""
+
+    stream_ports: Mapping[int, int]  # TCP server port -> bytes of each direction
+    stream_starts: tuple[tuple[bytes, int], ...]  # first bytes of a TCP stream -> bytes of each direction
+    datagram_ports: frozenset[int]
+    ethertypes: frozenset[int]
+
+
+class _Flow:
+    """What is known of one flow: its dissector, or the segments held until one is found."""
+
+    __slots__ = ("attempts", "dissector", "feed", "finishes", "held", "name", "strikes", "undecided")
+
+    def __init__(self) -> None:
+        self.dissector: Dissector | None = None
+        self.feed: Feed | None = None
+        self.name = ""
+        self.held: list[Segment] = []
+        self.strikes = 0
+        self.attempts = 0
+        self.undecided = True
+        self.finishes = False
+
+
+class _Table:
+    """The dissectors of one transport, by port and by first byte."""
+
+    def __init__(self, members: Iterable[type[Dissector]]) -> None:
+        self.by_port: dict[int, list[type[Dissector]]] = {}
+        self._by_first_byte: dict[int, list[tuple[bytes, type[Dissector]]]] = {}
+        self._sniffers: list[type[Dissector]] = []
+        for member in members:
+            for port in member.manifest.ports:
+                self.by_port.setdefault(port, []).append(member)
+            for start in member.manifest.starts:
+                self._by_first_byte.setdefault(start[0], []).append((start, member))
+            if member.manifest.sniff:
+                self._sniffers.append(member)
+
+    def by_content(self, payload: bytes, from_client: bool) -> Iterator[type[Dissector]]:
+        """Yield the dissectors that recognise ``payload``: those whose start opens it, then sniffers."""
+        for start, member in self._by_first_byte.get(payload[0], ()) if payload else ():
+            if payload.startswith(start) and member.recognises(payload, from_client):
+                yield member
+        for member in self._sniffers:
+            if member.recognises(payload, from_client):
+                yield member
+
+
+class Observer:
+    """Route segments to dissectors; hold their state per flow; count what was malformed.
+
+    ``malformed`` counts, per dissector name, inputs that broke their protocol, and under
+    ``<name>!defect`` exceptions that no dissector should raise: those are defects of ours, logged with
+    their traceback on first sight, and cost only the flow they happened in. At most ``max_flows`` flows
+    are remembered; beyond that the oldest is forgotten and ``evicted`` counts it.
+    """
+
+    def __init__(
+        self,
+        token_key: bytes,
+        members: Sequence[type[Dissector]] | None = None,
+        max_flows: int = 200_000,
+    ) -> None:
+        members = dissectors() if members is None else members
+        check_manifests(members)
+        self.malformed: Counter[str] = Counter()
+        self.evicted = 0
+        self._tokeniser = Tokeniser(token_key)
+        self._max_flows = max_flows
+        self._members = members
+        self._streams = _Table(m for m in members if Transport.TCP in m.manifest.transports)
+        self._datagrams = _Table(m for m in members if Transport.UDP in m.manifest.transports)
+        self._stateless = {
+            member: self._made(member)
+            for member in members
+            if set(member.manifest.transports) & {Transport.UDP, Transport.ETHERNET}
+        }
+        self._ethernet: dict[int, list[Dissector]] = {}
+        for member in members:
+            for ethertype in member.manifest.ethertypes:
+                self._ethernet.setdefault(ethertype, []).append(self._stateless[member])
+        self._flows: dict[int, _Flow] = {}
+        self._held_bytes = 0
+        self._applications: dict[int, str] = {}
+
+    @property
+    def core_interest(self) -> CoreInterest:
+        """Return what all manifests together ask of the flow core."""
+        ports: dict[int, int] = {}
+        starts: dict[bytes, int] = {}
+        datagram_ports: set[int] = set()
+        for member in self._members:
+            manifest = member.manifest
+            if Transport.TCP in manifest.transports:
+                for port in manifest.ports:
+                    ports[port] = max(ports.get(port, 0), manifest.stream_bytes)
+                for start in manifest.starts:
+                    wanted = manifest.stream_bytes or SNIFF_STREAM_BYTES
+                    starts[start] = max(starts.get(start, 0), wanted)
+            if Transport.UDP in manifest.transports:
+                datagram_ports.update(manifest.ports)
+        return CoreInterest(
+            ports, tuple(sorted(starts.items())), frozenset(datagram_ports), frozenset(self._ethernet)
+        )
+
+    def observe(self, segment: Segment) -> list[Evidence]:
+        """Return the facts that became known with ``segment``; never raises for what it holds."""
+        if segment.transport is Transport.ETHERNET:
+            return self._observe_frame(segment)
+        flow = self._flows.get(segment.flow_id)
+        if flow is None:
+            return self._begin(segment)
+        if flow.feed is not None:
+            return self._feed(flow, flow.feed, segment)
+        if flow.undecided:
+            return self._decide(flow, segment)
+        return []
+
+    def applications(self) -> Mapping[int, str]:
+        """Return flow id -> name of the dissector that understood it, for flows not yet forgotten."""
+        return self._applications
+
+    def forget(self, flow_ids: Iterable[int]) -> None:
+        """Drop all state of flows that ended."""
+        for flow_id in flow_ids:
+            flow = self._flows.pop(flow_id, None)
+            if flow is not None and flow.held:
+                self._release(flow)
+            self._applications.pop(flow_id, None)
+
+    def _made(self, member: type[Dissector]) -> Dissector:
+        dissector = member()
+        if hasattr(dissector, "tokeniser"):
+            dissector.tokeniser = self._tokeniser
+        return dissector
+
+    def _observe_frame(self, segment: Segment) -> list[Evidence]:
+        facts: list[Evidence] = []
+        for dissector in self._ethernet.get(segment.ethertype, ()):
+            facts += self._guarded(dissector.manifest.name, dissector.feed, segment)[0]
+        return facts
+
+    def _begin(self, segment: Segment) -> list[Evidence]:
+        if segment.stream_offset and segment.transport is Transport.TCP:
+            # The flow was forgotten or evicted: a dissector made now would start in mid-sentence.
+            return []
+        if len(self._flows) >= self._max_flows:
+            self.forget((next(iter(self._flows)),))
+            self.evicted += 1
+        flow = self._flows[segment.flow_id] = _Flow()
+        return self._decide(flow, segment)
+
+    def _decide(self, flow: _Flow, segment: Segment) -> list[Evidence]:
+        """Choose the dissector of a flow; hold segments while their first bytes are too few to tell."""
+        flow.attempts += 1
+        stream = segment.transport is Transport.TCP
+        payload = segment.payload
+        if stream:
+            flow.held.append(segment)
+            self._held_bytes += len(payload)
+            if len(flow.held) > 1:
+                same_side = [held.payload for held in flow.held if held.from_client is segment.from_client]
+                payload = b"".join(same_side)
+        else:
+            flow.held = [segment]
+        for member in self._candidates(self._streams if stream else self._datagrams, segment, payload):
+            facts = self._assign(flow, member)
+            if facts is not None:
+                return facts
+        one_sided = all(held.from_client is segment.from_client for held in flow.held)
+        if stream and flow.attempts < _ATTEMPTS and (one_sided or len(payload) < _TELLING_BYTES):
+            if self._held_bytes <= _HELD_BYTES:
+                return []
+        elif not stream and flow.attempts < _DATAGRAM_STRIKES:
+            flow.held = []
+            return []
+        self._release(flow)
+        flow.undecided = False
+        return []
+
+    def _candidates(self, table: _Table, segment: Segment, payload: bytes) -> list[type[Dissector]]:
+        """Return the dissectors to try: of the port and recognised, recognised, of the port.
+
+        The port alone is trusted only where the payload is long enough that a peer's hesitant first
+        bytes are not mistaken for another protocol.
+        """
+        near, far = segment.dst_port, segment.src_port
+        if not segment.from_client:
+            near, far = far, near
+        of_port = table.by_port.get(near) or table.by_port.get(far) or ()
+        chosen: list[type[Dissector]] = []
+        try:
+            chosen += [member for member in of_port if member.recognises(payload, segment.from_client)]
+            if not chosen:
+                chosen += table.by_content(payload, segment.from_client)
+        except Exception as error:  # noqa: BLE001 - counted and logged; recognises() must not stop the sensor
+            self._defect("recognises", error)
+        if segment.transport is Transport.UDP or len(payload) >= _PORT_TRUST_BYTES:
+            chosen += [member for member in of_port if member not in chosen]
+        return chosen
+
+    def _assign(self, flow: _Flow, member: type[Dissector]) -> list[Evidence] | None:
+        """Give ``flow`` to ``member`` and feed what was held; None when it breaks without a fact."""
+        held = flow.held
+        stateless = held[0].transport is Transport.UDP
+        dissector = self._stateless[member] if stateless else self._made(member)
+        flow.dissector, flow.feed, flow.name = dissector, dissector.feed, member.manifest.name
+        flow.finishes = hasattr(dissector, "done")
+        flow.undecided = False
+        facts: list[Evidence] = []
+        for segment in held:
+            if flow.feed is not None:
+                facts += self._feed(flow, flow.feed, segment)
+        if flow.strikes and not facts:
+            flow.dissector = flow.feed = None
+            flow.undecided = True
+            flow.strikes = 0
+            return None
+        self._release(flow)
+        self._applications[held[0].flow_id] = flow.name
+        return facts
+
+    def _release(self, flow: _Flow) -> None:
+        if flow.held and flow.held[0].transport is Transport.TCP:
+            self._held_bytes -= sum(len(segment.payload) for segment in flow.held)
+        flow.held = []
+
+    def _feed(self, flow: _Flow, feed: Feed, segment: Segment) -> list[Evidence]:
+        facts, broken = self._guarded(flow.name, feed, segment)
+        if broken:
+            flow.strikes += 1
+            # A bad datagram says little about the next one; a broken stream stays broken.
+            if segment.transport is Transport.TCP or flow.strikes >= _DATAGRAM_STRIKES:
+                flow.dissector = flow.feed = None
+        elif flow.finishes and getattr(flow.dissector, "done", False):
+            flow.dissector = flow.feed = None
+        return facts
+
+    def _guarded(self, name: str, feed: Feed, segment: Segment) -> tuple[list[Evidence], bool]:
+        """Feed one segment; return the facts, also those stated before it broke, and whether it broke."""
+        facts: list[Evidence] = []
+        try:
+            facts.extend(feed(segment))
+        except MalformedInput:
+            self.malformed[name] += 1
+            return facts, True
+        except Exception as error:  # noqa: BLE001 - a defect of ours: counted and logged, the sensor lives
+            self._defect(name, error)
+            return facts, True
+        return facts, False
+
+    def _defect(self, name: str, error: Exception) -> None:
+        key = f"{name}!defect"
+        self.malformed[key] += 1
+        if self.malformed[key] == 1:
+            _log.error("Dissector %s has a defect; the flow is dropped", name, exc_info=error)
