@@ -16,7 +16,7 @@ from medwarden.kernel.errors import InternalError
 from medwarden.model.segment import Dissector, DissectorManifest, Transport
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_FIELD = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+\Z")
+_FIELD = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+\Z")
 
 
 @cache
