@@ -122,6 +122,15 @@ class Device(msgspec.Struct, frozen=True):
     services: tuple[Service, ...] = ()
     conversations: tuple[Conversation, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """Return how a person calls the device: its first name, else maker and model, else an address."""
+        if self.names:
+            return self.names[0]
+        made = " ".join(part for part in (self.vendor, self.model) if part)
+        address = (self.ips or self.macs or (self.id,))[0]
+        return f"{made} ({address})" if made else address
+
     def verdict(self, level: str) -> Verdict | None:
         """Return the verdict at ``level``, or None where nothing was asked at that level."""
         return next((v for v in self.verdicts if v.level == level), None)

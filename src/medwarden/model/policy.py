@@ -48,6 +48,7 @@ class PolicyRule(msgspec.Struct, frozen=True):
     last_seen: int
     devices: int = 1  # how many devices of the subject were seen doing so
     reason: str = ""
+    port_to: int | None = None  # last port of a range that starts at ``port``; None: one port
 
 
 class Policy(msgspec.Struct, frozen=True):

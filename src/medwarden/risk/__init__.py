@@ -1,1 +1,18 @@
-"""Floor 3: factors that add up to a score, and the findings they rest on."""
+"""Floor 3, engine: risk of a device as factors whose points add up, and the findings behind them."""
+
+from __future__ import annotations
+
+from medwarden.risk.assess import assess_device
+from medwarden.risk.context import RiskContext
+from medwarden.risk.score import GroupScore, aggregate, isolated, without
+from medwarden.risk.weights import rules_version
+
+__all__ = [
+    "GroupScore",
+    "RiskContext",
+    "aggregate",
+    "assess_device",
+    "isolated",
+    "rules_version",
+    "without",
+]

@@ -1,0 +1,151 @@
+"""What the assessment of one device needs to know about the others, and about the world.
+
+Knowledge (which category is how critical, when support of an operating system ended) comes through
+two small protocols, so that the engine runs with the shipped tables, a hospital's own, or none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Protocol
+
+import msgspec
+
+from medwarden.kernel.clock import to_datetime
+from medwarden.knowledge.taxonomy import categories
+from medwarden.model.device import Conversation, Device, DeviceClass
+
+
+class CategoryFacts(Protocol):
+    """What the taxonomy knows of a category."""
+
+    @property
+    def name(self) -> str:
+        """Return the category in words."""
+        ...
+
+    @property
+    def medical(self) -> bool:
+        """Tell whether devices of the category are used in care."""
+        ...
+
+    @property
+    def criticality(self) -> int:
+        """Return how bad a failure is for the patient: 1 (nuisance) to 5 (life); 0 where not judged."""
+        ...
+
+    @property
+    def phi(self) -> str:
+        """Return how likely the category holds patient data: none, low, medium, high or a blank."""
+        ...
+
+
+CategoryLookup = Callable[[str], CategoryFacts | None]
+"""Returns what is known of a category id, or None. The shipped taxonomy is the default."""
+
+SupportLookup = Callable[[str, str | None], date | None]
+"""Takes an operating system and its version; returns the day its security updates ended or end, or None
+where that is not known. The factor compares the day with the time of the assessment."""
+
+
+def shipped_category(category: str) -> CategoryFacts | None:
+    """Return what the shipped taxonomy knows of a category id, or None."""
+    return categories().get(category)
+
+
+def no_support(_os: str, _version: str | None) -> date | None:
+    """Know no end of support."""
+    return None
+
+
+class Neighbourhood(msgspec.Struct, frozen=True):
+    """How many devices of each class share a subnet (or a VLAN)."""
+
+    name: str
+    counts: Mapping[DeviceClass, int]
+
+    @property
+    def total(self) -> int:
+        """Return the number of devices, infrastructure included."""
+        return sum(self.counts.values())
+
+    def of(self, *classes: DeviceClass) -> int:
+        """Return the number of devices of ``classes``."""
+        return sum(self.counts.get(each, 0) for each in classes)
+
+
+class RiskContext(msgspec.Struct, frozen=True):
+    """The surroundings of a device at ``now_ns``.
+
+    ``subnets`` and ``vlans`` are keyed by (site, name): sites may use the same addresses.
+    ``labels`` and ``classes`` are by device id.
+    """
+
+    now_ns: int
+    subnets: Mapping[tuple[str, str], Neighbourhood]
+    vlans: Mapping[tuple[str, int], Neighbourhood]
+    classes: Mapping[str, DeviceClass]
+    labels: Mapping[str, str]
+    category: CategoryLookup = shipped_category
+    support_ends: SupportLookup = no_support
+
+    @classmethod
+    def build(
+        cls,
+        devices: Iterable[Device],
+        now_ns: int | None = None,
+        category: CategoryLookup = shipped_category,
+        support_ends: SupportLookup = no_support,
+    ) -> RiskContext:
+        """Return the context that ``devices`` are to each other.
+
+        ``now_ns`` is the time to judge by; left out, it is when the last device was last heard, so
+        that a replay of old traffic is judged by the rules of its own time.
+        """
+        subnets: dict[tuple[str, str], Counter[DeviceClass]] = {}
+        vlans: dict[tuple[str, int], Counter[DeviceClass]] = {}
+        classes: dict[str, DeviceClass] = {}
+        labels: dict[str, str] = {}
+        latest = 0
+        for device in devices:
+            classes[device.id] = device.device_class
+            labels[device.id] = device.label
+            latest = max(latest, device.last_seen)
+            if device.subnet:
+                subnets.setdefault((device.site, device.subnet), Counter())[device.device_class] += 1
+            for vlan in device.vlans:
+                vlans.setdefault((device.site, vlan), Counter())[device.device_class] += 1
+        return cls(
+            now_ns=latest if now_ns is None else now_ns,
+            subnets={k: Neighbourhood(k[1], MappingProxyType(dict(c))) for k, c in subnets.items()},
+            vlans={k: Neighbourhood(f"VLAN {k[1]}", MappingProxyType(dict(c))) for k, c in vlans.items()},
+            classes=classes,
+            labels=labels,
+            category=category,
+            support_ends=support_ends,
+        )
+
+    @property
+    def today(self) -> date:
+        """Return the day of ``now_ns`` in UTC."""
+        return to_datetime(self.now_ns).date()
+
+    def facts(self, device: Device) -> CategoryFacts | None:
+        """Return what the taxonomy knows of the category of ``device``."""
+        return self.category(device.category) if device.category else None
+
+    def medical(self, device: Device) -> bool:
+        """Tell whether ``device`` is used in care: by its category, else by its class."""
+        facts = self.facts(device)
+        return facts.medical if facts else device.device_class is DeviceClass.IOMT
+
+    def peer(self, conversation: Conversation) -> str:
+        """Return how a person calls the peer of ``conversation``."""
+        if conversation.peer_device is not None:
+            known = self.labels.get(conversation.peer_device)
+            if known:
+                return known
+        return conversation.peer_name or conversation.peer_ip or "an unknown peer"

@@ -1,0 +1,106 @@
+"""Compensating controls that were seen to work; they lower the score."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from medwarden.model.device import Device, DeviceClass
+from medwarden.model.finding import FindingEvidence
+from medwarden.risk.context import RiskContext
+from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
+from medwarden.risk.factors.reach import neighbourhoods
+from medwarden.risk.factors.transport_security import VERSION_FIELDS, is_modern
+from medwarden.risk.factors.windows_networking import SIGNED, UNSIGNED
+from medwarden.risk.facts import affirmed, from_ledger, from_talk, said
+
+
+class DicomOverTls:
+    """DICOM that travels encrypted."""
+
+    id: ClassVar[str] = "dicom_over_tls"
+    title: ClassVar[str] = "DICOM over TLS"
+    group: ClassVar[Group] = Group.CONTROL
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply where DICOM was carried by TLS and never seen in clear."""
+        calls = tuple(
+            c
+            for c in device.conversations
+            if c.established
+            and (c.application in {"dicom-tls", "dicom_tls"} or (c.application == "tls" and c.port == 2762))
+        )
+        entries = affirmed(device, "dicom.tls")
+        clear = any(c.application == "dicom" for c in device.conversations)
+        if clear or not (calls or entries):
+            return None
+        return Hit(
+            "DICOM was seen on TLS connections only (PS3.15 annex B).",
+            from_talk(calls, context) + from_ledger(entries),
+        )
+
+
+class SmbSigningRequired:
+    """SMB sessions cannot be relayed or altered."""
+
+    id: ClassVar[str] = "smb_signing_required"
+    title: ClassVar[str] = "SMB signing required"
+    group: ClassVar[Group] = Group.CONTROL
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None
+
+    def judge(self, device: Device, _context: RiskContext) -> Hit | None:
+        """Apply where signing was required and never waived."""
+        entries = said(device, "smb.signing", where=SIGNED.__contains__)
+        if not entries or said(device, "smb.signing", where=UNSIGNED.__contains__):
+            return None
+        return Hit("The file service requires signatures.", from_ledger(entries))
+
+
+class ModernTlsOnly:
+    """Every TLS connection was at version 1.2 or later."""
+
+    id: ClassVar[str] = "modern_tls_only"
+    title: ClassVar[str] = "Current TLS only"
+    group: ClassVar[Group] = Group.CONTROL
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None
+
+    def judge(self, device: Device, _context: RiskContext) -> Hit | None:
+        """Apply where versions were agreed on and all of them are 1.2 or 1.3."""
+        entries = said(device, *VERSION_FIELDS)
+        if not entries or not all(is_modern(e.value) for e in entries):
+            return None
+        return Hit("All TLS connections of its services use version 1.2 or later.", from_ledger(entries))
+
+
+class OwnSegment:
+    """A medical device among its like."""
+
+    id: ClassVar[str] = "own_segment"
+    title: ClassVar[str] = "Segment without IT"
+    group: ClassVar[Group] = Group.CONTROL
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply to medical devices whose subnet holds three or more, all medical or infrastructure."""
+        if not context.medical(device):
+            return None
+        around = neighbourhoods(device, context)
+        allowed = (DeviceClass.IOMT, DeviceClass.NET)
+        if not around or any(n.total < 3 or n.of(*allowed) < n.total for n in around):
+            return None
+        return Hit(
+            f"{around[0].name} holds medical devices only.",
+            tuple(
+                FindingEvidence(
+                    "segment", f"{n.name}: {n.total} devices", device.first_seen, device.last_seen
+                )
+                for n in around
+            ),
+        )
+
+
+FACTORS: tuple[RiskFactor, ...] = (DicomOverTls(), SmbSigningRequired(), ModernTlsOnly(), OwnSegment())
