@@ -1,0 +1,52 @@
+"""The relational state. Each file holds the tables of one subject."""
+
+from __future__ import annotations
+
+from medwarden.store.models.accounts import SavedView, Setting, User
+from medwarden.store.models.audit import AuditEntry
+from medwarden.store.models.findings import Finding, FindingEvent
+from medwarden.store.models.ingest import InputLedger, Sensor
+from medwarden.store.models.inventory import (
+    ActivityHour,
+    Address,
+    Conversation,
+    Device,
+    DeviceText,
+    EvidenceEntry,
+    Identification,
+    Interface,
+    MergedDevice,
+    Service,
+)
+from medwarden.store.models.policy import Policy, PolicyVersion
+from medwarden.store.models.risk import RiskFactor, RiskScore
+from medwarden.store.models.tenancy import DEFAULT_SITE, DEFAULT_TENANT, Site, Tenant
+
+__all__ = [
+    "DEFAULT_SITE",
+    "DEFAULT_TENANT",
+    "ActivityHour",
+    "Address",
+    "AuditEntry",
+    "Conversation",
+    "Device",
+    "DeviceText",
+    "EvidenceEntry",
+    "Finding",
+    "FindingEvent",
+    "Identification",
+    "InputLedger",
+    "Interface",
+    "MergedDevice",
+    "Policy",
+    "PolicyVersion",
+    "RiskFactor",
+    "RiskScore",
+    "SavedView",
+    "Sensor",
+    "Service",
+    "Setting",
+    "Site",
+    "Tenant",
+    "User",
+]
