@@ -200,7 +200,8 @@ class Observer:
                 payload = b"".join(same_side)
         else:
             flow.held = [segment]
-        for member in self._candidates(self._streams if stream else self._datagrams, segment, payload):
+        table = self._streams if stream else self._datagrams
+        for member in self._candidates(table, segment, payload, not stream or flow.attempts == _ATTEMPTS):
             facts = self._assign(flow, member)
             if facts is not None:
                 return facts
@@ -215,11 +216,13 @@ class Observer:
         flow.undecided = False
         return []
 
-    def _candidates(self, table: _Table, segment: Segment, payload: bytes) -> list[type[Dissector]]:
+    def _candidates(
+        self, table: _Table, segment: Segment, payload: bytes, last: bool
+    ) -> list[type[Dissector]]:
         """Return the dissectors to try: of the port and recognised, recognised, of the port.
 
         The port alone is trusted only where the payload is long enough that a peer's hesitant first
-        bytes are not mistaken for another protocol.
+        bytes are not mistaken for another protocol, or when this is the ``last`` attempt.
         """
         near, far = segment.dst_port, segment.src_port
         if not segment.from_client:
@@ -232,7 +235,7 @@ class Observer:
                 chosen += table.by_content(payload, segment.from_client)
         except Exception as error:  # noqa: BLE001 - counted and logged; recognises() must not stop the sensor
             self._defect("recognises", error)
-        if segment.transport is Transport.UDP or len(payload) >= _PORT_TRUST_BYTES:
+        if len(payload) >= _PORT_TRUST_BYTES or last:
             chosen += [member for member in of_port if member not in chosen]
         return chosen
 
