@@ -45,10 +45,10 @@ def main(arguments: list[str]) -> int:
     pytest = [sys.executable, "-m", "pytest", "-q", "-n", str(os.cpu_count() or 2), "--dist", "worksteal"]
     if arguments:
         return subprocess.run(pytest[:4] + arguments, cwd=ROOT, env=environment, check=False).returncode
-    held = all([run(name, command) for name, command in CHECKS])
+    outcomes = [run(name, command) for name, command in CHECKS]
     tests = subprocess.run(pytest, cwd=ROOT, env=environment, check=False).returncode
     capabilities = run("capabil.", [sys.executable, "tests/capabilities.py", str(results)])
-    return 0 if held and tests == 0 and capabilities else 1
+    return 0 if all(outcomes) and tests == 0 and capabilities else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The hosts of the demonstration ward, one file per kind of host."""
