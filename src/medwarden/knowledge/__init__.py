@@ -1,1 +1,4 @@
-"""Floor 2: in-memory indexes: taxonomy, address prefixes, end of support, fingerprints."""
+"""Floor 2: what is generally known, as in-memory indexes: categories, makers, fingerprints, support ends.
+
+Every index is loaded from packaged data when first asked for and kept; nothing here reaches the network.
+"""

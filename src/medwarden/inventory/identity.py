@@ -1,0 +1,526 @@
+"""Which device said it: evidence and flows to devices with stable ids, over time and address changes.
+
+A device is known by the MAC address of its interface; where none can be seen (behind a router, in logs,
+in captures of the IP layer) by its internal IP address. Addresses on the internet are peers, never
+devices; group addresses are nobody. An interface that forwards for others is a gateway: what is seen
+behind it belongs to the addresses, not to the gateway. When a binding shows that an IP-only device sits
+on a known interface, the two become one.
+
+The resolver is pure: it takes batches, and :meth:`Resolver.delta` says what changed. What one round
+holds may come in any order: bindings are learnt from the whole round before anything is attributed.
+Memory goes with devices and their distinct facts, not with packets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+import pyarrow as pa
+
+from medwarden.inventory.addresses import (
+    AddressKind,
+    AddressPlan,
+    Binding,
+    Bindings,
+    came_directly,
+)
+from medwarden.inventory.traffic import Endpoint, FlowGroup, Traffic, group_flows
+from medwarden.kernel.ids import stable_id
+from medwarden.knowledge.oui import is_group, is_locally_administered, is_virtual_router
+from medwarden.model.evidence import Evidence
+from medwarden.model.inventory_delta import (
+    AddressChange,
+    BindingSource,
+    DeviceChange,
+    InterfaceChange,
+    InventoryDelta,
+    KeyKind,
+    LedgerIncrement,
+    Merge,
+)
+
+_CLAIMS = {
+    "arp.ip": BindingSource.ARP,
+    "ndp.ip": BindingSource.NDP,
+    "dhcp.assigned_address": BindingSource.DHCP,
+    "dhcpv6.assigned_address": BindingSource.DHCP,
+}
+"""Facts whose value is an address that the interface holds on authority."""
+
+_HEARSAY = frozenset({"dns.name"})
+"""Facts somebody else told about an address; they name a device but do not prove that there is one."""
+
+_RESOLVED = "dns.resolved"
+_ZERO_MAC = "00:00:00:00:00:00"
+
+MOST_VALUES = 64
+"""Distinct values kept per device and field; a device that asks for more names tells nothing new."""
+_MOST_NAMES = 200_000
+_MOST_UNCLAIMED = 8
+"""Addresses seen behind one interface that nothing bound to it; with more of them it must be a gateway."""
+
+
+class _Known(msgspec.Struct):
+    """A device as the resolver keeps it."""
+
+    id: str
+    kind: KeyKind
+    key: str
+    first_seen: int
+    last_seen: int
+    announced: bool = False
+    gateway: bool = False
+    vlans: set[int] = msgspec.field(default_factory=set)
+    values: dict[str, set[int]] = msgspec.field(default_factory=dict)
+
+
+class _Fact(msgspec.Struct):
+    """How often and when one fact was heard in this round."""
+
+    first_seen: int
+    last_seen: int
+    count: int
+
+
+_FactKey = tuple[str, str, str, str]  # sensor, source, field, value
+_Pair = tuple[str | None, str | None]  # MAC and IP address as seen together
+
+
+class _Sighting(msgspec.Struct):
+    """When a pair of addresses was seen together, and what its hop limits say."""
+
+    first_seen: int
+    last_seen: int
+    direct: bool | None = None
+    vlans: set[int] = msgspec.field(default_factory=set)
+    spoke: bool = False
+
+
+class Resolver:
+    """Identity of the devices of one site.
+
+    ``networks`` are prefixes of public addresses that the site uses for itself. Sites have resolvers of
+    their own, so networks may overlap.
+    """
+
+    def __init__(self, site: str = "default", networks: tuple[str, ...] = ()) -> None:
+        self.site = site
+        self._plan = AddressPlan(networks)
+        self._bindings = Bindings()
+        self._by_mac: dict[str, _Known] = {}
+        self._by_ip: dict[str, _Known] = {}
+        self._gone: dict[str, str] = {}
+        self._traffic = Traffic()
+        self._names: dict[str, str] = {}
+        self._hearsay: dict[str, dict[_FactKey, _Fact]] = {}
+        self._unclaimed: dict[tuple[str, AddressKind, bool], set[str]] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._facts: dict[_Pair, dict[_FactKey, _Fact]] = {}
+        self._sightings: dict[_Pair, _Sighting] = {}
+        self._groups: list[FlowGroup] = []
+        self._touched: dict[str, _Known] = {}
+        self._merges: list[Merge] = []
+        self._ignored: Counter[str] = Counter()
+
+    # -- input
+
+    def evidence(self, batch: Iterable[Evidence], sensor: str = "") -> None:
+        """Take in facts as they were heard by ``sensor``."""
+        for fact in batch:
+            mac = fact.mac if _is_interface(fact.mac) else None
+            kind = self._plan.kind(fact.ip)
+            if kind in (AddressKind.MULTICAST, AddressKind.BROADCAST) or (
+                fact.mac is not None and mac is None
+            ):
+                self._ignored["said by or to a group address"] += 1
+                continue
+            ip = None if kind is AddressKind.NONE else fact.ip
+            claim = _CLAIMS.get(fact.field)
+            if claim is not None and mac is not None:
+                self._claim(mac, fact.value, claim, fact.ts_ns)
+            if fact.field == _RESOLVED:
+                self._remember_name(fact.value)
+                continue
+            key = (sensor, fact.source, fact.field, fact.value)
+            if fact.field in _HEARSAY and mac is None and ip is not None:
+                _count(self._hearsay.setdefault(ip, {}), key, fact.ts_ns)
+                continue
+            if mac is None and ip is None:
+                self._ignored["without an address"] += 1
+                continue
+            _count(self._facts.setdefault((mac, ip), {}), key, fact.ts_ns)
+            self._see(mac, ip, fact.ts_ns, fact.ts_ns, None, fact.vlan, True)
+
+    def flows(self, table: pa.Table) -> None:
+        """Take in flow records (FLOW_SCHEMA; a column ``application`` may be there)."""
+        for group in group_flows(table):
+            self._groups.append(group)
+            for mac, ip, packets, hops, outward in (
+                (group.client_mac, group.client_ip, group.packets_out, group.client_hops, False),
+                (group.server_mac, group.server_ip, group.packets_in, group.server_hops, True),
+            ):
+                if packets and _is_interface(mac, or_none=True):
+                    direct = came_directly(hops)
+                    self._see(mac, ip, group.first_seen, group.last_seen, direct, group.vlan, True)
+                elif outward and _is_interface(mac) and self._plan.kind(ip) is AddressKind.INTERNET:
+                    self._see(mac, ip, group.first_seen, group.last_seen, False, group.vlan, False)
+
+    def _claim(self, mac: str, ip: str, source: BindingSource, ts_ns: int) -> None:
+        usable = self._plan.kind(ip) in (AddressKind.INTERNAL, AddressKind.LINK_LOCAL, AddressKind.INTERNET)
+        if usable and not self._bindings.proxies(mac):
+            self._bindings.add(ip, mac, source, ts_ns, ts_ns)
+
+    def _remember_name(self, value: str) -> None:
+        name, _, ip = value.rpartition("=")
+        if name and len(self._names) < _MOST_NAMES:
+            self._names[ip] = name
+
+    def _see(
+        self,
+        mac: str | None,
+        ip: str | None,
+        first: int,
+        last: int,
+        direct: bool | None,
+        vlan: int | None,
+        spoke: bool,
+    ) -> None:
+        if self._plan.kind(ip) is AddressKind.NONE:
+            ip = None
+        sighting = self._sightings.get((mac, ip))
+        if sighting is None:
+            sighting = self._sightings[mac, ip] = _Sighting(first, last)
+        sighting.first_seen = min(sighting.first_seen, first)
+        sighting.last_seen = max(sighting.last_seen, last)
+        sighting.spoke |= spoke
+        if direct is not None and sighting.direct is not True:
+            sighting.direct = direct
+        if vlan is not None:
+            sighting.vlans.add(vlan)
+
+    # -- conclusions
+
+    def delta(self) -> InventoryDelta:
+        """Return what changed since the last call, and begin a new round."""
+        self._learn_gateways()
+        self._learn_bindings()
+        self._merge()
+        ledger = self._ledger()
+        for group in self._groups:
+            self._traffic.add(
+                group,
+                self._endpoint(group.client_mac, group.client_ip, group.first_seen, group.packets_out > 0),
+                self._endpoint(group.server_mac, group.server_ip, group.first_seen, group.packets_in > 0),
+            )
+        addresses = self._address_changes()
+        delta = InventoryDelta(
+            site=self.site,
+            devices=tuple(self._device_change(known) for _, known in sorted(self._touched.items())),
+            interfaces=tuple(
+                self._interface_change(known)
+                for _, known in sorted(self._touched.items())
+                if known.kind is KeyKind.MAC
+            ),
+            addresses=addresses,
+            ledger=ledger,
+            services=self._traffic.services(),
+            conversations=self._traffic.conversations(self._names.get),
+            activity=self._traffic.activity(),
+            merges=tuple(self._merges),
+            ignored=dict(self._ignored),
+        )
+        for known in self._touched.values():
+            known.announced = True
+        self._traffic.clear()
+        self._begin()
+        return delta
+
+    def _learn_gateways(self) -> None:
+        """Mark interfaces that forward: for the internet, with a lowered hop limit, or for many addresses."""
+        for (mac, ip), sighting in sorted(self._sightings.items(), key=_pair_order):
+            if mac is None or ip is None:
+                continue
+            kind = self._plan.kind(ip)
+            binding = self._bindings.get(mac, ip)
+            if kind is AddressKind.LINK_LOCAL or (binding is not None and binding.source.authoritative):
+                continue
+            elsewhere = self._bindings.holder(ip, sighting.last_seen, authoritative=True)
+            forwards = sighting.direct is False or (kind is AddressKind.INTERNAL and elsewhere is not None)
+            if (
+                binding is None
+                and not forwards
+                and (kind is AddressKind.INTERNET or sighting.direct is not True)
+            ):
+                # Where a NAT starts the hop limit anew, the number of addresses still gives it away.
+                unclaimed = self._unclaimed.setdefault((mac, kind, ":" in ip), set())
+                most = 1 if kind is AddressKind.INTERNET and ":" not in ip else _MOST_UNCLAIMED
+                if len(unclaimed) <= most:
+                    unclaimed.add(ip)
+                forwards = len(unclaimed) > most
+            if forwards:
+                self._device_of_mac(mac, sighting).gateway = True
+
+    def _learn_bindings(self) -> None:
+        for (mac, ip), sighting in sorted(self._sightings.items(), key=_pair_order):
+            if mac is None or ip is None or not sighting.spoke:
+                continue
+            binding = self._bindings.get(mac, ip)
+            if binding is not None or self._owns(mac, ip, sighting):
+                self._bindings.add(ip, mac, BindingSource.SEEN, sighting.first_seen, sighting.last_seen)
+
+    def _owns(self, mac: str, ip: str, sighting: _Sighting) -> bool:
+        """Tell whether an address seen behind an interface is its own, though nothing bound it."""
+        kind = self._plan.kind(ip)
+        if kind is AddressKind.LINK_LOCAL:
+            return True
+        if (
+            sighting.direct is False
+            or self._bindings.holder(ip, sighting.last_seen, authoritative=True) is not None
+        ):
+            return False
+        known = self._by_mac.get(mac)
+        forwards = known is not None and known.gateway
+        claimed = self._bindings.has_claim(mac, 6 if ":" in ip else 4)
+        if kind is AddressKind.INTERNET:
+            return sighting.direct is True and not forwards and (not claimed or ":" in ip)
+        return sighting.direct is True or not (forwards or claimed or is_virtual_router(mac))
+
+    def _merge(self) -> None:
+        """Join IP-only devices to the interfaces that turn out to hold their address."""
+        for ip, known in sorted(self._by_ip.items()):
+            binding = self._bindings.holder(ip, known.last_seen)
+            if binding is None:
+                continue
+            kept = self._device(KeyKind.MAC, binding.mac, binding.first_seen, binding.last_seen)
+            del self._by_ip[ip]
+            self._touched.pop(known.id, None)
+            if known.announced:
+                self._gone[known.id] = kept.id
+                reason = f"{ip} is held by {binding.mac} ({binding.source.value})"
+                self._merges.append(Merge(known.id, kept.id, binding.last_seen, reason))
+                self._traffic.rename(known.id, kept.id)
+                kept.first_seen = min(kept.first_seen, known.first_seen)
+                kept.vlans |= known.vlans
+
+    def _ledger(self) -> tuple[LedgerIncrement, ...]:
+        increments: dict[tuple[str, _FactKey], _Fact] = {}
+        for (mac, ip), sighting in sorted(self._sightings.items(), key=_pair_order):
+            if mac is not None:
+                self._device_of_mac(mac, sighting)
+            owner = self._owner(mac, ip, sighting.last_seen, sighting.first_seen if sighting.spoke else None)
+            facts = self._facts.get((mac, ip), {})
+            if owner is None:
+                if facts:
+                    self._ignored["said on the internet"] += sum(fact.count for fact in facts.values())
+                continue
+            self._touch(owner, sighting.first_seen, sighting.last_seen)
+            owner.vlans |= sighting.vlans
+            self._enter(owner, facts, increments)
+        for ip in sorted(self._hearsay):
+            last = max(fact.last_seen for fact in self._hearsay[ip].values())
+            owner = self._owner(None, ip, last, None)
+            if owner is not None:
+                self._touched[owner.id] = owner
+                self._enter(owner, self._hearsay.pop(ip), increments)
+        if len(self._hearsay) > _MOST_NAMES:
+            self._hearsay.clear()
+        return tuple(
+            LedgerIncrement(device, *key, fact.first_seen, fact.last_seen, fact.count)
+            for (device, key), fact in sorted(increments.items())
+        )
+
+    def _enter(
+        self, owner: _Known, facts: dict[_FactKey, _Fact], increments: dict[tuple[str, _FactKey], _Fact]
+    ) -> None:
+        for key, fact in sorted(facts.items()):
+            values = owner.values.setdefault(key[2], set())
+            mark = hash(key)
+            if mark not in values:
+                if len(values) >= MOST_VALUES:
+                    self._ignored["one of too many values of one field"] += fact.count
+                    continue
+                values.add(mark)
+            entry = increments.get((owner.id, key))
+            if entry is None:
+                increments[owner.id, key] = fact
+            else:
+                entry.first_seen = min(entry.first_seen, fact.first_seen)
+                entry.last_seen = max(entry.last_seen, fact.last_seen)
+                entry.count += fact.count
+
+    # -- who is it
+
+    def _owner(self, mac: str | None, ip: str | None, ts_ns: int, create_from: int | None) -> _Known | None:
+        """Return the device behind a pair of addresses; an IP-only one is made where ``create_from`` says."""
+        if ip is None:
+            return None if mac is None else self._by_mac.get(mac)
+        if mac is not None and self._bindings.get(mac, ip) is not None:
+            return self._by_mac.get(mac)
+        binding = self._bindings.holder(ip, ts_ns)
+        if binding is not None:
+            known = self._by_mac.get(binding.mac)
+            return known or self._device(KeyKind.MAC, binding.mac, binding.first_seen, binding.last_seen)
+        if self._plan.kind(ip) not in (AddressKind.INTERNAL, AddressKind.LINK_LOCAL):
+            return None
+        if create_from is None:
+            return self._by_ip.get(ip)
+        return self._device(KeyKind.IP, ip, create_from, ts_ns)
+
+    def _device_of_mac(self, mac: str, sighting: _Sighting) -> _Known:
+        known = self._device(KeyKind.MAC, mac, sighting.first_seen, sighting.last_seen)
+        known.vlans |= sighting.vlans
+        return known
+
+    def _device(self, kind: KeyKind, key: str, first: int, last: int) -> _Known:
+        table = self._by_mac if kind is KeyKind.MAC else self._by_ip
+        known = table.get(key)
+        if known is None:
+            number, device_id = 0, stable_id("d", self.site, key)
+            while device_id in self._gone:  # the address was merged away before and is somebody else's now
+                number += 1
+                device_id = stable_id("d", self.site, key, str(number))
+            known = table[key] = _Known(device_id, kind, key, first, last)
+            known.gateway = kind is KeyKind.MAC and is_virtual_router(key)
+        self._touch(known, first, last)
+        return known
+
+    def _touch(self, known: _Known, first: int, last: int) -> None:
+        known.first_seen = min(known.first_seen, first)
+        known.last_seen = max(known.last_seen, last)
+        self._touched[known.id] = known
+
+    def _endpoint(self, mac: str | None, ip: str | None, ts_ns: int, spoke: bool) -> Endpoint:
+        kind = self._plan.kind(ip)
+        if mac is not None and is_group(mac) and kind is not AddressKind.MULTICAST:
+            kind = AddressKind.BROADCAST
+        if kind in (AddressKind.MULTICAST, AddressKind.BROADCAST):
+            return Endpoint(None, ip, kind)
+        if not _is_interface(mac):
+            mac = None
+        owner = self._owner(mac, None if kind is AddressKind.NONE else ip, ts_ns, ts_ns if spoke else None)
+        return Endpoint(None if owner is None else owner.id, ip, kind)
+
+    def owner(self, mac: str | None, ip: str | None, ts_ns: int) -> str | None:
+        """Return the id of the device that has these addresses at ``ts_ns`` as far as known, or None."""
+        return self._endpoint(mac, ip, ts_ns, False).device
+
+    def device_columns(self, table: pa.Table) -> tuple[pa.Array, pa.Array]:
+        """Return the columns ``client_device`` and ``server_device`` for flow records of ``table``."""
+        columns = []
+        for side in ("client", "server"):
+            pairs = zip(
+                table[f"{side}_mac"].to_pylist(),
+                table[f"{side}_ip"].to_pylist(),
+                table["start_ns"].to_pylist(),
+                strict=True,
+            )
+            columns.append(pa.array([self.owner(mac, ip, ts_ns) for mac, ip, ts_ns in pairs], pa.string()))
+        return columns[0], columns[1]
+
+    # -- output
+
+    def _device_change(self, known: _Known) -> DeviceChange:
+        return DeviceChange(
+            id=known.id,
+            site=self.site,
+            kind=known.kind,
+            new=not known.announced,
+            gateway=known.gateway,
+            first_seen=known.first_seen,
+            last_seen=known.last_seen,
+            vlans=tuple(sorted(known.vlans)),
+        )
+
+    def _interface_change(self, known: _Known) -> InterfaceChange:
+        virtual = is_virtual_router(known.key)
+        randomised = is_locally_administered(known.key) and not virtual
+        return InterfaceChange(known.id, known.key, randomised, virtual, known.first_seen, known.last_seen)
+
+    def _address_changes(self) -> tuple[AddressChange, ...]:
+        changes = []
+        for _, binding in sorted(self._bindings.changed.items()):
+            known = self._device(KeyKind.MAC, binding.mac, binding.first_seen, binding.last_seen)
+            changes.append(
+                AddressChange(
+                    device=known.id,
+                    mac=binding.mac,
+                    ip=binding.ip,
+                    source=binding.source,
+                    current=binding.current,
+                    first_seen=binding.first_seen,
+                    last_seen=binding.last_seen,
+                )
+            )
+        self._bindings.changed.clear()
+        changes += [
+            AddressChange(
+                known.id, None, known.key, BindingSource.SEEN, True, known.first_seen, known.last_seen
+            )
+            for _, known in sorted(self._touched.items())
+            if known.kind is KeyKind.IP
+        ]
+        return tuple(changes)
+
+    def restore(self, stored: InventoryDelta) -> None:
+        """Take over what was stored: a delta that holds all devices, interfaces, addresses, services, merges.
+
+        Facts, conversations and activity of it are not needed and not looked at.
+        """
+        self._gone.update({merge.gone: merge.kept for merge in stored.merges})
+        macs = {interface.device: interface.mac for interface in stored.interfaces}
+        ips = {address.device: address.ip for address in stored.addresses if address.mac is None}
+        for device in stored.devices:
+            key = macs.get(device.id) if device.kind is KeyKind.MAC else ips.get(device.id)
+            if key is None:
+                continue
+            table = self._by_mac if device.kind is KeyKind.MAC else self._by_ip
+            table[key] = _Known(
+                device.id,
+                device.kind,
+                key,
+                device.first_seen,
+                device.last_seen,
+                announced=True,
+                gateway=device.gateway,
+                vlans=set(device.vlans),
+            )
+        for address in stored.addresses:
+            if address.mac is not None:
+                self._bindings.restore(
+                    Binding(
+                        address.ip,
+                        address.mac,
+                        address.source,
+                        address.first_seen,
+                        address.last_seen,
+                        address.current,
+                    )
+                )
+        for service in stored.services:
+            self._traffic.restore_service(service)
+
+
+def _is_interface(mac: str | None, or_none: bool = False) -> bool:
+    """Tell whether a MAC address can be a device's: neither group nor zero (nor missing)."""
+    if mac is None:
+        return or_none
+    return mac != _ZERO_MAC and not is_group(mac)
+
+
+def _count(facts: dict[_FactKey, _Fact], key: _FactKey, ts_ns: int) -> None:
+    fact = facts.get(key)
+    if fact is None:
+        facts[key] = _Fact(ts_ns, ts_ns, 1)
+        return
+    fact.first_seen = min(fact.first_seen, ts_ns)
+    fact.last_seen = max(fact.last_seen, ts_ns)
+    fact.count += 1
+
+
+def _pair_order(item: tuple[_Pair, _Sighting]) -> tuple[str, str]:
+    (mac, ip), _ = item
+    return mac or "", ip or ""
