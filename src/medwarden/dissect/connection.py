@@ -1,0 +1,199 @@
+"""What every dissector of a byte stream keeps: two inboxes, and which facts it already told.
+
+A dissector derives from :class:`Connection` and writes :meth:`Connection.parse` (TCP) or
+:meth:`Connection.datagram` (UDP) or both. It reads whole messages from an :class:`Inbox` and says
+facts with :meth:`Connection.said`; it never asks how the bytes were cut into segments, which is why
+a stream fed byte by byte gives the facts of the stream fed whole.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from medwarden.kernel.errors import MalformedInput
+from medwarden.model.evidence import Evidence, clean
+from medwarden.model.segment import DissectorManifest, Segment, Transport
+
+MAX_FACTS = 256
+"""Distinct facts told per connection; a peer that invents ever new names is not followed further."""
+
+
+class Inbox:
+    """The unread bytes of one direction.
+
+    ``data`` may be looked at freely; ``offset`` is the position of its first byte in the stream.
+    A ``deaf`` inbox takes no more bytes (encrypted from here on, or bytes were lost).
+    """
+
+    __slots__ = ("_skip", "data", "deaf", "offset", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.data = bytearray()
+        self.offset = 0
+        self.deaf = False
+        self._skip = 0
+
+    def add(self, payload: bytes) -> None:
+        """Append ``payload``, less what was discarded ahead of its arrival."""
+        if self._skip:
+            dropped = min(self._skip, len(payload))
+            self._skip -= dropped
+            self.offset += dropped
+            payload = payload[dropped:]
+        self.data += payload
+
+    def take(self, count: int) -> bytes | None:
+        """Remove and return ``count`` bytes, or return None while there are fewer."""
+        if len(self.data) < count:
+            return None
+        taken = bytes(self.data[:count])
+        del self.data[:count]
+        self.offset += count
+        return taken
+
+    def discard(self, count: int) -> None:
+        """Drop the next ``count`` bytes, also those still to come, without keeping them."""
+        here = min(count, len(self.data))
+        del self.data[:here]
+        self.offset += here
+        self._skip += count - here
+
+    def line(self, limit: int) -> bytes | None:
+        """Remove and return the next line without its CR LF or LF, or None while it is incomplete.
+
+        Raises MalformedInput when no line ends within ``limit`` bytes.
+        """
+        end = self.data.find(b"\n", 0, limit)
+        if end < 0:
+            if len(self.data) >= limit:
+                raise self.malformed(f"no end of line within {limit} bytes")
+            return None
+        line = bytes(self.data[:end])
+        del self.data[: end + 1]
+        self.offset += end + 1
+        return line.removesuffix(b"\r")
+
+    def close(self) -> None:
+        """Take no more bytes and forget those at hand."""
+        self.deaf = True
+        self.offset += len(self.data)
+        self.data = bytearray()
+
+    def malformed(self, reason: str) -> MalformedInput:
+        """Return the error that the bytes at the head of this inbox deserve."""
+        return MalformedInput(self.source, reason, self.offset)
+
+
+class Connection:
+    """State of one TCP connection; for UDP, the worker that looks at one datagram after another."""
+
+    manifest: ClassVar[DissectorManifest]
+
+    def __init__(self) -> None:
+        self.client = Inbox(self.manifest.name)
+        self.server = Inbox(self.manifest.name)
+        self._told: set[tuple[bool, str, str]] = set()
+        self._facts: list[Evidence] = []
+        self._segment: Segment | None = None
+
+    @staticmethod
+    def recognises(payload: bytes, from_client: bool) -> bool:
+        """Tell whether the payload is this protocol; a dissector that sniffs says how."""
+        del payload, from_client
+        return False
+
+    def feed(self, segment: Segment) -> Iterator[Evidence]:
+        """Yield the facts that became known with ``segment``; those before a fault come out first.
+
+        Raises MalformedInput when the bytes break the protocol.
+        """
+        self._segment = segment
+        try:
+            if segment.transport is Transport.UDP:
+                self._told.clear()
+                self.datagram(segment.payload, segment.from_client)
+            else:
+                self._stream(segment)
+        except MalformedInput:
+            yield from self._told_now()
+            raise
+        except (struct.error, IndexError) as error:
+            # Every read of a fixed field is bounds-checked by these two: the message ended early.
+            yield from self._told_now()
+            raise MalformedInput(self.manifest.name, "a message ends within a field") from error
+        yield from self._told_now()
+
+    def _stream(self, segment: Segment) -> None:
+        inbox = self.client if segment.from_client else self.server
+        if segment.gap:
+            inbox.close()
+        if inbox.deaf:
+            return
+        inbox.add(segment.payload)
+        if inbox.data:
+            self.parse(inbox, segment.from_client)
+
+    def _told_now(self) -> list[Evidence]:
+        facts, self._facts = self._facts, []
+        return facts
+
+    def parse(self, inbox: Inbox, from_client: bool) -> None:
+        """Read the complete messages of one direction; the rest stays in the inbox."""
+        raise NotImplementedError(f"{self.manifest.name} carries no TCP")
+
+    def datagram(self, payload: bytes, from_client: bool) -> None:
+        """Read one datagram."""
+        raise NotImplementedError(f"{self.manifest.name} carries no UDP")
+
+    def said(self, field: str, value: str) -> None:
+        """Record that the sender said ``value``; blank values and repetitions are no facts."""
+        self._tell(field, value, by_sender=True)
+
+    def heard(self, field: str, value: str) -> None:
+        """Record a fact about the receiver."""
+        self._tell(field, value, by_sender=False)
+
+    def said_all(self, facts: Iterable[tuple[str, str]]) -> None:
+        """Record several facts that the sender said."""
+        for field, value in facts:
+            self._tell(field, value, by_sender=True)
+
+    def _tell(self, field: str, value: str, by_sender: bool) -> None:
+        segment = self._segment
+        value = clean(value)
+        if not value or segment is None or len(self._told) >= MAX_FACTS:
+            return
+        key = (segment.from_client == by_sender, field, value)
+        if key in self._told:
+            return
+        self._told.add(key)
+        say = segment.said if by_sender else segment.heard
+        self._facts.append(say(field, value, self.manifest.name))
+
+    def adopt(self, facts: Iterable[Evidence]) -> None:
+        """Pass on the facts of a protocol spoken inside this one."""
+        self._facts.extend(facts)
+
+    @property
+    def done(self) -> bool:
+        """Tell whether neither direction is of interest any more."""
+        return self.client.deaf and self.server.deaf
+
+    def close(self) -> None:
+        """Take no more bytes of either direction."""
+        self.client.close()
+        self.server.close()
+
+    @property
+    def segment(self) -> Segment:
+        """Return the segment being read."""
+        if self._segment is None:
+            raise LookupError("no segment is being read")
+        return self._segment
+
+    def malformed(self, reason: str, offset: int | None = None) -> MalformedInput:
+        """Return an error of this protocol."""
+        return MalformedInput(self.manifest.name, reason, offset)
