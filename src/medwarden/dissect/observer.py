@@ -1,9 +1,10 @@
 """Bring each payload to the dissector that understands it and collect the facts.
 
 The observer decides once per flow and remembers: by ethertype, by server port, by the first bytes
-(``starts``), by asking (``sniff``). A dissector may offer two optional attributes beyond
-:class:`~medwarden.model.segment.Dissector`: ``done`` (bool; once true the flow gets no further bytes)
-and ``tokeniser`` (set by the observer to a :class:`~medwarden.dissect.phi.Tokeniser` before first use).
+(``starts``), by asking (``sniff``). A dissector may offer optional attributes beyond
+:class:`~medwarden.model.segment.Dissector`: ``done`` (bool; once true the flow gets no further bytes),
+``application`` (str; what the flow turned out to be, where that is not the dissector's own name) and
+``tokeniser`` (set by the observer to a :class:`~medwarden.dissect.phi.Tokeniser` before first use).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class CoreInterest(NamedTuple):
 class _Flow:
     """What is known of one flow: its dissector, or the segments held until one is found."""
 
-    __slots__ = ("attempts", "dissector", "feed", "finishes", "held", "name", "strikes", "undecided")
+    __slots__ = ("attempts", "dissector", "feed", "held", "name", "strikes", "tells", "undecided")
 
     def __init__(self) -> None:
         self.dissector: Dissector | None = None
@@ -55,7 +56,7 @@ class _Flow:
         self.strikes = 0
         self.attempts = 0
         self.undecided = True
-        self.finishes = False
+        self.tells = False
 
 
 class _Table:
@@ -245,19 +246,21 @@ class Observer:
         stateless = held[0].transport is Transport.UDP
         dissector = self._stateless[member] if stateless else self._made(member)
         flow.dissector, flow.feed, flow.name = dissector, dissector.feed, member.manifest.name
-        flow.finishes = hasattr(dissector, "done")
+        flow.tells = hasattr(dissector, "done") or hasattr(dissector, "application")
         flow.undecided = False
         facts: list[Evidence] = []
         for segment in held:
             if flow.feed is not None:
                 facts += self._feed(flow, flow.feed, segment)
         if flow.strikes and not facts:
+            self._applications.pop(held[0].flow_id, None)
             flow.dissector = flow.feed = None
             flow.undecided = True
             flow.strikes = 0
             return None
         self._release(flow)
-        self._applications[held[0].flow_id] = flow.name
+        if not flow.tells:
+            self._applications[held[0].flow_id] = flow.name
         return facts
 
     def _release(self, flow: _Flow) -> None:
@@ -272,9 +275,15 @@ class Observer:
             # A bad datagram says little about the next one; a broken stream stays broken.
             if segment.transport is Transport.TCP or flow.strikes >= _DATAGRAM_STRIKES:
                 flow.dissector = flow.feed = None
-        elif flow.finishes and getattr(flow.dissector, "done", False):
-            flow.dissector = flow.feed = None
+        elif flow.tells:
+            self._told(flow, segment.flow_id)
         return facts
+
+    def _told(self, flow: _Flow, flow_id: int) -> None:
+        """Look at the optional attributes of a dissector that has them."""
+        self._applications[flow_id] = getattr(flow.dissector, "application", flow.name)
+        if getattr(flow.dissector, "done", False):
+            flow.dissector = flow.feed = None
 
     def _guarded(self, name: str, feed: Feed, segment: Segment) -> tuple[list[Evidence], bool]:
         """Feed one segment; return the facts, also those stated before it broke, and whether it broke."""
