@@ -1,0 +1,14 @@
+"""ASGI entry point: ``uvicorn medwarden.web.asgi:application``."""
+
+from __future__ import annotations
+
+import os
+from typing import cast
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medwarden.app.django_settings")
+
+from django.core.asgi import get_asgi_application  # noqa: E402 (settings come first)
+
+from medwarden.web.static_files import Application, with_static_files  # noqa: E402
+
+application = with_static_files(cast(Application, get_asgi_application()))

@@ -1,0 +1,222 @@
+"""Tags and filters of every page: assets, icons, times with age, numbers, links that keep state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from django import template
+from django.http import HttpRequest
+from django.template.context import RequestContext
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from medwarden.kernel.clock import NANOSECONDS, to_datetime, wall_clock
+from medwarden.knowledge import taxonomy
+from medwarden.web import icons, static_files
+
+register = template.Library()
+KEPT = ("site", "range")
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_PREFIXES = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+@register.simple_tag
+def asset(name: str) -> str:
+    """Return the URL of an asset, versioned by its content."""
+    return static_files.url_of(name)
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """Draw a symbol of the sprite; it is decoration, the words stand beside it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        css,
+        static_files.url_of("icons/sprite.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def category_icon(category: str | None, device_class: str | None = None, css: str = "") -> SafeString:
+    """Draw the symbol of a category, or of its class."""
+    return icon(icons.category_icon(category, device_class), css)
+
+
+@register.filter
+def category_name(category: str | None) -> str:
+    """Return how a person calls a category; the unknown says so."""
+    known = taxonomy.categories().get(category or "")
+    if known is not None and category != taxonomy.UNKNOWN:
+        return known.name
+    return category.replace("_", " ") if category and category != taxonomy.UNKNOWN else "Not identified"
+
+
+def age(seconds: float) -> str:
+    """Return a span in its largest whole unit: ``5 min``, ``3 d``."""
+    for unit, length in _UNITS:
+        if seconds >= length:
+            return f"{int(seconds // length):,} {unit}"
+    return "0 s"
+
+
+def ago(moment_ns: int, now_ns: int) -> str:
+    """Return how long ago a moment was, or how far ahead it lies."""
+    seconds = (now_ns - moment_ns) / NANOSECONDS
+    return f"{age(seconds)} ago" if seconds >= 0 else f"in {age(-seconds)}"
+
+
+@register.filter
+def when(moment_ns: int | None) -> SafeString | str:
+    """Show a time with its zone and age."""
+    if not moment_ns:
+        return "never"
+    moment = to_datetime(moment_ns)
+    return format_html(
+        '<time datetime="{}" class="nowrap">{} UTC</time> <span class="faint nowrap">({})</span>',
+        moment.isoformat(timespec="seconds"),
+        moment.strftime("%Y-%m-%d %H:%M:%S"),
+        ago(moment_ns, wall_clock()),
+    )
+
+
+@register.filter
+def when_cell(moment_ns: int | None) -> SafeString | str:
+    """Show a time in a table cell: age first, the moment with its zone beneath."""
+    if not moment_ns:
+        return "never"
+    moment = to_datetime(moment_ns)
+    return format_html(
+        '<time datetime="{}" class="nowrap">{}</time><span class="sub nowrap">{} UTC</span>',
+        moment.isoformat(timespec="seconds"),
+        ago(moment_ns, wall_clock()),
+        moment.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+@register.filter
+def number(value: int | float | None) -> str:
+    """Write a number with thousands separated; nothing known is a dash."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+@register.filter
+def signed(value: int) -> str:
+    """Write a number with its sign, minus as minus."""
+    return f"+{value:,}" if value > 0 else f"−{-value:,}" if value < 0 else "0"
+
+
+@register.filter
+def size(value: int | None) -> str:
+    """Write a number of bytes with three figures and a decimal prefix."""
+    if value is None:
+        return "–"
+    amount = float(value)
+    for prefix in _PREFIXES:
+        if amount < 1000 or prefix == _PREFIXES[-1]:
+            break
+        amount /= 1000
+    return f"{value} B" if prefix == "B" else f"{amount:.3g} {prefix}" if amount < 1000 else f"{amount:,.0f} {prefix}"
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """Write a share between 0 and 1 as whole per cent, never rounding up to certainty."""
+    if value is None:
+        return "–"
+    return f"{int(value * 100 + 1e-9) if value < 1 else 100} %"
+
+
+@register.filter
+def words(value: str | None) -> str:
+    """Turn an identifier into words in sentence case."""
+    return (value or "").replace("_", " ").capitalize()
+
+
+@register.inclusion_tag("web/part/meter.html")
+def confidence(value: float | None, name: str = "Confidence") -> dict[str, object]:
+    """Draw a confidence bar with its figure."""
+    share = value or 0.0
+    return {"share": round(share * 100), "text": percent(share), "weak": share < 0.5, "name": name}
+
+
+@register.inclusion_tag("web/part/level.html")
+def level(value: str, score: int | None = None) -> dict[str, object]:
+    """Draw a badge of a risk level or severity: shape, word, colour."""
+    return {"level": value, "shape": f"state-{value}", "word": words(value), "score": score}
+
+
+STATE_LOOKS = {
+    "open": ("is-accent", "state-info"),
+    "acknowledged": ("is-info", "state-none"),
+    "accepted": ("is-medium", "check"),
+    "false_positive": ("is-info", "close"),
+    "resolved": ("is-ok", "check"),
+}
+
+
+@register.inclusion_tag("web/part/badge.html")
+def finding_state(value: str) -> dict[str, object]:
+    """Draw a badge of a finding's state."""
+    look, shape = STATE_LOOKS.get(value, ("is-info", "state-info"))
+    line = shape in ("check", "close")
+    return {"css": look, "shape": shape, "word": words(value), "line": line}
+
+
+def _request(context: RequestContext) -> HttpRequest:
+    request = context["request"]
+    if not isinstance(request, HttpRequest):
+        raise TypeError("these tags need the request in the context")
+    return request
+
+
+@register.simple_tag(takes_context=True)
+def go(context: RequestContext, name: str, *args: object, **query: object) -> str:
+    """Return the URL of a page with this page's site and time range kept."""
+    return page_url(_request(context), name, *args, **query)
+
+
+def page_url(request: HttpRequest, name: str, *args: object, **query: object) -> str:
+    """Return the URL of a page with the request's site and time range, and ``query`` beside them."""
+    kept = {k: request.GET[k] for k in KEPT if request.GET.get(k)}
+    wanted = {**kept, **{k: str(v) for k, v in query.items() if v not in (None, "")}}
+    text = urlencode(wanted)
+    return reverse(name, args=args) + (f"?{text}" if text else "")
+
+
+@register.simple_tag(takes_context=True)
+def here(context: RequestContext, **changes: object) -> str:
+    """Return this page's URL with some parameters changed (None takes one away); paging starts anew."""
+    query = _request(context).GET.copy()
+    if "page" not in changes:
+        query.pop("page", None)
+    for key, value in changes.items():
+        if value in (None, ""):
+            query.pop(key, None)
+        elif isinstance(value, list | tuple):
+            query.setlist(key, [str(v) for v in value])
+        else:
+            query[key] = str(value)
+    return f"?{query.urlencode()}" if query else "?"
+
+
+@register.simple_tag(takes_context=True)
+def kept_fields(context: RequestContext, *skip: str) -> SafeString:
+    """Carry this page's parameters through a GET form as hidden fields, except those in ``skip``."""
+    fields = [
+        format_html('<input type="hidden" name="{}" value="{}">', key, value)
+        for key, values in _request(context).GET.lists()
+        for value in values
+        if key not in skip and key != "page"
+    ]
+    return mark_safe("".join(fields))  # noqa: S308 (each part went through format_html)
+
+
+@register.simple_tag
+def year() -> int:
+    """Return the present year in UTC."""
+    return datetime.now(UTC).year
