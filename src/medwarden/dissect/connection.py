@@ -12,6 +12,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
+import msgspec
+
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.evidence import Evidence, clean
 from medwarden.model.segment import DissectorManifest, Segment, Transport
@@ -98,6 +100,7 @@ class Connection:
         self._told: set[tuple[bool, str, str]] = set()
         self._facts: list[Evidence] = []
         self._segment: Segment | None = None
+        self._inner: Connection | None = None
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
@@ -127,6 +130,9 @@ class Connection:
         yield from self._told_now()
 
     def _stream(self, segment: Segment) -> None:
+        if self._inner is not None:
+            self._facts.extend(self._inner.feed(segment))
+            return
         inbox = self.client if segment.from_client else self.server
         if segment.gap:
             inbox.close()
@@ -173,13 +179,26 @@ class Connection:
         say = segment.said if by_sender else segment.heard
         self._facts.append(say(field, value, self.manifest.name))
 
-    def adopt(self, facts: Iterable[Evidence]) -> None:
-        """Pass on the facts of a protocol spoken inside this one."""
-        self._facts.extend(facts)
+    def become(self, inner: Connection) -> None:
+        """Hand the rest of the connection to ``inner``, as after STARTTLS.
+
+        Bytes that already wait are passed on; facts keep the name of the dissector that reads them.
+        """
+        self._inner = inner
+        for inbox, from_client in ((self.client, True), (self.server, False)):
+            waiting = inbox.take(len(inbox.data))
+            if waiting:
+                self._facts.extend(
+                    inner.feed(
+                        msgspec.structs.replace(self.segment, payload=waiting, from_client=from_client)
+                    )
+                )
 
     @property
     def done(self) -> bool:
         """Tell whether neither direction is of interest any more."""
+        if self._inner is not None:
+            return self._inner.done
         return self.client.deaf and self.server.deaf
 
     def close(self) -> None:
