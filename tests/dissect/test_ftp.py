@@ -9,9 +9,7 @@ from medwarden.kernel.errors import MalformedInput
 
 Converse = Callable[..., set[tuple[str, str, str]]]
 
-HELLO = bytes.fromhex("160301003101" "00002d0303") + b"r" * 32 + bytes.fromhex("000004130100ff01000000")
-    bytes.fromhex("16030100330100002f0303") + b"r" * 32 + bytes.fromhex("000004130100ff01000002") + bytes(2)
-)
+HELLO = bytes.fromhex("16030100310100002d0303") + b"r" * 32 + bytes.fromhex("000004130100ff01000000")
 
 
 def test_a_log_in_in_clear_without_its_name(converse: Converse) -> None:
