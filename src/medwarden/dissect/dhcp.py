@@ -1,0 +1,263 @@
+"""DHCP: what a client says of itself when it asks for an address, and which address it is given.
+
+RFC 2131 (messages), RFC 2132 (options), RFC 3396 (options in pieces), and per option: 77 RFC 3004,
+81 RFC 4702, 82 RFC 3046, 93/94/97 RFC 4578, 124 RFC 3925, 61 with type 255 RFC 4361. Facts about the
+client carry its hardware address (``chaddr``), for a relay or router may stand between it and us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from struct import Struct
+from typing import ClassVar
+
+from medwarden.dissect.dhcpv6 import duid_facts
+from medwarden.dissect.octets import ip_text, ipv4_text, mac_text, printable, text_or_hex
+from medwarden.kernel.errors import MalformedInput
+from medwarden.model.evidence import Evidence
+from medwarden.model.segment import DissectorManifest, Segment, Transport
+
+SOURCE = "dhcp"
+
+_COOKIE = b"\x63\x82\x53\x63"
+_FIXED = 236
+_BOOTREQUEST, _BOOTREPLY = 1, 2
+_PAD, _END = 0, 255
+_OVERLOAD, _TYPE, _SERVER_ID, _FQDN, _CLIENT_ID, _RELAY = 52, 53, 54, 81, 61, 82
+_MAX_OPTIONS = 512
+_SHORT = Struct("!H")
+_MESSAGE_TYPES = (
+    "", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform", "forcerenew",
+    "leasequery", "leaseunassigned", "leaseunknown", "leaseactive",
+)  # fmt: skip
+_DISCOVER, _OFFER, _REQUEST, _ACK, _NAK = 1, 2, 3, 5, 6
+
+Options = dict[int, bytes]
+
+
+def _numbers(value: bytes) -> str:
+    return ",".join(map(str, value[:128]))
+
+
+def _number(value: bytes) -> str:
+    return str(int.from_bytes(value, "big")) if len(value) in (1, 2, 4) else ""
+
+
+def _first_address(value: bytes) -> str:
+    return ip_text(value[:4]) or ""
+
+
+def _mask(value: bytes) -> str:
+    return ".".join(map(str, value)) if len(value) == 4 else ""
+
+
+def _user_class(value: bytes) -> str:
+    """Return RFC 3004 instances joined by commas, or the plain text that many clients send instead."""
+    parts: list[str] = []
+    offset = 0
+    while offset < len(value) and value[offset] and offset + 1 + value[offset] <= len(value):
+        parts.append(text_or_hex(value[offset + 1 : offset + 1 + value[offset]]))
+        offset += 1 + value[offset]
+    return ",".join(parts) if offset == len(value) else text_or_hex(value)
+
+
+def _vendor_identifying(value: bytes) -> str:
+    """Return ``enterprise:data`` of the first instance of option 124 (RFC 3925 section 3)."""
+    if len(value) < 6:
+        return ""
+    data = value[5 : 5 + value[4]]
+    if data and data[0] == len(data) - 1:
+        data = data[1:]
+    return f"{int.from_bytes(value[:4], 'big')}:{text_or_hex(data)}"
+
+
+def _fqdn(value: bytes) -> str:
+    """Return the name of option 81 without the last dot; flag E tells its encoding (RFC 4702 2.2)."""
+    if len(value) <= 3:
+        return ""
+    name = value[3:]
+    if not value[0] & 0x04:
+        return printable(name).rstrip(".")
+    labels: list[bytes] = []
+    offset = 0
+    while offset < len(name) and 0 < name[offset] < 64:
+        labels.append(name[offset + 1 : offset + 1 + name[offset]])
+        offset += 1 + name[offset]
+    return printable(b".".join(labels))
+
+
+def _machine_uuid(value: bytes) -> str:
+    return value[1:17].hex() if len(value) == 17 and any(value[1:]) else ""
+
+
+_CLIENT_OPTIONS: dict[int, tuple[str, Callable[[bytes], str]]] = {
+    12: ("dhcp.host_name", printable),
+    50: ("dhcp.requested_address", _first_address),
+    55: ("dhcp.parameter_request_list", _numbers),
+    57: ("dhcp.max_message_size", _number),
+    60: ("dhcp.vendor_class", printable),
+    77: ("dhcp.user_class", _user_class),
+    _FQDN: ("dhcp.fqdn", _fqdn),
+    93: ("dhcp.client_architecture", _number),
+    97: ("dhcp.machine_uuid", _machine_uuid),
+    124: ("dhcp.vendor_identifying_class", _vendor_identifying),
+}
+_LEASE_OPTIONS: dict[int, tuple[str, Callable[[bytes], str]]] = {
+    1: ("dhcp.subnet_mask", _mask),
+    3: ("dhcp.router", _first_address),
+    15: ("dhcp.domain_name", printable),
+    51: ("dhcp.lease_time", _number),
+    _SERVER_ID: ("dhcp.server_identifier", _first_address),
+}
+
+
+class Dhcp:
+    """State a client's names, fingerprint and address, its relay port, and the server."""
+
+    manifest: ClassVar[DissectorManifest] = DissectorManifest(
+        name=SOURCE,
+        title="DHCP",
+        transports=(Transport.UDP,),
+        reference="RFC 2131, RFC 2132",
+        ports=(67, 68, 4011),
+        fields=(
+            *(field for field, _ in _CLIENT_OPTIONS.values()),
+            *(field for field, _ in _LEASE_OPTIONS.values()),
+            "dhcp.address",
+            "dhcp.client_id",
+            "dhcp.duid",
+            "dhcp.duid_type",
+            "dhcp.duid_enterprise",
+            "dhcp.duid_mac",
+            "dhcp.message_type",
+            "dhcp.options_order",
+            "dhcp.relay_agent_circuit_id",
+            "dhcp.relay_agent_remote_id",
+            "dhcp.role",
+        ),
+    )
+
+    def __init__(self) -> None:
+        """Keep nothing: every message stands alone."""
+
+    @staticmethod
+    def recognises(payload: bytes, from_client: bool) -> bool:  # noqa: ARG004 - op says which side
+        """Tell whether ``payload`` is BOOTP over Ethernet or Wi-Fi with the DHCP cookie (RFC 2131 3)."""
+        return len(payload) >= 240 and payload[0] in (1, 2) and payload[236:240] == _COOKIE
+
+    def feed(self, segment: Segment) -> Iterator[Evidence]:
+        """Yield the facts of one message; plain BOOTP requests give none.
+
+        Raises MalformedInput when the message is short or an option overruns its field.
+        """
+        payload = segment.payload
+        if len(payload) < _FIXED:
+            raise MalformedInput(SOURCE, "message is shorter than its fixed part", len(payload))
+        operation, length = payload[0], payload[2]
+        if operation not in (_BOOTREQUEST, _BOOTREPLY) or length > 16:
+            raise MalformedInput(SOURCE, "no BOOTP request or reply", 0)
+        mac = mac_text(payload[28 : 28 + length])
+        if payload[236:240] != _COOKIE:
+            return
+        options, order = _options(payload)
+        message_type = options.get(_TYPE, b"")
+        kind = message_type[0] if len(message_type) == 1 else 0
+        if operation == _BOOTREQUEST:
+            yield from _request(segment, mac, kind, options, order)
+        else:
+            yield from _reply(segment, mac, kind, options)
+
+
+def _options(payload: bytes) -> tuple[Options, list[int]]:
+    """Return the options joined by code (RFC 3396) and their codes in order of first appearance.
+
+    Overloaded ``file`` and ``sname`` fields follow in this order (RFC 2131 4.1).
+    """
+    pieces: dict[int, list[bytes]] = {}
+    _scan(payload, 240, len(payload), pieces)
+    order = list(pieces)
+    overload = pieces.get(_OVERLOAD, [b""])[0]
+    if overload in (b"\1", b"\3"):
+        _scan(payload, 108, 236, pieces)
+    if overload in (b"\2", b"\3"):
+        _scan(payload, 44, 108, pieces)
+    return {code: b"".join(parts) for code, parts in pieces.items()}, order
+
+
+def _scan(payload: bytes, offset: int, end: int, pieces: dict[int, list[bytes]]) -> None:
+    for _ in range(_MAX_OPTIONS):
+        while offset < end and payload[offset] == _PAD:
+            offset += 1
+        if offset >= end or payload[offset] == _END:
+            return
+        if offset + 2 > end or offset + 2 + payload[offset + 1] > end:
+            raise MalformedInput(SOURCE, f"option {payload[offset]} overruns its field", offset)
+        behind = offset + 2 + payload[offset + 1]
+        pieces.setdefault(payload[offset], []).append(payload[offset + 2 : behind])
+        offset = behind
+
+
+def _request(
+    segment: Segment, mac: str | None, kind: int, options: Options, order: list[int]
+) -> Iterator[Evidence]:
+    mac = mac or segment.src_mac
+    vlan, now = segment.vlan, segment.ts_ns
+    ip = ipv4_text(segment.payload[12:16])  # ciaddr: an address the client already answers on
+
+    def fact(field: str, value: str) -> Evidence:
+        return Evidence(now, mac, ip, vlan, field, value, SOURCE)
+
+    if 0 < kind < len(_MESSAGE_TYPES):
+        yield fact("dhcp.message_type", _MESSAGE_TYPES[kind])
+    yield fact("dhcp.options_order", ",".join(map(str, order[:128])))
+    for code, (field, read) in _CLIENT_OPTIONS.items():
+        if code in options and (value := read(options[code])):
+            yield fact(field, value)
+    client_id = options.get(_CLIENT_ID, b"")
+    if len(client_id) > 1:
+        yield fact("dhcp.client_id", f"{client_id[0]}:{client_id[1:128].hex()}")
+        if client_id[0] == 255:
+            for field, value in duid_facts(client_id[5:]):
+                yield fact(f"dhcp.{field}", value)
+    if _RELAY in options:
+        yield from (fact(field, value) for field, value in _relay(options[_RELAY]))
+
+
+def _relay(value: bytes) -> Iterator[tuple[str, str]]:
+    """Yield circuit and remote ID: the switch port the client hangs on, as the relay names it."""
+    names = {1: "dhcp.relay_agent_circuit_id", 2: "dhcp.relay_agent_remote_id"}
+    offset = 0
+    while offset + 2 <= len(value):
+        end = offset + 2 + value[offset + 1]
+        if end > len(value):
+            raise MalformedInput(SOURCE, "relay agent sub-option overruns its option", offset)
+        body = value[offset + 2 : end]
+        if value[offset] in names and body:
+            yield names[value[offset]], text_or_hex(body)
+        offset = end
+
+
+def _reply(segment: Segment, mac: str | None, kind: int, options: Options) -> Iterator[Evidence]:
+    payload, vlan, now = segment.payload, segment.vlan, segment.ts_ns
+    server = ip_text(options.get(_SERVER_ID, b"")[:4])
+    if kind in (_OFFER, _ACK, _NAK):
+        # Behind a relay (giaddr set) the frame comes from a router, not from the server.
+        relayed = any(payload[24:28])
+        server_mac = None if relayed or server not in (None, segment.src_ip) else segment.src_mac
+        yield Evidence(now, server_mac, server or segment.src_ip, vlan, "dhcp.role", "server", SOURCE)
+    if kind != _ACK or mac is None:
+        return
+    # An ACK to an INFORM grants nothing (RFC 2131 4.3.5): yiaddr is zero, the address is the client's own.
+    granted = ipv4_text(payload[16:20])
+    ip = granted or ipv4_text(payload[12:16])
+    if granted:
+        yield Evidence(now, mac, granted, vlan, "dhcp.address", granted, SOURCE)
+    for code, (field, read) in _LEASE_OPTIONS.items():
+        if code in options and (value := read(options[code])):
+            yield Evidence(now, mac, ip, vlan, field, value, SOURCE)
+    if _RELAY in options:
+        for field, value in _relay(options[_RELAY]):
+            yield Evidence(now, mac, ip, vlan, field, value, SOURCE)
+
+
+DISSECTOR = Dhcp

@@ -1,0 +1,225 @@
+"""Multicast DNS and DNS-SD: services, names and the make and model that devices announce.
+
+RFC 6762 (messages) and RFC 6763 (services, TXT keys). Known answers in a query (RFC 6762 7.1) repeat
+what others said and are no facts; the authority section of a probe (8.2) is what the sender claims.
+Reflectors and sleep proxies speak for others: a message whose address records do not include its
+sender is attributed to the addresses it names.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from medwarden.dissect import dns_message as wire
+from medwarden.dissect.dns_message import DnsMessage, Name, Record, name_text, reverse_address, strings
+from medwarden.dissect.octets import ip_text, printable
+from medwarden.model.evidence import Evidence
+from medwarden.model.segment import DissectorManifest, Segment, Transport
+
+SOURCE = "mdns"
+
+IDENTITY_KEYS = (
+    "am", "adminurl", "bv", "ci", "device", "deviceid", "devicename", "firmware", "fn", "friendlyname", "fv",
+    "fw", "fwversion", "hwver", "id", "mac", "macaddress", "manufacturer", "md", "mdl", "mfg", "model",
+    "modelname", "name", "nm", "note", "os", "osxvers", "pdl", "pn", "product", "rpmd", "rpvr", "serial",
+    "serialnumber", "sn", "srcvers", "swver", "ty", "type", "usb_mdl", "usb_mfg", "uuid", "ve", "vendor",
+    "ver", "vers", "version",
+)  # fmt: skip
+"""TXT keys that name a device, in lower case (RFC 6763 6.4: keys ignore case)."""
+
+_KEYS = {key.encode("ascii"): f"mdns.txt.{key}" for key in IDENTITY_KEYS}
+_METADATA_TYPES = ("mdns.txt.md", "_raop._tcp")  # AirTunes lists kinds of metadata under the name of a model
+_TRANSPORT_LABELS = (b"_tcp", b"_udp")
+_META_QUERY = (b"_services", b"_dns-sd", b"_udp", b"local")
+_MAX_FACTS = 96
+_MAX_QUERIES = 16
+
+Endpoint = tuple[str | None, str | None]
+
+
+class Mdns:
+    """State what responders announce and which services queriers look for."""
+
+    manifest: ClassVar[DissectorManifest] = DissectorManifest(
+        name=SOURCE,
+        title="Multicast DNS",
+        transports=(Transport.UDP,),
+        reference="RFC 6762, RFC 6763",
+        ports=(5353,),
+        fields=(
+            "mdns.query",
+            "mdns.service",
+            "mdns.subtype",
+            "mdns.instance",
+            "mdns.host_name",
+            "mdns.cpu",
+            "mdns.os",
+            *_KEYS.values(),
+        ),
+    )
+
+    def __init__(self) -> None:
+        """Keep nothing: every datagram stands alone."""
+
+    @staticmethod
+    def recognises(payload: bytes, from_client: bool) -> bool:  # noqa: ARG004 - both sides multicast
+        """Tell whether ``payload`` is a DNS query or response with opcode and rcode 0 (RFC 6762 18)."""
+        return len(payload) >= 12 and payload[2] & 0x78 == 0 and payload[3] & 0x0F == 0
+
+    def feed(self, segment: Segment) -> list[Evidence]:
+        """Return the facts of one message; raises MalformedInput when it breaks RFC 1035."""
+        message = DnsMessage(segment.payload, SOURCE)
+        header = message.header
+        if header.opcode != wire.QUERY:
+            return []  # to be ignored (RFC 6762 18.3)
+        questions = message.questions()
+        if not header.response:
+            facts = {segment.said("mdns.query", text, SOURCE): None for text in _asked(questions)}
+            if header.authorities:
+                message.records(header.answers)
+                claimed = message.records(header.authorities)
+                facts |= dict.fromkeys(_Announcement(segment, message, claimed).facts())
+            return list(facts)
+        records = message.records(header.answers)
+        message.records(header.authorities)
+        records += message.records(header.additionals)
+        return _Announcement(segment, message, records).facts()
+
+
+def _asked(questions: list[wire.Question]) -> list[str]:
+    """Return the service types and host names of a query, each once."""
+    asked: dict[str, None] = {}
+    for question in questions[:_MAX_QUERIES]:
+        if reverse_address(question.name) is not None or question.name == _META_QUERY:
+            continue
+        service, _ = split_service(question.name)
+        if text := service or _host_text(question.name):
+            asked[text] = None
+    return list(asked)
+
+
+def split_service(name: Name) -> tuple[str, Name]:
+    """Return the service type (``_ipp._tcp``) in ``name`` and the labels before it, or "" and ``name``.
+
+    RFC 6763 section 7: ``<instance>._service._proto.<domain>``, ``<subtype>._sub._service._proto``.
+    """
+    for index in range(1, len(name)):
+        if name[index].lower() in _TRANSPORT_LABELS and name[index - 1].startswith(b"_"):
+            return name_text(name[index - 1 : index + 1]), name[: index - 1]
+    return "", name
+
+
+def _host_text(name: Name) -> str:
+    if name and name[-1].lower() == b"local":
+        name = name[:-1]
+    return printable(b".".join(name))
+
+
+def _folded(name: Name) -> Name:
+    return tuple(label.lower() for label in name)
+
+
+class _Announcement:
+    """The records one responder stands for, and whose they are."""
+
+    def __init__(self, segment: Segment, message: DnsMessage, records: list[Record]) -> None:
+        self._segment = segment
+        self._message = message
+        self._records = [record for record in records if record.ttl]  # ttl 0: a goodbye (RFC 6762 10.1)
+        self._facts: dict[Evidence, None] = {}
+        self._homes: dict[Name, str] = {}
+        self._targets: dict[Name, Name] = {}
+        self._default = self._speaker()
+
+    def _speaker(self) -> Endpoint | None:
+        """Return the endpoint of records that name no host, None where it cannot be told.
+
+        A sender is its own speaker unless the message gives addresses of the sender's kind (IPv4 or
+        IPv6 link-local; of other IPv6 addresses a host has too many) and the sender's is not among them.
+        """
+        segment = self._segment
+        sender = segment.src_ip
+        wanted, start = (wire.AAAA, "fe80:") if sender is not None and ":" in sender else (wire.A, "")
+        own = sender is not None and not sender.startswith(start)
+        for record in self._records:
+            if record.rtype == wanted:
+                address = ip_text(self._message.data(record))
+                if address is None or not address.startswith(start):
+                    continue
+                own = own or address == sender
+                self._homes.setdefault(_folded(record.name), address)
+            elif record.rtype == wire.SRV and record.end - record.start > 6:
+                target = self._message.target(record, skip=6)
+                self._targets.setdefault(_folded(record.name), _folded(target))
+        if own or not self._homes or sender is None:
+            self._homes.clear()
+            return segment.src_mac, sender
+        homes = set(self._homes.values())
+        return (None, homes.pop()) if len(homes) == 1 else None
+
+    def _add(self, owner: Name, field: str, value: str) -> None:
+        """Keep a fact about the host that ``owner`` (a host or an instance) lives on."""
+        if not value or len(self._facts) >= _MAX_FACTS:
+            return
+        endpoint = self._default
+        if self._homes:
+            key = _folded(owner)
+            address = self._homes.get(self._targets.get(key, key))
+            if address is not None:
+                endpoint = (None, address)
+        if endpoint is not None:
+            segment = self._segment
+            fact = Evidence(segment.ts_ns, *endpoint, segment.vlan, field, value, SOURCE)
+            self._facts[fact] = None
+
+    def facts(self) -> list[Evidence]:
+        """Return the facts, each once, in the order of the records."""
+        for record in self._records:
+            if record.rtype == wire.PTR:
+                self._pointer(record)
+            elif record.rtype == wire.SRV and record.end - record.start > 6:
+                target = self._message.target(record, skip=6)
+                self._service(record.name)
+                self._add(target, "mdns.host_name", _host_text(target))
+            elif record.rtype in (wire.A, wire.AAAA):
+                self._add(record.name, "mdns.host_name", _host_text(record.name))
+            elif record.rtype == wire.TXT:
+                self._service(record.name)
+                self._keys(record)
+            elif record.rtype == wire.HINFO:
+                for field, text in zip(
+                    ("mdns.cpu", "mdns.os"), strings(self._message.data(record), 2), strict=False
+                ):
+                    self._add(record.name, field, printable(text))
+        return list(self._facts)
+
+    def _service(self, name: Name) -> None:
+        service, instance = split_service(name)
+        if service:
+            self._add(name, "mdns.service", service)
+            self._add(name, "mdns.instance", printable(b".".join(instance)))
+
+    def _pointer(self, record: Record) -> None:
+        target = self._message.target(record)
+        if _folded(record.name) == _META_QUERY:
+            self._add(target, "mdns.service", split_service(target)[0])
+            return
+        address = reverse_address(record.name)
+        if address is not None:
+            if ip_text(address) == self._segment.src_ip:
+                self._add(target, "mdns.host_name", _host_text(target))
+            return
+        _, before = split_service(record.name)
+        self._service(target)
+        if len(before) == 2 and before[1].lower() == b"_sub":
+            self._add(target, "mdns.subtype", printable(before[0]))
+
+    def _keys(self, record: Record) -> None:
+        for pair in strings(self._message.data(record)):
+            key, equals, value = pair.partition(b"=")
+            field = _KEYS.get(key.lower()) if equals else None
+            if field is not None and (field, split_service(record.name)[0]) != _METADATA_TYPES:
+                self._add(record.name, field, printable(value))
+
+
+DISSECTOR = Mdns
