@@ -7,7 +7,7 @@ engine's and unique in the whole folder. The rows are written in bulk by :mod:`m
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Index, UniqueConstraint
+from django.db.models import Index, Q, UniqueConstraint
 
 from medwarden.store.models.tenancy import Scoped
 
@@ -18,6 +18,7 @@ class Device(Scoped):
     ``confidence`` maps a level (class, category, vendor, model ...) to its probability;
     ``address_order`` is the first IP address as hexadecimal digits, which sort as addresses do.
     ``added_ns`` is when medwarden first stored it (wall clock), ``first_seen`` when it was first heard.
+    ``stale``: something was heard since the device was last identified and assessed.
     """
 
     id = models.CharField(primary_key=True, max_length=40)
@@ -49,9 +50,11 @@ class Device(Scoped):
     last_seen = models.BigIntegerField()
     added_ns = models.BigIntegerField()
     retired_at = models.BigIntegerField(null=True)
+    stale = models.BooleanField(default=True)
 
     class Meta:
         indexes = [
+            Index(fields=["site", "id"], condition=Q(stale=True), name="device_stale"),
             Index(fields=["tenant", "risk_score", "id"], name="device_risk"),
             Index(fields=["tenant", "last_seen", "id"], name="device_last_seen"),
             Index(fields=["tenant", "first_seen", "id"], name="device_first_seen"),

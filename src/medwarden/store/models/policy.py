@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Index, UniqueConstraint
+from django.db.models import Index
 
 from medwarden.store.models.tenancy import Scoped
 
@@ -40,7 +40,7 @@ class PolicyVersion(Scoped):
     reason = models.TextField()
 
     class Meta:
-        constraints = [UniqueConstraint(fields=["policy", "version", "state"], name="policy_version")]
+        indexes = [Index(fields=["policy", "version", "at_ns"], name="policy_version")]
 
     def __str__(self) -> str:
         return f"{self.policy_id} version {self.version} ({self.state})"

@@ -1,0 +1,215 @@
+"""The life of findings: opened and closed by assessments, moved on by people, every step with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from django.db.models import Count
+
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.finding import TRANSITIONS, FindingKind, FindingState
+from medwarden.model.finding import Finding as ModelFinding
+from medwarden.store.changes import Change
+from medwarden.store.models import Device, Finding, FindingEvent
+
+_AT_ONCE = 400
+
+
+def transition(
+    change: Change,
+    finding_id: str,
+    state: FindingState,
+    *,
+    approver: str = "",
+    accepted_until_ns: int | None = None,
+) -> None:
+    """Move a finding to ``state``; the change's reason is kept with the step.
+
+    Accepting a risk needs an approver and an end. Raises ConfigurationError for an unknown finding, a
+    step that :data:`~medwarden.model.finding.TRANSITIONS` does not allow, or an empty reason.
+    """
+    finding = Finding.objects.filter(tenant_id=change.tenant, pk=finding_id).first()
+    if finding is None:
+        raise ConfigurationError(f"there is no finding {finding_id[:40]!r}")
+    before = FindingState(finding.state)
+    if state not in TRANSITIONS[before]:
+        allowed = ", ".join(sorted(s.value for s in TRANSITIONS[before]))
+        raise ConfigurationError(
+            f"a finding that is {before.value} cannot become {state.value}: choose {allowed}"
+        )
+    if not change.reason.strip():
+        raise ConfigurationError("say why: every step of a finding needs a reason")
+    if state is FindingState.ACCEPTED and (not approver or accepted_until_ns is None):
+        raise ConfigurationError("an accepted risk needs an approver and the day on which it ends")
+    accepted = state is FindingState.ACCEPTED
+    finding.approver = approver if accepted else ""
+    finding.accepted_until_ns = accepted_until_ns if accepted else None
+    _move(change, [finding], state, change.reason)
+    _count_open([finding.device_id])
+
+
+def record_findings(
+    change: Change,
+    device_ids: Iterable[str],
+    found: Sequence[ModelFinding],
+    kinds: frozenset[FindingKind] = frozenset({FindingKind.EXPOSURE}),
+) -> None:
+    """Bring the stored findings of some devices in line with what an engine found now.
+
+    New ones are opened, resolved ones seen again are reopened, accepted ones whose time is over too.
+    Open or acknowledged ones of ``kinds`` that the engine no longer finds on ``device_ids`` are
+    resolved. What people decided (accepted, false positive) stays.
+    """
+    ids = list(dict.fromkeys(device_ids))
+    fresh = {finding.id: finding for finding in found}
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        wanted = {key: finding for key, finding in fresh.items() if finding.device in set(part)}
+        _reconcile(change, part, wanted, kinds)
+        _count_open(part)
+
+
+def _reconcile(
+    change: Change, devices: Sequence[str], found: dict[str, ModelFinding], kinds: frozenset[FindingKind]
+) -> None:
+    stored = {f.pk: f for f in Finding.objects.filter(device_id__in=devices)}
+    sites = dict(Device.objects.filter(pk__in=devices).values_list("pk", "site_id"))
+    new = [f for key, f in found.items() if key not in stored and f.device in sites]
+    rows = [_new_row(change, finding, sites[finding.device]) for finding in new]
+    Finding.objects.bulk_create(rows, batch_size=200)
+    FindingEvent.objects.bulk_create(
+        [_event(change, row, "", FindingState.OPEN, change.reason) for row in rows], batch_size=500
+    )
+    for row in rows:
+        change.record(
+            "finding.opened",
+            f"finding:{row.pk}",
+            None,
+            {"device": row.device_id, "type": row.type, "severity": row.severity},
+            rule_version=row.rule_version,
+            site=row.site_id,
+        )
+    again = [f for f in stored.values() if f.pk in found]
+    _update(change, again, found)
+    _move(change, [f for f in again if f.state == "resolved"], FindingState.OPEN, "seen again")
+    over = [
+        f
+        for f in again
+        if f.state == "accepted" and f.accepted_until_ns is not None and f.accepted_until_ns < change.now_ns
+    ]
+    _move(change, over, FindingState.OPEN, "the time for which the risk was accepted is over")
+    ended = [
+        f
+        for f in stored.values()
+        if f.pk not in found and f.kind in kinds and f.state in ("open", "acknowledged")
+    ]
+    _move(change, ended, FindingState.RESOLVED, "no longer found")
+
+
+_UPDATED = (
+    "severity",
+    "severity_rank",
+    "title",
+    "detail",
+    "fix",
+    "evidence",
+    "mitre",
+    "rule_version",
+    "first_seen",
+    "last_seen",
+)
+
+
+def _values(finding: ModelFinding) -> dict[str, object]:
+    return {
+        "severity": finding.severity.value,
+        "severity_rank": finding.severity.rank,
+        "title": finding.title,
+        "detail": finding.detail,
+        "fix": finding.fix,
+        "evidence": msgspec.to_builtins(finding.evidence),
+        "mitre": list(finding.mitre),
+        "rule_version": finding.rule_version,
+        "first_seen": finding.first_seen,
+        "last_seen": finding.last_seen,
+    }
+
+
+def _new_row(change: Change, finding: ModelFinding, site: str) -> Finding:
+    return Finding(
+        id=finding.id,
+        tenant_id=change.tenant,
+        site_id=site,
+        device_id=finding.device,
+        kind=finding.kind.value,
+        type=finding.type,
+        state=FindingState.OPEN.value,
+        opened_ns=change.now_ns,
+        changed_ns=change.now_ns,
+        **_values(finding),
+    )
+
+
+def _update(change: Change, rows: Sequence[Finding], found: dict[str, ModelFinding]) -> None:
+    changed = []
+    for row in rows:
+        values = _values(found[row.pk])
+        if all(getattr(row, name) == value for name, value in values.items()):
+            continue
+        if row.severity != values["severity"]:
+            change.record(
+                "finding.severity",
+                f"finding:{row.pk}",
+                row.severity,
+                values["severity"],
+                rule_version=found[row.pk].rule_version,
+                site=row.site_id,
+            )
+        for name, value in values.items():
+            setattr(row, name, value)
+        changed.append(row)
+    Finding.objects.bulk_update(changed, _UPDATED, batch_size=40)
+
+
+def _event(change: Change, row: Finding, before: str, after: FindingState, reason: str) -> FindingEvent:
+    return FindingEvent(
+        tenant_id=row.tenant_id,
+        site_id=row.site_id,
+        finding_id=row.pk,
+        at_ns=change.now_ns,
+        actor=change.actor,
+        before=before,
+        after=after.value,
+        reason=reason,
+        rule_version=change.rule_version or row.rule_version,
+    )
+
+
+def _move(change: Change, rows: Sequence[Finding], state: FindingState, reason: str) -> None:
+    events = []
+    for row in rows:
+        before, row.state, row.changed_ns = row.state, state.value, change.now_ns
+        if state is FindingState.OPEN:
+            row.accepted_until_ns, row.approver = None, ""
+        events.append(_event(change, row, before, state, reason))
+        change.record(
+            "finding.state", f"finding:{row.pk}", before, state.value, reason=reason, site=row.site_id
+        )
+    Finding.objects.bulk_update(
+        rows, ["state", "changed_ns", "accepted_until_ns", "approver"], batch_size=100
+    )
+    FindingEvent.objects.bulk_create(events, batch_size=500)
+
+
+def _count_open(device_ids: Sequence[str]) -> None:
+    counts = dict(
+        Finding.objects.filter(device_id__in=device_ids, state="open")
+        .values_list("device_id")
+        .annotate(n=Count("pk"))
+    )
+    devices = list(Device.objects.filter(pk__in=device_ids).only("pk", "findings_open"))
+    changed = [d for d in devices if d.findings_open != counts.get(d.pk, 0)]
+    for device in changed:
+        device.findings_open = counts.get(device.pk, 0)
+    Device.objects.bulk_update(changed, ["findings_open"], batch_size=400)

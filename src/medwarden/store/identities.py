@@ -1,0 +1,174 @@
+"""Identities: what medwarden concluded of a device, stored with its ballots, audited at every change."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.device import Device as ModelDevice
+from medwarden.store.changes import Change
+from medwarden.store.models import Device, DeviceText, Identification
+from medwarden.store.queries.filters import order_of
+
+LABELS = (
+    "device_class",
+    "category",
+    "vendor",
+    "model",
+    "os",
+    "os_version",
+    "firmware",
+    "serial",
+    "managed",
+    "phi",
+)
+"""Concluded fields whose changes are audited."""
+
+_SEARCHED = (
+    "dicom.ae_title",
+    "dicom.station_name",
+    "hl7.sending_application",
+    "hl7.sending_facility",
+    "snmp.sys_name",
+    "bacnet.object_name",
+    "lldp.system_name",
+    "cdp.device_id",
+)
+"""Evidence fields that text search looks through beside names, addresses and labels."""
+
+_PLAIN = ("names", "vlans", "location", "subnet")
+_AT_ONCE = 400
+
+
+def record_identities(change: Change, devices: Sequence[ModelDevice]) -> None:
+    """Store what was concluded of devices (labels, names, verdicts) and mark them as assessed.
+
+    ``change.rule_version`` is the model version. Addresses are the inventory's own rows and are not
+    taken from here. Devices that are gone (merged) are left out.
+    """
+    for start in range(0, len(devices), _AT_ONCE):
+        _record(change, devices[start : start + _AT_ONCE])
+
+
+def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
+    rows = {row.pk: row for row in Device.objects.filter(pk__in=[d.id for d in devices])}
+    known = [(rows[d.id], d) for d in devices if d.id in rows]
+    for row, device in known:
+        before, after = _labels(row), _labels(device)
+        changed = [name for name in LABELS if before[name] != after[name]]
+        if changed:
+            change.record(
+                "device.identified",
+                f"device:{row.pk}",
+                {name: before[name] for name in changed},
+                {name: after[name] for name in changed},
+                site=row.site_id,
+            )
+        for name in LABELS:
+            setattr(row, name, after[name])
+        row.names, row.vlans = list(device.names), sorted({*row.vlans, *device.vlans})
+        row.location, row.subnet = device.location, device.subnet
+        row.name = device.label[:512]
+        row.address_order = _order(row.ips)
+        row.confidence = {v.level: round(v.confidence, 4) for v in device.verdicts if v.label is not None}
+        row.stale = False
+    Device.objects.bulk_update(
+        [row for row, _ in known],
+        [*LABELS, *_PLAIN, "name", "address_order", "confidence", "stale"],
+        batch_size=40,
+    )
+    _verdicts(change, known)
+    _texts(known)
+
+
+def _labels(of: Device | ModelDevice) -> dict[str, str | bool | None]:
+    labels: dict[str, str | bool | None] = {}
+    for name in LABELS:
+        value = getattr(of, name)
+        labels[name] = value if value is None or isinstance(value, bool) else str(value)[:200]
+    return labels
+
+
+def _order(ips: Iterable[str]) -> str | None:
+    orders = sorted(order_of(ipaddress.ip_address(ip)) for ip in ips)
+    return orders[0] if orders else None
+
+
+def _verdicts(change: Change, known: Sequence[tuple[Device, ModelDevice]]) -> None:
+    Identification.objects.bulk_create(
+        [
+            Identification(
+                tenant_id=row.tenant_id,
+                site_id=row.site_id,
+                device_id=row.pk,
+                verdicts=msgspec.to_builtins(device.verdicts),
+                model_version=change.rule_version,
+                updated_ns=change.now_ns,
+            )
+            for row, device in known
+        ],
+        batch_size=200,
+        update_conflicts=True,
+        unique_fields=["device"],
+        update_fields=["verdicts", "model_version", "updated_ns"],
+    )
+
+
+def search_text(row: Device, device: ModelDevice) -> str:
+    """Return what text search finds a device by, in lower case, one thing a line."""
+    things = [row.pk, *row.macs, *row.ips, *device.names]
+    things += [value for value in (device.vendor, device.model, device.serial, device.os) if value]
+    things += [entry.value for entry in device.ledger if entry.field in _SEARCHED]
+    things += [value for value in (device.category, device.location) if value]
+    return "\n".join(dict.fromkeys(thing.lower() for thing in things))
+
+
+def _texts(known: Sequence[tuple[Device, ModelDevice]]) -> None:
+    stored = dict(
+        DeviceText.objects.filter(device__in=[row for row, _ in known]).values_list("device_id", "text")
+    )
+    fresh = [(row, search_text(row, device)) for row, device in known]
+    DeviceText.objects.bulk_create(
+        [
+            DeviceText(tenant_id=row.tenant_id, site_id=row.site_id, device_id=row.pk, text=text)
+            for row, text in fresh
+            if stored.get(row.pk) != text
+        ],
+        batch_size=200,
+        update_conflicts=True,
+        unique_fields=["device"],
+        update_fields=["text"],
+    )
+
+
+def retire(change: Change, device_id: str) -> None:
+    """Take a device out of the lists; the change's reason says why. It keeps its history.
+
+    Raises ConfigurationError where there is no such device or it is retired already.
+    """
+    row = _one(change, device_id)
+    if row.retired_at is not None:
+        raise ConfigurationError(f"{row.name or row.pk} is retired already")
+    row.retired_at = change.now_ns
+    row.save(update_fields=["retired_at"])
+    change.record("device.retired", f"device:{row.pk}", None, {"retired_at": change.now_ns}, site=row.site_id)
+
+
+def restore_device(change: Change, device_id: str) -> None:
+    """Take a retired device back into the lists. Raises ConfigurationError where it is not retired."""
+    row = _one(change, device_id)
+    if row.retired_at is None:
+        raise ConfigurationError(f"{row.name or row.pk} is not retired")
+    before, row.retired_at = row.retired_at, None
+    row.save(update_fields=["retired_at"])
+    change.record("device.restored", f"device:{row.pk}", {"retired_at": before}, None, site=row.site_id)
+
+
+def _one(change: Change, device_id: str) -> Device:
+    row = Device.objects.filter(tenant_id=change.tenant, pk=device_id).first()
+    if row is None:
+        raise ConfigurationError(f"there is no device {device_id[:40]!r}")
+    return row

@@ -1,0 +1,247 @@
+"""One device, complete: identity with all evidence, services, conversations, risk, findings, activity."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from django.db.models import Count, Max, Min, Sum
+
+from medwarden.model.device import Conversation, DeviceClass, Service, Verdict
+from medwarden.model.device import Device as ModelDevice
+from medwarden.model.evidence import LedgerEntry
+from medwarden.model.finding import FindingEvidence
+from medwarden.model.risk import Factor, RiskLevel, RiskScore
+from medwarden.store import models
+from medwarden.store.models import ActivityHour, Device, EvidenceEntry, Identification, MergedDevice
+from medwarden.store.queries.scope import Page, Scope, bounds
+
+MOST_CONVERSATIONS = 5000
+"""Conversations of one device that are loaded with it, the latest first; pages read further ones."""
+
+_PARTS_AT_ONCE = 400
+
+
+class HourOfActivity(msgspec.Struct, frozen=True):
+    """Traffic of one clock hour; ``hour`` is its start in nanoseconds."""
+
+    hour: int
+    flows: int
+    packets: int
+    bytes_sent: int
+    bytes_received: int
+
+
+class AddressHeld(msgspec.Struct, frozen=True):
+    """An address a device has or had on an interface."""
+
+    ip: str
+    mac: str | None
+    source: str
+    current: bool
+    first_seen: int
+    last_seen: int
+
+
+def find_device(scope: Scope, device_id: str) -> Device | None:
+    """Return the row of a device, following merged ids to the device that remained."""
+    row = scope.over(Device.objects.all()).filter(pk=device_id).first()
+    if row is None:
+        merged = scope.over(MergedDevice.objects.all()).filter(gone=device_id).first()
+        if merged is not None:
+            row = scope.over(Device.objects.all()).filter(pk=merged.kept).first()
+    return row
+
+
+def device(scope: Scope, device_id: str) -> ModelDevice | None:
+    """Return a device with its verdicts, ledger, services and conversations, or None."""
+    row = find_device(scope, device_id)
+    return None if row is None else complete_devices([row.pk])[0]
+
+
+def complete_devices(ids: Sequence[str]) -> list[ModelDevice]:
+    """Return devices complete, as engines take them; ids that are gone are left out."""
+    found: list[ModelDevice] = []
+    for start in range(0, len(ids), _PARTS_AT_ONCE):
+        found.extend(_complete(ids[start : start + _PARTS_AT_ONCE]))
+    return found
+
+
+def _complete(ids: Sequence[str]) -> list[ModelDevice]:
+    verdicts = {
+        device_id: msgspec.convert(stored, tuple[Verdict, ...])
+        for device_id, stored in Identification.objects.filter(device_id__in=ids).values_list(
+            "device_id", "verdicts"
+        )
+    }
+    ledger, services, conversations = _ledger(ids), _services(ids), _conversations(ids)
+    return [
+        to_model(row, verdicts.get(row.pk, ()), ledger[row.pk], services[row.pk], conversations[row.pk])
+        for row in Device.objects.filter(pk__in=ids).order_by("pk")
+    ]
+
+
+def to_model(
+    row: Device,
+    verdicts: Iterable[Verdict] = (),
+    ledger: Iterable[LedgerEntry] = (),
+    services: Iterable[Service] = (),
+    conversations: Iterable[Conversation] = (),
+) -> ModelDevice:
+    """Return a stored device as the model's, with the parts that were loaded for it."""
+    return ModelDevice(
+        id=row.pk,
+        site=row.site_id,
+        macs=tuple(row.macs),
+        ips=tuple(row.ips),
+        vlans=tuple(row.vlans),
+        names=tuple(row.names),
+        device_class=DeviceClass(row.device_class),
+        category=row.category,
+        vendor=row.vendor,
+        model=row.model,
+        os=row.os,
+        os_version=row.os_version,
+        firmware=row.firmware,
+        serial=row.serial,
+        managed=row.managed,
+        location=row.location,
+        subnet=row.subnet,
+        phi=row.phi,
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+        verdicts=tuple(verdicts),
+        ledger=tuple(ledger),
+        services=tuple(services),
+        conversations=tuple(conversations),
+    )
+
+
+def _ledger(ids: Sequence[str]) -> defaultdict[str, list[LedgerEntry]]:
+    found: defaultdict[str, list[LedgerEntry]] = defaultdict(list)
+    rows = EvidenceEntry.objects.filter(device_id__in=ids).order_by(
+        "device_id", "field", "first_seen", "value"
+    )
+    for device_id, *values in rows.values_list("device_id", *LedgerEntry.__struct_fields__):
+        found[device_id].append(LedgerEntry(*values))
+    return found
+
+
+def _services(ids: Sequence[str]) -> defaultdict[str, list[Service]]:
+    found: defaultdict[str, list[Service]] = defaultdict(list)
+    rows = models.Service.objects.filter(device_id__in=ids).order_by("device_id", "transport", "port")
+    for device_id, *values in rows.values_list("device_id", *Service.__struct_fields__):
+        found[device_id].append(Service(*values))
+    return found
+
+
+_CONVERSATION = tuple("device_id" if f == "device" else f for f in Conversation.__struct_fields__)
+
+
+def _conversation(values: Iterable[object]) -> Conversation:
+    fields = dict(zip(Conversation.__struct_fields__, values, strict=True))
+    fields["peer_device"] = fields["peer_device"] or None
+    fields["peer_ip"] = fields["peer_ip"] or None
+    return msgspec.convert(fields, Conversation)
+
+
+def _conversations(ids: Sequence[str]) -> defaultdict[str, list[Conversation]]:
+    found: defaultdict[str, list[Conversation]] = defaultdict(list)
+    rows = models.Conversation.objects.filter(device_id__in=ids).order_by("device_id", "-last_seen", "pk")
+    for values in rows.values_list(*_CONVERSATION).iterator():
+        if len(found[values[0]]) < MOST_CONVERSATIONS:
+            found[values[0]].append(_conversation(values))
+    return found
+
+
+def conversations(scope: Scope, device_id: str, *, offset: int = 0, limit: int = 50) -> Page[Conversation]:
+    """Return a page of the conversations of a device, largest volume first."""
+    offset, limit = bounds(offset, limit)
+    rows = scope.over(models.Conversation.objects.all()).filter(device_id=device_id)
+    ordered = rows.extra(select={"volume": "bytes_sent + bytes_received"}).order_by("-volume", "pk")
+    chosen = ordered.values_list(*_CONVERSATION)[offset : offset + limit]
+    return Page(tuple(_conversation(values) for values in chosen), rows.count(), offset, limit)
+
+
+def peer_counts(ids: Sequence[str]) -> dict[str, int]:
+    """Return how many distinct peers each device talked with."""
+    rows = models.Conversation.objects.filter(device_id__in=ids).exclude(scope__in=("multicast", "broadcast"))
+    counted = rows.values("device_id", "peer_device", "peer_ip").distinct()
+    totals: dict[str, int] = {}
+    for row in counted:
+        totals[row["device_id"]] = totals.get(row["device_id"], 0) + 1
+    return totals
+
+
+def addresses(scope: Scope, device_id: str) -> list[AddressHeld]:
+    """Return the addresses a device has and had, the latest first."""
+    rows = scope.over(models.Address.objects.all()).filter(device_id=device_id).order_by("-last_seen", "ip")
+    values = rows.values_list("ip", "mac", "source", "current", "first_seen", "last_seen")
+    return [
+        AddressHeld(ip, mac or None, source, current, first, last)
+        for ip, mac, source, current, first, last in values
+    ]
+
+
+def activity(
+    scope: Scope, device_id: str | None = None, *, since: int = 0, until: int | None = None
+) -> list[HourOfActivity]:
+    """Return traffic by clock hour of one device, or of all in scope, oldest first."""
+    rows = scope.over(ActivityHour.objects.all()).filter(hour__gte=since)
+    if until is not None:
+        rows = rows.filter(hour__lt=until)
+    if device_id is not None:
+        rows = rows.filter(device_id=device_id)
+    sums = rows.values("hour").annotate(
+        f=Sum("flows"), p=Sum("packets"), s=Sum("bytes_sent"), r=Sum("bytes_received")
+    )
+    return [HourOfActivity(x["hour"], x["f"], x["p"], x["s"], x["r"]) for x in sums.order_by("hour")]
+
+
+def risk(scope: Scope, device_id: str) -> RiskScore | None:
+    """Return the current score of a device with its factors, or None before the first assessment."""
+    row = scope.over(models.RiskScore.objects.all()).filter(device_id=device_id, current=True).first()
+    if row is None:
+        return None
+    factors = tuple(
+        Factor(
+            id=f.factor,
+            title=f.title,
+            group=f.group,
+            points=f.points,
+            raw_points=f.raw_points,
+            why=f.why,
+            evidence=msgspec.convert(f.evidence, tuple[FindingEvidence, ...]),
+        )
+        for f in models.RiskFactor.objects.filter(score=row).order_by("position")
+    )
+    return RiskScore(device_id, row.score, RiskLevel(row.level), factors, row.rules_version)
+
+
+def risk_history(scope: Scope, device_id: str) -> list[tuple[int, int, str]]:
+    """Return (time in ns, score, level) of every change of a device's score, oldest first."""
+    rows = scope.over(models.RiskScore.objects.all()).filter(device_id=device_id).order_by("at_ns", "pk")
+    return list(rows.values_list("at_ns", "score", "level"))
+
+
+def applications(ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the application protocols each device was heard to speak, sorted."""
+    found: dict[str, set[str]] = {}
+    for table in (models.Conversation, models.Service):
+        rows = table.objects.filter(device_id__in=ids, application__isnull=False)
+        for device_id, name in rows.values_list("device_id", "application").distinct():
+            if name is not None:
+                found.setdefault(device_id, set()).add(name)
+    return {device_id: sorted(names) for device_id, names in found.items()}
+
+
+def evidence_fields(scope: Scope) -> list[tuple[str, int, int, int]]:
+    """Return (evidence field, devices that said it, first seen, last seen), most common first."""
+    rows = (
+        scope.over(EvidenceEntry.objects.all())
+        .values("field")
+        .annotate(n=Count("device_id", distinct=True), first=Min("first_seen"), last=Max("last_seen"))
+        .order_by("-n", "field")
+    )
+    return [(row["field"], row["n"], row["first"], row["last"]) for row in rows]

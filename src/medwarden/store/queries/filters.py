@@ -1,0 +1,151 @@
+"""Which devices: the filter that lists, facets, exports and the API share, and text search."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+import msgspec
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from medwarden.store.models import Address, Device, Finding, Interface
+from medwarden.store.queries.scope import Scope
+
+UNKNOWN = "unknown"
+"""Filter value that stands for an absent fact."""
+
+_MAC = re.compile(r"^(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}$|^[0-9a-f]{12}$")
+_PART_OF_MAC = re.compile(r"^[0-9a-f]{2}(?:-[0-9a-f]{2})+-?$")
+_MOST_TERMS = 8
+
+
+class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Conditions that all hold. A tuple matches any of its values; a value that begins with ``!`` is
+    excluded instead; ``unknown`` stands for an absent fact. Times are nanoseconds UTC.
+
+    ``text`` finds every word of it in names, addresses, serial numbers, AE titles, vendor and model;
+    a whole IP or MAC address is found exactly, a prefix (``10.2.0.0/16``) as a range.
+    ``finding`` is a finding type that is open, ``retired`` shows retired devices instead of the rest.
+    """
+
+    text: str = ""
+    device_class: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    vendor: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    os: tuple[str, ...] = ()
+    level: tuple[str, ...] = ()
+    site: tuple[str, ...] = ()
+    subnet: tuple[str, ...] = ()
+    managed: tuple[str, ...] = ()
+    phi: tuple[str, ...] = ()
+    finding: tuple[str, ...] = ()
+    gateway: bool | None = None
+    first_seen_since: int | None = None
+    last_seen_since: int | None = None
+    last_seen_before: int | None = None
+    added_since: int | None = None
+    risk_from: int | None = None
+    retired: bool = False
+
+
+_COLUMNS = {
+    "device_class": "device_class",
+    "category": "category",
+    "vendor": "vendor",
+    "model": "model",
+    "os": "os",
+    "level": "risk_level",
+    "site": "site_id",
+    "subnet": "subnet",
+}
+_BOUNDS = {
+    "first_seen_since": "first_seen__gte",
+    "last_seen_since": "last_seen__gte",
+    "last_seen_before": "last_seen__lt",
+    "added_since": "added_ns__gte",
+    "risk_from": "risk_score__gte",
+    "gateway": "gateway",
+}
+_TRUTH = {"yes": True, "true": True, "no": False, "false": False}
+
+
+def select(scope: Scope, wanted: DeviceFilter) -> QuerySet[Device]:
+    """Return the devices of ``scope`` that ``wanted`` describes, in no particular order."""
+    rows = scope.over(Device.objects.all()).filter(retired_at__isnull=not wanted.retired)
+    for name, column in _COLUMNS.items():
+        rows = _any_of(rows, column, getattr(wanted, name))
+    for name, column in _BOUNDS.items():
+        bound = getattr(wanted, name)
+        if bound is not None:
+            rows = rows.filter(**{column: bound})
+    for column, values in (("managed", wanted.managed), ("phi", wanted.phi)):
+        if values:
+            rows = rows.filter(_truth(column, values))
+    if wanted.finding:
+        open_ones = Finding.objects.filter(device_id=OuterRef("pk"), state="open", type__in=wanted.finding)
+        rows = rows.filter(Exists(open_ones))
+    for term in wanted.text.split()[:_MOST_TERMS]:
+        rows = _containing(rows, term)
+    return rows
+
+
+def _any_of(rows: QuerySet[Device], column: str, values: tuple[str, ...]) -> QuerySet[Device]:
+    for negated in (False, True):
+        chosen = [v.removeprefix("!") for v in values if v.startswith("!") is negated]
+        if not chosen:
+            continue
+        known = [v for v in chosen if v != UNKNOWN or column == "device_class"]
+        condition = Q(**{column: known[0]}) if len(known) == 1 else Q(**{f"{column}__in": known})
+        if len(known) < len(chosen):
+            condition |= Q(**{f"{column}__isnull": True})
+        rows = rows.exclude(condition) if negated else rows.filter(condition)
+    return rows
+
+
+def _truth(column: str, values: tuple[str, ...]) -> Q:
+    condition = Q(pk__in=[])
+    for value in values:
+        truth = _TRUTH.get(value)
+        condition |= Q(**{f"{column}__isnull": True}) if truth is None else Q(**{column: truth})
+    return condition
+
+
+def _containing(rows: QuerySet[Device], term: str) -> QuerySet[Device]:
+    lower = term.lower()
+    if _MAC.match(lower):
+        digits = re.sub(r"[^0-9a-f]", "", lower)
+        mac = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+        return rows.filter(pk__in=Interface.objects.filter(mac=mac).values("device_id"))
+    network = _network(term)
+    if network is not None:
+        low, high = order_of(network.network_address), order_of(network.broadcast_address)
+        held = Address.objects.filter(address_order__gte=low, address_order__lte=high)
+        return rows.filter(pk__in=held.values("device_id"))
+    if _PART_OF_MAC.match(lower):
+        lower = lower.replace("-", ":")
+    # Parameters are bound, and the row must still pass the scope of the outer query.
+    if len(lower) >= 3:
+        phrase = '"' + lower.replace('"', '""') + '"'
+        found = RawSQL(
+            "SELECT t.device_id FROM store_devicesearch s JOIN store_devicetext t ON t.number = s.rowid"
+            " WHERE store_devicesearch MATCH %s",
+            [phrase],
+        )
+    else:
+        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", lower) + "%"
+        found = RawSQL(r"SELECT device_id FROM store_devicetext WHERE text LIKE %s ESCAPE '\'", [pattern])
+    return rows.filter(pk__in=found)
+
+
+def _network(term: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(term, strict=False)
+    except ValueError:
+        return None
+
+
+def order_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """Return an address as text that sorts as addresses do: version, then hexadecimal digits."""
+    return f"{address.version}{int(address):0{8 if address.version == 4 else 32}x}"

@@ -1,0 +1,100 @@
+"""Sensors and inputs with their accounting."""
+
+from __future__ import annotations
+
+import msgspec
+
+from medwarden.model.accounting import InputReport, PacketCount
+from medwarden.store.models import InputLedger, Sensor
+from medwarden.store.queries.scope import Page, Scope, bounds
+
+
+class SensorRow(msgspec.Struct, frozen=True):
+    """A sensor with its running totals; ``heartbeat_ns`` is when it last reported."""
+
+    id: str
+    site: str
+    kind: str
+    name: str
+    packets: PacketCount
+    records: PacketCount
+    inputs: int
+    first_seen: int
+    heartbeat_ns: int
+
+
+class InputRow(msgspec.Struct, frozen=True):
+    """One input and what became of it; ``status`` is reading, complete or failed."""
+
+    id: int
+    site: str
+    sensor: str
+    path: str
+    format: str
+    status: str
+    batches: int
+    report: InputReport
+    error: str | None
+    times_seen: int
+    first_ns: int
+    last_ns: int
+
+
+def sensors(scope: Scope) -> list[SensorRow]:
+    """Return all sensors of the scope, the one heard last first."""
+    rows = []
+    for sensor in scope.over(Sensor.objects.all()).order_by("-heartbeat_ns", "id"):
+        packets, records, count = PacketCount(), PacketCount(), 0
+        for stored in InputLedger.objects.filter(sensor=sensor).values_list("report", flat=True):
+            report = msgspec.convert(stored, InputReport)
+            _add(packets, report.packets)
+            _add(records, report.records)
+            count += 1
+        rows.append(
+            SensorRow(
+                id=sensor.pk,
+                site=sensor.site_id,
+                kind=sensor.kind,
+                name=sensor.name,
+                packets=packets,
+                records=records,
+                inputs=count,
+                first_seen=sensor.first_seen,
+                heartbeat_ns=sensor.heartbeat_ns,
+            )
+        )
+    return rows
+
+
+def _add(total: PacketCount, part: PacketCount) -> None:
+    total.read += part.read
+    total.parsed += part.parsed
+    total.rejected += part.rejected
+    total.dropped += part.dropped
+
+
+def inputs(scope: Scope, *, offset: int = 0, limit: int = 50, status: str = "") -> Page[InputRow]:
+    """Return a page of inputs, the latest first."""
+    offset, limit = bounds(offset, limit)
+    rows = scope.over(InputLedger.objects.all())
+    if status:
+        rows = rows.filter(status=status)
+    chosen = rows.order_by("-last_ns", "-pk")[offset : offset + limit]
+    items = tuple(
+        InputRow(
+            id=row.pk,
+            site=row.site_id,
+            sensor=row.sensor_id,
+            path=row.path,
+            format=row.format,
+            status=row.status,
+            batches=row.next_batch,
+            report=msgspec.convert(row.report, InputReport),
+            error=row.error,
+            times_seen=row.times_seen,
+            first_ns=row.first_ns,
+            last_ns=row.last_ns,
+        )
+        for row in chosen
+    )
+    return Page(items, rows.count(), offset, limit)
