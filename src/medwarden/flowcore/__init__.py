@@ -1,1 +1,9 @@
 """Floor 2: packets to flows and payload hand-offs; the only native code."""
+
+from __future__ import annotations
+
+from medwarden.flowcore._core import CaptureReader, FlowCore
+from medwarden.flowcore.config import FlowCoreConfig
+from medwarden.model.segment import Segment as Handoff
+
+__all__ = ["CaptureReader", "FlowCore", "FlowCoreConfig", "Handoff"]

@@ -1,0 +1,163 @@
+import pyarrow as pa
+from _typeshed import ReadableBuffer as Buffer
+
+from medwarden.flowcore.config import FlowCoreConfig
+from medwarden.model.segment import Segment
+
+class FlowCore:
+    """Packets in memory to two-way flows and payload hand-offs, within fixed bounds of memory.
+
+    Takes bytes and opens nothing. The interpreter's lock is released while packets are taken; one
+    thread at a time may be inside (InternalError otherwise). MemoryError says that flows or payloads
+    were lost because none was left.
+    """
+
+    config: FlowCoreConfig
+
+    def __init__(self, config: FlowCoreConfig | None = None) -> None: ...
+    def packet(self, ts_ns: int, linktype: int, data: Buffer, wire_length: int | None = None) -> None:
+        """Take one packet: nanoseconds UTC, a LINKTYPE_ number of tcpdump.org, the bytes captured.
+
+        ``wire_length`` is what there was of it on the wire (default: all was captured). Raises
+        MalformedInput above 262,144 bytes.
+        """
+
+    def feed_block(self, block: Buffer, linktype: int = 1) -> int:
+        """Take all packets of one TPACKET_V3 block and return how many they were.
+
+        VLAN tags that the kernel took out of the frame are honoured. Raises MalformedInput when an
+        offset leads out of the block; the packets before it are accounted for.
+        """
+
+    def advance(self, ts_ns: int) -> None:
+        """Tell that it is ``ts_ns`` now although no packet came, so that silent flows end."""
+
+    def take_segments(self) -> list[Segment]:
+        """Return the hand-offs since the last call, in the order they became known."""
+
+    def take_flows(self, final: bool = False) -> pa.RecordBatch:
+        """Return the flows that ended since the last call as a batch of FLOW_SCHEMA.
+
+        With ``final`` every flow ends; payload that waited for a missing piece is then handed off,
+        so take the segments once more afterwards.
+        """
+
+    @property
+    def full(self) -> bool:
+        """Whether hand-offs or ended flows should be taken before more packets are fed."""
+
+    @property
+    def parsed(self) -> int:
+        """Packets whose link, network and transport headers were sound."""
+
+    @property
+    def rejected(self) -> int:
+        """Packets that were not."""
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Rejected packets by reason, such as ``bad_ip_length``."""
+
+    @property
+    def segments_handed(self) -> int:
+        """Hand-offs made so far."""
+
+    @property
+    def flows_active(self) -> int:
+        """Flows in the table now."""
+
+    @property
+    def flows_created(self) -> int:
+        """Flows begun so far; ids count from 0 in this order."""
+
+    @property
+    def flows_evicted(self) -> int:
+        """Flows that ended early because the table was full."""
+
+    @property
+    def flows_waiting(self) -> int:
+        """Ended flows that :meth:`take_flows` would return now."""
+
+    @property
+    def reassembly_held(self) -> int:
+        """Bytes of out-of-order TCP data held now, with their bookkeeping."""
+
+    @property
+    def reassembly_dropped(self) -> int:
+        """Out-of-order TCP packets whose place could not be waited for."""
+
+    @property
+    def gaps(self) -> int:
+        """Segments handed off with a gap before them."""
+
+    @property
+    def fragments_held(self) -> int:
+        """Bytes of IP fragments held now, with their bookkeeping."""
+
+    @property
+    def fragments_seen(self) -> int:
+        """IP fragments so far."""
+
+    @property
+    def fragments_reassembled(self) -> int:
+        """Datagrams put together from fragments."""
+
+    @property
+    def fragments_dropped(self) -> int:
+        """Datagrams given up: overlapping, cut short, never whole, or no room."""
+
+    @property
+    def first_ns(self) -> int | None:
+        """Earliest packet time, None before the first packet."""
+
+    @property
+    def last_ns(self) -> int | None:
+        """Latest packet time, None before the first packet."""
+
+class CaptureReader:
+    """Reads a pcap or pcapng file piece by piece into a flow core.
+
+    pcap in both byte orders, microseconds, nanoseconds and with Kuznetzov's longer records; pcapng
+    with several sections and interfaces, if_tsresol and if_tsoffset, enhanced, simple and obsolete
+    packet blocks. ``name`` is how errors call the file.
+    """
+
+    name: str
+
+    def __init__(self, core: FlowCore, name: str) -> None: ...
+    def feed(self, buffer: Buffer, offset: int = 0, final: bool = False) -> int:
+        """Take whole records from ``buffer[offset:]`` and return the bytes consumed.
+
+        Stops where the rest is not a whole record, or where the core is full: drain it and call
+        again. ``final`` says that nothing follows the buffer. Call until all is consumed: when
+        nothing can be, MalformedInput names the file, the byte and the damage. Records before it
+        have been taken.
+        """
+
+    @property
+    def format(self) -> str:
+        """``pcap``, ``pcapng``, or the empty string while unknown."""
+
+    @property
+    def position(self) -> int:
+        """Where the next record begins, in bytes from the start of the file."""
+
+    @property
+    def packets_read(self) -> int:
+        """Packet records taken."""
+
+    @property
+    def dropped(self) -> int:
+        """Packets that pcapng interface statistics say the writer lost; they are not in the file."""
+
+    @property
+    def fault(self) -> Exception | None:
+        """MalformedInput for the first packet whose time cannot be, or None; it was rejected."""
+
+    @property
+    def first_ns(self) -> int | None:
+        """Earliest packet time in the file, None before the first packet."""
+
+    @property
+    def last_ns(self) -> int | None:
+        """Latest packet time in the file, None before the first packet."""

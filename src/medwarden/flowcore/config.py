@@ -1,0 +1,73 @@
+"""What the flow core keeps, for how long, and which payloads it hands off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from medwarden.kernel.errors import ConfigurationError
+
+LONGEST_START = 32
+"""Longest prefix, in bytes, by which a stream may be recognised."""
+
+
+@dataclass(frozen=True)
+class FlowCoreConfig:
+    """Bounds of the flow core and the payloads wanted from it.
+
+    ``max_flows`` flows are kept at most; the one silent longest makes room. Timeouts are seconds of
+    packet time. Of an ordinary flow the first ``payload_packets`` packets with payload, up to
+    ``payload_bytes`` bytes, are handed off in each direction. ``stream_ports`` names the TCP server
+    ports of which more is wanted, in bytes of each direction, and ``stream_starts`` the prefixes of
+    the first payload of either direction that ask for as much on any port. ``datagram_ports`` are UDP
+    ports of which every datagram is handed off, up to ``datagram_packets`` per direction and flow, anew
+    after each ``active_timeout_s``; the same bound holds for frames of ``ethertypes`` (0: all LLC
+    frames; 0x86DD: ICMPv6). ``reassembly_bytes`` bounds the out-of-order TCP data held for all flows,
+    ``fragment_bytes`` the IP fragments; past ``handoff_bytes`` the core asks to be drained.
+    """
+
+    max_flows: int = 500_000
+    idle_timeout_s: float = 120
+    tcp_idle_timeout_s: float = 600
+    active_timeout_s: float = 900
+    payload_packets: int = 4
+    payload_bytes: int = 16_384
+    stream_ports: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    stream_starts: tuple[tuple[bytes, int], ...] = ()
+    datagram_ports: frozenset[int] = frozenset()
+    datagram_packets: int = 64
+    ethertypes: frozenset[int] = frozenset()
+    reassembly_bytes: int = 67_108_864
+    fragment_bytes: int = 16_777_216
+    handoff_bytes: int = 4_194_304
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for a bound that cannot be kept."""
+        bounds = {
+            "max_flows": (self.max_flows, 1, 100_000_000),
+            "idle_timeout_s": (self.idle_timeout_s, 0, 1_000_000),
+            "tcp_idle_timeout_s": (self.tcp_idle_timeout_s, 0, 1_000_000),
+            "active_timeout_s": (self.active_timeout_s, 0, 1_000_000),
+            "payload_packets": (self.payload_packets, 0, 65_534),
+            "payload_bytes": (self.payload_bytes, 0, 2**31 - 1),
+            "datagram_packets": (self.datagram_packets, 0, 65_534),
+            "reassembly_bytes": (self.reassembly_bytes, 0, 2**40),
+            "fragment_bytes": (self.fragment_bytes, 0, 2**40),
+            "handoff_bytes": (self.handoff_bytes, 1, 2**31 - 1),
+        }
+        for name, (value, least, most) in bounds.items():
+            if not least <= value <= most:
+                raise ConfigurationError(f"{name} must be from {least} to {most}, not {value}")
+        for port, wanted in self.stream_ports.items():
+            if not 0 <= port <= 65_535 or not 0 <= wanted < 2**31:
+                raise ConfigurationError(f"stream port {port} with {wanted} bytes cannot be")
+        for prefix, wanted in self.stream_starts:
+            if not 1 <= len(prefix) <= LONGEST_START or not 0 <= wanted < 2**31:
+                raise ConfigurationError(
+                    f"a stream start has 1 to {LONGEST_START} bytes, not {len(prefix)}, and wants "
+                    f"less than 2 GiB, not {wanted} bytes"
+                )
+        for number in self.datagram_ports | self.ethertypes:
+            if not 0 <= number <= 65_535:
+                raise ConfigurationError(f"{number} is neither a port nor an ethertype")

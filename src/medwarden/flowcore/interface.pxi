@@ -1,0 +1,280 @@
+# What Python sees.
+
+cdef class FlowCore:
+    """Packets in memory to two-way flows and payload hand-offs, within fixed bounds of memory."""
+
+    cdef Core *c
+    cdef Names names
+    cdef readonly object config
+    cdef bint busy
+
+    def __cinit__(self, config=None):
+        if config is None:
+            config = FlowCoreConfig()
+        self.config = config
+        self.names = Names()
+        self.c = new_core(config)
+
+    def __dealloc__(self):
+        free_core(self.c)
+
+    cdef int enter(self) except -1:
+        """Refuse a second thread while one is inside with the lock released."""
+        if self.busy:
+            raise InternalError("a flow core is used by two threads at once")
+        self.busy = True
+        return 0
+
+    cdef int leave(self) except -1:
+        self.busy = False
+        if self.c.out_of_memory:
+            self.c.out_of_memory = 0
+            raise MemoryError("no memory left for flows and payloads; some were lost")
+        return 0
+
+    def packet(self, ts_ns, linktype, data, wire_length=None):
+        cdef Py_buffer view
+        cdef int64_t ts
+        cdef uint32_t wire
+        cdef int link = linktype
+        ts = -1 if ts_ns < 0 or ts_ns > 0x7FFFFFFFFFFFFFFF else ts_ns
+        wire = 0 if wire_length is None else wire_length
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            if view.len > MAX_PACKET:
+                raise MalformedInput("packet", f"{view.len} bytes are more than any packet has")
+            self.enter()
+            try:
+                with nogil:
+                    take_packet(self.c, link, <const uint8_t *>view.buf, <uint32_t>view.len, wire, ts, NO_VLAN)
+            finally:
+                self.leave()
+        finally:
+            PyBuffer_Release(&view)
+
+    def feed_block(self, block, linktype=1):
+        cdef Py_buffer view
+        cdef int64_t count
+        cdef int link = linktype
+        PyObject_GetBuffer(block, &view, PyBUF_SIMPLE)
+        try:
+            self.enter()
+            try:
+                with nogil:
+                    count = walk_block(self.c, link, <const uint8_t *>view.buf, view.len)
+            finally:
+                self.leave()
+        finally:
+            PyBuffer_Release(&view)
+        if count < 0:
+            raise MalformedInput("receive ring", "a packet header that leads out of its block")
+        return count
+
+    def advance(self, ts_ns):
+        cdef int64_t ts = ts_ns
+        self.enter()
+        try:
+            with nogil:
+                if self.c.started and ts > self.c.high_ns:
+                    self.c.mono += min(ts - self.c.high_ns, self.c.longest_ns)
+                    self.c.high_ns = ts
+                    expire(self.c)
+        finally:
+            self.leave()
+
+    def take_segments(self):
+        cdef size_t at = 0
+        cdef Hand *hand
+        self.enter()
+        segments = []
+        try:
+            while at < self.c.arena_used:
+                hand = <Hand *>(self.c.arena + at)
+                segments.append(make_segment(self.names, hand, self.c.arena + at + sizeof(Hand)))
+                at += sizeof(Hand) + ((<size_t>hand.length + 7) & ~<size_t>7)
+        finally:
+            self.c.arena_used = 0
+            self.leave()
+        return segments
+
+    def take_flows(self, final=False):
+        cdef bint everything = final
+        cdef int which
+        self.enter()
+        try:
+            if everything:
+                with nogil:
+                    for which in range(LISTS):
+                        while self.c.lists[which].head != NIL:
+                            end_flow(self.c, self.c.lists[which].head, END_FINAL)
+            batch = flow_batch(self.c)
+            self.c.ended_count = 0
+        finally:
+            self.leave()
+        return batch
+
+    @property
+    def full(self):
+        return is_full(self.c)
+
+    @property
+    def parsed(self):
+        return self.c.parsed
+
+    @property
+    def rejected(self):
+        return self.c.rejected
+
+    @property
+    def reasons(self):
+        return {
+            REASON_NAMES[i]: self.c.reasons[i] for i in range(1, REASON_COUNT) if self.c.reasons[i]
+        }
+
+    @property
+    def segments_handed(self):
+        return self.c.hands
+
+    @property
+    def flows_active(self):
+        return self.c.active
+
+    @property
+    def flows_created(self):
+        return self.c.next_id
+
+    @property
+    def flows_evicted(self):
+        return self.c.evicted
+
+    @property
+    def flows_waiting(self):
+        return self.c.ended_count
+
+    @property
+    def reassembly_held(self):
+        return self.c.reassembly_held
+
+    @property
+    def reassembly_dropped(self):
+        return self.c.reassembly_dropped
+
+    @property
+    def gaps(self):
+        return self.c.gaps
+
+    @property
+    def fragments_held(self):
+        return self.c.fragment_held
+
+    @property
+    def fragments_seen(self):
+        return self.c.fragments_seen
+
+    @property
+    def fragments_reassembled(self):
+        return self.c.fragments_reassembled
+
+    @property
+    def fragments_dropped(self):
+        return self.c.fragments_dropped
+
+    @property
+    def first_ns(self):
+        return self.c.first_ns if self.c.started else None
+
+    @property
+    def last_ns(self):
+        return self.c.last_ns if self.c.started else None
+
+
+cdef class CaptureReader:
+    """Reads a pcap or pcapng file piece by piece into a flow core."""
+
+    cdef Reader r
+    cdef FlowCore core
+    cdef readonly str name
+
+    def __cinit__(self, FlowCore core not None, str name not None):
+        self.core = core
+        self.name = name
+        memset(&self.r, 0, sizeof(Reader))
+        self.r.bad_time_at = -1
+        self.r.first_ns = -1
+        self.r.last_ns = -1
+
+    def __dealloc__(self):
+        free(self.r.interfaces)
+
+    def feed(self, buffer, offset=0, final=False):
+        cdef Py_buffer view
+        cdef int64_t consumed
+        cdef size_t start = offset
+        cdef size_t size = 0
+        if self.r.damage:
+            self.complain()
+        PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+        try:
+            if start > <size_t>view.len:
+                raise InternalError(f"offset {offset} lies beyond a buffer of {view.len} bytes")
+            size = view.len - start
+            self.core.enter()
+            try:
+                with nogil:
+                    consumed = read_records(self.core.c, &self.r, <const uint8_t *>view.buf + start, size)
+            finally:
+                self.core.leave()
+        finally:
+            PyBuffer_Release(&view)
+        if consumed == 0 and self.r.damage:
+            self.complain()
+        if consumed == 0 and final and not is_full(self.core.c):
+            self.cut_short(size)
+        return consumed
+
+    cdef int complain(self) except -1:
+        raise MalformedInput(self.name, DAMAGE_WORDS[<int>self.r.damage].format(self.r.detail), self.r.position)
+
+    cdef int cut_short(self, size_t rest) except -1:
+        if self.r.format == FORMAT_UNKNOWN:
+            words = f"only {rest} bytes, too few for a capture file" if rest else "an empty file"
+            raise MalformedInput(self.name, words, 0)
+        if rest == 0:
+            return 0
+        raise MalformedInput(
+            self.name, f"the file ends inside a packet record, of which {rest} bytes are there", self.r.position
+        )
+
+    @property
+    def format(self):
+        return ("", "pcap", "pcapng")[<int>self.r.format]
+
+    @property
+    def position(self):
+        return self.r.position
+
+    @property
+    def packets_read(self):
+        return self.r.packets
+
+    @property
+    def dropped(self):
+        cdef uint32_t i
+        total = self.r.dropped
+        for i in range(self.r.interface_count):
+            total += self.r.interfaces[i].dropped
+        return total
+
+    @property
+    def fault(self):
+        if self.r.bad_time_at < 0:
+            return None
+        return MalformedInput(self.name, "a packet whose time cannot be", self.r.bad_time_at)
+
+    @property
+    def first_ns(self):
+        return None if self.r.first_ns < 0 else self.r.first_ns
+
+    @property
+    def last_ns(self):
+        return None if self.r.last_ns < 0 else self.r.last_ns

@@ -1,0 +1,45 @@
+# One block of an AF_PACKET TPACKET_V3 receive ring (Linux Documentation/networking/packet_mmap.rst).
+
+cdef enum:
+    TP_STATUS_USER = 1
+    TP_STATUS_VLAN_VALID = 0x10
+    TP_STATUS_VLAN_TPID_VALID = 0x40
+    BLOCK_HEADER = 48  # struct tpacket_block_desc
+    PACKET_HEADER = 48  # struct tpacket3_hdr
+
+
+cdef int64_t walk_block(Core *c, int linktype, const uint8_t *block, size_t size) noexcept nogil:
+    """Account for every packet of a block the kernel has handed over.
+
+    Returns the number of packets, or -1 when an offset leads out of the block. Fields are in host
+    order: the kernel wrote them on this machine.
+    """
+    cdef uint32_t count, first, next_offset, snaplen, length, status, at, i
+    cdef uint16_t mac, tci
+    cdef uint16_t vlan
+    cdef int64_t ts
+    if size < BLOCK_HEADER:
+        return -1
+    count = raw32(block + 12)
+    first = raw32(block + 16)
+    at = first
+    for i in range(count):
+        if at > size or size - at < PACKET_HEADER:
+            return -1
+        next_offset = raw32(block + at)
+        ts = <int64_t>raw32(block + at + 4) * 1000000000 + raw32(block + at + 8)
+        snaplen = raw32(block + at + 12)
+        length = raw32(block + at + 16)
+        status = raw32(block + at + 20)
+        mac = <uint16_t>(raw32(block + at + 24) & 0xFFFF)
+        if <size_t>at + mac + snaplen > size:
+            return -1
+        vlan = NO_VLAN
+        if status & TP_STATUS_VLAN_VALID:
+            tci = <uint16_t>raw32(block + at + 32)
+            vlan = tci & 0x0FFF
+        take_packet(c, linktype, block + at + mac, snaplen, length, ts, vlan)
+        if next_offset == 0 and i + 1 < count:
+            return -1
+        at += next_offset
+    return count
