@@ -153,13 +153,13 @@ class DataSetReader:
         while self._advance():
             element = self._next()
             if element is None:
-                return
+                break
             if element.tag:
                 yield element
 
     def close(self) -> None:
         """Say that the last fragment was fed; raises MalformedInput when an element is cut off."""
-        if not self.finished and (self._skip or self._buffer):
+        if not self.finished and (self._skip or self._buffer or self._levels):
             raise self._malformed("the data set ends within an element")
 
     def _inflated(self, inflater: zlib._Decompress, fragment: bytes) -> bytes:
@@ -200,9 +200,12 @@ class DataSetReader:
         if header is None:
             return None
         tag, length, size, content = header
-        if not self._levels and tag > self._wanted.last:
-            self._finish()
-            return None
+        if tag not in _DELIMITERS:
+            if not self._levels and tag > self._wanted.last:
+                self._finish()
+                return None
+            if self._levels and self._levels[-1].is_sequence:
+                raise self._malformed("an element of a sequence stands outside its items")
         wanted = tag in self._wanted.tags and length != UNDEFINED
         kept = min(length, MAX_VALUE_BYTES) if wanted else 0
         if len(self._buffer) < size + kept:

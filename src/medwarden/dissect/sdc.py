@@ -13,7 +13,7 @@ from medwarden.dissect.connection import Connection, Inbox
 from medwarden.dissect.http import HttpDissector
 from medwarden.dissect.http_message import HttpBody, HttpHead, http_pair
 from medwarden.dissect.sdc_message import NAMES, SDC_NAMESPACES, SoapMessage, read_soap
-from medwarden.model.segment import DissectorManifest, Segment, Transport
+from medwarden.model.segment import DissectorManifest, Transport
 
 INFLATED_LIMIT = 256 * 1024
 """Where :meth:`HttpBody.content` cuts a body off."""
@@ -73,7 +73,7 @@ class Sdc(Connection):
     def parse(self, inbox: Inbox, from_client: bool) -> None:
         """Read messages of one direction."""
         data = inbox.take(len(inbox.data)) or b""
-        self.adopt(self._http.feed(_with_payload(self.segment, data)))
+        self._facts.extend(self._http.feed(self.segment))
         for event in self._streams[0 if from_client else 1].feed(data):
             if isinstance(event, HttpBody) and (content := event.content()):
                 self._message(read_soap(content, event.complete and len(content) < INFLATED_LIMIT))
@@ -104,16 +104,6 @@ class Sdc(Connection):
 
 def _kept(head: HttpHead) -> int:
     return BODY_LIMIT if head.media_type == _SOAP else 0
-
-
-def _with_payload(segment: Segment, payload: bytes) -> Segment:
-    """Return ``segment`` carrying ``payload``: what its inbox did not discard."""
-    if payload is segment.payload or payload == segment.payload:
-        return segment
-    return Segment(
-        segment.ts_ns, segment.flow_id, segment.transport, segment.src_mac, segment.dst_mac, segment.src_ip,
-        segment.dst_ip, segment.src_port, segment.dst_port, segment.vlan, segment.from_client, payload,
-    )  # fmt: skip
 
 
 DISSECTOR = Sdc

@@ -1,0 +1,250 @@
+"""DICOM PDUs made by hand: what is told, what is refused, what hostile peers cannot do."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medwarden.dissect.dicom import MAX_NAMED_CLASSES, Dicom
+from medwarden.kernel.errors import MalformedInput
+from medwarden.model.evidence import Evidence
+from medwarden.model.segment import Segment, Transport
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+COMMIT = "1.2.840.10008.1.20.1"
+IMPLICIT = "1.2.840.10008.1.2"
+
+
+def item(kind: int, value: bytes) -> bytes:
+    return struct.pack(">BBH", kind, 0, len(value)) + value
+
+
+def context(identifier: int, abstract: str, *transfers: str) -> bytes:
+    subs = item(0x30, abstract.encode()) + b"".join(item(0x40, t.encode()) for t in transfers)
+    return item(0x20, bytes((identifier, 0, 0, 0)) + subs)
+
+
+def answer(identifier: int, result: int = 0, transfer: str = IMPLICIT) -> bytes:
+    return item(0x21, bytes((identifier, 0, result, 0)) + item(0x40, transfer.encode()))
+
+
+def user_information(*subs: bytes) -> bytes:
+    return item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3.4") + b"".join(subs))
+
+
+def role(sop_class: str, scu: int, scp: int) -> bytes:
+    return item(0x54, struct.pack(">H", len(sop_class)) + sop_class.encode() + bytes((scu, scp)))
+
+
+def pdu(kind: int, body: bytes) -> bytes:
+    return struct.pack(">BBI", kind, 0, len(body)) + body
+
+
+def associate(kind: int, *items: bytes, calling: bytes = b"MODALITY", called: bytes = b"PACS") -> bytes:
+    fixed = b"\0\1\0\0" + called.ljust(16) + calling.ljust(16) + bytes(32)
+    return pdu(kind, fixed + item(0x10, b"1.2.840.10008.3.1.1.1") + b"".join(items))
+
+
+def pdv(context_id: int, control: int, fragment: bytes) -> bytes:
+    return struct.pack(">IBB", len(fragment) + 2, context_id, control) + fragment
+
+
+def element(tag: int, value: bytes) -> bytes:
+    return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(value)) + value
+
+
+def command(field: int, *more: bytes, sop_class: str = CT) -> bytes:
+    return (
+        element(0x00000002, sop_class.encode())
+        + element(0x00000100, struct.pack("<H", field))
+        + b"".join(more)
+    )
+
+
+def stream(*pieces: tuple[str, bytes], size: int = 1 << 20) -> list[Evidence]:
+    dissector = Dicom()
+    facts: list[Evidence] = []
+    for side, data in pieces:
+        is_client = side == "client"
+        ips = ("192.0.2.10", "192.0.2.20") if is_client else ("192.0.2.20", "192.0.2.10")
+        for start in range(0, len(data), size):
+            piece = data[start : start + size]
+            segment = Segment(1, 1, Transport.TCP, None, None, *ips, 1, 104, None, is_client, piece)
+            facts += dissector.feed(segment)
+    return facts
+
+
+def stated(facts: list[Evidence]) -> set[tuple[str, str, str]]:
+    return {(f.field, f.value, "client" if f.ip == "192.0.2.10" else "server") for f in facts}
+
+
+def values(facts: list[Evidence], field: str) -> list[str]:
+    return [fact.value for fact in facts if fact.field == field]
+
+
+REQUEST = associate(1, context(1, CT, IMPLICIT), user_information(item(0x55, b"MADE_BY_HAND")))
+ACCEPT = associate(2, answer(1), user_information(), calling=b"reserved", called=b"reserved")
+
+
+def test_titles_come_from_the_request_even_for_the_acceptor() -> None:
+    facts = stated(stream(("client", REQUEST), ("server", ACCEPT)))
+    assert ("dicom.ae_title", "PACS", "server") in facts
+    assert not [fact for fact in facts if fact[1] == "reserved"]
+
+
+def test_only_accepted_contexts_are_the_acceptors() -> None:
+    request = associate(1, context(1, CT, IMPLICIT), context(3, COMMIT, IMPLICIT), user_information())
+    accept = associate(2, answer(1, result=3), answer(3), user_information())
+    facts = stated(stream(("client", request), ("server", accept)))
+    roles = {(value, who) for field, value, who in facts if field == "dicom.role"}
+    assert roles == {
+        ("storage_scu", "client"),
+        ("storage_commitment_scu", "client"),
+        ("storage_commitment_scp", "server"),
+    }
+
+
+def test_role_selection_turns_the_roles_round() -> None:
+    request = associate(1, context(1, COMMIT, IMPLICIT), user_information(role(COMMIT, 0, 1)))
+    accept = associate(2, answer(1), user_information(role(COMMIT, 0, 1)))
+    facts = stated(stream(("client", request), ("server", accept)))
+    assert ("dicom.role", "storage_commitment_scp", "client") in facts
+    assert ("dicom.role", "storage_commitment_scu", "server") in facts
+
+
+def test_log_in_is_told_by_its_kind_alone() -> None:
+    secret = item(0x58, b"\2\0\0\7drmabus\0\6hunter")
+    facts = stream(("client", associate(1, context(1, CT, IMPLICIT), user_information(secret))))
+    assert values(facts, "dicom.user_identity") == ["username_and_passcode"]
+    assert not [fact for fact in facts if "mabus" in fact.value or "hunter" in fact.value]
+
+
+def test_image_forwarded_for_a_move_does_not_name_the_archives_equipment() -> None:
+    moved = command(1, element(0x00001030, b"VIEWER"))
+    data = element(0x00080060, b"CT") + element(0x00080070, b"MAKER ") + element(0x00100010, b"Doe^J ")
+    message = pdu(4, pdv(1, 3, moved) + pdv(1, 2, data))
+    facts = stream(("client", REQUEST), ("server", ACCEPT), ("client", message))
+    assert values(facts, "dicom.move_originator") == ["VIEWER"]
+    assert values(facts, "dicom.patient_data") == ["yes"]
+    assert not values(facts, "dicom.modality")
+    assert not values(facts, "dicom.manufacturer")
+
+
+def test_fragments_over_several_pdus_are_one_data_set() -> None:
+    data = element(0x00080060, b"CT") + element(0x00080070, b"MAKER ")
+    pieces = [pdu(4, pdv(1, 3, command(1)))]
+    pieces += [pdu(4, pdv(1, 2 if at == len(data) - 1 else 0, data[at : at + 1])) for at in range(len(data))]
+    facts = stream(("client", REQUEST), ("server", ACCEPT), ("client", b"".join(pieces)))
+    assert values(facts, "dicom.manufacturer") == ["MAKER"]
+
+
+def test_association_not_seen_is_still_read() -> None:
+    data = element(0x00080060, b"CT") + element(0x00080070, b"MAKER ")
+    facts = stream(("client", pdu(4, pdv(1, 3, command(1)) + pdv(1, 2, data))))
+    assert values(facts, "dicom.manufacturer") == ["MAKER"]
+
+
+def test_operator_is_not_told_without_a_tokeniser() -> None:
+    data = element(0x00081070, b"Otto^Operator ")
+    facts = stream(("client", REQUEST), ("client", pdu(4, pdv(1, 3, command(1)) + pdv(1, 2, data))))
+    assert not values(facts, "dicom.operator")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (pdu(9, b""), "unknown PDU type"),
+        (struct.pack(">BBI", 1, 0, 0xFFFFFFFF), "A-ASSOCIATE of"),
+        (pdu(1, b"\0\1\0\0"), "shorter than its fixed"),
+        (pdu(5, b"12345"), "must have 4 bytes"),
+        (pdu(4, pdv(1, 3, b"")[:3] + b"\xff" * 3), "data value of"),
+        (pdu(4, struct.pack(">IBB", 0xFFFFFFFF, 1, 3)), "data value of"),
+        (pdu(4, struct.pack(">IBB", 0, 1, 3)), "data value of"),
+        (associate(1, struct.pack(">BBH", 0x20, 0, 0xFFFF)), "longer than its PDU"),
+        (associate(1, b"\x20"), "within its header"),
+        (associate(1, item(0x20, b"\1")), "too short"),
+        (pdu(1, bytes(68)), "protocol version"),
+        (pdu(4, pdv(1, 3, element(0x00000100, b"\1\0")[:-1])), "ends within an element"),
+    ],
+)
+def test_broken_pdus_are_refused_with_a_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(MalformedInput, match=reason):
+        stream(("client", data))
+
+
+def test_ten_thousand_contexts_are_bounded() -> None:
+    contexts = [context(at % 256, f"1.2.{at}", IMPLICIT) for at in range(4000)]
+    facts = stream(("client", associate(1, *contexts)))
+    assert len(values(facts, "dicom.sop_class")) == MAX_NAMED_CLASSES
+    many = [context(1, "1.2", "1.2") for _ in range(10_000)]
+    with pytest.raises(MalformedInput):
+        stream(("client", associate(1, *many)))
+
+
+def test_pixel_data_without_end_is_not_kept() -> None:
+    dissector = Dicom()
+    head = pdu(4, pdv(1, 3, command(1))) + struct.pack(">BBI", 4, 0, 0xFFFFFFFF)
+    head += struct.pack(">IBB", 0xFFFFFFF0, 1, 0) + element(0x00280010, b"\0\2") + bytes(100)
+
+    def feed(data: bytes) -> None:
+        segment = Segment(1, 1, Transport.TCP, None, None, "192.0.2.1", "192.0.2.2", 1, 104, None, True, data)
+        assert len(list(dissector.feed(segment))) <= 1
+
+    feed(head)
+    for _ in range(200):
+        feed(bytes(65536))
+        assert len(dissector.client.data) == 0
+
+
+def test_nothing_is_read_after_a_gap() -> None:
+    dissector = Dicom()
+    gap = Segment(
+        1, 1, Transport.TCP, None, None, "192.0.2.1", "192.0.2.2", 1, 104, None, True, b"\xff" * 50, 0, True
+    )
+    assert list(dissector.feed(gap)) == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (REQUEST, True),
+        (REQUEST[:10], True),
+        (ACCEPT, True),
+        (pdu(4, pdv(1, 3, command(1))), True),
+        (pdu(5, bytes(4)), True),
+        (b"", False),
+        (b"\1\0\0\0", False),
+        (b"GET / HTTP/1.1\r\n", False),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(60), False),
+        (b"\1\0\0\0\0\xcd\0\1\0\0" + b"\xff" * 64, False),
+    ],
+)
+def test_recognition(payload: bytes, expected: bool) -> None:
+    assert Dicom.recognises(payload, True) is expected
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([REQUEST, ACCEPT, pdu(4, pdv(1, 3, command(1))), pdu(5, bytes(4))]),
+            st.binary(max_size=60),
+            st.tuples(st.integers(0, 5), st.integers(0, 3), st.binary(max_size=80)).map(
+                lambda t: pdu(4, pdv(*t))
+            ),
+        ),
+        max_size=6,
+    ),
+    st.integers(1, 40),
+)
+def test_any_pdus_cut_anywhere_tell_the_same_or_break_alike(parts: list[bytes], size: int) -> None:
+    def outcome(step: int) -> tuple[set[tuple[str, str, str]], bool]:
+        try:
+            return stated(stream(("client", b"".join(parts)), size=step)), False
+        except MalformedInput:
+            return set(), True
+
+    assert outcome(size) == outcome(1 << 20)
