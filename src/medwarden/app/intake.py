@@ -1,0 +1,36 @@
+"""One capture file to batches of flows and facts, with its exact accounting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from medwarden.app.packet_stage import Batch, PacketStage
+from medwarden.flowcore import FlowCore
+from medwarden.model.accounting import InputReport
+from medwarden.sensors.capture_file import read_capture
+
+Sink = Callable[[Batch], None]
+
+
+def take_in(
+    path: Path, token_key: bytes, sink: Sink, on_progress: Callable[[int], None] | None = None
+) -> InputReport:
+    """Read a capture and give its batches to ``sink``; the last batch ends all flows.
+
+    ``on_progress`` is told the number of packets parsed so far. What is wrong with the file stands in
+    the report's ``error``; what was readable has gone to ``sink``.
+    """
+    stage = PacketStage(token_key)
+
+    def on_batch(core: FlowCore) -> None:
+        stage.drain(core)
+        if stage.due():
+            sink(stage.take())
+        if on_progress is not None:
+            on_progress(core.parsed)
+
+    report = read_capture(path, stage.core, on_batch=on_batch)
+    sink(stage.take(final=True))
+    report.malformed = dict(stage.observer.malformed)
+    return report

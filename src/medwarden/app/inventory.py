@@ -1,0 +1,125 @@
+"""What commands show of the stored inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from medwarden.inventory.export import to_contract
+from medwarden.kernel.clock import iso
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.device import Device
+from medwarden.store.open import open_store
+
+if TYPE_CHECKING:
+    from medwarden.store.queries import DeviceFilter
+
+_AT_ONCE = 200
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which devices a command shows: text to find, and exact class, category and site."""
+
+    text: str = ""
+    device_class: str | None = None
+    category: str | None = None
+    site: str | None = None
+
+
+def contract_devices(home: Path, wanted: Wanted) -> Iterator[dict[str, object]]:
+    """Yield the devices that match, in the form of the published contract."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+
+        ids = queries.device_ids(queries.Scope(), _filter(wanted))
+        for start in range(0, len(ids), _AT_ONCE):
+            for device in queries.complete_devices(ids[start : start + _AT_ONCE]):
+                yield to_contract(device, queries.risk(queries.Scope(), device.id))
+
+
+def device_rows(home: Path, wanted: Wanted) -> list[tuple[object, ...]]:
+    """Return the devices that match as rows of a table for people."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+
+        return [
+            (
+                row.id,
+                row.name,
+                row.device_class,
+                row.category,
+                row.vendor,
+                row.model,
+                ", ".join(row.ips[:2]),
+                ", ".join(row.macs[:2]),
+                row.risk_score,
+                iso(row.last_seen)[:19],
+            )
+            for row in queries.each_device(queries.Scope(), _filter(wanted), sort="-risk")
+        ]
+
+
+def contract_device(home: Path, identifier: str) -> dict[str, object]:
+    """Return one device in the form of the contract. Raises ConfigurationError when there is none."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+
+        found = one_device(identifier)
+        return to_contract(found, queries.risk(queries.Scope(), found.id))
+
+
+def one_device(identifier: str) -> Device:
+    """Return the stored device with this id, MAC or IP address, complete.
+
+    Raises ConfigurationError when there is none, or several hold the address at different sites.
+    """
+    from medwarden.store import queries
+
+    scope = queries.Scope()
+    found = queries.device(scope, identifier)
+    if found is not None:
+        return found
+    page = queries.devices(scope, queries.DeviceFilter(text=identifier), limit=2)
+    if page.total > 1:
+        raise ConfigurationError(f"{page.total} devices match {identifier[:80]!r}: name one by its id")
+    if not page.items:
+        raise ConfigurationError(
+            f"no device is called {identifier[:80]!r}: "
+            "give an id, a MAC or an IP address from `medwarden devices`"
+        )
+    return queries.complete_devices([page.items[0].id])[0]
+
+
+def finding_rows(home: Path, *, everything: bool = False) -> list[dict[str, object]]:
+    """Return findings as plain rows, gravest first; only those that want somebody unless ``everything``."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+
+        rows: list[dict[str, object]] = []
+        wanted = (
+            queries.FindingFilter() if everything else queries.FindingFilter(state=("open", "acknowledged"))
+        )
+        offset = 0
+        while True:
+            page = queries.findings(queries.Scope(), wanted, offset=offset, limit=500)
+            rows += [msgspec.to_builtins(row) for row in page.items]
+            offset += len(page.items)
+            if offset >= page.total or not page.items:
+                return rows
+
+
+def _filter(wanted: Wanted) -> DeviceFilter:
+    from medwarden.store.queries import DeviceFilter
+
+    def one(value: str | None) -> tuple[str, ...]:
+        return () if value is None else (value,)
+
+    return DeviceFilter(
+        text=wanted.text,
+        device_class=one(wanted.device_class),
+        category=one(wanted.category),
+        site=one(wanted.site),
+    )

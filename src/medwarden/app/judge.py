@@ -1,0 +1,78 @@
+"""Identify and assess devices that were heard of since they were last looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medwarden.inventory.labelling import identify, labelling_version
+from medwarden.knowledge.end_of_support import support_ends
+from medwarden.model.device import Device, DeviceClass
+from medwarden.risk.assess import assess_device
+from medwarden.risk.context import RiskContext
+from medwarden.risk.weights import rules_version
+from medwarden.store.changes import Change
+from medwarden.store.findings import record_findings
+from medwarden.store.identities import record_identities
+from medwarden.store.queries import complete_devices, stale_devices
+from medwarden.store.queries.devices import each_device
+from medwarden.store.queries.scope import Scope
+from medwarden.store.scores import record_scores
+
+_AT_ONCE = 200
+
+
+def judge_stale(tenant: str, site: str) -> int:
+    """Identify and assess every stale device of a site; return how many there were.
+
+    All are identified before any is assessed: the risk of a device depends on who its neighbours are.
+    """
+    judged: list[str] = []
+    while ids := stale_devices(site, _AT_ONCE):
+        devices = [identify(device) for device in complete_devices(ids)]
+        with Change(
+            "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
+        ) as change:
+            record_identities(change, devices)
+        judged += ids
+    if judged:
+        assess(tenant, site, judged)
+    return len(judged)
+
+
+def assess(tenant: str, site: str, ids: Sequence[str]) -> None:
+    """Score devices and bring their findings in line with what is seen now."""
+    context = surroundings(tenant, site)
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        outcomes = [assess_device(device, context) for device in complete_devices(part)]
+        with Change(
+            "rule:risk", "identity or traffic changed", rule_version=rules_version(), tenant=tenant, site=site
+        ) as change:
+            record_scores(change, [score for score, _ in outcomes])
+            record_findings(change, part, [finding for _, found in outcomes for finding in found])
+
+
+def surroundings(tenant: str, site: str) -> RiskContext:
+    """Return what the devices of a site are to each other, from the light rows of the inventory."""
+    scope = Scope(tenant, (site,))
+    return RiskContext.build(
+        (
+            Device(
+                id=row.id,
+                site=row.site,
+                macs=tuple(row.macs),
+                ips=tuple(row.ips),
+                vlans=tuple(row.vlans),
+                names=tuple(row.names),
+                device_class=DeviceClass(row.device_class),
+                category=row.category,
+                vendor=row.vendor,
+                model=row.model,
+                subnet=row.subnet,
+                first_seen=row.first_seen,
+                last_seen=row.last_seen,
+            )
+            for row in each_device(scope)
+        ),
+        support_ends=support_ends,
+    )

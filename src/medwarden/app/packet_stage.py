@@ -1,0 +1,129 @@
+"""Packets to flow records and evidence: the flow core and the dissectors wired together.
+
+One :class:`PacketStage` serves one input (a capture file, an interface). Whoever reads the input
+calls :meth:`PacketStage.drain` whenever the core has hand-offs, and :meth:`PacketStage.take` when a
+batch is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import pyarrow as pa
+
+from medwarden.dissect.observer import Observer
+from medwarden.flowcore import FlowCore, FlowCoreConfig
+from medwarden.model.evidence import Evidence
+from medwarden.model.tables import FLOW_SCHEMA
+
+_STACK = "tcp.stack"
+_MOST_FACTS = 200_000
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """One fact of a batch with how often it was heard: first time in ``evidence``, last, count."""
+
+    evidence: Evidence
+    last_ns: int
+    count: int
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What one stretch of an input came to.
+
+    ``flows`` has FLOW_SCHEMA and a further column ``application``; ``facts`` are distinct per
+    (addresses, field, value, source).
+    """
+
+    flows: pa.Table
+    facts: tuple[Fact, ...]
+
+    def empty(self) -> bool:
+        """Tell whether there is nothing in it."""
+        return self.flows.num_rows == 0 and not self.facts
+
+
+class _Heard:
+    __slots__ = ("count", "first", "last")
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.first = evidence
+        self.last = evidence.ts_ns
+        self.count = 1
+
+
+class PacketStage:
+    """Flow core, observer and the sum of facts since the last batch.
+
+    ``token_key`` is the installation's secret for identifiers that must be linkable without being
+    readable; see :mod:`medwarden.dissect.phi`.
+    """
+
+    def __init__(self, token_key: bytes, *, max_flows: int = 500_000) -> None:
+        self.observer = Observer(token_key)
+        interest = self.observer.core_interest
+        self.core = FlowCore(
+            FlowCoreConfig(
+                max_flows=max_flows,
+                stream_ports=interest.stream_ports,
+                stream_starts=interest.stream_starts,
+                datagram_ports=interest.datagram_ports,
+                ethertypes=interest.ethertypes,
+            )
+        )
+        self._facts: dict[tuple[str | None, str | None, int | None, str, str, str], _Heard] = {}
+
+    def drain(self, core: FlowCore | None = None) -> None:
+        """Take the hand-offs that wait in the core through the dissectors."""
+        observe = self.observer.observe
+        for segment in (core or self.core).take_segments():
+            for evidence in observe(segment):
+                self._hear(evidence)
+
+    def due(self) -> bool:
+        """Tell whether so many facts have gathered that a batch should be taken now."""
+        return len(self._facts) >= _MOST_FACTS
+
+    def take(self, *, final: bool = False) -> Batch:
+        """Return what has gathered since the last call; with ``final`` all open flows end."""
+        self.drain()
+        records = self.core.take_flows(final=final)
+        applications = self.observer.applications()
+        flows = self._named(records, applications)
+        if records.num_rows:
+            self.observer.forget(records.column("flow_id").to_pylist())
+        facts = tuple(Fact(h.first, h.last, h.count) for h in self._facts.values())
+        self._facts = {}
+        return Batch(flows, facts)
+
+    def _hear(self, evidence: Evidence) -> None:
+        key = (
+            evidence.mac,
+            evidence.ip,
+            evidence.vlan,
+            evidence.field,
+            evidence.value,
+            evidence.source,
+        )
+        heard = self._facts.get(key)
+        if heard is None:
+            self._facts[key] = _Heard(evidence)
+        else:
+            heard.count += 1
+            heard.last = max(heard.last, evidence.ts_ns)
+
+    def _named(self, records: pa.RecordBatch, applications: Mapping[int, str]) -> pa.Table:
+        """Return flow records with their application, and hear the TCP stack each side showed."""
+        table = pa.Table.from_batches([records], FLOW_SCHEMA)
+        names = [applications.get(flow) for flow in records.column("flow_id").to_pylist()]
+        for mac, ip, syn, vlan, start in zip(
+            *(
+                records.column(c).to_pylist()
+                for c in ("client_mac", "client_ip", "syn_out", "vlan", "start_ns")
+            ),
+            strict=True,
+        ):
+            if syn is not None:
+                self._hear(Evidence(start, mac, ip, vlan, _STACK, syn, "tcp"))
+        return table.append_column(pa.field("application", pa.string()), pa.array(names, pa.string()))

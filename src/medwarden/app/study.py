@@ -1,0 +1,51 @@
+"""Captures to devices in memory: what ``assess`` and ``score`` stand on. Nothing is stored."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from medwarden.app.intake import take_in
+from medwarden.app.packet_stage import Batch
+from medwarden.inventory.book import Book
+from medwarden.inventory.identity import Resolver
+from medwarden.inventory.labelling import identify
+from medwarden.model.accounting import InputReport
+from medwarden.model.device import Device
+
+SENSOR = "capture"
+
+Progress = Callable[[int, int, str], None]
+"""Told how many inputs are done, of how many, and which one is being read."""
+
+
+class Study(msgspec.Struct, frozen=True):
+    """The devices that a set of captures shows, identified, and what became of each input."""
+
+    devices: tuple[Device, ...]
+    inputs: tuple[InputReport, ...]
+
+
+def study(files: Iterable[Path], *, site: str = "default", progress: Progress | None = None) -> Study:
+    """Read captures in their order and return what they show together.
+
+    The token key is made for this run and forgotten: nothing of it can be linked to another.
+    """
+    paths = list(files)
+    resolver, book = Resolver(site), Book(site)
+    token_key = secrets.token_bytes(32)
+
+    def sink(batch: Batch) -> None:
+        resolver.counted_evidence(((f.evidence, f.last_ns, f.count) for f in batch.facts), SENSOR)
+        resolver.flows(batch.flows)
+        book.apply(resolver.delta())
+
+    reports: list[InputReport] = []
+    for number, path in enumerate(paths):
+        if progress is not None:
+            progress(number, len(paths), str(path))
+        reports.append(take_in(path, token_key, sink))
+    return Study(tuple(identify(device) for device in book.devices()), tuple(reports))

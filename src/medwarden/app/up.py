@@ -1,0 +1,131 @@
+"""Everything on this machine: console, worker and sensors as children of one process.
+
+The parent prepares the data folder, starts the roles as processes of their own (a sensor that meets a
+hostile packet must not take the console with it), restarts a role that dies, and ends them all by pid.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from medwarden.app.serve import DEFAULT_HOST, DEFAULT_PORT, listen
+from medwarden.kernel.errors import ResourceError
+from medwarden.store.open import open_store
+
+_TRIES = 5
+_SETTLED_SECONDS = 60.0
+_END_SECONDS = 10.0
+
+Say = Callable[[str], None]
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What the first start made: the address of the console, and the first log-in where there is one."""
+
+    address: str
+    first_password: str | None
+
+
+class _Role:
+    """One child process and how often it had to be started."""
+
+    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+        self.name = name
+        self.command = [sys.executable, "-m", "medwarden", *arguments]
+        self.process: subprocess.Popen[bytes] | None = None
+        self.failures = 0
+        self.started = 0.0
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
+
+
+def prepare(home: Path, host: str, port: int, first_user: Callable[[], str | None]) -> Prepared:
+    """Create or migrate the data folder, check the port, and set up the first user.
+
+    ``first_user`` makes an administrator where nobody can sign in yet and returns the password; it runs
+    on the open store.
+
+    Raises ResourceError (port in use, folder locked, disk full) or ConfigurationError in words.
+    """
+    listen(host, port).close()
+    with open_store(home, writer=True, role="up"):
+        password = first_user()
+    shown = "localhost" if host in ("127.0.0.1", "::1") else host
+    address = f"https://{shown}:{port}"
+    return Prepared(address, password)
+
+
+def run(
+    home: Path,
+    say: Say,
+    *,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    interfaces: Sequence[str] = (),
+) -> int:
+    """Run all roles until SIGTERM or SIGINT; return 0, or 1 when a role would not stay up."""
+    folder = ["--home", str(home)]
+    roles = [_Role("console", ["serve", *folder, "--host", host, "--port", str(port)])]
+    roles.append(_Role("worker", ["worker", *folder]))
+    roles += [_Role(f"sensor {name}", ["sensor", *folder, "--interface", name]) for name in interfaces]
+    ending = False
+
+    def end(_number: int, _frame: object) -> None:
+        nonlocal ending
+        ending = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        for role in roles:
+            role.start()
+        while not ending:
+            time.sleep(0.2)
+            for role in roles:
+                _watch(role, say)
+        return 0
+    except ResourceError as error:
+        say(str(error))
+        return 1
+    finally:
+        _end_all(roles)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(role: _Role, say: Say) -> None:
+    """Restart a role that ended; give up, naming it, when it keeps ending."""
+    assert role.process is not None
+    status = role.process.poll()
+    if status is None:
+        return
+    lived = time.monotonic() - role.started
+    role.failures = 1 if lived > _SETTLED_SECONDS else role.failures + 1
+    if role.failures >= _TRIES:
+        raise ResourceError(
+            f"the {role.name} ended {role.failures} times in a row (status {status}): see above"
+        )
+    say(f"the {role.name} ended (status {status}); starting it again")
+    time.sleep(min(2.0**role.failures / 4, 5.0))
+    role.start()
+
+
+def _end_all(roles: Sequence[_Role]) -> None:
+    running = [r.process for r in roles if r.process is not None and r.process.poll() is None]
+    for process in running:
+        process.terminate()
+    deadline = time.monotonic() + _END_SECONDS
+    for process in running:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

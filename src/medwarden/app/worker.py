@@ -1,0 +1,42 @@
+"""The worker: follows what sensors store, identifies and assesses, keeps the lake in order."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from pathlib import Path
+
+from medwarden.app.judge import judge_stale
+from medwarden.store.open import Store, open_store
+
+_log = logging.getLogger(__name__)
+
+ROUND_SECONDS = 1.0
+TIDY_SECONDS = 3600.0
+
+
+def work(home: Path, *, once: bool = False) -> None:
+    """Judge stale devices every second and tidy the lake every hour, until SIGTERM or SIGINT."""
+    ending = threading.Event()
+    if not once and threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: ending.set())
+    with open_store(home, writer=True, role="worker") as store:
+        tidied = time.monotonic()
+        while not ending.is_set():
+            round_of_work(store)
+            if once:
+                return
+            if time.monotonic() - tidied > TIDY_SECONDS:
+                tidied = time.monotonic()
+                store.lake.tidy()
+            ending.wait(ROUND_SECONDS)
+
+
+def round_of_work(_store: Store) -> int:
+    """Judge the stale devices of every site; return how many there were."""
+    from medwarden.store.models import Site
+
+    return sum(judge_stale(tenant, site) for tenant, site in Site.objects.values_list("tenant_id", "id"))

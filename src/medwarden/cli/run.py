@@ -1,0 +1,94 @@
+"""Commands that stay: ``up``, ``serve``, ``sensor`` and ``worker``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from medwarden.cli.output import home_option
+
+_HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+_FIRST_NAME = "admin"
+_PORT = click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535))
+
+
+@click.command()
+@home_option
+@_HOST
+@_PORT
+@click.option("--interface", "interfaces", multiple=True, help="Listen on this interface (may be repeated).")
+@click.option("--demo", is_flag=True, help="Start with the demonstration ward.")
+def up(home: Path | None, host: str, port: int, interfaces: tuple[str, ...], demo: bool) -> int:
+    """Run everything on this machine: console, worker and sensors."""
+    from medwarden.app import up as roles
+    from medwarden.app.home import data_folder
+
+    folder = data_folder(home)
+    prepared = roles.prepare(folder, host, port, _first_user)
+    if demo:
+        from medwarden.app.demo import replay_demo
+
+        click.echo(replay_demo(folder))
+    click.echo(f"data folder   {folder}")
+    click.echo(f"console       {prepared.address}")
+    if prepared.first_password:
+        click.echo(f"first log-in  {_FIRST_NAME}")
+        click.echo(f"password      {prepared.first_password}   (shown once, to be replaced when you log in)")
+    click.echo("The certificate is the console's own until you put yours into tls/. Ctrl-C ends everything.")
+    return roles.run(
+        folder, lambda line: click.echo(line, err=True), host=host, port=port, interfaces=interfaces
+    )
+
+
+@click.command()
+@home_option
+@_HOST
+@_PORT
+@click.option("--no-tls", is_flag=True, help="Plain HTTP, for a proxy on this machine that does TLS.")
+def serve(home: Path | None, host: str, port: int, no_tls: bool) -> int:
+    """Serve pages and API."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.serve import serve as run
+
+    if no_tls and host not in ("127.0.0.1", "::1", "localhost"):
+        raise click.UsageError("--no-tls is for a proxy on this machine: use it with --host 127.0.0.1")
+    run(data_folder(home), host, port, tls=not no_tls)
+    return 0
+
+
+@click.command()
+@home_option
+@click.option("--interface", required=True, help="Interface that receives the mirrored traffic.")
+@click.option("--site", default=None, help="Site the interface listens at (made when new).")
+@click.option("--user", default=None, help="User to become once the socket is open (when started as root).")
+@click.option("--seconds", default=None, type=click.FloatRange(min=0.1), help="Stop after this long.")
+def sensor(
+    home: Path | None, interface: str, site: str | None, user: str | None, seconds: float | None
+) -> int:
+    """Listen on an interface and store what it hears."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.live import listen
+    from medwarden.cli.output import report_inputs
+
+    report = listen(data_folder(home), interface, site=site, user=user, seconds=seconds)
+    return report_inputs([report], ())
+
+
+@click.command()
+@home_option
+@click.option("--once", is_flag=True, help="Do what is due and end.")
+def worker(home: Path | None, once: bool) -> int:
+    """Identify and assess devices that changed, and keep the telemetry lake in order."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.worker import work
+
+    work(data_folder(home), once=once)
+    return 0
+
+
+def _first_user() -> str | None:
+    # Imported late: the pages' models exist only once the store is open.
+    from medwarden.web.accounts import ensure_first_user
+
+    return ensure_first_user(_FIRST_NAME)
