@@ -52,7 +52,8 @@ class MllpReader:
                 raise inbox.malformed("a block begins within a block")
             self._inside = inbox.data[0] != END_BLOCK
             inbox.take(1)
-            oversize, self._oversize = self._oversize, False
+            oversize = self._oversize or len(segment) > MAX_SEGMENT_BYTES
+            self._oversize = False
             if segment and not oversize and self._is_content(segment):
                 yield segment
 
