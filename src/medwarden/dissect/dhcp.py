@@ -203,13 +203,16 @@ def _request(
     mac = mac or segment.src_mac
     vlan, now = segment.vlan, segment.ts_ns
     ip = ipv4_text(segment.payload[12:16])  # ciaddr: an address the client already answers on
+    if mac is None and ip is None:
+        return
 
     def fact(field: str, value: str) -> Evidence:
         return Evidence(now, mac, ip, vlan, field, value, SOURCE)
 
     if 0 < kind < len(_MESSAGE_TYPES):
         yield fact("dhcp.message_type", _MESSAGE_TYPES[kind])
-    yield fact("dhcp.options_order", ",".join(map(str, order[:128])))
+    if order:
+        yield fact("dhcp.options_order", ",".join(map(str, order[:128])))
     for code, (field, read) in _CLIENT_OPTIONS.items():
         if code in options and (value := read(options[code])):
             yield fact(field, value)

@@ -46,4 +46,4 @@ def clean(value: str) -> str:
     """Return ``value`` without control characters and outer blanks, cut to :data:`MAX_VALUE`."""
     if not value.isprintable():
         value = "".join(c if c.isprintable() else " " for c in value)
-    return value.strip()[:MAX_VALUE]
+    return value.strip()[:MAX_VALUE].rstrip()
