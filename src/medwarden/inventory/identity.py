@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -44,8 +45,8 @@ from medwarden.model.inventory_delta import (
 _CLAIMS = {
     "arp.ip": BindingSource.ARP,
     "ndp.ip": BindingSource.NDP,
-    "dhcp.assigned_address": BindingSource.DHCP,
-    "dhcpv6.assigned_address": BindingSource.DHCP,
+    "dhcp.address": BindingSource.DHCP,
+    "dhcpv6.address": BindingSource.DHCP,
 }
 """Facts whose value is an address that the interface holds on authority."""
 
@@ -72,6 +73,7 @@ class _Known(msgspec.Struct):
     last_seen: int
     announced: bool = False
     gateway: bool = False
+    told_gateway: bool = False
     vlans: set[int] = msgspec.field(default_factory=set)
     values: dict[str, set[int]] = msgspec.field(default_factory=dict)
 
@@ -85,6 +87,10 @@ class _Fact(msgspec.Struct):
 
 
 _FactKey = tuple[str, str, str, str]  # sensor, source, field, value
+_IS_GATEWAY: _FactKey = ("", "resolver", "flow.gateway", "yes")
+"""The fact the resolver itself finds: the device forwards for others."""
+
+_K = TypeVar("_K")
 _Pair = tuple[str | None, str | None]  # MAC and IP address as seen together
 
 
@@ -130,30 +136,33 @@ class Resolver:
 
     def evidence(self, batch: Iterable[Evidence], sensor: str = "") -> None:
         """Take in facts as they were heard by ``sensor``."""
-        for fact in batch:
+        self.counted_evidence(((fact, fact.ts_ns, 1) for fact in batch), sensor)
+
+    def counted_evidence(self, batch: Iterable[tuple[Evidence, int, int]], sensor: str = "") -> None:
+        """Take in facts with the time they were last heard and how often, as a sensor sums them up."""
+        for fact, last_ns, count in batch:
             mac = fact.mac if _is_interface(fact.mac) else None
             kind = self._plan.kind(fact.ip)
-            if kind in (AddressKind.MULTICAST, AddressKind.BROADCAST) or (
-                fact.mac is not None and mac is None
-            ):
-                self._ignored["said by or to a group address"] += 1
+            grouped = kind in (AddressKind.MULTICAST, AddressKind.BROADCAST)
+            if grouped or (fact.mac is not None and mac is None):
+                self._ignored["said by or to a group address"] += count
                 continue
             ip = None if kind is AddressKind.NONE else fact.ip
             claim = _CLAIMS.get(fact.field)
             if claim is not None and mac is not None:
-                self._claim(mac, fact.value, claim, fact.ts_ns)
+                self._claim(mac, fact.value, claim, fact.ts_ns, last_ns)
             if fact.field == _RESOLVED:
                 self._remember_name(fact.value)
                 continue
             key = (sensor, fact.source, fact.field, fact.value)
+            heard = _Fact(fact.ts_ns, last_ns, count)
             if fact.field in _HEARSAY and mac is None and ip is not None:
-                _count(self._hearsay.setdefault(ip, {}), key, fact.ts_ns)
-                continue
-            if mac is None and ip is None:
-                self._ignored["without an address"] += 1
-                continue
-            _count(self._facts.setdefault((mac, ip), {}), key, fact.ts_ns)
-            self._see(mac, ip, fact.ts_ns, fact.ts_ns, None, fact.vlan, True)
+                _add(self._hearsay.setdefault(ip, {}), key, heard)
+            elif mac is None and ip is None:
+                self._ignored["without an address"] += count
+            else:
+                _add(self._facts.setdefault((mac, ip), {}), key, heard)
+                self._see(mac, ip, fact.ts_ns, last_ns, None, fact.vlan, True)
 
     def flows(self, table: pa.Table) -> None:
         """Take in flow records (FLOW_SCHEMA; a column ``application`` may be there)."""
@@ -169,10 +178,10 @@ class Resolver:
                 elif outward and _is_interface(mac) and self._plan.kind(ip) is AddressKind.INTERNET:
                     self._see(mac, ip, group.first_seen, group.last_seen, False, group.vlan, False)
 
-    def _claim(self, mac: str, ip: str, source: BindingSource, ts_ns: int) -> None:
+    def _claim(self, mac: str, ip: str, source: BindingSource, first: int, last: int) -> None:
         usable = self._plan.kind(ip) in (AddressKind.INTERNAL, AddressKind.LINK_LOCAL, AddressKind.INTERNET)
         if usable and not self._bindings.proxies(mac):
-            self._bindings.add(ip, mac, source, ts_ns, ts_ns)
+            self._bindings.add(ip, mac, source, first, last)
 
     def _remember_name(self, value: str) -> None:
         name, _, ip = value.rpartition("=")
@@ -328,6 +337,10 @@ class Resolver:
                 self._enter(owner, self._hearsay.pop(ip), increments)
         if len(self._hearsay) > _MOST_NAMES:
             self._hearsay.clear()
+        for known in self._touched.values():
+            if known.gateway and not known.told_gateway:
+                known.told_gateway = True
+                increments[known.id, _IS_GATEWAY] = _Fact(known.first_seen, known.last_seen, 1)
         return tuple(
             LedgerIncrement(device, *key, fact.first_seen, fact.last_seen, fact.count)
             for (device, key), fact in sorted(increments.items())
@@ -344,13 +357,7 @@ class Resolver:
                     self._ignored["one of too many values of one field"] += fact.count
                     continue
                 values.add(mark)
-            entry = increments.get((owner.id, key))
-            if entry is None:
-                increments[owner.id, key] = fact
-            else:
-                entry.first_seen = min(entry.first_seen, fact.first_seen)
-                entry.last_seen = max(entry.last_seen, fact.last_seen)
-                entry.count += fact.count
+            _add(increments, (owner.id, key), fact)
 
     # -- who is it
 
@@ -486,6 +493,7 @@ class Resolver:
                 device.last_seen,
                 announced=True,
                 gateway=device.gateway,
+                told_gateway=device.gateway,
                 vlans=set(device.vlans),
             )
         for address in stored.addresses:
@@ -511,14 +519,14 @@ def _is_interface(mac: str | None, or_none: bool = False) -> bool:
     return mac != _ZERO_MAC and not is_group(mac)
 
 
-def _count(facts: dict[_FactKey, _Fact], key: _FactKey, ts_ns: int) -> None:
+def _add(facts: dict[_K, _Fact], key: _K, heard: _Fact) -> None:
     fact = facts.get(key)
     if fact is None:
-        facts[key] = _Fact(ts_ns, ts_ns, 1)
+        facts[key] = heard
         return
-    fact.first_seen = min(fact.first_seen, ts_ns)
-    fact.last_seen = max(fact.last_seen, ts_ns)
-    fact.count += 1
+    fact.first_seen = min(fact.first_seen, heard.first_seen)
+    fact.last_seen = max(fact.last_seen, heard.last_seen)
+    fact.count += heard.count
 
 
 def _pair_order(item: tuple[_Pair, _Sighting]) -> tuple[str, str]:

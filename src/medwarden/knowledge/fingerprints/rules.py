@@ -1,0 +1,218 @@
+"""What a fingerprint looks like.
+
+A rule is a mapping in one of the YAML files of this package::
+
+    - id: axis-camera
+      when: {field: [ssdp.server, http.title], regex: '\\bAXIS (M\\d{4}\\w*|P\\d{4}\\w*)'}
+      says: {vendor: Axis, category: ip_camera, model: '{1}'}
+      trust: declared
+      source: Axis product naming
+      matches: [{http.title: AXIS M3045-V Network Camera}]
+      misses: [{http.title: axis of evil}]
+
+``when`` is one test or a list of tests of which any suffices; with ``every: true`` all must hold (on any
+entries of the same device). A test names one field or several (``@names`` and the like stand for groups)
+and one of ``is``, ``starts``, ``has`` or ``regex``; letter case never matters. Labels may use ``{1}`` for
+the groups of the regular expression of the first test that matched. ``trust`` is how often such a rule is
+right: it becomes the weight of its vote, the logarithm of its odds.
+
+Examples are mappings of field to value, seen together on one device; the rule must match each of
+``matches`` and none of ``misses``. A string stands for a value of the first field of the first test.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from importlib import resources
+
+import msgspec
+import yaml
+
+from medwarden.kernel.errors import InternalError
+from medwarden.knowledge.packaged import load_yaml
+
+LEVELS = ("class", "category", "vendor", "model", "os", "os_version", "firmware", "serial", "managed")
+"""What a rule may speak about, from the general to the particular."""
+
+TRUST = {
+    "declared": math.log(0.985 / 0.015),  # the device names itself
+    "strong": math.log(0.95 / 0.05),  # hardly anything else looks so
+    "likely": math.log(0.85 / 0.15),
+    "hint": math.log(0.7 / 0.3),
+    "faint": math.log(0.58 / 0.42),
+}
+"""Weight of a vote by the share of cases in which such a rule is right."""
+
+FIELD_GROUPS = {
+    "@names": (
+        "dhcp.host_name",
+        "dhcp.fqdn",
+        "dhcpv6.fqdn",
+        "mdns.host_name",
+        "mdns.instance",
+        "nbns.name",
+        "llmnr.host_name",
+        "ntlmssp.workstation",
+        "ntlmssp.computer",
+        "dns.name",
+        "snmp.sys_name",
+        "lldp.system_name",
+        "cdp.device_id",
+        "kerberos.client_host",
+    ),
+    "@products": (
+        "upnp.model_name",
+        "upnp.model_number",
+        "upnp.model_description",
+        "upnp.friendly_name",
+        "upnp.device_type",
+        "mdns.txt.am",
+        "mdns.txt.device",
+        "mdns.txt.md",
+        "mdns.txt.mdl",
+        "mdns.txt.model",
+        "mdns.txt.modelname",
+        "mdns.txt.product",
+        "mdns.txt.ty",
+        "mdns.txt.usb_mdl",
+        "mdns.instance",
+        "wsd.model_name",
+        "wsd.model_number",
+        "wsd.friendly_name",
+        "wsd.scopes",
+        "http.title",
+        "http.server",
+        "http.www_authenticate",
+        "ssdp.server",
+        "ssdp.location",
+        "ssdp.usn",
+        "snmp.sys_descr",
+        "lldp.model",
+        "lldp.system_description",
+        "cdp.platform",
+        "cdp.version",
+        "sip.user_agent",
+        "sip.server",
+        "telnet.banner",
+        "ftp.banner",
+        "dhcp.vendor_class",
+        "dhcp.vendor_identifying_class",
+        "rtsp.server",
+        "tls.certificate_subject",
+        "modbus.product_name",
+        "enip.product_name",
+    ),
+    "@makers": (
+        "upnp.manufacturer",
+        "lldp.manufacturer",
+        "wsd.manufacturer",
+        "sdc.manufacturer",
+        "mdns.txt.manufacturer",
+        "mdns.txt.mfg",
+        "mdns.txt.usb_mfg",
+        "mdns.txt.vendor",
+        "modbus.vendor_name",
+        "bacnet.vendor_name",
+    ),
+    "@domains": ("dns.query", "tls.sni", "http.host", "quic.sni"),
+    "@agents": ("http.user_agent", "sip.user_agent"),
+    "@banners": (
+        "ssh.identification",
+        "ftp.banner",
+        "telnet.banner",
+        "smtp.banner",
+        "http.server",
+        "sip.server",
+    ),
+}
+"""Names for fields in which the same kind of text appears."""
+
+
+Example = dict[str, str | tuple[str, ...]] | str
+"""Fields and the values seen in them on one device, or a value of the first field a rule looks at."""
+
+
+class Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One look at a field: exactly one of the four operators is given."""
+
+    field: str | tuple[str, ...]
+    equals: str | None = msgspec.field(default=None, name="is")
+    starts: str | None = None
+    has: str | None = None
+    regex: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the fields looked at, groups spelt out."""
+        named = (self.field,) if isinstance(self.field, str) else self.field
+        return tuple(
+            dict.fromkeys(f for name in named for f in (FIELD_GROUPS[name] if name[0] == "@" else (name,)))
+        )
+
+
+class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One rule; see the module for its form. ``matches`` and ``misses`` are its examples."""
+
+    id: str
+    when: Test | tuple[Test, ...]
+    says: dict[str, str]
+    trust: str
+    source: str
+    matches: tuple[Example, ...]
+    misses: tuple[Example, ...] = ()
+    every: bool = False
+
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        """Return the tests of the rule, also where there is one."""
+        return (self.when,) if isinstance(self.when, Test) else self.when
+
+    @property
+    def weight(self) -> float:
+        """Return the weight of the rule's vote (log-odds)."""
+        return TRUST[self.trust]
+
+    def example(self, example: Example) -> list[tuple[str, str]]:
+        """Return an example as pairs of field and value."""
+        if isinstance(example, str):
+            return [(self.tests[0].fields[0], example)]
+        return [
+            (field, value)
+            for field, values in example.items()
+            for value in ((values,) if isinstance(values, str) else values)
+        ]
+
+
+def files() -> list[str]:
+    """Return the names of the rule files of this package, sorted."""
+    folder = resources.files("medwarden.knowledge") / "fingerprints"
+    return sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+@cache
+def fingerprints() -> tuple[Fingerprint, ...]:
+    """Return all packaged rules in the order of files and lines."""
+    return tuple(
+        rule for name in files() for rule in load_yaml(f"fingerprints/{name}", tuple[Fingerprint, ...])
+    )
+
+
+def lines_of(name: str) -> dict[str, int]:
+    """Return the line on which each rule of a file begins, by rule id (the linter's way to point)."""
+    text = (resources.files("medwarden.knowledge") / "fingerprints" / name).read_text(encoding="utf-8")
+    root = yaml.compose(text, yaml.SafeLoader)
+    if not isinstance(root, yaml.SequenceNode):
+        raise InternalError(f"{name} is not a list of rules")
+    lines: dict[str, int] = {}
+    for item in root.value:
+        for key, value in item.value if isinstance(item, yaml.MappingNode) else ():
+            if key.value == "id":
+                lines[value.value] = value.start_mark.line + 1
+    return lines
+
+
+def compile_regex(pattern: str) -> re.Pattern[str]:
+    """Return the pattern as rules mean it: letter case does not matter, ASCII classes."""
+    return re.compile(pattern, re.IGNORECASE | re.ASCII)
