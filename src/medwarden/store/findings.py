@@ -107,6 +107,19 @@ def _reconcile(
     _move(change, ended, FindingState.RESOLVED, "no longer found")
 
 
+def move_findings(change: Change, gone: str, kept: str) -> None:
+    """Give the findings of a device that turned out to be ``kept`` to it, and close the open ones.
+
+    What still holds is found again on ``kept`` under an id of its own.
+    """
+    rows = list(Finding.objects.filter(device_id=gone))
+    for row in rows:
+        row.device_id = kept
+    Finding.objects.bulk_update(rows, ["device"], batch_size=100)
+    still_open = [row for row in rows if row.state in ("open", "acknowledged")]
+    _move(change, still_open, FindingState.RESOLVED, f"its device turned out to be {kept}")
+
+
 _UPDATED = (
     "severity",
     "severity_rank",

@@ -54,6 +54,12 @@ def find_device(scope: Scope, device_id: str) -> Device | None:
     return row
 
 
+def ids_over_time(scope: Scope, device_id: str) -> list[str]:
+    """Return the id of a device and those that were merged into it, as the lake may know it."""
+    merged = scope.over(MergedDevice.objects.all()).filter(kept=device_id).order_by("gone")
+    return [device_id, *merged.values_list("gone", flat=True)]
+
+
 def device(scope: Scope, device_id: str) -> ModelDevice | None:
     """Return a device with its verdicts, ledger, services and conversations, or None."""
     row = find_device(scope, device_id)

@@ -1,0 +1,221 @@
+"""Add an inventory delta to the relational state, in bulk and inside the caller's transaction."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import cast
+
+from django.db import connection
+
+from medwarden.model.inventory_delta import (
+    AddressChange,
+    ConversationIncrement,
+    DeviceChange,
+    InventoryDelta,
+    Merge,
+)
+from medwarden.store.changes import Change
+from medwarden.store.findings import move_findings
+from medwarden.store.folding import (
+    ACTIVITY,
+    ADDRESSES,
+    CONVERSATIONS,
+    EVIDENCE,
+    INTERFACES,
+    PARTS,
+    SERVICES,
+    FoldedTable,
+)
+from medwarden.store.models import Address, Device, Interface, MergedDevice
+from medwarden.store.queries.filters import order_of
+
+MOST_ADDRESSES_SHOWN = 64
+"""Present addresses kept on the device row for lists; the address table holds all."""
+
+_AT_ONCE = 500
+_Value = str | int | bool | None
+_Row = tuple[_Value, ...]
+
+# A new device gets the columns that Django would give it; what folds is what a delta carries.
+_DEVICE = """
+INSERT INTO store_device (id, tenant_id, site_id, kind, gateway, macs, ips, vlans, names, device_class,
+    confidence, risk_score, risk_level, findings_open, first_seen, last_seen, added_ns, stale)
+VALUES (%s, %s, %s, %s, %s, '[]', '[]', %s, '[]', 'unknown', '{}', 0, 'none', 0, %s, %s, %s, 1)
+ON CONFLICT (id) DO UPDATE SET gateway = excluded.gateway, vlans = excluded.vlans,
+    first_seen = min(store_device.first_seen, excluded.first_seen),
+    last_seen = max(store_device.last_seen, excluded.last_seen), stale = 1
+"""
+
+
+def _getter(table: FoldedTable) -> Callable[[object], _Row]:
+    """Return what reads the columns after tenant and site off an increment, whose fields are named alike."""
+    return cast("Callable[[object], _Row]", attrgetter("device", *table.columns[3:]))
+
+
+_INTERFACE, _FACT, _SERVICE = _getter(INTERFACES), _getter(EVIDENCE), _getter(SERVICES)
+_ACTIVITY = _getter(ACTIVITY)
+
+
+def _address(part: AddressChange) -> _Row:
+    order = order_of(ipaddress.ip_address(part.ip))
+    times = (part.first_seen, part.last_seen)
+    return (part.device, part.ip, part.mac or "", *times, part.source.value, part.current, order)
+
+
+def _conversation(part: ConversationIncrement) -> _Row:
+    peer = (part.peer_device, "") if part.peer_device else ("", part.peer_ip or "")
+    return (
+        part.device,
+        part.role,
+        *peer,
+        part.transport,
+        part.port,
+        part.first_seen,
+        part.last_seen,
+        part.peer_name,
+        part.scope,
+        part.application,
+        part.flows,
+        part.packets,
+        part.bytes_sent,
+        part.bytes_received,
+        part.established,
+    )
+
+
+def apply_delta(change: Change, delta: InventoryDelta) -> None:
+    """Fold ``delta`` into the rows of its site; the tenant is the change's.
+
+    New devices, merges and the return of retired devices are audited; counts and times are not.
+    Applying the same delta twice adds its counts twice: the caller prevents that by batch number.
+    """
+    _devices(change, delta.site, delta.devices)
+    for merge in delta.merges:
+        _merge(change, delta.site, merge)
+    scope = (change.tenant, delta.site)
+    _fold(INTERFACES, [(*scope, *_INTERFACE(part)) for part in delta.interfaces])
+    _fold(ADDRESSES, [(*scope, *_address(part)) for part in delta.addresses])
+    _fold(EVIDENCE, [(*scope, *_FACT(part)) for part in delta.ledger])
+    _fold(SERVICES, [(*scope, *_SERVICE(part)) for part in delta.services])
+    _fold(CONVERSATIONS, [(*scope, *_conversation(part)) for part in delta.conversations])
+    _fold(ACTIVITY, [(*scope, *_ACTIVITY(part)) for part in delta.activity])
+    moved = {i.device for i in delta.interfaces} | {a.device for a in delta.addresses}
+    _show_addresses(sorted(moved | {m.kept for m in delta.merges}))
+    _mark_stale(delta)
+
+
+def _fold(table: FoldedTable, rows: Sequence[_Row]) -> None:
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(table.upsert(), rows)
+
+
+def _devices(change: Change, site: str, devices: Sequence[DeviceChange]) -> None:
+    for start in range(0, len(devices), _AT_ONCE):
+        part = devices[start : start + _AT_ONCE]
+        known = dict(Device.objects.filter(pk__in=[d.id for d in part]).values_list("pk", "retired_at"))
+        with connection.cursor() as cursor:
+            cursor.executemany(_DEVICE, [_device(change, site, device) for device in part])
+        for device in part:
+            if device.id not in known:
+                heard = {"kind": device.kind.value, "first_seen": device.first_seen}
+                change.record("device.new", f"device:{device.id}", None, heard)
+            elif known[device.id] is not None:
+                Device.objects.filter(pk=device.id).update(retired_at=None)
+                before = {"retired_at": known[device.id]}
+                change.record("device.restored", f"device:{device.id}", before, reason="heard again")
+
+
+def _device(change: Change, site: str, device: DeviceChange) -> _Row:
+    return (
+        device.id,
+        change.tenant,
+        site,
+        device.kind.value,
+        device.gateway,
+        json.dumps(device.vlans),
+        device.first_seen,
+        device.last_seen,
+        change.now_ns,
+    )
+
+
+def _merge(change: Change, site: str, merge: Merge) -> None:
+    with connection.cursor() as cursor:
+        for table in PARTS:
+            fold, delete = table.move("device_id")
+            cursor.execute(fold, [merge.kept, merge.gone])
+            cursor.execute(delete, [merge.gone])
+        fold, delete = CONVERSATIONS.move("peer_device")
+        cursor.execute(fold, [merge.kept, merge.gone])
+        cursor.execute(delete, [merge.gone])
+    gone = Device.objects.filter(pk=merge.gone).first()
+    if gone is not None:
+        kept = Device.objects.filter(pk=merge.kept).first()
+        if kept is not None:
+            kept.first_seen = min(kept.first_seen, gone.first_seen)
+            kept.last_seen = max(kept.last_seen, gone.last_seen)
+            kept.stale = True
+            kept.save(update_fields=["first_seen", "last_seen", "stale"])
+            move_findings(change, gone.pk, kept.pk)
+        gone.delete()
+    MergedDevice.objects.filter(kept=merge.gone).update(kept=merge.kept)
+    MergedDevice.objects.update_or_create(
+        gone=merge.gone,
+        defaults={
+            "tenant_id": change.tenant,
+            "site_id": site,
+            "kept": merge.kept,
+            "at_ns": merge.ts_ns,
+            "reason": merge.reason,
+        },
+    )
+    change.record("device.merged", f"device:{merge.gone}", None, {"into": merge.kept}, reason=merge.reason)
+
+
+def _show_addresses(ids: Sequence[str]) -> None:
+    """Copy present MAC and IP addresses to the device rows where they changed."""
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        macs: dict[str, list[str]] = {}
+        attached = Interface.objects.filter(device_id__in=part).order_by("first_seen", "mac")
+        for device, mac in attached.values_list("device_id", "mac"):
+            macs.setdefault(device, []).append(mac)
+        ips: dict[str, list[str]] = {}
+        held = Address.objects.filter(device_id__in=part, current=True).order_by("address_order")
+        for device, ip in held.values_list("device_id", "ip"):
+            shown = ips.setdefault(device, [])
+            if ip not in shown and len(shown) < MOST_ADDRESSES_SHOWN:
+                shown.append(ip)
+        _update_addresses(part, macs, ips)
+
+
+def _update_addresses(ids: Iterable[str], macs: dict[str, list[str]], ips: dict[str, list[str]]) -> None:
+    changed = []
+    for row in Device.objects.filter(pk__in=ids).only("pk", "macs", "ips", "name", "names", "address_order"):
+        mine, held = macs.get(row.pk, []), ips.get(row.pk, [])
+        if row.macs == mine and row.ips == held:
+            continue
+        row.macs, row.ips = mine, held
+        row.address_order = order_of(ipaddress.ip_address(held[0])) if held else None
+        if not row.names:
+            row.name = row.name or next(iter(held or mine), None)
+        changed.append(row)
+    Device.objects.bulk_update(changed, ["macs", "ips", "address_order", "name"], batch_size=100)
+
+
+def _mark_stale(delta: InventoryDelta) -> None:
+    listed = {d.id for d in delta.devices}
+    touched = {
+        part.device
+        for parts in (delta.interfaces, delta.addresses, delta.ledger, delta.services, delta.conversations)
+        for part in parts
+    } - listed
+    if touched:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE store_device SET stale = 1 WHERE id = %s", [(i,) for i in sorted(touched)]
+            )

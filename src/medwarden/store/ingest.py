@@ -1,0 +1,220 @@
+"""Take batches in exactly once: lake, then relational state and ledger in one transaction.
+
+An input is known by its content. Its batches are numbered; a batch is acknowledged when its
+number is below the ledger's ``next_batch``, and then flows, evidence and inventory are on the disk.
+A process killed between the steps leaves a batch in the lake that is not acknowledged: offered again
+under the same number it is recognised by its id and only the missing steps are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import pyarrow as pa
+
+from medwarden.kernel.clock import Clock, wall_clock
+from medwarden.kernel.errors import InternalError
+from medwarden.model.accounting import InputReport
+from medwarden.model.evidence import Evidence
+from medwarden.model.inventory_delta import InventoryDelta
+from medwarden.model.tables import EVIDENCE_LAKE_SCHEMA
+from medwarden.store.changes import Change
+from medwarden.store.delta import apply_delta
+from medwarden.store.lake import TABLES
+from medwarden.store.models import InputLedger, Sensor
+from medwarden.store.open import Store, ensure_site
+from medwarden.store.storage_errors import storage_errors
+
+READING, COMPLETE, FAILED = "reading", "complete", "failed"
+
+
+class InputState(msgspec.Struct):
+    """How far an input is: ``next_batch`` is the first that is not acknowledged.
+
+    ``complete``: this very content was taken in to its end before, so there is nothing to do but to
+    finish; ``report`` then says what became of it at the time.
+    """
+
+    ledger: int
+    content: str
+    next_batch: int
+    complete: bool
+    report: InputReport
+
+
+class IngestWriter:
+    """Writes what one sensor hears at one site."""
+
+    def __init__(
+        self,
+        store: Store,
+        sensor: str,
+        *,
+        site: str | None = None,
+        tenant: str | None = None,
+        kind: str = "capture",
+        name: str = "",
+        clock: Clock = wall_clock,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self.sensor = sensor
+        with storage_errors(store.home):
+            self.tenant, self.site = ensure_site(tenant, site)
+            self._lake = store.lake
+            now = clock()
+            row, new = Sensor.objects.get_or_create(
+                id=sensor,
+                defaults={
+                    "tenant_id": self.tenant,
+                    "site_id": self.site,
+                    "kind": kind,
+                    "name": name or sensor,
+                    "first_seen": now,
+                    "heartbeat_ns": now,
+                },
+            )
+            if new:
+                with self._change("first start of the sensor") as change:
+                    change.record("sensor.new", f"sensor:{sensor}", None, {"kind": kind, "name": row.name})
+
+    def _change(self, reason: str) -> Change:
+        return Change(f"sensor:{self.sensor}", reason, tenant=self.tenant, site=self.site, clock=self._clock)
+
+    def begin_input(self, content: str, path: str, format_name: str) -> InputState:
+        """Return how far the input with this ``content`` id is; a new one is entered in the ledger.
+
+        ``content`` is a hash of what is read (or a name unique to a live run), ``path`` what the user
+        calls it.
+        """
+        now = self._clock()
+        with storage_errors(self._store.home):
+            row, new = InputLedger.objects.get_or_create(
+                tenant_id=self.tenant,
+                site_id=self.site,
+                content=content,
+                defaults={
+                    "path": path,
+                    "format": format_name,
+                    "sensor_id": self.sensor,
+                    "status": READING,
+                    "report": msgspec.to_builtins(InputReport(path, format_name)),
+                    "first_ns": now,
+                    "last_ns": now,
+                },
+            )
+            if not new:
+                row.times_seen += 1
+                row.last_ns = now
+                row.save(update_fields=["times_seen", "last_ns"])
+        report = msgspec.convert(row.report, InputReport)
+        complete = row.status == COMPLETE
+        if complete:
+            report.already, report.path = True, path
+        return InputState(row.pk, content, row.next_batch, complete, report)
+
+    def commit_batch(
+        self,
+        state: InputState,
+        number: int,
+        flows: pa.Table | None,
+        evidence: pa.Table | None,
+        delta: InventoryDelta,
+        report: InputReport | None = None,
+    ) -> bool:
+        """Store batch ``number`` and acknowledge it; tell whether that was still to be done.
+
+        ``flows`` and ``evidence`` have the columns of the lake's tables without tenant, site, sensor and
+        batch, which are added here. ``report`` is the input's accounting so far. When this returns,
+        everything is on the disk. Raises ResourceError where the disk is full (nothing half done stays
+        visible; the same batch may be offered again), and InternalError for a number that skips one.
+        """
+        if number < state.next_batch:
+            return False
+        if number > state.next_batch:
+            raise InternalError(f"batch {number} of {state.content} follows {state.next_batch - 1}")
+        batch_id = f"{self.tenant}/{self.site}/{state.content}/{number}"
+        with storage_errors(self._store.home):
+            for name, rows in (("flows", flows), ("evidence", evidence)):
+                if rows is not None and rows.num_rows:
+                    self._lake.append_once(name, batch_id, self._scoped(name, rows, batch_id))
+            with self._change(f"heard in {state.report.path}") as change:
+                self._acknowledge(state, number, report)
+                apply_delta(change, delta)
+        state.next_batch = number + 1
+        return True
+
+    def _scoped(self, name: str, rows: pa.Table, batch_id: str) -> pa.Table:
+        """Return ``rows`` with the columns that say whose they are, in the order of the lake's table."""
+        constants = {"tenant": self.tenant, "site": self.site, "sensor": self.sensor, "batch": batch_id}
+        columns = []
+        for field in TABLES[name]:
+            if field.name in constants:
+                columns.append(pa.repeat(pa.scalar(constants[field.name], pa.string()), rows.num_rows))
+            else:
+                columns.append(rows[field.name])
+        return pa.table(columns, names=TABLES[name].names).cast(TABLES[name])
+
+    def _acknowledge(self, state: InputState, number: int, report: InputReport | None) -> None:
+        row = InputLedger.objects.get(pk=state.ledger)
+        if row.next_batch != number:
+            raise InternalError(
+                f"batch {number} of {state.content}: the ledger stands at {row.next_batch}, "
+                "somebody else writes the same input"
+            )
+        row.next_batch, row.status, row.last_ns = number + 1, READING, self._clock()
+        if report is not None:
+            row.report = msgspec.to_builtins(report)
+        row.save(update_fields=["next_batch", "status", "report", "last_ns"])
+        Sensor.objects.filter(pk=self.sensor).update(heartbeat_ns=row.last_ns)
+
+    def finish_input(self, state: InputState, report: InputReport) -> None:
+        """Close an input with its final accounting; ``report.error`` marks it as failed.
+
+        An input whose content was complete before keeps its first accounting.
+        """
+        if state.complete:
+            return
+        with storage_errors(self._store.home):
+            InputLedger.objects.filter(pk=state.ledger).update(
+                status=FAILED if report.error else COMPLETE,
+                error=report.error,
+                report=msgspec.to_builtins(report),
+                last_ns=self._clock(),
+            )
+        state.report = report
+        state.complete = report.error is None
+
+    def heartbeat(self) -> None:
+        """Say that the sensor is alive though it hears nothing."""
+        with storage_errors(self._store.home):
+            Sensor.objects.filter(pk=self.sensor).update(heartbeat_ns=self._clock())
+
+
+def evidence_table(facts: Iterable[tuple[Evidence, str | None]]) -> pa.Table:
+    """Return facts, each with the id of its device or None, as a table for :meth:`commit_batch`.
+
+    Equal facts (same addresses, field, value and source) become one row with their count and the
+    times of the first and the last.
+    """
+    folded: dict[tuple[object, ...], list[int]] = {}
+    for fact, device in facts:
+        key = (fact.mac, fact.ip, fact.vlan, fact.field, fact.value, fact.source, device)
+        entry = folded.get(key)
+        if entry is None:
+            folded[key] = [fact.ts_ns, fact.ts_ns, 1]
+        else:
+            entry[0], entry[1] = min(entry[0], fact.ts_ns), max(entry[1], fact.ts_ns)
+            entry[2] += 1
+    names = ("mac", "ip", "vlan", "field", "value", "source", "device")
+    columns: dict[str, list[object]] = {name: [key[i] for key in folded] for i, name in enumerate(names)}
+    for i, name in enumerate(("ts_ns", "last_ns", "count")):
+        columns[name] = [entry[i] for entry in folded.values()]
+    return pa.table(
+        {
+            field.name: pa.array(columns[field.name], field.type)
+            for field in EVIDENCE_LAKE_SCHEMA
+            if field.name in columns
+        }
+    )
