@@ -35,6 +35,9 @@ class FlowCore:
     def take_segments(self) -> list[Segment]:
         """Return the hand-offs since the last call, in the order they became known."""
 
+    def discard_segments(self) -> int:
+        """Forget the waiting hand-offs, for who wants flows alone; returns how many they were."""
+
     def take_flows(self, final: bool = False) -> pa.RecordBatch:
         """Return the flows that ended since the last call as a batch of FLOW_SCHEMA.
 
@@ -128,8 +131,8 @@ class CaptureReader:
     def feed(self, buffer: Buffer, offset: int = 0, final: bool = False) -> int:
         """Take whole records from ``buffer[offset:]`` and return the bytes consumed.
 
-        Stops where the rest is not a whole record, or where the core is full: drain it and call
-        again. ``final`` says that nothing follows the buffer. Call until all is consumed: when
+        Stops where the rest is not a whole record, or where the core became full: take what waits and
+        call again (fed without that, it goes on and asks again at twice as much). ``final`` says that nothing follows the buffer. Call until all is consumed: when
         nothing can be, MalformedInput names the file, the byte and the damage. Records before it
         have been taken.
         """

@@ -50,13 +50,13 @@ cdef int64_t flow_number(const Flow *f, Number what) noexcept nogil:
     if what <= NUMBER_PAYLOAD_IN:
         return f.payload[what - NUMBER_PAYLOAD_OUT]
     if what == NUMBER_CLIENT_PORT:
-        return f.key.port_b if swapped else f.key.port_a
+        return port_b(&f.key) if swapped else port_a(&f.key)
     if what == NUMBER_SERVER_PORT:
-        return f.key.port_a if swapped else f.key.port_b
+        return port_a(&f.key) if swapped else port_b(&f.key)
     if what == NUMBER_VLAN:
-        return f.key.vlan
+        return vlan_of(&f.key)
     if what == NUMBER_PROTOCOL:
-        return -1 if f.key.kind == KIND_L2 else f.key.protocol
+        return -1 if kind_of(&f.key) == KIND_L2 else protocol_of(&f.key)
     if what <= NUMBER_FLAGS_IN:
         return f.tcp_flags[what - NUMBER_FLAGS_OUT]
     return f.ttl[what - NUMBER_TTL_OUT]
@@ -74,11 +74,11 @@ cdef int put_text(char *out, const Flow *f, Text what) noexcept nogil:
     if what == TEXT_SERVER_MAC:
         return put_mac(out, f.macs[1]) if f.marks & HAS_SERVER_MAC else -1
     if what == TEXT_CLIENT_IP or what == TEXT_SERVER_IP:
-        if f.key.kind == KIND_L2:
+        if kind_of(&f.key) == KIND_L2:
             return -1
-        return put_ip(out, f.key.kind, f.key.a0 if a else f.key.b0, f.key.a1 if a else f.key.b1)
+        return put_ip(out, kind_of(&f.key), f.key.a0 if a else f.key.b0, f.key.a1 if a else f.key.b1)
     if what == TEXT_TUNNEL:
-        return put_tunnel(out, f.key.tunnel) if f.key.tunnel else -1
+        return put_tunnel(out, tunnel_of(&f.key)) if tunnel_of(&f.key) else -1
     if what == TEXT_SYN_OUT or what == TEXT_SYN_IN:
         syn = &f.syn[what - TEXT_SYN_OUT]
         return put_syn(out, syn) if syn.count != 0xFF else -1

@@ -40,7 +40,7 @@ class FlowCoreConfig:
     ethertypes: frozenset[int] = frozenset()
     reassembly_bytes: int = 67_108_864
     fragment_bytes: int = 16_777_216
-    handoff_bytes: int = 4_194_304
+    handoff_bytes: int = 1_048_576
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for a bound that cannot be kept."""

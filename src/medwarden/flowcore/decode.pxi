@@ -151,13 +151,12 @@ cdef int decode_frame(Packet *p, const uint8_t *d, uint32_t cap, uint32_t wire) 
     p.payload_cap = cap
     p.payload_len = wire
     p.ip_len = wire
-    p.key.a0 = mac48(p.src_mac) if p.src_mac != NULL else 0
-    p.key.b0 = mac48(p.dst_mac) if p.dst_mac != NULL else 0
-    p.key.a1 = 0
-    p.key.b1 = 0
+    p.src0 = mac48(p.src_mac) if p.src_mac != NULL else 0
+    p.dst0 = mac48(p.dst_mac) if p.dst_mac != NULL else 0
+    p.src1 = 0
+    p.dst1 = 0
     p.src_port = 0
     p.dst_port = 0
-    p.key.ethertype = p.ethertype | (<uint32_t>p.llc << 16)
     return SOUND
 
 
@@ -181,14 +180,13 @@ cdef int decode_ipv4(Packet *p, const uint8_t *d, uint32_t cap, uint32_t wire, i
     p.ip_len = total
     p.network = d
     p.network_cap = min(cap, total)
-    p.key.a0 = raw32(d + 12)
-    p.key.b0 = raw32(d + 16)
-    p.key.a1 = 0
-    p.key.b1 = 0
-    p.key.ethertype = 0
-    if p.key.a0 == 0 and p.src_mac != NULL:
+    p.src0 = raw32(d + 12)
+    p.dst0 = raw32(d + 16)
+    p.src1 = 0
+    p.dst1 = 0
+    if p.src0 == 0 and p.src_mac != NULL:
         # hosts that have no address yet are told apart by their MAC, or all of them were one flow
-        p.key.a1 = mac48(p.src_mac) | (<uint64_t>1 << 63)
+        p.src1 = mac48(p.src_mac) | (<uint64_t>1 << 63)
     field = be16(d + 6)
     if unlikely((field & 0x3FFF) != 0):
         p.fragment_offset = (field & 0x1FFF) * 8
@@ -223,11 +221,10 @@ cdef int decode_ipv6(Packet *p, const uint8_t *d, uint32_t cap, uint32_t wire, i
     p.ip_len = total
     p.network = d
     p.network_cap = cap
-    p.key.a0 = raw64(d + 8)
-    p.key.a1 = raw64(d + 16)
-    p.key.b0 = raw64(d + 24)
-    p.key.b1 = raw64(d + 32)
-    p.key.ethertype = 0
+    p.src0 = raw64(d + 8)
+    p.src1 = raw64(d + 16)
+    p.dst0 = raw64(d + 24)
+    p.dst1 = raw64(d + 32)
     protocol = d[6]
     at = 40
     for count in range(16):
@@ -500,39 +497,43 @@ cdef inline uint16_t sll_ethertype(uint16_t protocol) noexcept nogil:
 
 
 cdef inline void seal(Packet *p, uint64_t seed0, uint64_t seed1) noexcept nogil:
-    """Order the endpoints, complete the key and hash it."""
-    cdef uint64_t t
-    p.key.vlan = p.vlan
-    p.key.protocol = p.protocol
-    p.key.kind = p.kind
-    p.key.tunnel = p.tunnel
-    if (
-        p.key.a0 < p.key.b0
-        or (p.key.a0 == p.key.b0 and (p.key.a1 < p.key.b1 or (p.key.a1 == p.key.b1 and p.src_port <= p.dst_port)))
-    ):
-        p.key.port_a = p.src_port
-        p.key.port_b = p.dst_port
-        p.from_b = 0
+    """Put the endpoints in order, complete the key and hash it."""
+    cdef uint64_t ends = (<uint64_t>p.vlan << 32) | (<uint64_t>p.protocol << 48) | (<uint64_t>p.kind << 56)
+    cdef uint64_t scope = p.tunnel
+    cdef bint swap = p.src0 > p.dst0 or (
+        p.src0 == p.dst0 and (p.src1 > p.dst1 or (p.src1 == p.dst1 and p.src_port > p.dst_port))
+    )
+    if unlikely(p.kind == KIND_L2):
+        scope |= (<uint64_t>p.ethertype << 32) | (<uint64_t>p.llc << 48)
+    p.from_b = swap
+    if swap:
+        p.key.a0 = p.dst0
+        p.key.a1 = p.dst1
+        p.key.b0 = p.src0
+        p.key.b1 = p.src1
+        ends |= p.dst_port | (<uint64_t>p.src_port << 16)
     else:
-        t = p.key.a0
-        p.key.a0 = p.key.b0
-        p.key.b0 = t
-        t = p.key.a1
-        p.key.a1 = p.key.b1
-        p.key.b1 = t
-        p.key.port_a = p.dst_port
-        p.key.port_b = p.src_port
-        p.from_b = 1
-    p.hash = hash_key(&p.key, seed0, seed1)
+        p.key.a0 = p.src0
+        p.key.a1 = p.src1
+        p.key.b0 = p.dst0
+        p.key.b1 = p.dst1
+        ends |= p.src_port | (<uint64_t>p.dst_port << 16)
+    p.key.ends = ends
+    p.key.scope = scope
+    p.hash = hash_words(p.key.a0, p.key.a1, p.key.b0, p.key.b1, ends, scope, seed0, seed1)
+
+
+cdef inline uint32_t hash_words(
+    uint64_t a0, uint64_t a1, uint64_t b0, uint64_t b1, uint64_t ends, uint64_t scope, uint64_t seed0, uint64_t seed1
+) noexcept nogil:
+    """Seeded at random, so that nobody outside can choose packets that collide."""
+    cdef uint64_t h = mum(a0 ^ seed0, b0 ^ ends ^ seed1) ^ mum(a1 ^ seed1, b1 ^ seed0)
+    h = mum(h ^ ends, scope ^ seed0 ^ 0x9E3779B97F4A7C15ULL)
+    return <uint32_t>(h ^ (h >> 32))
 
 
 cdef inline uint32_t hash_key(const Key *key, uint64_t seed0, uint64_t seed1) noexcept nogil:
-    """Seeded at random, so that nobody outside can choose packets that collide."""
-    cdef const uint64_t *w = <const uint64_t *>key
-    cdef uint64_t h = mum(w[0] ^ seed0, w[2] ^ w[4] ^ seed1)
-    h ^= mum(w[1] ^ seed1, w[3] ^ seed0)
-    h = mum(h ^ w[4], w[5] ^ seed0 ^ 0x9E3779B97F4A7C15ULL)
-    return <uint32_t>(h ^ (h >> 32))
+    return hash_words(key.a0, key.a1, key.b0, key.b1, key.ends, key.scope, seed0, seed1)
 
 
 cdef inline int decode(

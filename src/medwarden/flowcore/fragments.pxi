@@ -33,8 +33,6 @@ cdef Fragments *find_fragments(Core *c, Packet *p) noexcept nogil:
     cdef uint32_t position
     p.src_port = 0
     p.dst_port = 0
-    if p.from_b:  # back to sender first, then sort without the ports
-        swap_endpoints(&p.key)
     seal(p, c.seed0, c.seed1)
     key = p.key
     position = p.hash ^ (p.fragment_id * <uint32_t>2654435761)
@@ -56,15 +54,6 @@ cdef Fragments *find_fragments(Core *c, Packet *p) noexcept nogil:
     return s
 
 
-cdef inline void swap_endpoints(Key *key) noexcept nogil:
-    cdef uint64_t t = key.a0
-    key.a0 = key.b0
-    key.b0 = t
-    t = key.a1
-    key.a1 = key.b1
-    key.b1 = t
-
-
 cdef Fragments *begin_fragment(Core *c, Packet *p) noexcept nogil:
     """Give a later fragment the ports of its first one, where that came before it."""
     cdef Fragments *s = find_fragments(c, p)
@@ -76,8 +65,6 @@ cdef Fragments *begin_fragment(Core *c, Packet *p) noexcept nogil:
     elif s.has_first:
         p.src_port = s.src_port
         p.dst_port = s.dst_port
-    if p.from_b:
-        swap_endpoints(&p.key)
     seal(p, c.seed0, c.seed1)
     return s
 

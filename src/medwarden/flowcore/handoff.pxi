@@ -23,6 +23,7 @@ cdef void push(Core *c, const Hand *hand, const uint8_t *data) noexcept nogil:
         memcpy(c.arena + c.arena_used + sizeof(Hand), data, hand.length)
     c.arena_used = needed
     c.hands += 1
+    c.waiting += 1
 
 
 cdef void address(const Flow *f, int d, Hand *hand) noexcept nogil:
@@ -32,18 +33,18 @@ cdef void address(const Flow *f, int d, Hand *hand) noexcept nogil:
         hand.src1 = f.key.b1
         hand.dst0 = f.key.a0
         hand.dst1 = f.key.a1
-        hand.src_port = f.key.port_b
-        hand.dst_port = f.key.port_a
+        hand.src_port = port_b(&f.key)
+        hand.dst_port = port_a(&f.key)
     else:
         hand.src0 = f.key.a0
         hand.src1 = f.key.a1
         hand.dst0 = f.key.b0
         hand.dst1 = f.key.b1
-        hand.src_port = f.key.port_a
-        hand.dst_port = f.key.port_b
+        hand.src_port = port_a(&f.key)
+        hand.dst_port = port_b(&f.key)
     hand.flow_id = f.flow_id
-    hand.vlan = f.key.vlan
-    hand.kind = f.key.kind
+    hand.vlan = vlan_of(&f.key)
+    hand.kind = kind_of(&f.key)
     hand.from_client = d == 0
     hand.gap = 0
     hand.offset = 0
@@ -136,13 +137,13 @@ cdef void grant(Core *c, Flow *f) noexcept nogil:
     cdef uint16_t client, server
     cdef uint32_t packets = 0
     cdef uint32_t wanted = 0
-    client = f.key.port_b if f.state & STATE_SWAPPED else f.key.port_a
-    server = f.key.port_a if f.state & STATE_SWAPPED else f.key.port_b
-    if f.key.kind == KIND_L2:
-        if c.ethertypes[f.key.ethertype & 0xFFFF] or (f.key.ethertype >> 16 and c.ethertypes[0]):
+    client = port_b(&f.key) if f.state & STATE_SWAPPED else port_a(&f.key)
+    server = port_a(&f.key) if f.state & STATE_SWAPPED else port_b(&f.key)
+    if kind_of(&f.key) == KIND_L2:
+        if c.ethertypes[ethertype_of(&f.key) & 0xFFFF] or (ethertype_of(&f.key) >> 16 and c.ethertypes[0]):
             packets = c.datagram_packets
             wanted = NIL
-    elif f.key.protocol == PROTO_TCP:
+    elif protocol_of(&f.key) == PROTO_TCP:
         wanted = c.port_bytes[server]
         if not wanted:
             wanted = c.port_bytes[client]
@@ -151,14 +152,14 @@ cdef void grant(Core *c, Flow *f) noexcept nogil:
         else:
             packets = c.payload_packets
             wanted = c.payload_bytes
-    elif f.key.protocol == PROTO_UDP:
+    elif protocol_of(&f.key) == PROTO_UDP:
         if (c.port_bits[server] | c.port_bits[client]) & 2:
             packets = c.datagram_packets
             wanted = NIL
         else:
             packets = c.payload_packets
             wanted = c.payload_bytes
-    elif f.key.protocol == 58 and c.ethertypes[ETHERTYPE_IPV6]:
+    elif protocol_of(&f.key) == 58 and c.ethertypes[ETHERTYPE_IPV6]:
         packets = c.datagram_packets
         wanted = NIL
     f.left[0] = <uint16_t>packets

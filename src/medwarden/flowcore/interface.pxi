@@ -32,6 +32,11 @@ cdef class FlowCore:
             raise MemoryError("no memory left for flows and payloads; some were lost")
         return 0
 
+    cdef void empty_arena(self) noexcept:
+        self.c.arena_used = 0
+        self.c.waiting = 0
+        self.c.arena_limit = self.c.arena_bound
+
     def packet(self, ts_ns, linktype, data, wire_length=None):
         cdef Py_buffer view
         cdef int64_t ts
@@ -47,6 +52,7 @@ cdef class FlowCore:
             try:
                 with nogil:
                     take_packet(self.c, link, <const uint8_t *>view.buf, <uint32_t>view.len, wire, ts, NO_VLAN)
+                    account_batch(self.c)
             finally:
                 self.leave()
         finally:
@@ -62,6 +68,7 @@ cdef class FlowCore:
             try:
                 with nogil:
                     count = walk_block(self.c, link, <const uint8_t *>view.buf, view.len)
+                    account_batch(self.c)
             finally:
                 self.leave()
         finally:
@@ -93,9 +100,16 @@ cdef class FlowCore:
                 segments.append(make_segment(self.names, hand, self.c.arena + at + sizeof(Hand)))
                 at += sizeof(Hand) + ((<size_t>hand.length + 7) & ~<size_t>7)
         finally:
-            self.c.arena_used = 0
+            self.empty_arena()
             self.leave()
         return segments
+
+    def discard_segments(self):
+        cdef uint64_t waiting = self.c.waiting
+        self.enter()
+        self.empty_arena()
+        self.leave()
+        return waiting
 
     def take_flows(self, final=False):
         cdef bint everything = final
@@ -109,6 +123,7 @@ cdef class FlowCore:
                             end_flow(self.c, self.c.lists[which].head, END_FINAL)
             batch = flow_batch(self.c)
             self.c.ended_count = 0
+            self.c.ended_limit = ENDED_BOUND
         finally:
             self.leave()
         return batch
@@ -221,7 +236,9 @@ cdef class CaptureReader:
             self.core.enter()
             try:
                 with nogil:
+                    go_on(self.core.c)
                     consumed = read_records(self.core.c, &self.r, <const uint8_t *>view.buf + start, size)
+                    account_batch(self.core.c)
             finally:
                 self.core.leave()
         finally:

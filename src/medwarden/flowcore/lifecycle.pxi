@@ -23,6 +23,7 @@ cdef void free_core(Core *c) noexcept:
     free(c.starts)
     free(c.fragments)
     free(c.assembled)
+    free(c.batch)
     free(c)
 
 
@@ -30,13 +31,11 @@ cdef Core *new_core(object config) except NULL:
     """Allocate a core; the flow pool is reserved whole and touched only as flows come."""
     cdef Core *c = <Core *>calloc(1, sizeof(Core))
     cdef void *flows = NULL
-    cdef uint32_t buckets = 1024
+    cdef uint32_t buckets = 4096  # more as flows come
     cdef int i
     if c == NULL:
         raise MemoryError("no memory left for a flow core")
     c.max_flows = config.max_flows
-    while buckets < 2 * <uint64_t>c.max_flows and buckets < <uint32_t>1 << 27:
-        buckets *= 2
     c.mask = buckets - 1
     c.buckets = <uint32_t *>malloc(buckets * sizeof(uint32_t))
     c.port_bytes = <uint32_t *>calloc(65536, sizeof(uint32_t))
@@ -44,10 +43,11 @@ cdef Core *new_core(object config) except NULL:
     c.ethertypes = <uint8_t *>calloc(65536, 1)
     c.fragments = <Fragments *>calloc(FRAGMENT_SLOTS, sizeof(Fragments))
     c.assembled = <uint8_t *>malloc(65536)
+    c.batch = <Packet *>calloc(BATCH, sizeof(Packet))
     c.starts = <Start *>calloc(len(config.stream_starts) + 1, sizeof(Start))
     if (
         c.buckets == NULL or c.port_bytes == NULL or c.port_bits == NULL or c.ethertypes == NULL
-        or c.fragments == NULL or c.assembled == NULL or c.starts == NULL
+        or c.fragments == NULL or c.assembled == NULL or c.batch == NULL or c.starts == NULL
         or posix_memalign(&flows, 64, <size_t>c.max_flows * sizeof(Flow)) != 0
     ):
         free_core(c)
@@ -74,7 +74,9 @@ cdef void set_bounds(Core *c, object config):
     c.longest_ns = max(c.idle_ns[LIST_DATAGRAM], c.idle_ns[LIST_TCP], c.active_ns, LINGER_NS) + 2 * SECOND_NS
     c.reassembly_limit = config.reassembly_bytes
     c.fragment_limit = config.fragment_bytes
-    c.arena_limit = config.handoff_bytes
+    c.arena_bound = config.handoff_bytes
+    c.arena_limit = c.arena_bound
+    c.ended_limit = ENDED_BOUND
     c.payload_packets = config.payload_packets
     c.payload_bytes = config.payload_bytes
     c.datagram_packets = config.datagram_packets

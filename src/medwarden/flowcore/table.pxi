@@ -43,10 +43,8 @@ cdef inline void tick(Core *c, int64_t ts) noexcept nogil:
 
 
 cdef inline bint same_key(const Key *a, const Key *b) noexcept nogil:
-    cdef const uint64_t *x = <const uint64_t *>a
-    cdef const uint64_t *y = <const uint64_t *>b
     return (
-        (x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]) | (x[5] ^ y[5])
+        (a.a0 ^ b.a0) | (a.a1 ^ b.a1) | (a.b0 ^ b.b0) | (a.b1 ^ b.b1) | (a.ends ^ b.ends) | (a.scope ^ b.scope)
     ) == 0
 
 
@@ -163,12 +161,37 @@ cdef inline bint sender_is_server(const Core *c, const Packet *p) noexcept nogil
     return False
 
 
+cdef void widen(Core *c) noexcept nogil:
+    """Double the buckets; where there is no memory for it, the chains get longer instead."""
+    cdef uint32_t size = (c.mask + 1) * 2
+    cdef uint32_t *buckets
+    cdef uint32_t which, at, slot
+    if size > <uint32_t>1 << 27:
+        return
+    buckets = <uint32_t *>malloc(size * sizeof(uint32_t))
+    if buckets == NULL:
+        return
+    memset(buckets, 0xFF, size * sizeof(uint32_t))
+    for which in range(LISTS):
+        at = c.lists[which].head
+        while at != NIL:
+            slot = hash_key(&c.flows[at].key, c.seed0, c.seed1) & (size - 1)
+            c.flows[at].chain = buckets[slot]
+            buckets[slot] = at
+            at = c.flows[at].next
+    free(c.buckets)
+    c.buckets = buckets
+    c.mask = size - 1
+
+
 cdef uint32_t create(Core *c, const Packet *p) noexcept nogil:
     cdef uint32_t at
     cdef Flow *f
     cdef bint server
     if c.active >= c.max_flows:
         evict(c)
+    elif unlikely(c.active > c.mask):
+        widen(c)
     if c.spare != NIL:
         at = c.spare
         c.spare = c.flows[at].chain
@@ -264,7 +287,7 @@ cdef void end_piece(Core *c, Flow *f, int64_t ts) noexcept nogil:
     f.start_mono = c.mono
     f.start_ns = ts
     f.end_ns = ts
-    if f.key.protocol != PROTO_TCP:  # what is said again and again is heard again
+    if protocol_of(&f.key) != PROTO_TCP:  # what is said again and again is heard again
         grant(c, f)
 
 
@@ -358,16 +381,43 @@ cdef void account(Core *c, Packet *p) noexcept nogil:
 cdef inline void take_packet(
     Core *c, int linktype, const uint8_t *d, uint32_t cap, uint32_t wire, int64_t ts, uint16_t vlan
 ) noexcept nogil:
-    """Decode one packet and account for it."""
-    cdef Packet p
-    cdef int reason = decode(c, &p, linktype, d, cap, wire, ts, vlan)
+    """Decode one packet; it is accounted for when its batch is full or settled."""
+    cdef Packet *p = &c.batch[c.batched]
+    cdef int reason = decode(c, p, linktype, d, cap, wire, ts, vlan)
     if likely(reason == SOUND):
+        prefetch(&c.buckets[p.hash & c.mask])
         c.parsed += 1
-        account(c, &p)
+        c.batched += 1
+        if c.batched == BATCH:
+            account_batch(c)
     else:
         c.rejected += 1
         c.reasons[reason] += 1
 
 
+cdef void account_batch(Core *c) noexcept nogil:
+    """Account for the packets decoded so far, while their bytes are still there.
+
+    Between decoding and accounting lie other packets' work, in which the memory of the flow arrives.
+    """
+    cdef uint32_t i, at
+    for i in range(c.batched):
+        at = c.buckets[c.batch[i].hash & c.mask]
+        if at != NIL:
+            prefetch(&c.flows[at])
+            prefetch(<const uint8_t *>&c.flows[at] + 64)
+    for i in range(c.batched):
+        account(c, &c.batch[i])
+    c.batched = 0
+
+
 cdef inline bint is_full(const Core *c) noexcept nogil:
-    return c.arena_used >= c.arena_limit or c.ended_count >= 65536
+    return c.arena_used >= c.arena_limit or c.ended_count >= c.ended_limit
+
+
+cdef inline void go_on(Core *c) noexcept nogil:
+    """Fed although full: whoever feeds wants to take later, so ask again at twice as much."""
+    if unlikely(c.arena_used >= c.arena_limit):
+        c.arena_limit = 2 * c.arena_used
+    if unlikely(c.ended_count >= c.ended_limit):
+        c.ended_limit = 2 * c.ended_count

@@ -61,6 +61,8 @@ cdef enum:
     MAX_PACKET = 262144  # libpcap's MAXIMUM_SNAPLEN
     SYN_OPTIONS = 20
     NIL = 0xFFFFFFFF
+    BATCH = 16
+    ENDED_BOUND = 8192
 
 cdef enum:
     TCP_FIN = 0x01
@@ -121,21 +123,49 @@ cdef tuple REASON_NAMES = (
 
 # Both directions of a conversation have the same key: the lower of the two endpoints is a.
 # Addresses are in network order as loaded; IPv4 fills a0 and b0 only, a MAC address likewise.
+# Whole words, because a word put together in a register and compared at once is what is fast.
 cdef struct Key:
     uint64_t a0
     uint64_t a1
     uint64_t b0
     uint64_t b1
-    uint16_t port_a
-    uint16_t port_b
-    uint16_t vlan
-    uint8_t protocol
-    uint8_t kind
-    uint32_t tunnel  # Tunnel kind << 24 | 24-bit id
-    uint32_t ethertype  # of non-IP frames, else 0
+    uint64_t ends  # port of a, port of b, VLAN: 16 bits each; protocol, kind: 8 bits each
+    uint64_t scope  # tunnel (Tunnel kind << 24 | 24-bit id), above it the ethertype of a non-IP frame
+
+
+cdef inline uint16_t port_a(const Key *key) noexcept nogil:
+    return <uint16_t>key.ends
+
+
+cdef inline uint16_t port_b(const Key *key) noexcept nogil:
+    return <uint16_t>(key.ends >> 16)
+
+
+cdef inline uint16_t vlan_of(const Key *key) noexcept nogil:
+    return <uint16_t>(key.ends >> 32)
+
+
+cdef inline uint8_t protocol_of(const Key *key) noexcept nogil:
+    return <uint8_t>(key.ends >> 48)
+
+
+cdef inline uint8_t kind_of(const Key *key) noexcept nogil:
+    return <uint8_t>(key.ends >> 56)
+
+
+cdef inline uint32_t tunnel_of(const Key *key) noexcept nogil:
+    return <uint32_t>key.scope
+
+
+cdef inline uint32_t ethertype_of(const Key *key) noexcept nogil:
+    return <uint32_t>(key.scope >> 32)
 
 
 cdef struct Packet:
+    uint64_t src0
+    uint64_t src1
+    uint64_t dst0
+    uint64_t dst1
     Key key
     int64_t ts
     const uint8_t *src_mac  # NULL where the link carries none
@@ -335,12 +365,15 @@ cdef struct Core:
     Flow *ended
     size_t ended_count
     size_t ended_size
+    size_t ended_limit
     # hand-offs waiting to be taken
     uint8_t *arena
     size_t arena_used
     size_t arena_size
     size_t arena_limit
+    size_t arena_bound  # as configured
     uint64_t hands
+    uint64_t waiting
     # what to hand off
     uint32_t *port_bytes  # by TCP server port
     uint8_t *port_bits  # bit 0: stream port, bit 1: datagram port, bit 2: below 1024
@@ -358,6 +391,8 @@ cdef struct Core:
     Fragments *fragments
     uint32_t fragment_hand
     uint8_t *assembled
+    Packet *batch  # decoded, not yet accounted for
+    uint32_t batched
     # counters
     uint64_t parsed
     uint64_t rejected

@@ -22,7 +22,7 @@ from medwarden.flowcore import CaptureReader, FlowCore
 from medwarden.kernel.errors import MalformedInput, MedwardenError, ResourceError
 from medwarden.model.accounting import InputReport, PacketCount
 
-BUFFER = 1 << 20
+BUFFER = 1 << 18
 """Bytes read at once; the buffer grows to the longest block a capture may have, 16 MiB, where it must."""
 
 MOST_INFLATED = 1 << 40
