@@ -7,8 +7,18 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.datadict import dictionary_VR
 
-from medwarden.dissect.dicom import MAX_NAMED_CLASSES, Dicom
+from medwarden.dissect.dicom import (
+    _MATCHES,
+    _PERFORMED_STEP,
+    _QUERY_KEYS,
+    _REPRESENTATIONS,
+    _STORED,
+    _WORKLIST_KEYS,
+    MAX_NAMED_CLASSES,
+    Dicom,
+)
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.evidence import Evidence
 from medwarden.model.segment import Segment, Transport
@@ -16,6 +26,8 @@ from medwarden.model.segment import Segment, Transport
 CT = "1.2.840.10008.5.1.4.1.1.2"
 COMMIT = "1.2.840.10008.1.20.1"
 IMPLICIT = "1.2.840.10008.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
+WANTED = (_STORED, _WORKLIST_KEYS, _QUERY_KEYS, _MATCHES, _PERFORMED_STEP)
 
 
 def item(kind: int, value: bytes) -> bytes:
@@ -145,6 +157,28 @@ def test_association_not_seen_is_still_read() -> None:
     data = element(0x00080060, b"CT") + element(0x00080070, b"MAKER ")
     facts = stream(("client", pdu(4, pdv(1, 3, command(1)) + pdv(1, 2, data))))
     assert values(facts, "dicom.manufacturer") == ["MAKER"]
+
+
+def test_representations_are_those_of_the_dictionary() -> None:
+    tags = {tag for wanted in WANTED for tag in wanted.tags}
+    assert len(tags) > 15
+    for tag in tags:
+        assert _REPRESENTATIONS.get(tag, b"LO").decode() == dictionary_VR(tag), f"{tag:08x}"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"\x08\x00\x70\x00SH\x06\x00A12345",
+        b"\x08\x00\x70\x00PN\x06\x00Doe^J ",
+        b"\x08\x00\x70\x00LO\x10\x00MAKER \x10\x00\x10\x00PN\x02\x00Do",
+    ],
+)
+def test_value_that_is_not_what_it_seems_is_refused(wrong: bytes) -> None:
+    request = associate(1, context(1, CT, EXPLICIT), user_information())
+    stored = pdu(4, pdv(1, 3, command(1)) + pdv(1, 2, wrong))
+    with pytest.raises(MalformedInput, match="no text of its kind"):
+        stream(("client", request), ("server", associate(2, answer(1, 0, EXPLICIT))), ("client", stored))
 
 
 def test_operator_is_not_told_without_a_tokeniser() -> None:

@@ -19,7 +19,10 @@ def test_names_are_those_of_the_registry() -> None:
 
 def test_transfer_syntaxes_are_those_of_the_registry() -> None:
     registered = {uid: name for uid, (name, kind, *_) in UID_dictionary.items() if kind == "Transfer Syntax"}
-    assert {uid: name.replace("–", "-").strip() for uid, name in registered.items()} == TRANSFER_SYNTAXES
+    plain = {uid: name.replace("–", "-").strip() for uid, name in registered.items()}
+    # pynetdicom knows some that came later than the registry of pydicom, and adds them when imported.
+    assert plain.items() <= TRANSFER_SYNTAXES.items()
+    assert len(TRANSFER_SYNTAXES) - len(plain) <= 1
     assert all("Deflate" in TRANSFER_SYNTAXES[uid] for uid in DEFLATED)
 
 

@@ -38,7 +38,7 @@ def told(*pieces: tuple[bool, bytes], size: int = 1 << 20) -> Told:
 OBSERVATION = block(
     r"MSH|^~\&|GW^0011223344556677^EUI-64|ICU|EHR|HOSP|20250101||ORU^R01^ORU_R01|1|P|2.6||||||UNICODE UTF-8",
     "SFT|ACME Medical^L|4.1.2|Gateway Suite",
-    "PID|||12345^^^HOSP^MR||Doe^Jane||19600101|F",
+    "PID|||PAT-48151^^^HOSP^MR||Doe^Jane||19600101|F",
     "PV1||I|ICU West^Room 7^Bed 3^HOSP",
     "OBR|1|||69965^MDC_DEV_MON_PHYSIO_MULTI_PARAM_MDS^MDC",
     "OBX|1||69965^MDC_DEV_MON_PHYSIO_MULTI_PARAM_MDS^MDC|1.0.0.0|||||||X|||||||"

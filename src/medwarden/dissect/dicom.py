@@ -37,6 +37,7 @@ from medwarden.dissect.dicom_dataset import (
     Wanted,
     decode,
     encoding_of,
+    is_text,
 )
 from medwarden.dissect.dicom_uids import MODALITY_WORKLIST, SOP_CLASSES, TRANSFER_SYNTAXES, service
 from medwarden.dissect.octets import printable
@@ -86,6 +87,15 @@ _EQUIPMENT = {
 _SCHEDULED_STEP, _SCHEDULED_STATION_AE = 0x00400100, 0x00400001
 _PERFORMED_STATION_NAME, _PERFORMED_LOCATION = 0x00400242, 0x00400243
 _RETRIEVE_AE = 0x00080054
+
+# PS3.6 table 6-1: the value representation of what is read, where it is not LO. Another one means that
+# the bytes are not what they seem, and then they could be anybody's name.
+_REPRESENTATIONS = {
+    **dict.fromkeys((_CHARACTER_SET, _MODALITY, 0x00080064), b"CS"),
+    **dict.fromkeys((0x00081010, _PERFORMED_STATION_NAME, _PERFORMED_LOCATION), b"SH"),
+    **dict.fromkeys((_RETRIEVE_AE, _SCHEDULED_STATION_AE), b"AE"),
+    **dict.fromkeys((0x00100010, _OPERATORS), b"PN"),
+}
 
 _STORED = Wanted(
     frozenset({_CHARACTER_SET, _MODALITY, _OPERATORS, *_PATIENT, *_INSTITUTION, *_EQUIPMENT}), 0x00181020
@@ -379,6 +389,8 @@ class Dicom(Connection):
     def _data_element(self, element: Element, side: _Side, from_client: bool) -> None:
         """Tell what one element says about the equipment; about patients only that there was one."""
         tag, command = element.tag, side.command
+        if not is_text(element.value) or element.vr not in (b"", b"UN", _REPRESENTATIONS.get(tag, b"LO")):
+            raise self.malformed(f"element {tag >> 16:04x},{tag & 0xFFFF:04x} is no text of its kind")
         if tag == _CHARACTER_SET:
             side.character_set = printable(element.value)
             return

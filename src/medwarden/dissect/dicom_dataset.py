@@ -7,6 +7,7 @@ length by following their items; what is asked for inside a sequence is read whe
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ _SHORT = frozenset(
     }
 )
 _DELIMITERS = (_ITEM, _ITEM_END, _SEQUENCE_END)
+
+_CONTROLS = re.compile(rb"[\x00-\x1a\x1c-\x1f\x7f]")
 
 # Defined terms of Specific Character Set (PS3.3 section C.12.1.1.2) -> Python codec.
 _CHARACTER_SETS = {
@@ -80,11 +83,15 @@ def encoding_of(transfer_syntax: str | None) -> Encoding:
 
 
 class Element(msgspec.Struct):
-    """One element: ``depth`` is 0 at the top and counts the sequences entered; ``value`` is cut short."""
+    """One element: ``depth`` is 0 at the top and counts the sequences entered; ``value`` is cut short.
+
+    ``vr`` is its value representation, empty where that is implicit.
+    """
 
     tag: int
     depth: int
     value: bytes
+    vr: bytes = b""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -215,10 +222,11 @@ class DataSetReader:
             self._finish()
             return None
         value = bytes(self._buffer[size : size + kept])
+        vr = b"" if tag in _DELIMITERS or self._implicit() else bytes(self._buffer[4:6])
         self._drop(size + kept)
         if wanted:
             self._skip = length - kept
-            return Element(tag, sum(level.is_sequence for level in self._levels), value)
+            return Element(tag, sum(level.is_sequence for level in self._levels), value, vr)
         self._descend(tag, length, content)
         return _UNWANTED
 
@@ -290,6 +298,15 @@ class DataSetReader:
 
     def _malformed(self, reason: str) -> MalformedInput:
         return MalformedInput("dicom", reason, self._position)
+
+
+def is_text(value: bytes) -> bool:
+    """Tell whether ``value`` can be text: no control characters but the escape of ISO 2022 and padding.
+
+    A length that is wrong makes a value swallow its neighbours, whose headers hold such characters; so
+    that a name of the patient beside it cannot pass for the name of a station.
+    """
+    return not _CONTROLS.search(value.rstrip(b"\0 "))
 
 
 def decode(value: bytes, character_set: str = "") -> str:

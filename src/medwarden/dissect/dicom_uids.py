@@ -381,6 +381,7 @@ _TRANSFER_SYNTAXES = """\
 1.2.7.1 SMPTE ST 2110-20 Uncompressed Progressive Active Video
 1.2.7.2 SMPTE ST 2110-20 Uncompressed Interlaced Active Video
 1.2.7.3 SMPTE ST 2110-30 PCM Digital Audio
+1.2.8.1 Deflated Image Frame Compression
 1.20 Papyrus 3 Implicit VR Little Endian
 """
 

@@ -19,6 +19,9 @@ from medwarden.dissect.octets import printable
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.segment import DissectorManifest, Transport
 
+MAX_LOCATION = 32
+"""Longest name of a unit, in characters; HL7 v2.5.1 gives the component 20."""
+
 # Segments about people: patient, next of kin, guarantor, insured, merged identifiers.
 _ABOUT_PATIENTS = frozenset({"PID", "NK1", "GT1", "IN1", "IN2", "MRG"})
 # Messages sent by those who measure: there PV1 says where the equipment stands.
@@ -26,6 +29,7 @@ _OBSERVATIONS = frozenset({"ORU", "OUL", "ORA"})
 _MESSAGE_TYPE = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z][A-Z0-9]{2})?\Z")
 _VERSION = re.compile(r"2(\.\d{1,2}){0,2}\Z")
 _ACK_CODES = frozenset({"AA", "AE", "AR", "CA", "CE", "CR"})
+_LIKE_A_NUMBER = re.compile(r"[0-9]{5}|[\^&~|]")
 _EUI64 = re.compile(r"[0-9A-Fa-f]{16}\Z")
 
 # HL7 table 0211 -> Python codec.
@@ -161,9 +165,16 @@ class Hl7v2(Connection):
         self.said("hl7.software_product", _first(_at(fields, 3), message))
 
     def _visit(self, fields: list[bytes], message: _Message) -> None:
-        """PV1-3: the unit alone, not room or bed, and only from those who measure."""
-        if message.code in _OBSERVATIONS:
-            self.said("hl7.location", _first(_at(fields, 3), message))
+        """PV1-3: the unit alone, not room or bed, and only from those who measure.
+
+        A visit number may stand close by: what is not clearly the name of a unit is left out.
+        """
+        if message.code not in _OBSERVATIONS:
+            return
+        location = _first(_at(fields, 3), message)
+        clear = len(location) <= MAX_LOCATION and not _LIKE_A_NUMBER.search(location)
+        if clear and (message.codec or location.isascii()):
+            self.said("hl7.location", location)
 
     def _observation(self, fields: list[bytes], message: _Message) -> None:
         """OBX-18 names the equipment; OBX-3 names its kind where it is a device term of 11073."""
