@@ -162,7 +162,7 @@ class DnsMessage:
             if behind < 0:
                 behind = offset + 2
             jumps += 1
-            if pointer >= floor or jumps > MAX_JUMPS:
+            if not _HEADER.size <= pointer < floor or jumps > MAX_JUMPS:
                 raise MalformedInput(self._source, "DNS compression pointers lead nowhere", offset)
             known = suffixes.get(pointer)
             if known is not None:

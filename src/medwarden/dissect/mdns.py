@@ -8,6 +8,7 @@ sender is attributed to the addresses it names.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 from medwarden.dissect import dns_message as wire
@@ -33,8 +34,10 @@ _TRANSPORT_LABELS = (b"_tcp", b"_udp")
 _META_QUERY = (b"_services", b"_dns-sd", b"_udp", b"local")
 _MAX_FACTS = 96
 _MAX_QUERIES = 16
+_LONGEST_REMEMBERED = 4096
 
 Endpoint = tuple[str | None, str | None]
+Statement = tuple[str | None, str | None, str, str]
 
 
 class Mdns:
@@ -68,22 +71,36 @@ class Mdns:
 
     def feed(self, segment: Segment) -> list[Evidence]:
         """Return the facts of one message; raises MalformedInput when it breaks RFC 1035."""
-        message = DnsMessage(segment.payload, SOURCE)
-        header = message.header
-        if header.opcode != wire.QUERY:
-            return []  # to be ignored (RFC 6762 18.3)
-        questions = message.questions()
-        if not header.response:
-            facts = {segment.said("mdns.query", text, SOURCE): None for text in _asked(questions)}
-            if header.authorities:
-                message.records(header.answers)
-                claimed = message.records(header.authorities)
-                facts |= dict.fromkeys(_Announcement(segment, message, claimed).facts())
-            return list(facts)
-        records = message.records(header.answers)
-        message.records(header.authorities)
-        records += message.records(header.additionals)
-        return _Announcement(segment, message, records).facts()
+        payload, vlan, now = segment.payload, segment.vlan, segment.ts_ns
+        read = _remembered if len(payload) <= _LONGEST_REMEMBERED else _statements
+        return [
+            Evidence(now, mac, ip, vlan, field, value, SOURCE)
+            for mac, ip, field, value in read(payload, segment.src_mac, segment.src_ip)
+        ]
+
+
+def _statements(payload: bytes, mac: str | None, ip: str | None) -> tuple[Statement, ...]:
+    """Return what the message ``payload`` of the sender ``mac``, ``ip`` says, and of whom."""
+    message = DnsMessage(payload, SOURCE)
+    header = message.header
+    if header.opcode != wire.QUERY:
+        return ()  # to be ignored (RFC 6762 18.3)
+    questions = message.questions()
+    if not header.response:
+        said = {(mac, ip, "mdns.query", text): None for text in _asked(questions)}
+        if header.authorities:
+            message.records(header.answers)
+            claimed = message.records(header.authorities)
+            said |= dict.fromkeys(_Announcement(mac, ip, message, claimed).statements())
+        return tuple(said)
+    records = message.records(header.answers)
+    message.records(header.authorities)
+    records += message.records(header.additionals)
+    return tuple(_Announcement(mac, ip, message, records).statements())
+
+
+# Responders repeat the same octets for hours: nine of ten messages have been read before.
+_remembered = lru_cache(maxsize=512)(_statements)
 
 
 def _asked(questions: list[wire.Question]) -> list[str]:
@@ -122,11 +139,12 @@ def _folded(name: Name) -> Name:
 class _Announcement:
     """The records one responder stands for, and whose they are."""
 
-    def __init__(self, segment: Segment, message: DnsMessage, records: list[Record]) -> None:
-        self._segment = segment
+    def __init__(self, mac: str | None, ip: str | None, message: DnsMessage, records: list[Record]) -> None:
+        self._mac = mac
+        self._ip = ip
         self._message = message
         self._records = [record for record in records if record.ttl]  # ttl 0: a goodbye (RFC 6762 10.1)
-        self._facts: dict[Evidence, None] = {}
+        self._said: dict[Statement, None] = {}
         self._homes: dict[Name, str] = {}
         self._targets: dict[Name, Name] = {}
         self._default = self._speaker()
@@ -137,8 +155,7 @@ class _Announcement:
         A sender is its own speaker unless the message gives addresses of the sender's kind (IPv4 or
         IPv6 link-local; of other IPv6 addresses a host has too many) and the sender's is not among them.
         """
-        segment = self._segment
-        sender = segment.src_ip
+        sender = self._ip
         wanted, start = (wire.AAAA, "fe80:") if sender is not None and ":" in sender else (wire.A, "")
         own = sender is not None and not sender.startswith(start)
         for record in self._records:
@@ -153,13 +170,13 @@ class _Announcement:
                 self._targets.setdefault(_folded(record.name), _folded(target))
         if own or not self._homes or sender is None:
             self._homes.clear()
-            return segment.src_mac, sender
+            return self._mac, sender
         homes = set(self._homes.values())
         return (None, homes.pop()) if len(homes) == 1 else None
 
     def _add(self, owner: Name, field: str, value: str) -> None:
-        """Keep a fact about the host that ``owner`` (a host or an instance) lives on."""
-        if not value or len(self._facts) >= _MAX_FACTS:
+        """Keep a statement about the host that ``owner`` (a host or an instance) lives on."""
+        if not value or len(self._said) >= _MAX_FACTS:
             return
         endpoint = self._default
         if self._homes:
@@ -168,12 +185,10 @@ class _Announcement:
             if address is not None:
                 endpoint = (None, address)
         if endpoint is not None:
-            segment = self._segment
-            fact = Evidence(segment.ts_ns, *endpoint, segment.vlan, field, value, SOURCE)
-            self._facts[fact] = None
+            self._said[(*endpoint, field, value)] = None
 
-    def facts(self) -> list[Evidence]:
-        """Return the facts, each once, in the order of the records."""
+    def statements(self) -> list[Statement]:
+        """Return what the records say, each once, in their order."""
         for record in self._records:
             if record.rtype == wire.PTR:
                 self._pointer(record)
@@ -191,7 +206,7 @@ class _Announcement:
                     ("mdns.cpu", "mdns.os"), strings(self._message.data(record), 2), strict=False
                 ):
                     self._add(record.name, field, printable(text))
-        return list(self._facts)
+        return list(self._said)
 
     def _service(self, name: Name) -> None:
         service, instance = split_service(name)
@@ -206,7 +221,7 @@ class _Announcement:
             return
         address = reverse_address(record.name)
         if address is not None:
-            if ip_text(address) == self._segment.src_ip:
+            if ip_text(address) == self._ip:
                 self._add(target, "mdns.host_name", _host_text(target))
             return
         _, before = split_service(record.name)
