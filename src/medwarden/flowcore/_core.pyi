@@ -1,5 +1,6 @@
 import pyarrow as pa
 from _typeshed import ReadableBuffer as Buffer
+from _typeshed import WriteableBuffer
 
 from medwarden.flowcore.config import FlowCoreConfig
 from medwarden.model.segment import Segment
@@ -22,11 +23,12 @@ class FlowCore:
         MalformedInput above 262,144 bytes.
         """
 
-    def feed_block(self, block: Buffer, linktype: int = 1) -> int:
-        """Take all packets of one TPACKET_V3 block and return how many they were.
+    def feed_block(self, block: WriteableBuffer, linktype: int = 1) -> int | None:
+        """Take all packets of one TPACKET_V3 block and give the block back to the kernel.
 
-        VLAN tags that the kernel took out of the frame are honoured. Raises MalformedInput when an
-        offset leads out of the block; the packets before it are accounted for.
+        Returns how many packets there were, None while the kernel still fills the block. VLAN tags
+        that the kernel took out of the frame are honoured. Raises MalformedInput when an offset
+        leads out of the block; the packets before it are accounted for.
         """
 
     def advance(self, ts_ns: int) -> None:
@@ -131,10 +133,10 @@ class CaptureReader:
     def feed(self, buffer: Buffer, offset: int = 0, final: bool = False) -> int:
         """Take whole records from ``buffer[offset:]`` and return the bytes consumed.
 
-        Stops where the rest is not a whole record, or where the core became full: take what waits and
-        call again (fed without that, it goes on and asks again at twice as much). ``final`` says that nothing follows the buffer. Call until all is consumed: when
-        nothing can be, MalformedInput names the file, the byte and the damage. Records before it
-        have been taken.
+        Stops where the rest is not a whole record, or where the core became full: take what waits
+        and call again (fed without that, it goes on and asks again at twice as much). ``final`` says
+        that nothing follows the buffer. Call until all is consumed: when nothing can be,
+        MalformedInput names the file, the byte and the damage; records before it have been taken.
         """
 
     @property

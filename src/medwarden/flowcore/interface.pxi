@@ -60,15 +60,22 @@ cdef class FlowCore:
 
     def feed_block(self, block, linktype=1):
         cdef Py_buffer view
-        cdef int64_t count
+        cdef int64_t count = 0
         cdef int link = linktype
-        PyObject_GetBuffer(block, &view, PyBUF_SIMPLE)
+        cdef uint8_t *memory
+        PyObject_GetBuffer(block, &view, PyBUF_WRITABLE)
         try:
+            memory = <uint8_t *>view.buf
+            if view.len < BLOCK_HEADER or <size_t>memory & 3:
+                raise InternalError(f"{view.len} bytes at this place are no block of a receive ring")
+            if not load_acquire(memory + BLOCK_STATUS) & TP_STATUS_USER:
+                return None
             self.enter()
             try:
                 with nogil:
-                    count = walk_block(self.c, link, <const uint8_t *>view.buf, view.len)
+                    count = walk_block(self.c, link, memory, view.len)
                     account_batch(self.c)
+                    store_release(memory + BLOCK_STATUS, 0)
             finally:
                 self.leave()
         finally:

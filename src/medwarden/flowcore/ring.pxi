@@ -1,9 +1,23 @@
 # One block of an AF_PACKET TPACKET_V3 receive ring (Linux Documentation/networking/packet_mmap.rst).
 
+cdef extern from *:
+    """
+    /* The kernel and this process hand a block to each other through one word. */
+    static inline uint32_t mw_acquire(const uint8_t *p) {
+        return __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE);
+    }
+    static inline void mw_release(uint8_t *p, uint32_t v) {
+        __atomic_store_n((uint32_t *)p, v, __ATOMIC_RELEASE);
+    }
+    """
+    uint32_t load_acquire "mw_acquire"(const uint8_t *p) noexcept nogil
+    void store_release "mw_release"(uint8_t *p, uint32_t v) noexcept nogil
+
+
 cdef enum:
     TP_STATUS_USER = 1
+    BLOCK_STATUS = 8  # offset of the word
     TP_STATUS_VLAN_VALID = 0x10
-    TP_STATUS_VLAN_TPID_VALID = 0x40
     BLOCK_HEADER = 48  # struct tpacket_block_desc
     PACKET_HEADER = 48  # struct tpacket3_hdr
 
