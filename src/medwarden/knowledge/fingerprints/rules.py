@@ -1,9 +1,9 @@
-"""What a fingerprint looks like.
+r"""What a fingerprint looks like.
 
 A rule is a mapping in one of the YAML files of this package::
 
     - id: axis-camera
-      when: {field: [ssdp.server, http.title], regex: '\\bAXIS (M\\d{4}\\w*|P\\d{4}\\w*)'}
+      when: {field: [ssdp.server, http.title], regex: '\bAXIS (M\d{4}\w*|P\d{4}\w*)'}
       says: {vendor: Axis, category: ip_camera, model: '{1}'}
       trust: declared
       source: Axis product naming

@@ -1,0 +1,125 @@
+"""Weighing votes: from ballots to one answer per level, or to abstaining.
+
+The weight of a ballot is the logarithm of the odds that such a rule is right. Votes for one label add
+up, the second and further ones at a discount because evidence of one device is rarely independent. A
+label's probability is its share of the odds of all labels and of "something else", which has odds of
+one; so a single vote of a rule that is right in 85 % of cases gives 0.85, and a dissenting vote lowers it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from medwarden.model.device import Ballot, Verdict
+
+THRESHOLD = 0.6
+"""Least probability with which a level is answered; below it the level abstains."""
+
+_DISCOUNT = 0.4
+_MOST_BALLOTS = 12
+_CERTAIN = 7.0
+
+_PARENTS = {
+    "Windows Server": "Windows",
+    "Windows CE": "Windows",
+    "Windows Embedded": "Windows",
+    "Debian": "Linux",
+    "Raspberry Pi OS": "Debian",
+    "Ubuntu": "Linux",
+    "Red Hat Enterprise Linux": "Linux",
+    "Embedded Linux": "Linux",
+    "Android": "Linux",
+    "IGEL OS": "Linux",
+    "webOS": "Linux",
+    "ChromeOS": "Linux",
+    "Cisco IOS XE": "Cisco IOS",
+    "iPadOS": "iOS",
+}
+"""Operating systems that are a kind of another one: a vote for the general one supports the special one."""
+
+
+def ballot_key(level: str, label: str) -> str:
+    """Return what two labels of one level must share to count as the same answer."""
+    if level in ("model", "vendor"):
+        return re.sub(r"[^0-9a-z]", "", label.lower())
+    return label
+
+
+class _Side(msgspec.Struct):
+    """All votes for one label."""
+
+    label: str
+    ballots: list[Ballot]
+    support: float = 0.0
+
+    def score(self) -> float:
+        weights = sorted({(b.rule, b.evidence_field): b.weight for b in self.ballots}.values(), reverse=True)
+        total = sum(weight * _DISCOUNT**place for place, weight in enumerate(weights))
+        return min(total + self.support, _CERTAIN)
+
+
+def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) -> Verdict:
+    """Return the verdict of ``ballots`` at ``level``; label None when nothing is probable enough."""
+    sides: dict[str, _Side] = {}
+    for ballot in ballots:
+        side = sides.setdefault(ballot_key(level, ballot.label), _Side(ballot.label, []))
+        side.ballots.append(ballot)
+    if level == "os":
+        _support_special(sides)
+    elif level == "model":
+        _support_longer(sides)
+    if not sides:
+        return Verdict(level, None, 0.0)
+    scores = {key: side.score() for key, side in sides.items()}
+    total = 1.0 + sum(math.exp(score) for score in scores.values())
+    ranked = sorted(sides, key=lambda key: (-scores[key], sides[key].label))
+    first = sides[ranked[0]]
+    first.ballots.sort(key=lambda b: (-b.weight, b.rule, b.evidence_value))
+    probability = math.exp(scores[ranked[0]]) / total
+    second = ranked[1] if len(ranked) > 1 else None
+    kept = [b for key in ranked for b in sorted(sides[key].ballots, key=lambda b: -b.weight)]
+    return Verdict(
+        level=level,
+        label=_spelling(first.ballots) if probability >= threshold else None,
+        confidence=round(probability, 4),
+        runner_up=None if second is None else sides[second].label,
+        runner_up_confidence=0.0 if second is None else round(math.exp(scores[second]) / total, 4),
+        ballots=tuple(kept[:_MOST_BALLOTS]),
+    )
+
+
+def _spelling(ballots: list[Ballot]) -> str:
+    """Return the label as the weightiest ballot spells it."""
+    return ballots[0].label
+
+
+def _support_special(sides: dict[str, _Side]) -> None:
+    """Let votes for Linux support Debian instead of contradicting it."""
+    _absorb(sides, lambda special, general: general in lineage(special))
+
+
+def _support_longer(sides: dict[str, _Side]) -> None:
+    """Let votes for ``DCS-930`` support ``DCS-930L`` instead of contradicting it."""
+    _absorb(sides, lambda longer, shorter: len(shorter) > 2 and longer.startswith(shorter))
+
+
+def _absorb(sides: dict[str, _Side], special: Callable[[str, str], bool]) -> None:
+    for general in sorted(sides, key=len):
+        heirs = [key for key in sides if key != general and special(key, general)]
+        if heirs:
+            given = sides.pop(general).score() * _DISCOUNT
+            for heir in heirs:
+                sides[heir].support += given
+
+
+def lineage(label: str) -> list[str]:
+    """Return the systems that an operating system is a kind of, the nearest first."""
+    ancestors: list[str] = []
+    while label in _PARENTS:
+        label = _PARENTS[label]
+        ancestors.append(label)
+    return ancestors

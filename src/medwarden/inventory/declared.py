@@ -1,0 +1,235 @@
+"""What a device says of itself in so many words: maker, model, firmware, serial, names, place."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+
+from medwarden.knowledge.end_of_support import windows_release
+from medwarden.knowledge.fingerprints.rules import TRUST
+from medwarden.knowledge.makers import known_maker, short_name
+from medwarden.model.device import Ballot, Device
+from medwarden.model.evidence import LedgerEntry
+
+_MAKER_FIELDS = (
+    "sdc.manufacturer",
+    "dpws.manufacturer",
+    "upnp.manufacturer",
+    "wsd.manufacturer",
+    "lldp.manufacturer",
+    "mdns.txt.manufacturer",
+    "mdns.txt.mfg",
+    "mdns.txt.usb_mfg",
+    "mdns.txt.vendor",
+    "snmp.entity_manufacturer",
+    "snmp.ups_manufacturer",
+    "modbus.vendor_name",
+    "bacnet.vendor_name",
+    "enip.vendor_name",
+    "hl7.software_vendor",
+)
+_MODEL_FIELDS = (
+    "sdc.model_name",
+    "dpws.model_name",
+    "upnp.model_name",
+    "wsd.model_name",
+    "lldp.model",
+    "mdns.txt.usb_mdl",
+    "mdns.txt.model",
+    "mdns.txt.modelname",
+    "mdns.txt.mdl",
+    "snmp.entity_model",
+    "snmp.ups_model",
+    "snmp.hr_device_descr",
+    "modbus.product_name",
+    "bacnet.model_name",
+    "enip.product_name",
+)
+_FIRMWARE_FIELDS = (
+    "sdc.firmware_version",
+    "sdc.software_version",
+    "dpws.firmware_version",
+    "upnp.firmware_version",
+    "upnp.software_version",
+    "lldp.firmware",
+    "lldp.software",
+    "mdns.txt.firmware",
+    "mdns.txt.fv",
+    "mdns.txt.fw",
+    "mdns.txt.fwversion",
+    "mdns.txt.swver",
+    "snmp.entity_firmware",
+    "snmp.entity_software",
+    "snmp.ups_software",
+    "bacnet.firmware_revision",
+    "modbus.revision",
+    "enip.revision",
+    "hl7.software_version",
+)
+_SERIAL_FIELDS = (
+    "sdc.serial_number",
+    "dpws.serial_number",
+    "upnp.serial_number",
+    "lldp.serial",
+    "mdns.txt.serial",
+    "mdns.txt.serialnumber",
+    "mdns.txt.sn",
+    "snmp.entity_serial",
+    "snmp.printer_serial",
+    "enip.serial_number",
+    "bacnet.serial_number",
+)
+_NAME_FIELDS = (
+    "dhcp.host_name",
+    "dhcp.fqdn",
+    "dhcpv6.fqdn",
+    "kerberos.host",
+    "ntlmssp.computer",
+    "ntlmssp.workstation",
+    "smb.server_name",
+    "smb.netbios_name",
+    "ldap.netbios_computer",
+    "rdp.client_name",
+    "nbns.name",
+    "mdns.host_name",
+    "llmnr.host_name",
+    "snmp.sys_name",
+    "lldp.system_name",
+    "cdp.device_id",
+    "dns.name",
+    "syslog.host",
+    "dicom.station_name",
+    "dicom.ae_title",
+    "hl7.sending_application",
+    "sdc.friendly_name",
+    "upnp.friendly_name",
+)
+_LOCATION_FIELDS = (
+    "sdc.location",
+    "snmp.sys_location",
+    "lldp.location",
+    "cdp.location",
+    "hl7.location",
+    "dicom.performed_location",
+    "dhcp.relay_agent_circuit_id",
+)
+_PATIENT_DATA_FIELDS = frozenset({"dicom.patient_data", "hl7.patient_data", "sdc.patient_data"})
+_PLACEHOLDERS = frozenset(
+    {
+        *("", "0", "123456", "12345678", "0000000000", "default", "default string", "generic", "localhost"),
+        *("localhost.localdomain", "manufacturer", "model", "n/a", "na", "none", "not specified", "null"),
+        *("string", "system manufacturer", "to be filled by o.e.m.", "unknown", "unspecified"),
+    }
+)
+"""What forms leave in a field that nobody filled in."""
+
+_MOST_NAMES = 8
+_HEX = re.compile(r"(?:0x)?[0-9a-f]{8,}", re.IGNORECASE)
+
+
+def _meant(value: str) -> bool:
+    """Tell whether a value was filled in by somebody rather than left as it came."""
+    return value.strip().lower() not in _PLACEHOLDERS
+
+
+def declared_ballots(device: Device) -> Iterator[Ballot]:
+    """Yield the votes of fields whose very meaning is maker, model, firmware or serial number."""
+    groups = (
+        ("model", frozenset(_MODEL_FIELDS), TRUST["strong"]),
+        ("firmware", frozenset(_FIRMWARE_FIELDS), TRUST["strong"]),
+        ("serial", frozenset(_SERIAL_FIELDS), TRUST["declared"]),
+    )
+    makers = frozenset(_MAKER_FIELDS)
+    for entry in device.ledger:
+        if not _meant(entry.value):
+            continue
+        if entry.field in makers:
+            maker = known_maker(entry.value)
+            weight = TRUST["declared" if maker is not None else "likely"]
+            yield _vote("vendor", short_name(entry.value), weight, "declared-maker", entry)
+            if maker is not None and maker.device_class is not None:
+                yield _vote("class", maker.device_class.value, TRUST["likely"], "declared-maker", entry)
+            if maker is not None and maker.category is not None:
+                yield _vote("category", maker.category, TRUST["likely"], "declared-maker", entry)
+        for level, fields, weight in groups:
+            if entry.field in fields:
+                yield _vote(level, entry.value, weight, f"declared-{level}", entry)
+        if entry.field == "ntlmssp.os_version":
+            yield from _windows(entry)
+
+
+def _windows(entry: LedgerEntry) -> Iterator[Ballot]:
+    """Yield what the build number in NTLMSSP says (MS-NLMP 2.2.2.10, published builds of Windows)."""
+    release = windows_release(entry.value)
+    if release is not None:
+        yield _vote("os", release.os, TRUST["strong"], "windows-build", entry)
+        yield _vote("os_version", release.version, TRUST["strong"], "windows-build", entry)
+
+
+def _vote(level: str, label: str, weight: float, rule: str, entry: LedgerEntry) -> Ballot:
+    return Ballot(level, label.strip(), weight, rule, entry.field, entry.value)
+
+
+def _plain_name(name: str) -> str:
+    return name.strip().rstrip(".").removesuffix(".local").removesuffix("$").strip()
+
+
+def names_of(device: Device) -> tuple[str, ...]:
+    """Return what the device is called, the names it gives itself first, each once in any letter case."""
+    order = {field: place for place, field in enumerate(_NAME_FIELDS)}
+    entries = sorted(
+        (e for e in device.ledger if e.field in order and _meant(e.value)),
+        key=lambda e: (order[e.field], -e.count, e.value),
+    )
+    names: dict[str, str] = {}
+    for entry in entries:
+        name = _plain_name(entry.value)
+        if name and not _is_address(name):
+            names.setdefault(name.lower(), name)
+    shortened = {name.partition(".")[0] for name in names if "." in name}
+    return tuple(name for key, name in names.items() if key not in shortened or "." in key)[:_MOST_NAMES]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def location_of(device: Device) -> str | None:
+    """Return where the device says, or its network says, that it is; None where nobody does."""
+    for field in _LOCATION_FIELDS:
+        entries = [e for e in device.ledger if e.field == field and _meant(e.value)]
+        if field == "dhcp.relay_agent_circuit_id":
+            entries = [e for e in entries if not _HEX.fullmatch(e.value)]
+        if entries:
+            return max(entries, key=lambda e: (e.last_seen, e.count, e.value)).value
+    return None
+
+
+def carries_patient_data(device: Device) -> bool | None:
+    """Return True where patient data was seen from the device; None otherwise: absence proves nothing."""
+    return any(e.field in _PATIENT_DATA_FIELDS and e.value == "yes" for e in device.ledger) or None
+
+
+def subnet_of(device: Device) -> str | None:
+    """Return the network of the main address: by the mask DHCP gave out, else /24 (IPv4) or /64 (IPv6)."""
+    masks = [e.value for e in device.ledger if e.field == "dhcp.subnet_mask"]
+    for ip in sorted(device.ips, key=lambda text: ":" in text):
+        address = ipaddress.ip_address(ip)
+        if address.is_link_local or address.is_loopback:
+            continue
+        length = "64" if address.version == 6 else (masks[-1] if masks else "24")
+        try:
+            return str(ipaddress.ip_network(f"{ip}/{length}", strict=False))
+        except ValueError:
+            return str(ipaddress.ip_network(f"{ip}/24", strict=False))
+    return None
+
+
+def heard_fields(entries: Iterable[LedgerEntry]) -> frozenset[str]:
+    """Return the protocols (first part of the field names) that said anything."""
+    return frozenset(entry.field.partition(".")[0] for entry in entries)

@@ -1,0 +1,228 @@
+"""From evidence to identity: labelling functions vote, each level is decided or abstains.
+
+What a device declares outranks what its network stack looks like, which outranks whose interface it
+has. The levels form a hierarchy: where the category stays open, votes for different categories of one
+class still add up to the class. Every verdict carries its ballots and the runner-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import msgspec
+
+from medwarden.inventory.ballots import decide, lineage
+from medwarden.inventory.declared import (
+    carries_patient_data,
+    declared_ballots,
+    heard_fields,
+    location_of,
+    names_of,
+    subnet_of,
+)
+from medwarden.inventory.imaging import imaging_ballots
+from medwarden.kernel.ids import stable_id
+from medwarden.knowledge.dicom import dicom_knowledge
+from medwarden.knowledge.fingerprints.index import index
+from medwarden.knowledge.fingerprints.rules import LEVELS, TRUST, fingerprints
+from medwarden.knowledge.makers import known_maker, module_maker, short_name
+from medwarden.knowledge.oui import hypervisor_of, is_locally_administered, is_virtual_router, maker_of
+from medwarden.knowledge.taxonomy import class_of
+from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
+
+_CODE_VERSION = "1"
+_MOST_DERIVED = 200
+_EMBEDDED = frozenset({"Embedded Linux", "RTOS", "VxWorks", "QNX", "eCos", "webOS", "tvOS", "IGEL OS"})
+
+Pair = tuple[str, str]
+
+
+@cache
+def labelling_version() -> str:
+    """Return the version of the rules that labels come from: code and packaged knowledge together."""
+    rules = msgspec.json.encode((fingerprints(), dicom_knowledge()), order="sorted").decode()
+    return f"labels-{_CODE_VERSION}-{stable_id('k', rules)[2:10]}"
+
+
+def derived_facts(device: Device) -> list[Pair]:
+    """Return what follows from addresses and traffic, as fields that fingerprints can look at.
+
+    ``oui.vendor`` and ``oui.registered`` (not for makers of modules), ``mac.hypervisor``,
+    ``mac.virtual_router``, and ``flow.serves`` and ``flow.client_of`` as ``tcp/104``.
+    """
+    facts: dict[Pair, None] = {}
+    for mac in device.macs:
+        maker = maker_of(mac)
+        if maker is not None:
+            facts["oui.registered", maker.registered] = None
+            if not maker.module:
+                facts["oui.vendor", maker.vendor] = None
+        hypervisor = hypervisor_of(mac)
+        if hypervisor is not None:
+            facts["mac.hypervisor", hypervisor] = None
+        if is_virtual_router(mac):
+            facts["mac.virtual_router", "yes"] = None
+    for service in device.services:
+        facts["flow.serves", f"{service.transport}/{service.port}"] = None
+    for talk in device.conversations:
+        if talk.role == "client" and talk.established and talk.port:
+            facts["flow.client_of", f"{talk.transport}/{talk.port}"] = None
+        if len(facts) >= _MOST_DERIVED:
+            break
+    return list(facts)
+
+
+def _fingerprint_ballots(entries: list[Pair]) -> Iterator[Ballot]:
+    for match in index().match(entries):
+        for level, label in match.labels:
+            text = short_name(label) if level == "vendor" else label
+            yield Ballot(level, text, match.rule.weight, match.rule.id, match.field, match.value)
+
+
+def _interface_ballots(device: Device) -> Iterator[Ballot]:
+    """Yield votes of the MAC prefixes: the weakest kind, and none at all from makers of modules."""
+    for mac in device.macs:
+        maker = None if is_locally_administered(mac) or hypervisor_of(mac) else maker_of(mac)
+        if maker is None:
+            continue
+        if maker.module:
+            module = module_maker(maker.registered)
+            if module is not None and module.device_class is not None:
+                yield _by_prefix("class", module.device_class.value, "likely", maker.registered)
+            continue
+        known = known_maker(maker.registered)
+        yield _by_prefix("vendor", maker.vendor, "likely" if known is not None else "hint", maker.registered)
+        if known is not None and known.device_class is not None:
+            yield _by_prefix("class", known.device_class.value, "likely", maker.registered)
+        if known is not None and known.category is not None:
+            yield _by_prefix("category", known.category, "hint", maker.registered)
+
+
+def _by_prefix(level: str, label: str, trust: str, registered: str) -> Ballot:
+    return Ballot(level, label, TRUST[trust], "mac-prefix", "oui.registered", registered)
+
+
+def _implied(ballots: list[Ballot]) -> Iterator[Ballot]:
+    """Yield the class that each vote for a category implies."""
+    for ballot in ballots:
+        if ballot.level == "category":
+            implied = class_of(ballot.label)
+            if implied is not DeviceClass.UNKNOWN:
+                yield msgspec.structs.replace(ballot, level="class", label=implied.value)
+
+
+def _verdicts(ballots: list[Ballot]) -> dict[str, Verdict]:
+    by_level: dict[str, list[Ballot]] = {level: [] for level in LEVELS}
+    for ballot in [*ballots, *_implied(ballots)]:
+        by_level[ballot.level].append(ballot)
+    verdicts = {level: decide(level, votes) for level, votes in by_level.items() if level != "os_version"}
+    system = verdicts["os"].label
+    kin = [] if system is None else [system, *lineage(system)]
+    of_others = {b.rule for b in by_level["os"]} - {b.rule for b in by_level["os"] if b.label in kin}
+    fitting = [b for b in by_level["os_version"] if b.rule not in of_others]
+    verdicts["os_version"] = decide("os_version", fitting if system is not None else [])
+    kind = verdicts["category"]
+    if kind.label is not None:
+        # A category says its class; the class is at least as sure as the category.
+        implied = class_of(kind.label).value
+        whole = verdicts["class"]
+        own = whole.confidence if whole.label == implied else 0.0
+        verdicts["class"] = msgspec.structs.replace(
+            whole, label=implied, confidence=max(own, kind.confidence)
+        )
+    return verdicts
+
+
+def _managed(verdict: Verdict, device_class: DeviceClass, system: str | None) -> bool | None:
+    """Tell whether the IT department manages the device: heard saying so, or of a kind that never is."""
+    if verdict.label is not None:
+        return verdict.label == "yes"
+    embedded = system in _EMBEDDED or system is None
+    if device_class is DeviceClass.IOT and embedded:
+        return False
+    if device_class in (DeviceClass.IOMT, DeviceClass.OT) and system in _EMBEDDED:
+        return False
+    return None
+
+
+def identify(device: Device) -> Device:
+    """Return ``device`` with its verdicts and what follows from them, judged from its ledger and traffic."""
+    entries: list[Pair] = [(entry.field, entry.value) for entry in device.ledger]
+    ballots = [
+        *_fingerprint_ballots([*entries, *derived_facts(device)]),
+        *declared_ballots(device),
+        *imaging_ballots(device),
+        *_interface_ballots(device),
+    ]
+    verdicts = _verdicts(ballots)
+    device_class = DeviceClass(verdicts["class"].label or DeviceClass.UNKNOWN)
+    system = verdicts["os"].label
+    return msgspec.structs.replace(
+        device,
+        names=names_of(device),
+        device_class=device_class,
+        category=verdicts["category"].label,
+        vendor=verdicts["vendor"].label,
+        model=_without_vendor(verdicts["model"].label, verdicts["vendor"].label),
+        os=system,
+        os_version=verdicts["os_version"].label,
+        firmware=verdicts["firmware"].label,
+        serial=verdicts["serial"].label,
+        managed=_managed(verdicts["managed"], device_class, system),
+        location=location_of(device),
+        subnet=subnet_of(device),
+        phi=carries_patient_data(device),
+        verdicts=tuple(verdicts[level] for level in LEVELS),
+    )
+
+
+def _without_vendor(model: str | None, vendor: str | None) -> str | None:
+    """Return a model without the vendor's name before it: people read both side by side."""
+    if model is None or vendor is None or not model.lower().startswith(vendor.lower()):
+        return model
+    rest = model[len(vendor) :].lstrip(" -_,")
+    return rest or model
+
+
+_HELPFUL = (
+    (
+        "class",
+        ("dhcp", "mdns", "ssdp", "lldp"),
+        "a DHCP request of the device (the sensor must see its VLAN)",
+    ),
+    (
+        "category",
+        ("dicom", "hl7", "http", "snmp", "upnp"),
+        "its clinical traffic, its web page or an SNMP description",
+    ),
+    ("vendor", ("upnp", "snmp", "dicom", "sdc", "wsd"), "a manufacturer field (UPnP, SNMP, DICOM or SDC)"),
+    ("model", ("upnp", "snmp", "dicom", "sdc", "lldp"), "a model field (UPnP, SNMP, DICOM, SDC or LLDP)"),
+    (
+        "os",
+        ("smb", "ntlmssp", "ssh", "http", "dhcp"),
+        "a log-in (SMB, SSH), a user agent or a DHCP vendor class",
+    ),
+    (
+        "serial",
+        ("snmp", "upnp", "dicom", "sdc"),
+        "a serial number field (SNMP ENTITY-MIB, UPnP, DICOM or SDC)",
+    ),
+)
+
+
+def what_is_missing(device: Device) -> tuple[str, ...]:
+    """Return in words which evidence would settle the levels that stayed open, most general first."""
+    heard = heard_fields(device.ledger)
+    missing = []
+    if not device.macs:
+        missing.append(
+            "address: its MAC address, from a sensor on its own network segment or a DHCP or ARP log"
+        )
+    for level, protocols, words in _HELPFUL:
+        verdict = device.verdict(level)
+        if verdict is not None and verdict.label is None:
+            seen = [protocol for protocol in protocols if protocol in heard]
+            beyond = f" beyond what {', '.join(seen)} said" if seen else ""
+            missing.append(f"{level}: {words}{beyond}")
+    return tuple(missing)
