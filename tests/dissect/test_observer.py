@@ -111,6 +111,19 @@ def test_port_is_believed_when_nobody_recognises_the_payload() -> None:
     assert watching.applications() == {1: "alpha"}
 
 
+def test_clients_port_decides_only_where_nothing_else_does() -> None:
+    watching = observer()
+    clashing = Segment(
+        1, 1, Transport.TCP, None, None, "192.0.2.1", "192.0.2.2", 100, 9999, None, True, b"beta hello"
+    )
+    watching.observe(clashing)
+    assert watching.applications() == {1: "beta"}
+    late = Segment(
+        1, 2, Transport.TCP, None, None, "192.0.2.1", "192.0.2.2", 100, 50000, None, True, b"alpha answers"
+    )
+    assert words(watching.observe(late)) == ["alpha", "answers"]
+
+
 def test_few_first_bytes_are_held_until_they_tell() -> None:
     watching = observer()
     facts = []

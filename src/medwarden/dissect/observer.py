@@ -223,21 +223,25 @@ class Observer:
         """Return the dissectors to try: of the port and recognised, recognised, of the port.
 
         The port alone is trusted only where the payload is long enough that a peer's hesitant first
-        bytes are not mistaken for another protocol, or when this is the ``last`` attempt.
+        bytes are not mistaken for another protocol, or when this is the ``last`` attempt. The sender's
+        port counts where the receiver's says nothing: the start of the flow may not have been seen.
         """
         near, far = segment.dst_port, segment.src_port
         if not segment.from_client:
             near, far = far, near
-        of_port = table.by_port.get(near) or table.by_port.get(far) or ()
+        of_port = table.by_port.get(near, ())
+        trusted = of_port or table.by_port.get(far, ())
         chosen: list[type[Dissector]] = []
         try:
             chosen += [member for member in of_port if member.recognises(payload, segment.from_client)]
             if not chosen:
                 chosen += table.by_content(payload, segment.from_client)
+            if not chosen and not of_port:
+                chosen += [member for member in trusted if member.recognises(payload, segment.from_client)]
         except Exception as error:  # noqa: BLE001 - counted and logged; recognises() must not stop the sensor
             self._defect("recognises", error)
-        if len(payload) >= _PORT_TRUST_BYTES or last:
-            chosen += [member for member in of_port if member not in chosen]
+        if (of_port or segment.transport is Transport.UDP) and (len(payload) >= _PORT_TRUST_BYTES or last):
+            chosen += [member for member in trusted if member not in chosen]
         return chosen
 
     def _assign(self, flow: _Flow, member: type[Dissector]) -> list[Evidence] | None:
