@@ -147,7 +147,11 @@ def _old_header(head: bytes) -> tuple[str, str]:
         return "", ""
     if not rest or rest[0].endswith(b":") or b"[" in rest[0]:
         return "", _tag(rest[0]) if rest else ""  # the host name was left out
-    return _word(rest[0], _HOST, 255), _tag(rest[1]) if len(rest) > 1 else ""
+    host, tag = _word(rest[0], _HOST, 255), _tag(rest[1]) if len(rest) > 1 else ""
+    # Senders that skip the header begin with their message: a bare word could be anybody's name.
+    if host and (tag or any(c in "0123456789.-_" for c in host)):
+        return host, tag
+    return "", ""
 
 
 def _is_iso_time(word: bytes) -> bool:
@@ -161,6 +165,8 @@ def _tag(word: bytes) -> str:
         if not word.endswith(b":"):
             return ""
         name = word[:-1]
+        if name.isalpha() and name[:1].isupper():
+            return ""  # a surname before a colon looks the same
     return _word(name, _TAG, 48)
 
 
