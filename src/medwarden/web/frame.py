@@ -15,6 +15,12 @@ THEMES = ("auto", "light", "dark")
 DENSITIES = ("comfortable", "compact")
 
 
+SETTINGS = (
+    ("settings_people", "People and roles", Permission.MANAGE_USERS),
+    ("settings_sites", "Sites", Permission.CHANGE_SETTINGS),
+    ("settings_audit", "Audit", Permission.SEE_AUDIT),
+    ("settings_about", "About", None),
+)
 BELONGS = {"device": "devices", "finding": "findings", "policy": "policies", "sensor": "sensors"}
 
 
@@ -66,6 +72,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         context["active"] = BELONGS.get(first, first)
         context["person"] = user
         context["ranges"] = [(key, title) for key, (title, _) in RANGES.items()]
+        context["settings_tabs"] = [(name, title) for name, title, p in SETTINGS if p is None or user.may(p)]
         try:
             context["scope"] = scope_of(request)
         except Http404:  # the page says so itself; its frame has no site to show

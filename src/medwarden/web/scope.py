@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.http import Http404, HttpRequest
 
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
+from medwarden.store import queries
 from medwarden.store.models import Site, User
 
 HOUR = 3600 * NANOSECONDS
@@ -48,11 +49,11 @@ class Scope(NamedTuple):
     until_ns: int
 
     @property
-    def site_ids(self) -> tuple[str, ...] | None:
-        """Return the sites to look at, or None for every site of the tenant."""
+    def store(self) -> queries.Scope:
+        """Return what queries may read for this request."""
         if self.site is not None:
-            return (self.site,)
-        return None if self.every_site else tuple(s.id for s in self.sites)
+            return queries.Scope(self.tenant, (self.site,))
+        return queries.Scope(self.tenant, None if self.every_site else tuple(s.id for s in self.sites))
 
     @property
     def site_name(self) -> str:
@@ -63,10 +64,6 @@ class Scope(NamedTuple):
     def range_name(self) -> str:
         """Return the time range in words."""
         return RANGES[self.range][0]
-
-    def sees(self, site: str) -> bool:
-        """Tell whether rows of ``site`` belong to what this request may look at."""
-        return self.site_ids is None or site in self.site_ids
 
 
 def signed_in(request: HttpRequest) -> User:

@@ -83,7 +83,11 @@ def _answer(name: str, scope: Message) -> tuple[int, list[tuple[bytes, bytes]], 
         return 405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0")], b""
     asset = assets().get(name)
     if asset is None:
-        return 404, [(b"content-type", b"text/plain"), (b"x-content-type-options", b"nosniff")], b"Not found.\n"
+        return (
+            404,
+            [(b"content-type", b"text/plain"), (b"x-content-type-options", b"nosniff")],
+            b"Not found.\n",
+        )
     asked = _headers(scope)
     tag = f'"{asset.digest}"'.encode()
     versioned = f"v={asset.digest}".encode() == scope.get("query_string")

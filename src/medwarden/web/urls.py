@@ -5,7 +5,22 @@ from __future__ import annotations
 from allauth.account import views as account_views
 from django.urls import include, path
 
-from medwarden.web.views import account, errors
+from medwarden.web.api.v1 import api
+from medwarden.web.views import (
+    account,
+    api_docs,
+    device,
+    devices,
+    errors,
+    findings,
+    live,
+    overview,
+    policies,
+    search,
+    sensors,
+    settings,
+    traffic,
+)
 
 # Only the account pages that an on-premises console without sign-up and without mail needs.
 account_pages = [
@@ -22,8 +37,47 @@ account_pages = [
     path("tokens/<int:token_id>/withdraw/", account.token_delete, name="token_delete"),
 ]
 
+settings_pages = [
+    path("", settings.settings, name="settings"),
+    path("people/", settings.people, name="settings_people"),
+    path("people/new/", settings.person_create, name="person_create"),
+    path("people/<int:user_id>/", settings.person_change, name="person_change"),
+    path("sites/", settings.sites, name="settings_sites"),
+    path("sites/<slug:site_id>/", settings.site_rename, name="site_rename"),
+    path("audit/", settings.audit, name="settings_audit"),
+    path("about/", settings.about, name="settings_about"),
+]
+
 urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("devices/", devices.devices, name="devices"),
+    path("devices/export.<slug:kind>", devices.devices_export, name="devices_export"),
+    path("devices/<str:device_id>/", device.device, name="device"),
+    path("devices/<str:device_id>/policy.<slug:kind>", device.device_policy, name="device_policy"),
+    path("devices/<str:device_id>/retire/", device.device_retire, name="device_retire"),
+    path("map/", traffic.traffic, name="map"),
+    path("map/between/", traffic.between, name="map_between"),
+    path("findings/", findings.findings, name="findings"),
+    path("findings/export.<slug:kind>", findings.findings_export, name="findings_export"),
+    path("findings/steps/", findings.findings_step, name="findings_step"),
+    path("findings/<str:finding_id>/", findings.finding, name="finding"),
+    path("findings/<str:finding_id>/steps/", findings.finding_step, name="finding_step"),
+    path("policies/", policies.policies, name="policies"),
+    path("policies/learn/", policies.policy_learn, name="policy_learn"),
+    path("policies/<str:policy_id>/", policies.policy, name="policy"),
+    path("policies/<str:policy_id>/steps/", policies.policy_step, name="policy_step"),
+    path("policies/<str:policy_id>/export.<slug:kind>", policies.policy_export, name="policy_export"),
+    path("sensors/", sensors.sensors, name="sensors"),
+    path("settings/", include(settings_pages)),
+    path("search/", search.search, name="search"),
+    path("palette/", search.palette, name="palette"),
+    path("live/", live.live, name="live"),
+    path("views/<slug:page>/save/", devices.view_save, name="view_save"),
+    path("views/<int:view_id>/delete/", devices.view_delete, name="view_delete"),
     path("account/", include(account_pages)),
+    path("api/", api_docs.api_docs, name="api_docs"),
+    path("api/v1/openapi.json", api_docs.openapi, name="openapi"),
+    path("api/v1/", api.urls),
 ]
 
 handler400 = errors.bad_request

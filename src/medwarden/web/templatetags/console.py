@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -14,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from medwarden.kernel.clock import NANOSECONDS, to_datetime, wall_clock
 from medwarden.knowledge import taxonomy
+from medwarden.store.queries import AuditRow, SensorRow
 from medwarden.web import icons, static_files
 
 register = template.Library()
@@ -120,7 +123,13 @@ def size(value: int | None) -> str:
         if amount < 1000 or prefix == _PREFIXES[-1]:
             break
         amount /= 1000
-    return f"{value} B" if prefix == "B" else f"{amount:.3g} {prefix}" if amount < 1000 else f"{amount:,.0f} {prefix}"
+    return (
+        f"{value} B"
+        if prefix == "B"
+        else f"{amount:.3g} {prefix}"
+        if amount < 1000
+        else f"{amount:,.0f} {prefix}"
+    )
 
 
 @register.filter
@@ -220,3 +229,77 @@ def kept_fields(context: RequestContext, *skip: str) -> SafeString:
 def year() -> int:
     """Return the present year in UTC."""
     return datetime.now(UTC).year
+
+
+@register.simple_tag(takes_context=True)
+def sort_heading(
+    context: RequestContext, title: str, key: str, current: str, numeric: bool = False
+) -> SafeString:
+    """Draw a column heading that sorts by ``key``; a second activation turns the order round."""
+    css = "num" if numeric else ""
+    if not key:
+        return format_html('<th scope="col" class="{}">{}</th>', css, title)
+    active = current.removeprefix("-") == key
+    falling = current.startswith("-")
+    if active:
+        target = key if falling else f"-{key}"
+    else:
+        target = f"-{key}" if numeric else key
+    order = format_html(' aria-sort="{}"', "descending" if falling else "ascending") if active else ""
+    mark = icon("down" if falling else "up") if active else ""
+    return format_html(
+        '<th scope="col" class="{}"{}><a href="{}">{}{}</a></th>',
+        css,
+        order,
+        here(context, sort=target),
+        title,
+        mark,
+    )
+
+
+@register.filter
+def audit_words(action: str) -> str:
+    """Turn an audited action (``device.identified``) into words."""
+    return action.replace(".", " ").replace("_", " ").capitalize()
+
+
+@register.inclusion_tag("web/part/audit_change.html")
+def audit_change(entry: AuditRow) -> dict[str, object]:
+    """Show what an audit entry changed, field by field."""
+    before = json.loads(entry.before) if entry.before else None
+    after = json.loads(entry.after) if entry.after else None
+    if not isinstance(before, dict) and not isinstance(after, dict):
+        one = [("value", before, after)] if (before, after) != (None, None) else []
+        return {"changes": [(n, _plain(b), _plain(a)) for n, b, a in one]}
+    old = before if isinstance(before, dict) else {}
+    new = after if isinstance(after, dict) else {}
+    names = list(dict.fromkeys([*old, *new]))
+    return {
+        "changes": [
+            (n.replace("_", " "), _plain(old.get(n)), _plain(new.get(n)))
+            for n in names
+            if old.get(n) != new.get(n)
+        ]
+    }
+
+
+def _plain(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return ", ".join(str(v) for v in value)
+    return str(value)
+
+
+@register.inclusion_tag("web/part/badge.html")
+def sensor_health(sensor: SensorRow) -> dict[str, object]:
+    """Draw a badge of a sensor's health: balanced and reporting, silent, or losing packets."""
+    balanced = sensor.packets.balanced() and sensor.records.balanced()
+    if not balanced:
+        return {"css": "is-critical", "shape": "state-critical", "word": "Does not add up"}
+    if sensor.packets.dropped:
+        share = sensor.packets.dropped / max(1, sensor.packets.read)
+        return {"css": "is-high", "shape": "state-high", "word": f"Loses {share:.2%}"}
+    if sensor.kind == "live" and wall_clock() - sensor.heartbeat_ns > 120 * NANOSECONDS:
+        return {"css": "is-medium", "shape": "state-medium", "word": "Silent"}
+    return {"css": "is-ok", "shape": "check", "word": "All accounted", "line": True}

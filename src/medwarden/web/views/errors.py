@@ -33,7 +33,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500; the defect is in the log."""
     return _answer(
-        request, 500, "A defect in medwarden", "Nothing was changed. The log on the server says what happened."
+        request,
+        500,
+        "A defect in medwarden",
+        "Nothing was changed. The log on the server says what happened.",
     )
 
 

@@ -2,7 +2,7 @@
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dataOf = (element) => JSON.parse(document.getElementById(element.dataset.source).textContent);
-const vendor = (element) => import(element.dataset.library);
+const vendor = (element) => import(document.querySelector(`meta[name=${element.dataset.chart === undefined ? "graph" : "chart"}-library]`).content);
 
 const SIZES = ["B", "kB", "MB", "GB", "TB"];
 function bytes(value) {

@@ -1,0 +1,150 @@
+"""Operations on devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest
+from ninja import Field, Query, Router, Schema
+
+from medwarden.model.device import Conversation, Device
+from medwarden.model.policy import Policy
+from medwarden.model.risk import RiskScore
+from medwarden.model.role import Permission
+from medwarden.store import queries
+from medwarden.web import device_list
+from medwarden.web.api.access import needs
+from medwarden.web.api.schemas import PageOf, page_of, plain, schema_of
+from medwarden.web.policy_learning import device_policy
+from medwarden.web.scope import scope_of
+
+router = Router(tags=["Devices"])
+SEE = needs(Permission.SEE_INVENTORY)
+
+DeviceRowOut = schema_of(queries.DeviceRow)
+DeviceOut = schema_of(Device)
+RiskOut = schema_of(RiskScore)
+ConversationOut = schema_of(Conversation)
+HourOut = schema_of(queries.HourOfActivity)
+AddressOut = schema_of(queries.AddressHeld)
+AuditOut = schema_of(queries.AuditRow)
+PolicyOut = schema_of(Policy)
+
+
+class DeviceQuery(Schema):
+    """The parameters of the devices page. Repeat one to allow several values; ``!value`` excludes it."""
+
+    q: str = Field("", description="Words, MAC, IP, prefix such as 10.2.0.0/16, serial, AE title")
+    site: str = Field("", description="Site id; empty for all you may see")
+    range: str = Field("all", description="1h, 24h, 7d, 30d, 90d or all: last seen within")
+    device_class: list[str] = Field([], alias="class", description="IoMT, IoT, OT, IT, NET, unknown")
+    category: list[str] = Field([], description="Category id of the taxonomy, or unknown")
+    vendor: list[str] = []
+    model: list[str] = []
+    os: list[str] = []
+    level: list[str] = Field([], description="none, low, medium, high, critical")
+    subnet: list[str] = []
+    managed: list[str] = Field([], description="yes, no, unknown")
+    phi: list[str] = Field([], description="yes, no, unknown")
+    finding: list[str] = Field([], description="Type of an open finding")
+    risk_from: int | None = Field(None, ge=0, le=100)
+    added_since: int | None = Field(None, description="Nanoseconds since the epoch")
+    retired: str = Field("", description="yes: retired devices instead of the others")
+    sort: str = Field("-risk", description="Key of a column, with - for descending")
+    page: int = Field(1, ge=1)
+    per: int = Field(100, ge=1, le=1000)
+
+
+def _one(request: HttpRequest, device_id: str) -> Device:
+    found = queries.device(scope_of(request).store, device_id)
+    if found is None:
+        raise Http404("There is no such device in what you may see.")
+    return found
+
+
+@router.get("/devices", response=PageOf[DeviceRowOut], auth=SEE, url_name="devices", summary="List devices")
+def devices(request: HttpRequest, query: Query[DeviceQuery]) -> dict[str, Any]:
+    """Return one page of devices, filtered and sorted as on the devices page."""
+    scope = scope_of(request)
+    asked = device_list.asked(request.GET, scope.since_ns)
+    offset = (query.page - 1) * query.per
+    found = queries.devices(scope.store, asked.wanted, sort=asked.sort, offset=offset, limit=query.per)
+    return page_of(found, query.page, query.per)
+
+
+@router.get("/devices/facets", response=dict[str, dict[str, int]], auth=SEE, summary="Count devices by value")
+def facets(request: HttpRequest, query: Query[DeviceQuery]) -> dict[str, dict[str, int]]:  # noqa: ARG001
+    """Return how many devices of the filter have which class, category, vendor, level, site, subnet."""
+    scope = scope_of(request)
+    return queries.facets(scope.store, device_list.asked(request.GET, scope.since_ns).wanted)
+
+
+@router.get("/devices/{device_id}", response=DeviceOut, auth=SEE, url_name="device", summary="One device")
+def device(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
+    """Return a device with verdicts, ballots, evidence ledger, services and conversations."""
+    return plain(_one(request, device_id))
+
+
+@router.get("/devices/{device_id}/risk", response=RiskOut, auth=SEE, summary="Risk of a device")
+def risk(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
+    """Return the score and the factors whose points add up to it; 404 before the first assessment."""
+    found = queries.risk(scope_of(request).store, _one(request, device_id).id)
+    if found is None:
+        raise Http404("The device is not assessed yet.")
+    return plain(found)
+
+
+class RiskPoint(Schema):
+    """The score from a moment on."""
+
+    at_ns: int
+    score: int
+    level: str
+
+
+@router.get("/devices/{device_id}/risk/history", response=list[RiskPoint], auth=SEE, summary="Risk over time")
+def risk_history(request: HttpRequest, device_id: str) -> list[dict[str, Any]]:
+    """Return every change of the score, oldest first."""
+    rows = queries.risk_history(scope_of(request).store, _one(request, device_id).id)
+    return [{"at_ns": at, "score": score, "level": level} for at, score, level in rows]
+
+
+@router.get(
+    "/devices/{device_id}/conversations",
+    response=PageOf[ConversationOut],
+    auth=SEE,
+    summary="Whom a device talks with",
+)
+def conversations(request: HttpRequest, device_id: str, page: int = 1, per: int = 100) -> dict[str, Any]:
+    """Return the conversations of a device, largest volume first."""
+    page, per = max(1, page), min(max(1, per), 1000)
+    found = queries.conversations(
+        scope_of(request).store, _one(request, device_id).id, offset=(page - 1) * per, limit=per
+    )
+    return page_of(found, page, per)
+
+
+@router.get("/devices/{device_id}/activity", response=list[HourOut], auth=SEE, summary="Traffic by hour")
+def activity(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
+    """Return traffic by clock hour in the time range (`range`), oldest first."""
+    scope = scope_of(request)
+    return plain(queries.activity(scope.store, _one(request, device_id).id, since=scope.since_ns or 0))
+
+
+@router.get("/devices/{device_id}/addresses", response=list[AddressOut], auth=SEE, summary="Addresses over time")
+def addresses(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
+    """Return the addresses a device has and had."""
+    return plain(queries.addresses(scope_of(request).store, _one(request, device_id).id))
+
+
+@router.get("/devices/{device_id}/policy", response=PolicyOut, auth=SEE, summary="Allow list of a device")
+def policy(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
+    """Return the allow list that the device's own traffic would give now; nothing is stored."""
+    return plain(device_policy(scope_of(request).store, _one(request, device_id)))
+
+
+@router.get("/devices/{device_id}/history", response=list[AuditOut], auth=SEE, summary="Decisions about a device")
+def history(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
+    """Return what was decided about a device, newest first."""
+    found = _one(request, device_id)
+    return plain(queries.history(scope_of(request).store, subject=f"device:{found.id}", limit=500))

@@ -1,0 +1,167 @@
+"""Operations on the house as a whole: overview, map, sensors, people, sites, audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from medwarden.model.role import Permission
+from medwarden.store import queries
+from medwarden.store.chain import ChainReport, check_chain
+from medwarden.store.models import User
+from medwarden.web import traffic_map
+from medwarden.web.api.access import needs
+from medwarden.web.api.schemas import PageOf, page_of, plain, schema_of
+from medwarden.web.scope import RANGES, scope_of, signed_in
+
+router = Router(tags=["House"])
+SEE = needs(Permission.SEE_INVENTORY)
+_DAY = RANGES["24h"][1] or 0
+
+CellOut = schema_of(queries.Cell)
+EdgeOut = schema_of(queries.Edge)
+SensorOut = schema_of(queries.SensorRow)
+InputOut = schema_of(queries.InputRow)
+AuditOut = schema_of(queries.AuditRow)
+ReportOut = schema_of(ChainReport)
+OverviewNumbers = schema_of(queries.Overview)
+TrendOut = schema_of(queries.Trend)
+ActionOut = schema_of(queries.Action)
+
+
+class OverviewOut(Schema):
+    """The overview: numbers, trend by day, what raises risk most."""
+
+    since_ns: int
+    numbers: OverviewNumbers  # type: ignore[valid-type]  # made at run time from the struct
+    trend: list[TrendOut]  # type: ignore[valid-type]
+    actions: list[ActionOut]  # type: ignore[valid-type]
+
+
+@router.get("/overview", response=OverviewOut, auth=SEE, summary="The overview's numbers")
+def overview(request: HttpRequest) -> dict[str, Any]:
+    """Return the numbers of the overview; changes are counted over the time range, a day where it is all."""
+    scope = scope_of(request)
+    since = scope.until_ns - _DAY if scope.since_ns is None else scope.since_ns
+    return {
+        "since_ns": since,
+        "numbers": plain(queries.overview(scope.store, since)),
+        "trend": plain(queries.trend(scope.store, scope.until_ns)),
+        "actions": plain(queries.top_actions(scope.store, 20)),
+    }
+
+
+@router.get("/map", response=list[CellOut], auth=SEE, url_name="map", summary="Who talks to whom")
+def traffic(request: HttpRequest, by: str = "category") -> Any:  # noqa: ANN401
+    """Return the matrix by ``category``, ``device_class``, ``subnet`` or ``vendor``, largest volume first."""
+    scope = scope_of(request)
+    return plain(queries.matrix(scope.store, traffic_map.axis_of(by), since=scope.since_ns))
+
+
+@router.get("/map/between", response=list[EdgeOut], auth=SEE, summary="Devices behind two groups")
+def between(request: HttpRequest, client: str, server: str, by: str = "category") -> Any:  # noqa: ANN401
+    """Return the conversations between devices behind one field of the matrix."""
+    return plain(queries.edges(scope_of(request).store, client, server, traffic_map.axis_of(by)))
+
+
+@router.get("/sensors", response=list[SensorOut], auth=SEE, url_name="sensors", summary="Sensors")
+def sensors(request: HttpRequest) -> Any:  # noqa: ANN401
+    """Return all sensors with their accounting: read = parsed + rejected + dropped."""
+    return plain(queries.sensors(scope_of(request).store))
+
+
+@router.get("/inputs", response=PageOf[InputOut], auth=SEE, summary="Inputs")
+def inputs(request: HttpRequest, status: str = "", page: int = 1, per: int = 100) -> dict[str, Any]:
+    """Return what was taken in, the latest first, with what went wrong."""
+    page, per = max(1, page), min(max(1, per), 1000)
+    found = queries.inputs(scope_of(request).store, offset=(page - 1) * per, limit=per, status=status)
+    return page_of(found, page, per)
+
+
+class Me(Schema):
+    """Who is asking."""
+
+    username: str
+    role: str
+    sites: list[str]
+    permissions: list[str]
+
+
+@router.get("/me", response=Me, auth=needs(None), summary="Who am I", tags=["People"])
+def me(request: HttpRequest) -> dict[str, Any]:
+    """Return name, role, sites and permissions of the caller."""
+    user = signed_in(request)
+    return {
+        "username": user.username,
+        "role": user.role,
+        "sites": [s.id for s in scope_of(request).sites],
+        "permissions": [p.value for p in Permission if user.may(p)],
+    }
+
+
+class SiteOut(Schema):
+    """One site."""
+
+    id: str
+    name: str
+
+
+@router.get("/sites", response=list[SiteOut], auth=SEE, summary="Sites")
+def sites(request: HttpRequest) -> list[dict[str, str]]:
+    """Return the sites the caller may see."""
+    return [{"id": s.id, "name": s.name} for s in scope_of(request).sites]
+
+
+class Person(Schema):
+    """One person who may sign in."""
+
+    id: int
+    username: str
+    role: str
+    sites: list[str]
+    is_active: bool
+
+
+@router.get(
+    "/people", response=list[Person], auth=needs(Permission.MANAGE_USERS), summary="People", tags=["People"]
+)
+def people(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return everybody of the tenant."""
+    rows = User.objects.filter(tenant_id=scope_of(request).tenant).order_by("username")
+    return [
+        {"id": u.pk, "username": u.username, "role": u.role, "sites": u.sites, "is_active": u.is_active}
+        for u in rows
+    ]
+
+
+@router.get(
+    "/audit", response=list[AuditOut], auth=needs(Permission.SEE_AUDIT), summary="Audit chain", tags=["Audit"]
+)
+def audit(
+    request: HttpRequest, subject: str = "", action: str = "", before: int | None = None, limit: int = 100
+) -> Any:  # noqa: ANN401
+    """Return audit entries, newest first."""
+    return plain(
+        queries.history(
+            scope_of(request).store,
+            subject=subject,
+            action=action,
+            before_sequence=before,
+            limit=min(max(1, limit), 1000),
+        )
+    )
+
+
+@router.get(
+    "/audit/check",
+    response=ReportOut,
+    auth=needs(Permission.SEE_AUDIT),
+    summary="Check the audit chain",
+    tags=["Audit"],
+)
+def audit_check(request: HttpRequest) -> Any:  # noqa: ANN401, ARG001
+    """Read the whole chain and say whether it holds."""
+    return msgspec.to_builtins(check_chain())

@@ -1,0 +1,40 @@
+"""Version 1 of the API, assembled from its subjects."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+
+from medwarden import __version__
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.store.accounts import PermissionRefused
+from medwarden.web.api import devices, findings, house, policies
+
+api = NinjaAPI(
+    title="medwarden",
+    version=__version__,
+    description=(
+        "Everything the console shows. Sign in with the browser's session, or send "
+        "`Authorization: Bearer TOKEN` with a token from your account page. Times are nanoseconds since "
+        "the Unix epoch, UTC. What your role and sites do not include is answered as if it did not exist, or with 403."
+    ),
+    urls_namespace="api-v1",
+    docs_url=None,
+    openapi_url=None,
+)
+api.add_router("", house.router)
+api.add_router("", devices.router)
+api.add_router("", findings.router)
+api.add_router("", policies.router)
+
+
+@api.exception_handler(PermissionRefused)
+def refused(request: HttpRequest, error: PermissionRefused) -> HttpResponse:
+    """Answer 403 where the store refused."""
+    return api.create_response(request, {"detail": str(error)}, status=403)
+
+
+@api.exception_handler(ConfigurationError)
+def wrong(request: HttpRequest, error: ConfigurationError) -> HttpResponse:
+    """Answer 422 to what cannot be done as asked, with the reason."""
+    return api.create_response(request, {"detail": str(error)}, status=422)

@@ -1,0 +1,226 @@
+"""What the tabs of the device page show, put together from the store and the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from medwarden.inventory.labelling import what_is_missing
+from medwarden.kernel.clock import NANOSECONDS
+from medwarden.model.device import Conversation, Device, Verdict
+from medwarden.model.evidence import LedgerEntry
+from medwarden.store import queries
+from medwarden.store.models import Device as DeviceRow
+from medwarden.web.icons import category_icon
+from medwarden.web.templatetags.console import age, category_name, size
+
+TABS = (
+    ("identity", "Identity"),
+    ("risk", "Risk"),
+    ("findings", "Findings"),
+    ("traffic", "Services and peers"),
+    ("flows", "Flows over time"),
+    ("policy", "Policy"),
+    ("history", "History"),
+)
+LEVELS = ("class", "category", "vendor", "model", "os", "os_version", "firmware", "serial", "managed")
+HEADER_LEVELS = ("class", "category", "vendor", "model")
+_HOUR = 3600 * NANOSECONDS
+_IDLE_AFTER = 15 * 60 * NANOSECONDS
+_OFFLINE_AFTER = 24 * _HOUR
+MOST_GRAPH_PEERS = 40
+
+
+class Known(NamedTuple):
+    """One level of identity: its words, the verdict, the evidence its ballots rest on."""
+
+    level: str
+    title: str
+    value: str | None
+    verdict: Verdict | None
+    entries: tuple[LedgerEntry, ...]
+
+
+def _title(level: str) -> str:
+    return {"os": "Operating system", "os_version": "OS version"}.get(
+        level, level.replace("_", " ").capitalize()
+    )
+
+
+def value_of(device: Device, level: str) -> str | None:
+    """Return what the device is at a level as a person reads it, or None where nothing is known."""
+    if level == "class":
+        return None if device.device_class.value == "unknown" else device.device_class.value
+    if level == "category":
+        known = device.category not in (None, "unknown")
+        return category_name(device.category) if known else None
+    if level == "managed":
+        return None if device.managed is None else ("Managed" if device.managed else "Not managed")
+    value = getattr(device, level)
+    return None if value is None else str(value)
+
+
+def identity(device: Device) -> list[Known]:
+    """Return every level with its verdict and the ledger entries behind it."""
+    found = []
+    for level in LEVELS:
+        verdict = device.verdict(level)
+        heard = {(b.evidence_field, b.evidence_value) for b in verdict.ballots} if verdict else set()
+        fields = {field for field, _ in heard}
+        entries = tuple(e for e in device.ledger if (e.field, e.value) in heard) or tuple(
+            e for e in device.ledger if e.field in fields
+        )
+        if verdict is not None or value_of(device, level) is not None:
+            found.append(Known(level, _title(level), value_of(device, level), verdict, entries))
+    return found
+
+
+SURE = 0.9
+
+
+def missing(device: Device) -> list[tuple[str, float, str]]:
+    """Return (level, confidence, what would settle it) for every level below 90 % confidence."""
+    doubtful = tuple(
+        v if v.label is not None and v.confidence >= SURE else msgspec.structs.replace(v, label=None)
+        for v in device.verdicts
+    )
+    found = []
+    for line in what_is_missing(msgspec.structs.replace(device, verdicts=doubtful)):
+        level, _, text = line.partition(": ")
+        verdict = device.verdict(level)
+        sure = verdict.confidence if verdict is not None and verdict.label is not None else 0.0
+        found.append((_title(level), sure, text[:1].upper() + text[1:]))
+    return found
+
+
+def presence(last_seen: int, now: int) -> tuple[str, str, str]:
+    """Return (css, symbol, words) of whether the device is talking now."""
+    silent = now - last_seen
+    if silent < _IDLE_AFTER:
+        return "is-ok", "state-info", "Talking"
+    if silent < _OFFLINE_AFTER:
+        return "is-info", "state-none", f"Silent for {age(silent / NANOSECONDS)}"
+    return "is-info", "state-low", f"Offline for {age(silent / NANOSECONDS)}"
+
+
+class Peer(NamedTuple):
+    """One conversation with its peer by name."""
+
+    conversation: Conversation
+    name: str
+    category: str | None
+    device_class: str | None
+
+
+def named_peers(scope: queries.Scope, conversations: Iterable[Conversation]) -> list[Peer]:
+    """Return conversations with the names and categories of their peers."""
+    rows = list(conversations)
+    ids = {c.peer_device for c in rows if c.peer_device}
+    known = peer_rows(scope, ids)
+    found = []
+    for c in rows:
+        row = known.get(c.peer_device or "")
+        if row is not None:
+            found.append(Peer(c, row[0], row[1], row[2]))
+        else:
+            found.append(Peer(c, c.peer_name or c.peer_ip or c.peer_device or "unknown", None, None))
+    return found
+
+
+def peer_rows(scope: queries.Scope, ids: Iterable[str]) -> dict[str, tuple[str, str | None, str, str]]:
+    """Return (name, category, class, risk level) of devices by id."""
+    rows = scope.over(DeviceRow.objects.all()).filter(pk__in=list(ids))
+    return {
+        pk: (name or (ips or macs or [pk])[0], category, device_class, level)
+        for pk, name, ips, macs, category, device_class, level in rows.values_list(
+            "pk", "name", "ips", "macs", "category", "device_class", "risk_level"
+        )
+    }
+
+
+def peer_graph(device: Device, peers: list[Peer], links: dict[str, str]) -> list[dict[str, object]]:
+    """Return the elements (Cytoscape JSON) of the graph of one device and its largest peers."""
+    nodes: dict[str, dict[str, object]] = {
+        device.id: {"id": device.id, "label": device.label, "kind": "self", "title": device.label}
+    }
+    edges: list[dict[str, object]] = []
+    marks: dict[str, int] = {}
+    for number, peer in enumerate(peers[:MOST_GRAPH_PEERS]):
+        c = peer.conversation
+        key = c.peer_device or f"ip:{c.peer_ip}"
+        outside = c.peer_device is None
+        nodes.setdefault(
+            key,
+            {
+                "id": key,
+                "label": peer.name if outside else f"{peer.name}\n{category_name(peer.category)}",
+                "kind": "outside" if outside else "device",
+                "title": peer.name,
+                "href": links.get(c.peer_device or ""),
+            },
+        )
+        application = c.application or f"{c.transport}/{c.port}"
+        source, target = (device.id, key) if c.role == "client" else (key, device.id)
+        volume = c.bytes_sent + c.bytes_received
+        edges.append(
+            {
+                "id": f"e{number}",
+                "source": source,
+                "target": target,
+                "label": application,
+                "mark": mark_of(application, marks),
+                "width": width_of(volume),
+                "title": f"{application}, {size(volume)}",
+            }
+        )
+    return [{"data": n} for n in nodes.values()] + [{"data": e} for e in edges]
+
+
+def mark_of(application: str, marks: dict[str, int]) -> int:
+    """Return the categorical colour (1 to 8) of an application, the same throughout one drawing."""
+    return marks.setdefault(application, len(marks) % 8 + 1)
+
+
+def width_of(volume: int) -> float:
+    """Return the width of an edge in pixels: one for little, one more for every factor of ten."""
+    return max(1.0, min(8.0, len(str(max(volume, 1))) - 3))
+
+
+def flow_chart(hours: list[queries.HourOfActivity]) -> dict[str, object]:
+    """Return the chart of bytes sent and received by hour; hours without traffic are zero."""
+    if not hours:
+        return {}
+    sent = {h.hour: h.bytes_sent for h in hours}
+    received = {h.hour: h.bytes_received for h in hours}
+    moments = range(hours[0].hour, hours[-1].hour + _HOUR, _HOUR)
+    return {
+        "kind": "bar",
+        "time": True,
+        "unit": "bytes",
+        "stacked": True,
+        "series": [
+            {"name": "Sent", "values": [[m // 1_000_000, sent.get(m, 0)] for m in moments]},
+            {"name": "Received", "values": [[m // 1_000_000, received.get(m, 0)] for m in moments]},
+        ],
+    }
+
+
+def risk_chart(history: list[tuple[int, int, str]], now: int) -> dict[str, object]:
+    """Return the chart of the score over time as steps up to now."""
+    values = [[at // 1_000_000, score] for at, score, _ in history]
+    if values:
+        values.append([now // 1_000_000, history[-1][1]])
+    return {
+        "kind": "line",
+        "time": True,
+        "step": True,
+        "max": 100,
+        "series": [{"name": "Risk", "values": values}],
+    }
+
+
+def icon_of(device: Device) -> str:
+    """Return the sprite symbol of a device."""
+    return category_icon(device.category, device.device_class.value)

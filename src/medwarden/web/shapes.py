@@ -1,0 +1,48 @@
+"""Geometry of the drawings that the server makes itself: waterfall, sparkline, bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from medwarden.model.risk import Factor, RiskScore
+
+
+class Bar(NamedTuple):
+    """One step of a waterfall on a scale of 0 to 100: where it starts, how wide it is, which way it goes."""
+
+    factor: Factor
+    start: int
+    width: int
+    css: str
+    running: int
+
+
+def waterfall(score: RiskScore) -> list[Bar]:
+    """Return the steps from 0 to the score in the order of the factors; the last running total is the score."""
+    running, bars = 0, []
+    for factor in score.factors:
+        after = running + factor.points
+        css = "adds" if factor.points >= 0 else "lowers"
+        low, high = sorted((running, after))
+        bars.append(Bar(factor, max(0, low), max(0, min(100, high) - max(0, low)), css, after))
+        running = after
+    return bars
+
+
+def sparkline(values: Sequence[float], width: int = 120, height: int = 32) -> tuple[str, str]:
+    """Return the paths (line, area) of a sparkline in a box of ``width`` by ``height``."""
+    if len(values) < 2:
+        return "", ""
+    low, high = min(values), max(values)
+    span = (high - low) or 1
+    step = width / (len(values) - 1)
+    points = [(i * step, height - 2 - (v - low) / span * (height - 4)) for i, v in enumerate(values)]
+    line = "M" + " L".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return line, f"{line} L{width},{height} L0,{height} Z"
+
+
+def shares(counts: Sequence[int]) -> list[float]:
+    """Return each count as per cent of the largest, for bars beside each other."""
+    most = max(counts, default=0)
+    return [round(100 * c / most, 1) if most else 0.0 for c in counts]

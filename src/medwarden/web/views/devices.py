@@ -1,0 +1,133 @@
+"""The list of devices: a page, a part of it for in-place refresh, a download, saved views."""
+
+from __future__ import annotations
+
+import math
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from medwarden.kernel.clock import wall_clock
+from medwarden.model.role import Permission
+from medwarden.store import queries
+from medwarden.store.changes import Change
+from medwarden.store.models import SavedView
+from medwarden.web import device_list
+from medwarden.web.exports import FORMATS, download
+from medwarden.web.guard import requires
+from medwarden.web.scope import scope_of, signed_in
+
+PAGES_WITH_VIEWS = ("devices", "findings")
+
+
+@requires(Permission.SEE_INVENTORY)
+@require_GET
+def devices(request: HttpRequest) -> HttpResponse:
+    """List devices as the URL asks."""
+    scope = scope_of(request)
+    asked = device_list.asked(request.GET, scope.since_ns)
+    page = queries.devices(
+        scope.store, asked.wanted, sort=asked.sort, offset=asked.offset, limit=asked.per_page
+    )
+    counts = queries.facets(scope.store, asked.wanted)
+    context = {
+        "page": page,
+        "asked": asked,
+        "keys": {c.key for c in asked.columns},
+        "all_columns": device_list.COLUMNS,
+        "column_urls": _column_urls(request.GET, asked),
+        "menus": device_list.menus(request.GET, counts),
+        "chips": device_list.chips(request.GET),
+        "pages": math.ceil(page.total / asked.per_page) or 1,
+        "first": page.offset + 1 if page.total else 0,
+        "last": min(page.offset + asked.per_page, page.total),
+        "per_page": device_list.PER_PAGE,
+        "query": request.GET.urlencode(),
+        "saved": _saved(request, "devices"),
+        "may_export": signed_in(request).may(Permission.EXPORT),
+    }
+    whole = request.headers.get("HX-Target") != "results"
+    return render(request, "web/devices.html" if whole else "web/part/devices_results.html", context)
+
+
+def _column_urls(query: QueryDict, asked: device_list.DeviceList) -> list[tuple[str, bool, str]]:
+    shown = [c.key for c in asked.columns]
+    found = []
+    for column in device_list.COLUMNS[1:]:
+        keys = [k for k in shown if k != column.key] if column.key in shown else [*shown, column.key]
+        changed = query.copy()
+        changed["columns"] = ",".join(c.key for c in device_list.COLUMNS if c.key in keys)
+        found.append((column.title, column.key in shown, f"?{changed.urlencode()}"))
+    return found
+
+
+def _saved(request: HttpRequest, page: str) -> list[SavedView]:
+    user = signed_in(request)
+    rows = SavedView.objects.filter(tenant_id=user.tenant_id, page=page).select_related("owner")
+    return [row for row in rows.order_by("name") if row.shared or row.owner_id == user.pk]
+
+
+@requires(Permission.EXPORT)
+@require_GET
+def devices_export(request: HttpRequest, kind: str) -> HttpResponseBase:
+    """Download the list, or the selected rows of it, as CSV or JSON."""
+    if kind not in FORMATS:
+        raise Http404("Downloads are CSV or JSON.")
+    scope = scope_of(request)
+    asked = device_list.asked(request.GET, scope.since_ns)
+    chosen = set(request.GET.getlist("id"))
+    rows = queries.each_device(scope.store, asked.wanted, sort=asked.sort)
+    plain = (device_list.export_row(row) for row in rows if not chosen or row.id in chosen)
+    return download(request, "devices", kind, plain, device_list.CSV_HEADER)
+
+
+@requires(Permission.SEE_INVENTORY)
+@require_POST
+def view_save(request: HttpRequest, page: str) -> HttpResponse:
+    """Keep the page's state under a name, for oneself or for everybody."""
+    if page not in PAGES_WITH_VIEWS:
+        raise Http404("That page keeps no views.")
+    user = signed_in(request)
+    name = request.POST.get("name", "").strip()[:120]
+    query = QueryDict(request.POST.get("query", "")[:4000], mutable=True)
+    query.pop("page", None)
+    if not name:
+        messages.error(request, "Give the view a name.")
+    else:
+        shared = request.POST.get("shared") == "yes"
+        with Change(f"user:{user.username}", "saved view", tenant=user.tenant_id) as change:
+            SavedView.objects.update_or_create(
+                owner=user,
+                page=page,
+                name=name,
+                defaults={
+                    "tenant_id": user.tenant_id,
+                    "query": query.urlencode(),
+                    "shared": shared,
+                    "created_ns": wall_clock(),
+                },
+            )
+            change.record(
+                "view.saved", f"view:{page}/{name}", None, {"query": query.urlencode(), "shared": shared}
+            )
+        messages.success(request, f"The view “{name}” is saved.")
+    text = query.urlencode()
+    return HttpResponseRedirect(reverse(page) + (f"?{text}" if text else ""))
+
+
+@requires(Permission.SEE_INVENTORY)
+@require_POST
+def view_delete(request: HttpRequest, view_id: int) -> HttpResponse:
+    """Forget one of one's own views."""
+    user = signed_in(request)
+    with Change(f"user:{user.username}", "saved view", tenant=user.tenant_id) as change:
+        row = SavedView.objects.filter(owner=user, pk=view_id).first()
+        if row is None:
+            raise Http404("There is no such view of yours.")
+        change.record("view.deleted", f"view:{row.page}/{row.name}", {"query": row.query}, None)
+        row.delete()
+    return HttpResponseRedirect(reverse(row.page))
