@@ -179,6 +179,16 @@ class Connection:
         say = segment.said if by_sender else segment.heard
         self._facts.append(say(field, value, self.manifest.name))
 
+    def said_from(self, ip: str | None, field: str, value: str) -> None:
+        """Record a fact that a datagram states on behalf of ``ip``, where that is not its sender."""
+        if ip is None or ip == self.segment.src_ip:
+            self.said(field, value)
+        elif value := clean(value):
+            segment = self.segment
+            self._facts.append(
+                Evidence(segment.ts_ns, None, ip, segment.vlan, field, value, self.manifest.name)
+            )
+
     def become(self, inner: Connection) -> None:
         """Hand the rest of the connection to ``inner``, as after STARTTLS.
 
