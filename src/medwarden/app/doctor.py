@@ -94,7 +94,7 @@ def _folder(home: Path) -> list[Check]:
             chain = check_chain()
             whole = f"{chain.entries} entries, unbroken"
             checks.append(Check("audit chain", chain.broken is None, chain.reason or whole))
-            damage = [*check_databases(home), *store.lake.verify()]
+            damage = [*check_databases(home), *store.lake.check()]
             checks += [Check("stored file", False, f"{item.path}: {item.fault}") for item in damage]
             if not damage:
                 checks.append(Check("stored files", True, "databases and telemetry are as they were written"))

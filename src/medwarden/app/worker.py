@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from medwarden.app.judge import judge_stale
+from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,8 @@ def work(home: Path, *, once: bool = False) -> None:
                 return
             if time.monotonic() - tidied > TIDY_SECONDS:
                 tidied = time.monotonic()
-                store.lake.tidy()
+                for table in TABLES:
+                    store.lake.maintain(table)
             ending.wait(ROUND_SECONDS)
 
 

@@ -1,0 +1,96 @@
+"""From batches to the store: whose they are, and exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from medwarden.app.packet_stage import Batch, Fact
+from medwarden.inventory.identity import Resolver
+from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.model.accounting import InputReport
+from medwarden.model.tables import EVIDENCE_LAKE_SCHEMA
+from medwarden.store.folder import SECRET_KEY_FILE
+from medwarden.store.ingest import IngestWriter, InputState
+from medwarden.store.open import Store
+from medwarden.store.queries import load_state
+
+_PIECE = 1 << 20
+_SCOPE = frozenset({"tenant", "site", "sensor", "batch"})
+
+
+class Ingest:
+    """One sensor's way into the store: resolver of its site, warmed from the rows, and the writer."""
+
+    def __init__(
+        self, store: Store, sensor: str, *, kind: str, site: str | None = None, name: str = ""
+    ) -> None:
+        self.writer = IngestWriter(store, sensor, site=site, kind=kind, name=name)
+        self.resolver = Resolver(self.writer.site)
+        self.resolver.restore(load_state(self.writer.site))
+        self.token_key = token_key(store.home)
+        self.new_devices = 0
+
+    def commit(self, state: InputState, number: int, batch: Batch, report: InputReport | None = None) -> None:
+        """Store one batch of an input under its number; one that is acknowledged already is only relived.
+
+        A batch read again after a crash passes through the resolver, so that it knows what it knew, and
+        writes nothing.
+        """
+        self.resolver.counted_evidence(
+            ((fact.evidence, fact.last_ns, fact.count) for fact in batch.facts), self.writer.sensor
+        )
+        self.resolver.flows(batch.flows)
+        delta = self.resolver.delta()
+        if number < state.next_batch:
+            return
+        client, server = self.resolver.device_columns(batch.flows)
+        flows = batch.flows.append_column("client_device", client).append_column("server_device", server)
+        if self.writer.commit_batch(state, number, flows, self._evidence(batch.facts), delta, report):
+            self.new_devices += sum(change.new for change in delta.devices)
+
+    def _evidence(self, facts: Sequence[Fact]) -> pa.Table:
+        columns: dict[str, list[object]] = {
+            "ts_ns": [f.evidence.ts_ns for f in facts],
+            "mac": [f.evidence.mac for f in facts],
+            "ip": [f.evidence.ip for f in facts],
+            "vlan": [f.evidence.vlan for f in facts],
+            "field": [f.evidence.field for f in facts],
+            "value": [f.evidence.value for f in facts],
+            "source": [f.evidence.source for f in facts],
+            "count": [f.count for f in facts],
+            "last_ns": [f.last_ns for f in facts],
+            "device": [self.resolver.owner(f.evidence.mac, f.evidence.ip, f.last_ns) for f in facts],
+        }
+        fields = [field for field in EVIDENCE_LAKE_SCHEMA if field.name not in _SCOPE]
+        return pa.table({field.name: pa.array(columns[field.name], field.type) for field in fields})
+
+
+def token_key(home: Path) -> bytes:
+    """Return the key for tokens of identifiers, derived from the folder's secret.
+
+    Raises ConfigurationError where the folder has no secret.
+    """
+    try:
+        secret = (home / SECRET_KEY_FILE).read_bytes().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{home / SECRET_KEY_FILE} cannot be read ({error.strerror})") from error
+    return hashlib.blake2b(secret, digest_size=32, person=b"mw-tokens").digest()
+
+
+def content_id(path: Path) -> str:
+    """Return the id of a file's content, by which a second replay is recognised.
+
+    Raises ResourceError where the file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=20)
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror}") from error
+    return f"file:{digest.hexdigest()}"
