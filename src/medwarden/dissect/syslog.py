@@ -71,6 +71,9 @@ class Syslog:
         pending += segment.payload
         start = 0
         while start < len(pending):
+            if pending[start] in b"\r\n\0":  # what separates messages, however often
+                start += 1
+                continue
             if 0x31 <= pending[start] <= 0x39:  # RFC 6587 3.4.1: octet counting
                 space = pending.find(b" ", start, start + 7)
                 if space < 0:
@@ -92,8 +95,7 @@ class Syslog:
                 behind = end + 1
             if behind > len(pending):
                 break
-            if head := bytes(pending[begin : min(end, begin + _HEAD)]).strip(b"\r\n\0"):
-                yield from facts_of_header(segment, head)
+            yield from facts_of_header(segment, bytes(pending[begin : min(end, begin + _HEAD)]).rstrip(b"\r"))
             start = behind
         del pending[:start]
 
