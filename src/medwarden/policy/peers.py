@@ -64,6 +64,8 @@ def narrowest(conversation: Conversation, devices: Mapping[str, Device]) -> Peer
 
 def includes(peer: Peer, conversation: Conversation, devices: Mapping[str, Device]) -> bool:
     """Tell whether ``peer`` names the other side of ``conversation``."""
+    if (conversation.scope in ("multicast", "broadcast")) != (peer.kind in ("multicast", "broadcast")):
+        return False
     match peer.kind:
         case "device":
             return conversation.peer_device == peer.value

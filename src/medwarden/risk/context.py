@@ -7,7 +7,7 @@ two small protocols, so that the engine runs with the shipped tables, a hospital
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 from typing import Protocol
@@ -61,16 +61,28 @@ def no_support(_os: str, _version: str | None) -> date | None:
     return None
 
 
+SERVER_CATEGORIES = frozenset(
+    {"ehr_server", "interface_engine", "server", "hypervisor", "domain_controller", "storage"}
+)
+"""IT that belongs beside clinical servers; everything else of class IT has people at it."""
+
+
 class Neighbourhood(msgspec.Struct, frozen=True):
-    """How many devices of each class share a subnet (or a VLAN)."""
+    """How many devices of each class share a subnet (or a VLAN); ``servers`` of the IT ones are servers."""
 
     name: str
     counts: Mapping[DeviceClass, int]
+    servers: int = 0
 
     @property
     def total(self) -> int:
         """Return the number of devices, infrastructure included."""
         return sum(self.counts.values())
+
+    @property
+    def office(self) -> int:
+        """Return the number of IT devices that are no servers."""
+        return self.counts.get(DeviceClass.IT, 0) - self.servers
 
     def of(self, *classes: DeviceClass) -> int:
         """Return the number of devices of ``classes``."""
@@ -105,8 +117,8 @@ class RiskContext(msgspec.Struct, frozen=True):
         ``now_ns`` is the time to judge by; left out, it is when the last device was last heard, so
         that a replay of old traffic is judged by the rules of its own time.
         """
-        subnets: dict[tuple[str, str], Counter[DeviceClass]] = {}
-        vlans: dict[tuple[str, int], Counter[DeviceClass]] = {}
+        subnets: dict[tuple[str, str], list[Device]] = {}
+        vlans: dict[tuple[str, int], list[Device]] = {}
         classes: dict[str, DeviceClass] = {}
         labels: dict[str, str] = {}
         latest = 0
@@ -115,13 +127,13 @@ class RiskContext(msgspec.Struct, frozen=True):
             labels[device.id] = device.label
             latest = max(latest, device.last_seen)
             if device.subnet:
-                subnets.setdefault((device.site, device.subnet), Counter())[device.device_class] += 1
+                subnets.setdefault((device.site, device.subnet), []).append(device)
             for vlan in device.vlans:
-                vlans.setdefault((device.site, vlan), Counter())[device.device_class] += 1
+                vlans.setdefault((device.site, vlan), []).append(device)
         return cls(
             now_ns=latest if now_ns is None else now_ns,
-            subnets={k: Neighbourhood(k[1], MappingProxyType(dict(c))) for k, c in subnets.items()},
-            vlans={k: Neighbourhood(f"VLAN {k[1]}", MappingProxyType(dict(c))) for k, c in vlans.items()},
+            subnets={key: _neighbourhood(key[1], inside) for key, inside in subnets.items()},
+            vlans={key: _neighbourhood(f"VLAN {key[1]}", inside) for key, inside in vlans.items()},
             classes=classes,
             labels=labels,
             category=category,
@@ -149,3 +161,9 @@ class RiskContext(msgspec.Struct, frozen=True):
             if known:
                 return known
         return conversation.peer_name or conversation.peer_ip or "an unknown peer"
+
+
+def _neighbourhood(name: str, inside: Sequence[Device]) -> Neighbourhood:
+    counts = Counter(device.device_class for device in inside)
+    servers = sum(1 for d in inside if d.device_class is DeviceClass.IT and d.category in SERVER_CATEGORIES)
+    return Neighbourhood(name, MappingProxyType(dict(counts)), servers)

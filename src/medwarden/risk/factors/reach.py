@@ -185,17 +185,17 @@ class MixedSubnet:
     )
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
-        """Apply to medical devices whose subnet, or else VLAN, holds IT or other IoT devices."""
+        """Apply to medical devices whose subnet, or else VLAN, holds office IT or other IoT."""
         if not context.medical(device):
             return None
         around = neighbourhoods(device, context)
-        mixed = [n for n in around if n.of(DeviceClass.IT, DeviceClass.IOT) > 0]
+        mixed = [n for n in around if n.office + n.of(DeviceClass.IOT) > 0]
         if not mixed:
             return None
-        worst = max(mixed, key=lambda n: n.of(DeviceClass.IT, DeviceClass.IOT))
-        it, iot = worst.of(DeviceClass.IT), worst.of(DeviceClass.IOT)
+        worst = max(mixed, key=lambda n: n.office + n.of(DeviceClass.IOT))
+        it, iot = worst.office, worst.of(DeviceClass.IOT)
         words = " and ".join(
-            part for part in (f"{it} IT" if it else "", f"{iot} other IoT" if iot else "") if part
+            part for part in (f"{it} office IT" if it else "", f"{iot} other IoT" if iot else "") if part
         )
         evidence = tuple(
             FindingEvidence(

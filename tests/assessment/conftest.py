@@ -1,0 +1,553 @@
+"""A plausible small hospital of about 70 devices, made of model facts, for the tests of the report."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from datetime import date
+
+import msgspec
+import pytest
+
+from medwarden.assessment import Assessment, analyse
+from medwarden.kernel.clock import NANOSECONDS
+from medwarden.model.accounting import InputReport, PacketCount
+from medwarden.model.device import Conversation, Device, DeviceClass, Service, Verdict
+from medwarden.model.evidence import LedgerEntry
+from medwarden.policy import learn_category, learn_device
+from medwarden.risk import RiskContext, assess_device, without
+
+START = 1_748_736_000 * NANOSECONDS  # 2025-06-01
+DAY = 86_400 * NANOSECONDS
+SPAN = 14 * DAY
+END = START + SPAN
+
+
+class Hospital:
+    """Devices under construction: add devices, then let them talk."""
+
+    def __init__(self) -> None:
+        self.random = random.Random(11)
+        self.devices: dict[str, Device] = {}
+        self.number = 0
+
+    def add(
+        self,
+        name: str,
+        kind: DeviceClass,
+        category: str | None,
+        subnet: str,
+        vendor: str | None = None,
+        model: str | None = None,
+        os: str | None = None,
+        os_version: str | None = None,
+        facts: Iterable[tuple[str, str]] = (),
+        offers: Iterable[tuple[str | None, int]] = (),
+        managed: bool | None = None,
+        phi: bool | None = None,
+        confidence: float = 0.94,
+    ) -> str:
+        """Add a device; ``facts`` are (field, value), ``offers`` (application, port). Return its id."""
+        self.number += 1
+        first = START + int(SPAN * self.random.random() ** 4)
+        identity = f"d-{self.number:013}"
+        verdicts = tuple(
+            Verdict(level, label, round(min(0.99, confidence + self.random.uniform(-0.06, 0.05)), 2))
+            for level, label in (
+                ("class", kind.value),
+                ("category", category),
+                ("vendor", vendor),
+                ("model", model),
+            )
+            if label
+        )
+        self.devices[identity] = Device(
+            id=identity,
+            site="main",
+            macs=(f"00:1b:{self.number:02x}:4c:5d:{self.number:02x}",),
+            ips=(f"{subnet.rsplit('.', 1)[0]}.{10 + self.number}",),
+            vlans=(int(subnet.split(".")[2]),),
+            names=(name,) if name else (),
+            device_class=kind,
+            category=category,
+            vendor=vendor,
+            model=model,
+            os=os,
+            os_version=os_version,
+            managed=managed,
+            subnet=subnet,
+            phi=phi,
+            first_seen=first,
+            last_seen=END - int(DAY * self.random.random()),
+            verdicts=verdicts,
+            ledger=tuple(LedgerEntry(f.partition(".")[0], f, v, "tap-1", first, END, 40) for f, v in facts),
+            services=tuple(Service("tcp", port, app, first, END, 3, 420, 90_000) for app, port in offers),
+        )
+        return identity
+
+    def talk(
+        self,
+        client: str,
+        server: str | None,
+        port: int,
+        application: str | None,
+        flows: int = 200,
+        size: int = 90_000,
+        ip: str | None = None,
+        name: str | None = None,
+        scope: str = "internal",
+        transport: str = "tcp",
+        established: bool = True,
+    ) -> None:
+        """Let ``client`` open connections to ``server`` (or to an address)."""
+        flows = max(1, int(flows * self.random.uniform(0.6, 1.4)))
+        for own, other, role in ((client, server, "client"), (server, client, "server")):
+            if own is None:
+                continue
+            device = self.devices[own]
+            peer = self.devices.get(other or "")
+            call = Conversation(
+                own,
+                role,
+                other,
+                peer.ips[0] if peer else ip,
+                name,
+                scope,
+                transport,
+                port,
+                application,
+                device.first_seen,
+                device.last_seen,
+                flows,
+                flows * 12,
+                flows * size,
+                flows * size // 9 if established else 0,
+                established,
+            )
+            self.devices[own] = msgspec.structs.replace(device, conversations=(*device.conversations, call))
+
+
+IMAGING, WARD, OFFICE, SERVERS, LAB, PLANT = (f"10.20.{n}.0/24" for n in (30, 40, 50, 10, 60, 70))
+WINDOWS = "Microsoft Windows"
+
+
+def build_hospital() -> list[Device]:
+    """Return the devices of a hospital with the usual troubles."""
+    h = Hospital()
+    medical, it, iot, ot = DeviceClass.IOMT, DeviceClass.IT, DeviceClass.IOT, DeviceClass.OT
+    pacs = h.add(
+        "PACS-1",
+        medical,
+        "pacs",
+        SERVERS,
+        "Sectra",
+        "IDS7 core",
+        WINDOWS,
+        "Server 2016",
+        [("dicom.ae_title", "PACS1"), ("smb.signing", "required")],
+        [("dicom", 104), ("tls", 443), ("smb", 445)],
+        True,
+        True,
+    )
+    ris = h.add(
+        "RIS-1",
+        medical,
+        "mwl_ris",
+        SERVERS,
+        "Dedalus",
+        None,
+        WINDOWS,
+        "Server 2019",
+        [("dicom.ae_title", "RISMWL")],
+        [("dicom", 104)],
+        True,
+        True,
+    )
+    engine = h.add(
+        "CLOVERLEAF",
+        it,
+        "interface_engine",
+        SERVERS,
+        "Infor",
+        "Cloverleaf",
+        "Red Hat Enterprise Linux",
+        "8",
+        [("hl7.sending_application", "CLOVERLEAF")],
+        [("hl7", 2575), ("ssh", 22)],
+        True,
+        True,
+    )
+    lis = h.add(
+        "LIS-2",
+        medical,
+        "lis",
+        SERVERS,
+        "Clinisys",
+        None,
+        WINDOWS,
+        "Server 2012 R2",
+        [],
+        [("hl7", 2575), ("rdp", 3389)],
+        True,
+        True,
+    )
+    domain = h.add(
+        "DC-01",
+        it,
+        "domain_controller",
+        SERVERS,
+        "Dell",
+        "PowerEdge R650",
+        WINDOWS,
+        "Server 2022",
+        [("smb.signing", "required")],
+        [("smb", 445), ("ldap", 389)],
+        True,
+    )
+    pump_server = h.add(
+        "INFUSION-SRV",
+        medical,
+        "infusion_server",
+        SERVERS,
+        "BD",
+        "Alaris Systems Manager",
+        WINDOWS,
+        "Server 2012 R2",
+        [],
+        [("tls", 443)],
+        True,
+        None,
+    )
+    central = h.add(
+        "PIC-IX-3",
+        medical,
+        "central_station",
+        WARD,
+        "Philips",
+        "IntelliVue PIC iX",
+        WINDOWS,
+        "10 1607",
+        [("hl7.patient_data", "yes"), ("smb.dialect", "NT LM 0.12")],
+        [("smb", 445), ("vnc", 5900)],
+        False,
+        True,
+    )
+    imaging = [
+        ("CT-1", "ct", "Siemens Healthineers", "SOMATOM Definition", "7", "CT_DEF_1", IMAGING),
+        ("CT-2", "ct", "Canon Medical", "Aquilion ONE", "10 1809", "CT_AQ_2", IMAGING),
+        ("MR-1", "mri", "Siemens Healthineers", "MAGNETOM Skyra", "7", "MR_SKYRA", IMAGING),
+        ("XR-ER", "xray_fixed", "Carestream", "DRX-Evolution", "XP", "STORESCU", OFFICE),
+        ("US-CARD-1", "ultrasound", "GE HealthCare", "Vivid E95", "10 1607", "VIVID95", OFFICE),
+        ("US-OB-2", "ultrasound", "Philips", "EPIQ 7", "7", "EPIQ7_2", OFFICE),
+        ("MG-1", "mammography", "Hologic", "Selenia Dimensions", "7", "SELENIA1", IMAGING),
+        ("C-ARM-OR3", "c_arm", "Ziehm Imaging", "Vision RFD", "XP", "ANY-SCP", OFFICE),
+    ]
+    for name, category, vendor, model, version, title, where in imaging:
+        facts = [("dicom.ae_title", title), ("dicom.patient_data", "yes"), ("dhcp.host_name", name)]
+        if version in ("7", "XP"):
+            facts += [
+                ("smb.dialect", "NT LM 0.12"),
+                ("smb.signing", "disabled"),
+                ("llmnr.query", "fileserver"),
+            ]
+        device = h.add(
+            name,
+            medical,
+            category,
+            where,
+            vendor,
+            model,
+            WINDOWS,
+            version,
+            facts,
+            [("dicom", 104), ("smb", 445)],
+            False,
+            True,
+        )
+        h.talk(device, pacs, 104, "dicom", 420, 9_000_000)
+        h.talk(device, ris, 104, "dicom", 1800, 4_000)
+        h.talk(device, domain, 53, "dns", 300, 90, transport="udp")
+        if name == "CT-1":
+            h.talk(
+                device,
+                None,
+                443,
+                "tls",
+                40,
+                ip="203.0.113.20",
+                name="srs.healthcare.example",
+                scope="internet",
+            )
+            h.talk(device, None, 23, "telnet", 4, ip="10.20.30.250")
+        if name == "US-OB-2":
+            for i in range(14):
+                h.talk(
+                    device,
+                    None,
+                    80,
+                    "http",
+                    6,
+                    ip=f"198.51.100.{i + 1}",
+                    name=f"cdn{i}.example.net",
+                    scope="internet",
+                )
+    for i in range(1, 13):
+        pump = h.add(
+            f"ALARIS-{i:03}",
+            medical,
+            "infusion_pump",
+            WARD,
+            "BD",
+            "Alaris 8015",
+            None,
+            None,
+            [("dhcp.vendor_class", "Alaris PCU"), ("tls.version", "TLS 1.0" if i % 3 == 0 else "TLS 1.2")],
+            [("telnet", 23)] if i in (4, 9) else [],
+            None,
+            None,
+            0.9,
+        )
+        h.talk(pump, pump_server, 443, "tls", 2000, 700)
+        h.talk(pump, domain, 123, "ntp", 90, 76, transport="udp")
+    for i in range(1, 9):
+        monitor = h.add(
+            f"MX-{i:02}",
+            medical,
+            "patient_monitor",
+            WARD,
+            "Philips",
+            "IntelliVue MX700",
+            None,
+            None,
+            [("hl7.sending_application", "MX")],
+            [],
+            None,
+            None,
+            0.88,
+        )
+        h.talk(monitor, central, 24105, None, 900, 5_000, transport="udp")
+    h.talk(central, engine, 2575, "hl7", 5200, 1_400)
+    for i, (vendor, model) in enumerate(
+        (("Roche", "cobas 8000"), ("Sysmex", "XN-1000"), ("Siemens Healthineers", "Atellica")), 1
+    ):
+        analyser = h.add(
+            f"LAB-{i}",
+            medical,
+            "chem_analyzer" if i != 2 else "hematology",
+            LAB,
+            vendor,
+            model,
+            WINDOWS,
+            "10 1809",
+            [("hl7.patient_data", "yes"), ("ftp.login", "clear-text")]
+            if i == 2
+            else [("hl7.patient_data", "yes")],
+            [("ftp", 21)] if i == 2 else [],
+            False,
+            True,
+        )
+        h.talk(analyser, lis, 2575, "hl7", 2300, 2_000)
+    gateway = h.add(
+        "MDG-ICU",
+        medical,
+        "device_gateway",
+        WARD,
+        "Capsule",
+        "Neuron 3",
+        "Linux",
+        "3.10",
+        [("http.auth_scheme", "basic"), ("snmp.community", "public"), ("snmp.version", "1")],
+        [("http", 80), ("snmp", 161), ("ssh", 22)],
+        None,
+        None,
+    )
+    h.talk(gateway, engine, 2575, "hl7", 8800, 900)
+    h.talk(gateway, None, 443, "tls", 9, ip="192.0.2.44", scope="internet", established=False)
+    workstations = []
+    for i in range(1, 15):
+        where = OFFICE if i > 3 else WARD
+        pc = h.add(
+            f"PC-{1000 + i}",
+            it,
+            "workstation",
+            where,
+            "HP" if i % 2 else "Dell",
+            None,
+            WINDOWS,
+            "11 23H2" if i % 4 else "10 22H2",
+            [("smb.dialect", "SMB 3.1.1"), ("smb.signing", "required"), ("tls.version", "TLS 1.3")],
+            [],
+            True,
+        )
+        workstations.append(pc)
+        h.talk(pc, domain, 445, "smb", 300)
+        h.talk(pc, domain, 53, "dns", 2000, 120, transport="udp")
+        h.talk(pc, None, 443, "tls", 900, ip=f"203.0.113.{i}", name="intranet.example.org", scope="internet")
+        if i % 3 == 0:
+            h.talk(pc, pacs, 443, "tls", 120, 2_000_000)
+    h.talk(workstations[0], workstations[1], 3389, "rdp", 3)
+    for i in range(1, 5):
+        camera = h.add(
+            f"CAM-{i}",
+            iot,
+            "ip_camera",
+            PLANT if i < 3 else OFFICE,
+            "Hikvision",
+            "DS-2CD2",
+            "Linux",
+            None,
+            [("http.login_form", "form")],
+            [("http", 80), ("rtsp", 554)],
+            False,
+        )
+        h.talk(
+            camera,
+            None,
+            80,
+            "http",
+            300,
+            2_000,
+            ip="198.51.100.90",
+            name="hik-connect.example.com",
+            scope="internet",
+        )
+    for i in range(1, 5):
+        printer = h.add(
+            f"NPI4C5D{i:02X}",
+            iot,
+            "printer",
+            OFFICE,
+            "HP",
+            "LaserJet M506",
+            None,
+            None,
+            [("snmp.community", "public"), ("snmp.version", "2c"), ("dhcp.host_name", f"NPI4C5D{i:02X}")],
+            [("http", 80), ("ipp", 631), ("snmp", 161)],
+            False,
+        )
+        h.talk(workstations[i], printer, 631, "ipp", 60)
+    plant = h.add(
+        "BMS-ROOF",
+        ot,
+        "bms_controller",
+        PLANT,
+        "Tridium",
+        "JACE 8000",
+        "QNX",
+        None,
+        [("http.auth_scheme", "basic")],
+        [("bacnet", 47808), ("http", 80), ("telnet", 23)],
+        False,
+    )
+    h.talk(workstations[5], plant, 80, "http", 30)
+    outside = h.devices[plant]
+    inbound = Conversation(
+        plant,
+        "server",
+        None,
+        "198.51.100.77",
+        None,
+        "internet",
+        "tcp",
+        80,
+        "http",
+        START,
+        END,
+        61,
+        700,
+        9000,
+        9000,
+        True,
+    )
+    h.devices[plant] = msgspec.structs.replace(outside, conversations=(*outside.conversations, inbound))
+    for name, model, subnet in (
+        ("SW-CORE-1", "Catalyst 9500", SERVERS),
+        ("SW-RAD-1", "Catalyst 9300", IMAGING),
+        ("AP-W3-7", "9120AXI", WARD),
+    ):
+        kind = "wifi_ap" if name.startswith("AP") else "network_switch"
+        h.add(
+            name,
+            DeviceClass.NET,
+            kind,
+            subnet,
+            "Cisco",
+            model,
+            "IOS XE",
+            "17.9",
+            [("snmp.version", "2c"), ("snmp.community", "set")],
+            [("ssh", 22)],
+            True,
+        )
+    for i in range(5):
+        h.add("", DeviceClass.UNKNOWN, None, (OFFICE, WARD, PLANT)[i % 3], None if i else "Espressif")
+    h.add("", medical, "unknown_medical", WARD, None, None, confidence=0.5)
+    return list(h.devices.values())
+
+
+def support_ends(os: str, version: str | None) -> date | None:
+    """Stand in for the end-of-support table with a few real days."""
+    if os != WINDOWS or version is None:
+        return date(2024, 6, 30) if (os, version) == ("Linux", "3.10") else None
+    ends = {
+        "XP": date(2014, 4, 8),
+        "7": date(2020, 1, 14),
+        "Server 2012 R2": date(2023, 10, 10),
+        "10 1607": date(2026, 10, 13),
+        "10 1809": date(2029, 1, 9),
+    }
+    return ends.get(version)
+
+
+def build_assessment(devices: list[Device]) -> Assessment:
+    """Run all engines over ``devices``."""
+    by_id = {d.id: d for d in devices}
+    context = RiskContext.build(devices, END, support_ends=support_ends)
+    judged = [assess_device(d, context) for d in devices]
+    categories = sorted({d.category for d in devices if d.category and not d.category.startswith("unknown")})
+    policies = [learn_category(c, by_id) for c in categories if sum(d.category == c for d in devices) > 1]
+    policies += [
+        learn_device(d, by_id) for d in devices if d.device_class is DeviceClass.IOMT and d.conversations
+    ]
+    inputs = [
+        InputReport(
+            "core-tap.pcapng",
+            "pcapng",
+            PacketCount(48_201_774, 48_201_770, 4, 0),
+            bytes=31 * 10**9,
+            first_ns=START,
+            last_ns=END,
+        ),
+        InputReport(
+            "dhcp.log", "dhcp", records=PacketCount(18_402, 18_400, 2, 0), first_ns=START, last_ns=END
+        ),
+        InputReport("ward-old.pcap", "pcap", error="ward-old.pcap, byte 0: not a capture file"),
+    ]
+    return analyse(
+        devices,
+        [score for score, _ in judged],
+        [finding for _, found in judged for finding in found],
+        policies,
+        inputs,
+        generated_ns=END + 3600 * NANOSECONDS,
+        without=without,
+        product_version="0.1",
+    )
+
+
+@pytest.fixture(scope="session")
+def hospital() -> list[Device]:
+    """The devices of the hospital."""
+    return build_hospital()
+
+
+@pytest.fixture(scope="session")
+def assessment(hospital: list[Device]) -> Assessment:
+    """The assessment of the hospital."""
+    return build_assessment(hospital)
+
+
+@pytest.fixture(scope="session")
+def assessed() -> Callable[[list[Device]], Assessment]:
+    """The engines, to run over other devices."""
+    return build_assessment
