@@ -53,5 +53,10 @@ def test_relays_are_unwrapped_to_the_hop_limit_and_no_further() -> None:
         _facts(wrapped(9))
 
 
+def test_a_relayed_client_without_any_address_is_nobody() -> None:
+    nobody = DHCP6_RelayForward(peeraddr="::") / DHCP6OptRelayMsg(message=DHCP6_Solicit(trid=1))
+    assert _facts(bytes(nobody)) == []
+
+
 def test_a_relay_message_without_content_says_nothing() -> None:
     assert _facts(bytes(DHCP6_RelayForward(peeraddr="fe80::1"))) == []

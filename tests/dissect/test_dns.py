@@ -30,6 +30,7 @@ def _facts(segment: Segment) -> list[Evidence]:
         ("www.example.co.uk", "example.co.uk"),
         ("example.org", "example.org"),
         ("localhost", None),
+        (" dge.example.org", None),
         ("co.uk", None),
         ("3.2.1.10.in-addr.arpa", None),
         ("", None),

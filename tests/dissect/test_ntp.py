@@ -57,6 +57,14 @@ def test_short_packets_and_unknown_versions_are_malformed(payload: bytes) -> Non
         _facts(payload)
 
 
+def test_variables_are_cut_at_their_quotes() -> None:
+    text = b'version=" ntpd 4 ", processor="", system="x'
+    assert _facts(struct.pack("!BBHHHHH", 0x16, 0x82, 1, 0, 0, 0, len(text)) + text) == {
+        "ntp.role": "server",
+        "ntp.daemon": "ntpd 4",
+    }
+
+
 def test_control_data_must_be_there() -> None:
     with pytest.raises(MalformedInput, match="overrun"):
         _facts(struct.pack("!BBHHHHH", 0x16, 0x82, 1, 0, 0, 0, 99) + b"version")

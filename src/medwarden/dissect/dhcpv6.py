@@ -123,7 +123,7 @@ class Dhcpv6:
                 )
                 if len(options.get(code, b"")) > skip
             ]
-            if _RELAY_MESSAGE not in options:
+            if _RELAY_MESSAGE not in options or (mac is None and ip is None):
                 return
             message = options[_RELAY_MESSAGE]
         else:

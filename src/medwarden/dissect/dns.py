@@ -145,9 +145,10 @@ def _suffixes() -> PublicSuffixList:
 @lru_cache(maxsize=16384)
 def registrable_domain(name: str) -> str | None:
     """Return the domain somebody registered that ``name`` lies in (``www.example.co.uk`` in
-    ``example.co.uk``), by the public suffix list, or None for single labels, suffixes and arpa.
+    ``example.co.uk``), by the public suffix list, or None for single labels, suffixes, arpa and
+    names with blanks (control characters, as text).
     """
-    if "." not in name or name.endswith(".arpa"):
+    if "." not in name or " " in name or name.endswith(".arpa"):
         return None
     domain: str | None = _suffixes().privatesuffix(name)
     return domain

@@ -88,6 +88,7 @@ def _control(segment: Segment) -> list[Evidence]:
     for name, field in _VARIABLES.items():
         _, found, rest = text.partition(f'{name}="')
         value, closed, _ = rest.partition('"')
+        value = value.strip()
         if found and closed and value:
             facts.append(segment.said(field, value, SOURCE))
     return facts
