@@ -151,6 +151,12 @@ def test_the_internet_is_allowed_by_name_or_pinned_never_at_large() -> None:
     assert any("9 internet addresses without a known name" in note for note in policy.notes)
 
 
+def test_peers_that_cannot_be_told_apart_are_not_allowed_but_told() -> None:
+    policy = learnt(house(call(443, "tls", scope="internet")))
+    assert policy.rules == ()
+    assert any("too many to tell apart (tcp/443)" in note for note in policy.notes)
+
+
 def test_nothing_from_the_internet_is_allowed_in() -> None:
     policy = learnt(house(call(80, "http", role="server", scope="internet", ip="203.0.113.9")))
     assert policy.rules == ()

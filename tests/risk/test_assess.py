@@ -81,6 +81,7 @@ CASES: dict[str, Device] = {
     "cleartext_dicom": device(ledger=(heard("dicom.ae_title", "CT1"),)),
     "cleartext_hl7_phi": device(ledger=(heard("hl7.patient_data", "yes"),)),
     "cleartext_hl7": device(conversations=(call("hl7", 2575),)),
+    "cleartext_sdc_phi": device(ledger=(heard("sdc.patient_data", "yes"),)),
     "telnet_server": device(services=(service("telnet", 23),)),
     "telnet_client": device(conversations=(call("telnet", 23),)),
     "weak_rdp": device(ledger=(heard("rdp.security", "rdp"),)),
@@ -183,6 +184,16 @@ def test_a_medical_device_among_office_computers() -> None:
     assert "own_segment" not in factors_of(here, *office, *like)
     risky = msgspec.structs.replace(here, ledger=(heard("smb.dialect", "NT LM 0.12"),))
     assert factors_of(risky, *like)["own_segment"] < 0
+
+
+def test_the_manager_that_asks_with_a_default_community_counts_too() -> None:
+    assert "snmp_default_community" in factors_of(device(ledger=(heard("snmp.request_community", "public"),)))
+
+
+def test_remote_desktop_over_tls_without_network_level_authentication_counts_less() -> None:
+    late, never = (factors_of(device(ledger=(heard("rdp.security", v),)))["weak_rdp"] for v in ("tls", "rdp"))
+    assert 0 < late < never
+    assert "weak_rdp" not in factors_of(device(ledger=(heard("rdp.security", "credssp"),)))
 
 
 def test_controls_lower_the_score() -> None:

@@ -29,6 +29,7 @@ _DO: dict[str, str] = {
     "cleartext_dicom": "Encrypt DICOM",
     "cleartext_hl7_phi": "Encrypt HL7",
     "cleartext_hl7": "Encrypt HL7",
+    "cleartext_sdc_phi": "Encrypt SDC",
     "telnet_server": "Replace telnet by SSH",
     "telnet_client": "Replace telnet by SSH",
     "weak_rdp": "Require network level authentication for remote desktop",

@@ -17,7 +17,7 @@ from medwarden.model.risk import RiskScore
 SCALE = ((0.95, "A"), (0.85, "B"), (0.70, "C"), (0.50, "D"))
 SCALE_WORDS = "A from 95 %, B from 85 %, C from 70 %, D from 50 %, F below"
 FEW = 3
-CLINICAL = frozenset({"dicom", "hl7", "hl7v2", "mllp", "dicom-tls", "hl7-tls"})
+CLINICAL = frozenset({"dicom", "hl7", "hl7v2", "mllp", "sdc", "dicom-tls", "hl7-tls"})
 LIFECYCLE = "unsupported_os"
 OTHER_AREAS = frozenset(
     {"mixed_subnet", "unsupported_os", "inbound_internet", "internet_cleartext", "many_internet_peers",
@@ -94,9 +94,10 @@ def _patient_data(devices: Sequence[Device], paths: Sequence[DataPath]) -> Grade
         "Patient data in transit",
         len(clinical - open_),
         len(clinical),
-        "{good} of {all} devices that speak DICOM or HL7 were not seen to send patient data in "
+        "{good} of {all} devices that speak DICOM, HL7 or SDC were not seen to send patient data in "
         "clear ({share}).",
-        "Share of devices speaking DICOM or HL7 that were not seen to send patient data without encryption.",
+        "Share of devices speaking DICOM, HL7 or SDC that were not seen to send patient data "
+        "without encryption.",
     )
 
 

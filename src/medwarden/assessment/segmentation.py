@@ -17,7 +17,7 @@ KINDS_SHOWN = 16
 YES = frozenset({"yes", "true", "1"})
 CLEAR_TEXT = frozenset(
     {"http", "ftp", "telnet", "mqtt", "dicom", "hl7", "hl7v2", "mllp", "smtp", "pop3", "imap", "ldap", "sip",
-     "rtsp", "tftp", "syslog", "snmp", "modbus", "bacnet", "vnc"}
+     "rtsp", "tftp", "syslog", "snmp", "modbus", "bacnet", "intellivue", "vnc"}
 )  # fmt: skip
 _CONCERNS: tuple[tuple[str, str, int, tuple[str, ...], tuple[int, ...]], ...] = (
     ("Telnet", "console in clear text", 3, ("telnet",), (23,)),
@@ -129,7 +129,7 @@ def paths_of(devices: Sequence[Device]) -> tuple[DataPath, ...]:
     by_id = {d.id: d for d in devices}
     paths = []
     for device in devices:
-        for protocol, names in (("DICOM", ("dicom",)), ("HL7", ("hl7", "hl7v2", "mllp"))):
+        for protocol, names in (("DICOM", ("dicom",)), ("HL7", ("hl7", "hl7v2", "mllp")), ("SDC", ("sdc",))):
             heard = [e for e in device.values(f"{names[0]}.patient_data") if e.value.lower() in YES]
             if not heard:
                 continue

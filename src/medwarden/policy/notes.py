@@ -43,6 +43,13 @@ def notes_on(
             "those the maker "
             "documents."
         )
+    nameless = [
+        c for each in observed for c in each.learnt if not (c.peer_device or c.peer_ip or c.peer_name)
+    ]
+    if nameless:
+        notes.append(
+            f"Not allowed: {_count(nameless)} with peers too many to tell apart ({_services(nameless)})."
+        )
     scans = [c for each in observed for c in each.scans]
     if scans:
         peers = len({(c.peer_device, c.peer_ip) for c in scans})
@@ -77,6 +84,8 @@ def _count(conversations: Sequence[Conversation]) -> str:
 
 
 def _services(conversations: Iterable[Conversation]) -> str:
-    services = sorted({(c.transport, c.port) for c in conversations}, key=lambda s: (s[1], s[0]))
+    services = sorted({(c.transport, c.port) for c in conversations if c.port}, key=lambda s: (s[1], s[0]))
+    if not services:
+        return "many ports"
     shown = ", ".join(f"{transport}/{port}" for transport, port in services[:5])
     return shown + (f" and {len(services) - 5} more" if len(services) > 5 else "")

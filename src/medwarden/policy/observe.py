@@ -61,7 +61,8 @@ def _bin(conversation: Conversation, scanners: frozenset[tuple[str | None, str |
 def _scanners(device: Device) -> frozenset[tuple[str | None, str | None]]:
     ports: dict[tuple[str | None, str | None], set[tuple[str, int]]] = defaultdict(set)
     for conversation in device.conversations:
-        if conversation.role == "server" and conversation.port < 32768:
+        told_apart = conversation.peer_device or conversation.peer_ip
+        if told_apart and conversation.role == "server" and conversation.port < 32768:
             peer = (conversation.peer_device, conversation.peer_ip)
             ports[peer].add((conversation.transport, conversation.port))
     return frozenset(peer for peer, tried in ports.items() if len(tried) >= SCAN_PORTS)

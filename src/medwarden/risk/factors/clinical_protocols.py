@@ -150,7 +150,38 @@ class CleartextHl7:
         )
 
 
+class CleartextSdcPatientData:
+    """Service-oriented device connectivity with patient data in clear."""
+
+    id: ClassVar[str] = "cleartext_sdc_phi"
+    title: ClassVar[str] = "Patient data in clear-text SDC"
+    group: ClassVar[Group] = Group.PROTOCOL
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = Advice(
+        severity=Severity.HIGH,
+        title="Patient data in clear-text SDC",
+        fix="Switch on TLS with mutual authentication for SDC (ISO/IEEE 11073-20701 requires it) "
+        "and give each "
+        "participant a certificate of the hospital.",
+        meanwhile="keep the participants of the bedside in one segment that nothing else is plugged in to.",
+        mitre=_SNIFFING,
+    )
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply where the device was heard to send a patient's data in SDC messages without TLS."""
+        entries = affirmed(device, "sdc.patient_data")
+        if not entries:
+            return None
+        conversations = talk(device, "sdc")
+        return Hit(
+            "SDC messages with patient data were sent in clear; partners: "
+            f"{_partners(conversations, context)}.",
+            from_ledger(entries) + from_talk(conversations, context),
+        )
+
+
 FACTORS: tuple[RiskFactor, ...] = (
+    CleartextSdcPatientData(),
     CleartextDicomPatientData(),
     CleartextDicom(),
     CleartextHl7PatientData(),

@@ -52,7 +52,7 @@ class PatientData:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where patient data was seen, or where the category usually holds it."""
-        entries = affirmed(device, "dicom.patient_data", "hl7.patient_data")
+        entries = affirmed(device, "dicom.patient_data", "hl7.patient_data", "sdc.patient_data")
         if device.phi or entries:
             return Hit("It was seen to carry patient data.", from_ledger(entries))
         facts = context.facts(device)

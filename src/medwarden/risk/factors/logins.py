@@ -160,7 +160,9 @@ class SnmpDefaultCommunity:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where public or private was used (RFC 1157, RFC 1901)."""
-        entries = said(device, "snmp.community", where=DEFAULT_COMMUNITIES.__contains__)
+        entries = said(
+            device, "snmp.community", "snmp.request_community", where=DEFAULT_COMMUNITIES.__contains__
+        )
         if not entries:
             return None
         writable = any(e.value.lower() == "private" for e in entries)

@@ -12,7 +12,7 @@ from medwarden.risk.facts import MOST, from_services, from_talk, named, offers, 
 
 CLEAR_TEXT = frozenset(
     {"http", "ftp", "telnet", "mqtt", "dicom", "hl7", "hl7v2", "mllp", "smtp", "pop3", "imap", "ldap", "sip",
-     "rtsp", "tftp", "syslog", "snmp", "modbus", "bacnet", "vnc"}
+     "rtsp", "tftp", "syslog", "snmp", "modbus", "bacnet", "intellivue", "vnc"}
 )  # fmt: skip
 """Applications that are readable on the path as such."""
 
