@@ -56,8 +56,13 @@ def assess_captures(
     scores = [score for score, _ in outcomes.values()]
     findings = [finding for _, found in outcomes.values() for finding in found]
     assessment = analyse(
-        devices, scores, findings, _policies(studied), studied.inputs, without=without,
-        product_version=medwarden.__version__,, without=without
+        devices,
+        scores,
+        findings,
+        _policies(studied),
+        studied.inputs,
+        without=without,
+        product_version=medwarden.__version__,
     )
     html, data = out / "report.html", out / "report.json"
     contract = [to_contract(device, outcomes[device.id][0]) for device in assessment.devices]

@@ -1,4 +1,7 @@
-"""From batches to the store: whose they are, and exactly once."""
+"""From batches to the store: whose they are, and exactly once.
+
+Import this module only once a store is open: it stands on the store's tables.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pyarrow as pa
 
 from medwarden.app.packet_stage import Batch, Fact
 from medwarden.inventory.identity import Resolver
-from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.accounting import InputReport
 from medwarden.model.tables import EVIDENCE_LAKE_SCHEMA
 from medwarden.store.folder import SECRET_KEY_FILE
@@ -18,7 +21,6 @@ from medwarden.store.ingest import IngestWriter, InputState
 from medwarden.store.open import Store
 from medwarden.store.queries import load_state
 
-_PIECE = 1 << 20
 _SCOPE = frozenset({"tenant", "site", "sensor", "batch"})
 
 
@@ -79,18 +81,3 @@ def token_key(home: Path) -> bytes:
     except OSError as error:
         raise ConfigurationError(f"{home / SECRET_KEY_FILE} cannot be read ({error.strerror})") from error
     return hashlib.blake2b(secret, digest_size=32, person=b"mw-tokens").digest()
-
-
-def content_id(path: Path) -> str:
-    """Return the id of a file's content, by which a second replay is recognised.
-
-    Raises ResourceError where the file cannot be read.
-    """
-    digest = hashlib.blake2b(digest_size=20)
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(_PIECE):
-                digest.update(piece)
-    except OSError as error:
-        raise ResourceError(f"{path}: {error.strerror}") from error
-    return f"file:{digest.hexdigest()}"

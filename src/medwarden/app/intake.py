@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 from medwarden.app.packet_stage import Batch, PacketStage
 from medwarden.flowcore import FlowCore
+from medwarden.kernel.errors import ResourceError
 from medwarden.model.accounting import InputReport
 from medwarden.sensors.capture_file import read_capture
 
 Sink = Callable[[Batch], None]
+_PIECE = 1 << 20
 
 
 def take_in(
@@ -34,3 +37,18 @@ def take_in(
     sink(stage.take(final=True))
     report.malformed = dict(stage.observer.malformed)
     return report
+
+
+def content_id(path: Path) -> str:
+    """Return the id of a file's content, by which a second replay is recognised.
+
+    Raises ResourceError where the file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=20)
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror}") from error
+    return f"file:{digest.hexdigest()}"

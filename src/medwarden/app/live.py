@@ -5,16 +5,19 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from medwarden.app.ingest import Ingest
 from medwarden.app.packet_stage import PacketStage
 from medwarden.app.replay import LOCK
 from medwarden.flowcore import FlowCore
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.accounting import InputReport
 from medwarden.sensors.live import LiveCapture, drop_privileges
-from medwarden.store.ingest import InputState
 from medwarden.store.open import open_store
+
+if TYPE_CHECKING:
+    from medwarden.app.ingest import Ingest
+    from medwarden.store.ingest import InputState
 
 FLUSH_SECONDS = 2.0
 
@@ -75,6 +78,8 @@ def listen(
     key_free = PacketStage(b"\0" * 32)
     LiveCapture(interface, key_free.core, lambda _core: None).close()  # a wrong name ends here, in words
     with open_store(home, writer=True, role=LOCK) as store:
+        from medwarden.app.ingest import Ingest
+
         sensor = f"live-{interface}" if site is None else f"live-{interface}@{site}"
         ingest = Ingest(store, sensor, kind="live", site=site, name=f"interface {interface}")
         stage = PacketStage(ingest.token_key)

@@ -12,7 +12,6 @@ from medwarden.model.policy import Policy
 from medwarden.policy.learn import learn_category, learn_device
 from medwarden.policy.mud import to_mud_text
 from medwarden.policy.text import to_text
-from medwarden.store.changes import Change
 from medwarden.store.open import open_store
 
 
@@ -30,6 +29,7 @@ def learn_policy(home: Path, *, device: str | None, category: str | None, actor:
 def learn_stored(*, device: str | None, category: str | None, actor: str) -> Policy:
     """Do the same on a store that is open already (the console)."""
     from medwarden.store import queries
+    from medwarden.store.changes import Change
     from medwarden.store.policies import record_policy
 
     scope = queries.Scope()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from medwarden.app.ingest import Ingest, content_id
 from medwarden.app.inputs import find_inputs
-from medwarden.app.intake import take_in
+from medwarden.app.intake import content_id, take_in
 from medwarden.app.packet_stage import Batch
 from medwarden.kernel.errors import ResourceError
 from medwarden.model.accounting import InputReport
 from medwarden.sensors.capture_file import sniff
-from medwarden.store.ingest import InputState
 from medwarden.store.open import Store, open_store
+
+if TYPE_CHECKING:
+    from medwarden.app.ingest import Ingest
+    from medwarden.store.ingest import InputState
 
 LOCK = "ingest"
 """One process at a time feeds an inventory: a resolver knows what only it has heard."""
@@ -52,6 +55,7 @@ def _replay(
     site: str | None,
     progress: Progress | None,
 ) -> Replayed:
+    from medwarden.app.ingest import Ingest
     from medwarden.app.judge import judge_stale
     from medwarden.store import queries
 

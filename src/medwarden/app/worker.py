@@ -8,7 +8,6 @@ import threading
 import time
 from pathlib import Path
 
-from medwarden.app.judge import judge_stale
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
 
@@ -39,6 +38,7 @@ def work(home: Path, *, once: bool = False) -> None:
 
 def round_of_work(_store: Store) -> int:
     """Judge the stale devices of every site; return how many there were."""
+    from medwarden.app.judge import judge_stale
     from medwarden.store.models import Site
 
     return sum(judge_stale(tenant, site) for tenant, site in Site.objects.values_list("tenant_id", "id"))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.role import Role
-from medwarden.store.changes import Change
 from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ def add_person(home: Path, name: str, role: str, sites: Sequence[str], actor: st
     """Create a person and return the first password, to be replaced at the first log-in."""
     with open_store(home, writer=True, role=_LOCK):
         from medwarden.store.accounts import create_user
+        from medwarden.store.changes import Change
         from medwarden.web.accounts import first_password, mark_first_password
 
         password = first_password()
@@ -54,6 +54,7 @@ def change_role(home: Path, name: str, role: str, actor: str) -> None:
     """Give a person another role. Raises ConfigurationError for the last administrator."""
     with open_store(home, writer=True, role=_LOCK):
         from medwarden.store.accounts import set_role
+        from medwarden.store.changes import Change
 
         with Change(actor, "role changed on the command line") as change:
             set_role(change, _person(name), Role(role))
@@ -65,6 +66,7 @@ def reset_person(home: Path, name: str, actor: str) -> str:
         from allauth.mfa.models import Authenticator
 
         from medwarden.store.accounts import set_password
+        from medwarden.store.changes import Change
         from medwarden.web.accounts import first_password, mark_first_password
 
         password = first_password()
@@ -81,6 +83,7 @@ def disable_person(home: Path, name: str, actor: str) -> None:
     """Shut a person out. Raises ConfigurationError for the last administrator."""
     with open_store(home, writer=True, role=_LOCK):
         from medwarden.store.accounts import set_active
+        from medwarden.store.changes import Change
 
         with Change(actor, "disabled on the command line") as change:
             set_active(change, _person(name), False)
