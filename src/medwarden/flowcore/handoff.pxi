@@ -126,7 +126,7 @@ cdef void match_start(Core *c, Flow *f, const uint8_t *data, uint32_t length) no
         if start.length <= length and memcmp(start.prefix, data, start.length) == 0:
             for d in range(2):
                 # a direction that has had its share already has lost its place in the stream
-                if f.want & (1 << d) and f.offset[d] + f.budget[d] < start.wanted:
+                if f.want & (1 << d) and f.offset[d] < start.wanted:
                     f.budget[d] = start.wanted - f.offset[d]
                     f.left[d] = 0xFFFF
             return
