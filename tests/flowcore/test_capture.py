@@ -158,32 +158,67 @@ NEXT = section() + interface()
 
 
 @pytest.mark.parametrize(
-    ("data", "error", "packets"),
+    ("data", "packets", "byte", "words"),
     [
-        (b"", "some.pcap, byte 0: an empty file", 0),
-        (b"\xd4\xc3", "some.pcap, byte 0: only 2 bytes, too few for a capture file", 0),
-        (GOOD[:20], "some.pcap, byte 0: only 20 bytes, too few for a capture file", 0),
-        (b"date,src,dst\n", "some.pcap, byte 0: neither a pcap nor a pcapng file: it begins with 0x64617465", 0),
-        (struct.pack("<IHH", 0xA1B2C3D4, 3, 0) + bytes(16), "some.pcap, byte 0: pcap version 3, of which only 2 is known", 0),
-        (GOOD[:-3], "some.pcap, byte 323: the file ends inside a packet record, of which 18 bytes are there", 4),
-        (pcap(RECORDS[:1])[:24] + b"\0" * 200, "some.pcap, byte 24: zeroes where a packet record should be; the file was cut, or never written, from here", 0),
-        (pcap(RECORDS[:1]) + struct.pack("<IIII", 1, 1, 0xFFFFFFFF, 60), "some.pcap, byte 94: a packet record claims 4294967295 bytes, more than any packet has", 1),
-        (section()[:8], "some.pcap, byte 0: the file ends inside a packet record, of which 8 bytes are there", 0),
-        (section()[:8] + b"what" + section()[12:], "some.pcap, byte 0: a section whose byte order mark is 0x77686174", 0),
-        (NEXT + struct.pack("<II", 6, 13) + bytes(20), "some.pcap, byte 48: a block claims 13 bytes, which cannot be", 0),
-        (NEXT + struct.pack("<II", 6, 1 << 30) + bytes(20), "some.pcap, byte 48: a block claims 1073741824 bytes, which cannot be", 0),
-        (NEXT + enhanced(1, FRAMES[3])[:-4] + b"\1\0\0\0", "some.pcap, byte 48: a block that ends with another length (1) than it begins with", 0),
-        (NEXT + enhanced(1, FRAMES[3], which=3), "some.pcap, byte 48: a packet of interface 3, which the section did not describe", 0),
-        (section() + block(3, b"\4\0\0\0abcd"), "some.pcap, byte 28: a packet of interface 0, which the section did not describe", 0),
-        (NEXT + block(6, bytes(12)), "some.pcap, byte 48: a block of 24 bytes, too short for its kind", 0),
-        (NEXT + block(6, struct.pack("<IIIII", 0, 0, 1, 99, 99) + bytes(8)), "some.pcap, byte 48: a packet of 99 bytes in a block that is too short for it", 0),
+        (b"", 0, 0, "an empty file"),
+        (b"\xd4\xc3", 0, 0, "only 2 bytes, too few for a capture file"),
+        (GOOD[:20], 0, 0, "only 20 bytes, too few for a capture file"),
+        (b"date,src,dst\n", 0, 0, "neither a pcap nor a pcapng file: it begins with 0x64617465"),
+        (struct.pack("<IHH", 0xA1B2C3D4, 3, 0) + bytes(16), 0, 0, "pcap version 3, of which only 2 is known"),
+        (GOOD[:-3], 4, 323, "the file ends inside a packet record, of which 18 bytes are there"),
+        (
+            pcap(RECORDS[:1])[:24] + b"\0" * 200,
+            0,
+            24,
+            "zeroes where a packet record should be; the file was cut, or never written, from here",
+        ),
+        (
+            pcap(RECORDS[:1]) + struct.pack("<IIII", 1, 1, 0xFFFFFFFF, 60),
+            1,
+            94,
+            "a packet record claims 4294967295 bytes, more than any packet has",
+        ),
+        (section()[:8], 0, 0, "the file ends inside a packet record, of which 8 bytes are there"),
+        (section()[:8] + b"what" + section()[12:], 0, 0, "a section whose byte order mark is 0x77686174"),
+        (NEXT + struct.pack("<II", 6, 13) + bytes(20), 0, 48, "a block claims 13 bytes, which cannot be"),
+        (
+            NEXT + struct.pack("<II", 6, 1 << 30) + bytes(20),
+            0,
+            48,
+            "a block claims 1073741824 bytes, which cannot be",
+        ),
+        (
+            NEXT + enhanced(1, FRAMES[3])[:-4] + b"\1\0\0\0",
+            0,
+            48,
+            "a block that ends with another length (1) than it begins with",
+        ),
+        (
+            NEXT + enhanced(1, FRAMES[3], which=3),
+            0,
+            48,
+            "a packet of interface 3, which the section did not describe",
+        ),
+        (
+            section() + block(3, b"\4\0\0\0abcd"),
+            0,
+            28,
+            "a packet of interface 0, which the section did not describe",
+        ),
+        (NEXT + block(6, bytes(12)), 0, 48, "a block of 24 bytes, too short for its kind"),
+        (
+            NEXT + block(6, struct.pack("<IIIII", 0, 0, 1, 99, 99) + bytes(8)),
+            0,
+            48,
+            "a packet of 99 bytes in a block that is too short for it",
+        ),
     ],
-)  # fmt: skip
+)
 def test_damage_is_named_with_its_place_and_what_was_before_it_is_kept(
-    data: bytes, error: str, packets: int
+    data: bytes, packets: int, byte: int, words: str
 ) -> None:
     core, reader, _segments, said = read(data)
-    assert said == error
+    assert said == f"some.pcap, byte {byte}: {words}"
     assert reader.packets_read == core.parsed + core.rejected == packets
 
 
@@ -274,7 +309,7 @@ def test_random_bytes_are_parsed_or_rejected(linktype: int, noise: bytes, head: 
 
 def test_a_full_arena_stops_the_feeding_and_drained_it_goes_on() -> None:
     data = pcap([(START, udp_frame(bytes(500), src=20_000 + n)) for n in range(200)])
-    core, reader, segments, error = read(data, config=FlowCoreConfig(handoff_bytes=2000))
+    _, reader, segments, error = read(data, config=FlowCoreConfig(handoff_bytes=2000))
     assert (error, reader.packets_read, len(segments)) == (None, 200, 200)
     undrained = FlowCore(FlowCoreConfig(handoff_bytes=2000))
     whole = CaptureReader(undrained, "x")
