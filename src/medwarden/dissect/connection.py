@@ -15,7 +15,7 @@ from typing import ClassVar
 import msgspec
 
 from medwarden.kernel.errors import MalformedInput
-from medwarden.model.evidence import Evidence, clean
+from medwarden.model.evidence import MAX_VALUE, Evidence, clean
 from medwarden.model.segment import DissectorManifest, Segment, Transport
 
 MAX_FACTS = 256
@@ -168,16 +168,22 @@ class Connection:
             self._tell(field, value, by_sender=True)
 
     def _tell(self, field: str, value: str, by_sender: bool) -> None:
-        segment = self._segment
-        value = clean(value)
-        if not value or segment is None or len(self._told) >= MAX_FACTS:
+        if not value or len(self._told) >= MAX_FACTS:
             return
-        key = (segment.from_client == by_sender, field, value)
-        if key in self._told:
+        segment = self.segment
+        side = segment.from_client == by_sender
+        # Peers repeat themselves: what was told in this very form need not be cleaned again.
+        value = value[: 2 * MAX_VALUE]
+        if (side, field, value) in self._told:
             return
-        self._told.add(key)
+        self._told.add((side, field, value))
+        cleaned = clean(value)
+        if cleaned != value:
+            if not cleaned or (side, field, cleaned) in self._told:
+                return
+            self._told.add((side, field, cleaned))
         say = segment.said if by_sender else segment.heard
-        self._facts.append(say(field, value, self.manifest.name))
+        self._facts.append(say(field, cleaned, self.manifest.name))
 
     def said_from(self, ip: str | None, field: str, value: str) -> None:
         """Record a fact that a datagram states on behalf of ``ip``, where that is not its sender."""
@@ -226,3 +232,12 @@ class Connection:
     def malformed(self, reason: str, offset: int | None = None) -> MalformedInput:
         """Return an error of this protocol."""
         return MalformedInput(self.manifest.name, reason, offset)
+
+
+def text(data: bytes) -> str:
+    """Return ``data`` as text: UTF-8 where it is, else ISO 8859-1, cut at the first NUL."""
+    data = data.partition(b"\0")[0]
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

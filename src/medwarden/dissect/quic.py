@@ -117,7 +117,9 @@ class QuicDissector(Connection):
         at = 0
         while at < len(plain):
             kind = plain[at]
-            if kind <= 1:  # PADDING, PING
+            if kind == 0:  # PADDING, of which there is much
+                at = len(plain) - len(plain[at:].lstrip(b"\0"))
+            elif kind == 1:  # PING
                 at += 1
             elif kind in (2, 3):
                 at = _after_ack(plain, at)
