@@ -1,0 +1,160 @@
+"""Live capture at a steady rate over a veth pair: is every packet accounted for?
+
+A sender in a process of its own puts 256-byte UDP packets of many flows onto one end of the pair with
+sendmmsg, at the rate asked for; LiveCapture takes the other end with hand-off. Needs root.
+
+    python bench/live.py [--rate 100000] [--seconds 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import resource
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
+CLONE_NEWNET = 0x40000000
+BURST = 64
+FLOWS = 20_000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Iovec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class Msghdr(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("namelen", ctypes.c_uint32),
+        ("iov", ctypes.POINTER(Iovec)),
+        ("iovlen", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("controllen", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class Mmsghdr(ctypes.Structure):
+    _fields_ = (("header", Msghdr), ("length", ctypes.c_uint))
+
+
+def frame(flow: int) -> bytes:
+    payload = bytes(256 - 42)
+    udp = struct.pack("!HHHH", 1024 + flow % 50_000, 5000, 8 + len(payload), 0) + payload
+    addresses = bytes((10, 1, flow >> 8 & 255, flow & 255, 10, 2, 0, 1))
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + addresses
+    return b"\x02\0\0\0\0\x0b\x02\0\0\0\0\x0a\x08\x00" + ip + udp
+
+
+def bursts() -> list[ctypes.Array[Mmsghdr]]:
+    """Prepare the packets of all flows as message vectors, with the memory they point into."""
+    made = []
+    for first in range(0, FLOWS, BURST):
+        vector = (Mmsghdr * BURST)()
+        keep = []
+        for at in range(BURST):
+            data = ctypes.create_string_buffer(frame(first + at), 256)
+            iov = Iovec(ctypes.addressof(data), 256)
+            vector[at].header.iov = ctypes.pointer(iov)
+            vector[at].header.iovlen = 1
+            keep.append((data, iov))
+        vector.keep = keep
+        made.append(vector)
+    return made
+
+
+def send(rate: int, seconds: float) -> int:
+    """Send at ``rate`` packets per second; returns how many went out."""
+    vectors = bursts()
+    sent = 0
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as out:
+        out.bind(("left", 0))
+        start = time.perf_counter()
+        turn = 0
+        while (now := time.perf_counter() - start) < seconds:
+            if sent > now * rate:
+                time.sleep(max((sent - now * rate) / rate, 0.0002))
+                continue
+            done = LIBC.sendmmsg(out.fileno(), vectors[turn % len(vectors)], BURST, 0)
+            if done < 0:
+                error = ctypes.get_errno()
+                raise OSError(error, os.strerror(error))
+            sent += done
+            turn += 1
+    return sent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rate", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--send", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.send:
+        print(send(options.rate, options.seconds))
+        return
+    from medwarden.flowcore import FlowCore, FlowCoreConfig
+    from medwarden.sensors.live import LiveCapture
+
+    if LIBC.unshare(CLONE_NEWNET) != 0:
+        sys.exit("a network namespace needs root")
+    for command in (
+        "sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1",
+        "ip link add left type veth peer name right",
+        "ip link set left up",
+        "ip link set right up",
+    ):
+        subprocess.run(command.split(), check=True)
+    core = FlowCore(FlowCoreConfig(idle_timeout_s=5))
+    segments = flows = 0
+
+    def on_batch(full: FlowCore) -> None:
+        nonlocal segments, flows
+        segments += len(full.take_segments())
+        flows += full.take_flows().num_rows
+
+    capture = LiveCapture("right", core, on_batch)
+    arguments = ["--send", "--rate", str(options.rate), "--seconds", str(options.seconds)]
+    sender = subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True)
+    sent: list[int] = []
+
+    def finish() -> None:
+        assert sender.stdout is not None
+        sent.append(int(sender.stdout.read()))
+        sender.wait()
+        capture.stop()
+
+    threading.Thread(target=finish).start()
+    before = time.process_time()
+    report = capture.run()
+    busy = time.process_time() - before
+    flows += core.take_flows(final=True).num_rows
+    count = report.packets
+    print(
+        f"sent       {sent[0]:>12,}  ({sent[0] / options.seconds:,.0f} packets/s for {options.seconds:.0f} s)"
+    )
+    print(f"read       {count.read:>12,}")
+    print(f"parsed     {count.parsed:>12,}")
+    print(f"rejected   {count.rejected:>12,}")
+    print(f"dropped    {count.dropped:>12,}")
+    print(f"hand-offs  {segments:>12,}")
+    print(f"flows      {flows:>12,}")
+    print(f"processor  {busy:>12.2f}  seconds of capture, {100 * busy / options.seconds:.1f} % of one core")
+    print(f"memory     {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:>12,.0f}  MiB at most")
+    exact = count.balanced() and count.read == sent[0] and report.error is None
+    print("exact" if exact else f"NOT EXACT {report.error or ''}")
+    sys.exit(0 if exact else 1)
+
+
+if __name__ == "__main__":
+    main()
