@@ -1,0 +1,117 @@
+"""ASTM frames and header records of laboratory instruments."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medwarden.dissect.astm import MAX_FRAME_BYTES, Astm
+from medwarden.dissect.observer import Observer
+from medwarden.kernel.errors import MalformedInput
+from medwarden.model.segment import Segment, Transport
+
+Told = set[tuple[str, str, str]]
+
+
+def frame(number: int, text: str, last: bool = True) -> bytes:
+    body = f"{number}{text}".encode("latin-1") + (b"\x03" if last else b"\x17")
+    return b"\x02" + body + b"%02X\r\n" % (sum(body) & 0xFF)
+
+
+HEADER = "H|\\^&|||AU680^Beckman^SN-77^2.1|||||LIS^HOST||P|LIS2-A2|20250101\r"
+SESSION = (
+    (True, b"\x05"),
+    (False, b"\x06"),
+    (True, frame(1, HEADER)),
+    (False, b"\x06"),
+    (True, frame(2, "P|1||PAT-1||Doe^Jane||19610203|F\r")),
+    (False, b"\x06"),
+    (True, frame(3, "O|1|S-1||^^^GLU\rR|1|^^^GLU|5.4\rL|1|N\r")),
+    (False, b"\x06"),
+    (True, b"\x04"),
+)
+SAID = {
+    ("astm.sender", "AU680^Beckman^SN-77^2.1", "client"),
+    ("astm.receiver", "LIS^HOST", "client"),
+    ("astm.processing_id", "P", "client"),
+    ("astm.version", "LIS2-A2", "client"),
+    ("astm.patient_data", "yes", "client"),
+}
+
+
+def segment(from_client: bool, data: bytes, offset: int = 0) -> Segment:
+    ips = ("192.0.2.10", "192.0.2.20") if from_client else ("192.0.2.20", "192.0.2.10")
+    ports = (50000, 5000) if from_client else (5000, 50000)
+    return Segment(1, 1, Transport.TCP, None, None, *ips, *ports, None, from_client, data, offset)
+
+
+def told(*pieces: tuple[bool, bytes], size: int = 1 << 20) -> Told:
+    dissector = Astm()
+    found: Told = set()
+    for from_client, data in pieces:
+        for start in range(0, len(data), size):
+            for fact in dissector.feed(segment(from_client, data[start : start + size])):
+                found.add((fact.field, fact.value, "client" if fact.ip == "192.0.2.10" else "server"))
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 5, 1 << 20])
+def test_session_tells_its_header(size: int) -> None:
+    assert told(*SESSION, size=size) == SAID
+
+
+def test_header_over_two_frames() -> None:
+    first, second = frame(1, HEADER[:20], last=False), frame(2, HEADER[20:])
+    assert told((True, b"\x05" + first + second)) >= SAID - {("astm.patient_data", "yes", "client")}
+
+
+def test_other_delimiters_and_an_empty_patient() -> None:
+    records = frame(1, "H!~@&!!!Analyser@One!!!!!!!T!1394-97!\r") + frame(2, "P!1\r")
+    assert told((True, b"\x05" + records)) == {
+        ("astm.sender", "Analyser^One", "client"),
+        ("astm.processing_id", "T", "client"),
+        ("astm.version", "1394-97", "client"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\x05hello", "between frames"),
+        (frame(1, HEADER).replace(b"AU680", b"AU681"), "checksum"),
+        (b"\x02" + b"9x\x03" + b"00\r\n", "without number"),
+        (frame(1, HEADER)[:-2] + b"xx", "not ended by CR LF"),
+        (b"\x021" + b"x" * (MAX_FRAME_BYTES + 10), "longer than"),
+    ],
+)
+def test_broken_framing_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(MalformedInput, match=reason):
+        told((True, data))
+
+
+def test_observer_finds_it_although_the_first_byte_is_only_an_enquiry() -> None:
+    observer = Observer(b"k" * 32)
+    offsets = {True: 0, False: 0}
+    facts = []
+    for from_client, data in SESSION:
+        facts += observer.observe(segment(from_client, data, offsets[from_client]))
+        offsets[from_client] += len(data)
+    assert observer.applications() == {1: "astm"}
+    assert ("astm.sender", "AU680^Beckman^SN-77^2.1") in {(f.field, f.value) for f in facts}
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"\x05", b"\x06", frame(1, HEADER), frame(2, "P|1|x\r"), b"\x02", b"1H|", b"\x03"])
+    ),
+    st.integers(1, 30),
+)  # fmt: skip
+def test_pieces_do_not_matter(parts: list[bytes], size: int) -> None:
+    def outcome(step: int) -> Told | None:
+        try:
+            return told((True, b"".join(parts)), size=step)
+        except MalformedInput:
+            return None
+
+    assert outcome(size) == outcome(1 << 20)
