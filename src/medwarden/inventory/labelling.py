@@ -49,7 +49,8 @@ def derived_facts(device: Device) -> list[Pair]:
     """Return what follows from addresses and traffic, as fields that fingerprints can look at.
 
     ``oui.vendor`` and ``oui.registered`` (not for makers of modules), ``mac.hypervisor``,
-    ``mac.virtual_router``, and ``flow.serves`` and ``flow.client_of`` as ``tcp/104``.
+    ``mac.virtual_router``; as ``tcp/104`` what it serves (``flow.serves``), as a client speaks to
+    (``flow.talks_to``) and is answered by (``flow.client_of``).
     """
     facts: dict[Pair, None] = {}
     for mac in device.macs:
@@ -66,8 +67,10 @@ def derived_facts(device: Device) -> list[Pair]:
     for service in device.services:
         facts["flow.serves", f"{service.transport}/{service.port}"] = None
     for talk in device.conversations:
-        if talk.role == "client" and talk.established and talk.port:
-            facts["flow.client_of", f"{talk.transport}/{talk.port}"] = None
+        if talk.role == "client" and talk.port:
+            facts["flow.talks_to", f"{talk.transport}/{talk.port}"] = None
+            if talk.established:
+                facts["flow.client_of", f"{talk.transport}/{talk.port}"] = None
         if len(facts) >= _MOST_DERIVED:
             break
     return list(facts)

@@ -207,6 +207,9 @@ class Traffic:
     def _book(
         self, group: FlowGroup, role: str, device: str, peer: Endpoint, sent: int, received: int
     ) -> None:
+        self._book_hour(group, device, sent, received)
+        if group.transport == "eth":
+            return  # ARP and the like are no conversation that a policy could allow or forbid
         port, peer_ip = group.port, None if peer.device else peer.ip
         if not group.answered and port:
             ports = self._unanswered.setdefault((device, peer.device or peer.ip), set())
@@ -226,6 +229,8 @@ class Traffic:
         if entry is None:
             entry = self._conversations[key] = _Sum(group.application, group.first_seen, group.last_seen)
         _fold(entry, group, sent, received)
+
+    def _book_hour(self, group: FlowGroup, device: str, sent: int, received: int) -> None:
         hour = self._activity.get((device, group.hour))
         if hour is None:
             hour = self._activity[device, group.hour] = _Sum(None, group.first_seen, group.last_seen)
