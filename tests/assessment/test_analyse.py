@@ -9,6 +9,7 @@ import pytest
 
 from medwarden.assessment import Assessment, analyse
 from medwarden.assessment.grades import letter
+from medwarden.model.accounting import InputReport
 from medwarden.model.device import Conversation, Device, DeviceClass
 from medwarden.model.risk import RiskLevel
 
@@ -123,6 +124,25 @@ def test_one_way_traffic_is_noticed(hospital: list[Device], assessed: Engines) -
     devices = [msgspec.structs.replace(d, conversations=tuple(map(deaf, d.conversations))) for d in hospital]
     gap = next(g for g in assessed(devices).gaps if g.topic == "Both directions of conversations")
     assert gap.state == "not seen"
+
+
+def test_recordings_that_lie_apart_are_not_counted_as_one_long_one() -> None:
+    day = 86_400 * 10**9
+    spans = [
+        (100 * day, 101 * day),
+        (100 * day, 100 * day + 5),
+        (400 * day, 402 * day),
+        (401 * day, 403 * day),
+    ]
+    inputs = [InputReport(f"{i}.pcap", first_ns=first, last_ns=last) for i, (first, last) in enumerate(spans)]
+    assessment = analyse([], [], [], [], inputs)
+    assert assessment.observed_ns == 4 * day
+    assert assessment.observed_to - assessment.observed_from == 303 * day
+
+
+def test_one_path_per_pair_and_protocol(assessment: Assessment) -> None:
+    pairs = [(p.sender.id, p.protocol, p.receiver) for p in assessment.paths]
+    assert len(pairs) == len(set(pairs))
 
 
 def test_nothing_at_all_is_an_assessment_too() -> None:

@@ -37,4 +37,4 @@ def test_the_devices_of_the_caller_are_taken_as_they_are(assessment: Assessment)
 def test_nothing_seen_is_a_report_too() -> None:
     report = _report(analyse([], [], [], [], []))
     assert report["devices"] == report["findings"] == report["policy"] == []
-    assert report["observed"] == {"from": None, "to": None}
+    assert report["observed"] == {"from": None, "to": None, "seconds": 0}

@@ -39,18 +39,20 @@ def analyse(
         sorted(devices, key=lambda d: (-(by_device[d.id].score if d.id in by_device else 0), d.label, d.id))
     )
     first, last = _span(ordered, inputs)
+    listened = _listened(inputs) or last - first
     inventory = inventory_of(ordered)
     risk = risk_of(ordered, by_device)
     paths = paths_of(ordered)
     segmentation = segmentation_of(ordered)
     internet = internet_of(ordered)
-    gaps = gaps_of(ordered, inputs, last - first)
+    gaps = gaps_of(ordered, inputs, listened)
     gravest_first = tuple(sorted(findings, key=lambda f: (-f.severity.rank, f.type, f.title, f.id)))
     return Assessment(
         sites=tuple(sorted({d.site for d in ordered})),
         generated_ns=last if generated_ns is None else generated_ns,
         observed_from=first,
         observed_to=last,
+        observed_ns=listened,
         inputs=tuple(inputs),
         devices=ordered,
         scores=by_device,
@@ -63,7 +65,7 @@ def analyse(
         services=services_of(ordered),
         internet=internet,
         grades=grades_of(ordered, by_device, gravest_first, inventory, segmentation, paths, internet),
-        sentences=sentences_of(ordered, last - first, inventory, risk, paths, segmentation, internet, gaps),
+        sentences=sentences_of(ordered, listened, inventory, risk, paths, segmentation, internet, gaps),
         actions=actions_of(ordered, by_device, gravest_first, without),
         gaps=gaps,
         rules_version=next((score.rules_version for score in scores), ""),
@@ -77,3 +79,16 @@ def _span(devices: Sequence[Device], inputs: Sequence[InputReport]) -> tuple[int
     ends = [d.last_seen for d in devices if d.last_seen] + [i.last_ns for i in inputs if i.last_ns]
     first, last = min(starts, default=0), max(ends, default=0)
     return first, max(first, last)
+
+
+def _listened(inputs: Sequence[InputReport]) -> int:
+    """Return how long the inputs cover in ns, times that several of them cover counted once."""
+    spans = sorted(
+        (i.first_ns, i.last_ns) for i in inputs if i.first_ns is not None and i.last_ns is not None
+    )
+    total = 0
+    until = 0
+    for first, last in spans:
+        total += max(last - max(first, until), 0)
+        until = max(until, last)
+    return total

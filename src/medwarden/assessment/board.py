@@ -148,11 +148,22 @@ def _danger(risk: RiskPicture) -> str:
         for f in worst.score.factors
         if f.points > 0 and f.group not in ("impact", "control")
     ]
+    grave = (
+        f"{_number(critical)} at critical and {high:,} at high risk"
+        if critical or high
+        else "No device is at high or critical risk"
+    )
     return (
-        f"{quantity(critical, 'device')} {'is' if critical == 1 else 'are'} at critical and "
-        f"{high:,} at high risk; "
-        f"the highest, {worst.device.label} ({worst.what}), scores {worst.score.score} of 100, mostly for "
-        f"{listed(reasons[:2])}."
+        f"{grave}; the highest, {worst.device.label} ({worst.what}), scores {worst.score.score} of "
+        "100, mostly "
+        f"for {listed(reasons[:2])}."
+    )
+
+
+def _number(devices: int) -> str:
+    """Return a number of devices with its verb: ``No device is``, ``1 device is``, ``3 devices are``."""
+    return (
+        "No device is" if not devices else f"{quantity(devices, 'device')} {'is' if devices == 1 else 'are'}"
     )
 
 
@@ -175,16 +186,23 @@ def _data(paths: Sequence[DataPath]) -> str:
 def _separation(segmentation: Segmentation, internet: Sequence[InternetUse]) -> str:
     inbound = len({u.device.id for u in internet if u.inbound})
     reached = (
-        f"{quantity(inbound, 'device')} {'is' if inbound == 1 else 'are'} reached from the internet"
+        f"{_number(inbound)} reached from the internet"
         if inbound
         else "no device was seen to be reached from the internet"
     )
-    if not segmentation.medical_placed:
+    placed, mixed = segmentation.medical_placed, segmentation.medical_mixed
+    if not placed:
         return f"The segments of medical devices are not known, and {reached}."
+    if not mixed:
+        return (
+            "No medical device was seen to share a network segment with office computers or other "
+            "IoT devices, "
+            f"and {reached}."
+        )
     return (
-        f"{segmentation.medical_mixed:,} of "
-        f"{quantity(segmentation.medical_placed, 'medical device')} share a "
-        f"network segment with office computers or other IoT devices, and {reached}."
+        f"{mixed:,} of {quantity(placed, 'medical device')} {'shares' if mixed == 1 else 'share'} a "
+        "network segment "
+        f"with office computers or other IoT devices, and {reached}."
     )
 
 

@@ -63,7 +63,8 @@ def grades_of(
 
 def _grade(area: str, good: int, total: int, measured: str, criterion: str) -> Grade:
     if total < FEW:
-        return Grade(area, None, None, "Too little was seen to judge.", f"{criterion} {SCALE_WORDS}.")
+        few = f"Too little to judge: {quantity(total, 'device')} of this kind, {FEW} are needed."
+        return Grade(area, None, None, few, f"{criterion} {SCALE_WORDS}.")
     share = good / total
     return Grade(
         area,

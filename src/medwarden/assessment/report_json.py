@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from medwarden.assessment.result import Assessment
-from medwarden.kernel.clock import iso
+from medwarden.kernel.clock import NANOSECONDS, iso
 from medwarden.model.accounting import InputReport, PacketCount
 from medwarden.model.device import Device, DeviceClass
 from medwarden.model.finding import Finding
@@ -28,7 +28,11 @@ def to_report(assessment: Assessment, devices: Sequence[Mapping[str, object]] = 
         "product_version": a.product_version,
         "rules_version": a.rules_version,
         "generated": _time(a.generated_ns),
-        "observed": {"from": _time(a.observed_from), "to": _time(a.observed_to)},
+        "observed": {
+            "from": _time(a.observed_from),
+            "to": _time(a.observed_to),
+            "seconds": a.observed_ns / NANOSECONDS,
+        },
         "sites": list(a.sites),
         "inputs": [_input(i) for i in a.inputs],
         "devices": [dict(d) for d in devices] if devices else [_device(d, a) for d in a.devices],
@@ -55,7 +59,7 @@ def to_report(assessment: Assessment, devices: Sequence[Mapping[str, object]] = 
                 "sender": p.sender.id,
                 "receiver": p.receiver,
                 "scope": p.scope,
-                "port": p.port,
+                "ports": list(p.ports),
                 "flows": p.flows,
                 "bytes": p.bytes,
                 "first_seen": _time(p.first_seen),

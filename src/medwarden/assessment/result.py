@@ -89,7 +89,7 @@ class DataPath(msgspec.Struct, frozen=True):
     receiver: str
     receiver_what: str
     scope: str
-    port: int
+    ports: tuple[int, ...]
     flows: int
     bytes: int
     first_seen: int
@@ -176,12 +176,17 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class Assessment(msgspec.Struct, frozen=True):
-    """Everything a report says. Times in ns; ``generated_ns`` is when it was made."""
+    """Everything a report says. Times in ns; ``generated_ns`` is when it was made.
+
+    ``observed_ns`` is how long was listened: recordings may lie apart, so it can be far less than the
+    time from ``observed_from`` to ``observed_to``.
+    """
 
     sites: tuple[str, ...]
     generated_ns: int
     observed_from: int
     observed_to: int
+    observed_ns: int
     inputs: tuple[InputReport, ...]
     devices: tuple[Device, ...]
     scores: dict[str, RiskScore]

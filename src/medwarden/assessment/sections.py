@@ -42,8 +42,7 @@ CELLS = {DeviceClass.IT: "it", DeviceClass.NET: "it", DeviceClass.IOT: "iot", De
 
 def cover(a: Assessment, title: str, organisation: str) -> Markup:
     """Return page one, for a board: four figures, a grade per area, five sentences, five actions."""
-    length = duration(a.observed_to - a.observed_from)
-    span = f"{moment(a.observed_from)} to {moment(a.observed_to)} UTC ({length})"
+    span = f"{moment(a.observed_from)} to {moment(a.observed_to)} UTC"
     place = organisation or f"Site {listed(a.sites)}" if a.sites else organisation
     grave = a.risk.by_level[RiskLevel.CRITICAL] + a.risk.by_level[RiskLevel.HIGH]
     known = a.inventory.identified / a.inventory.total if a.inventory.total else 0.0
@@ -61,7 +60,7 @@ def cover(a: Assessment, title: str, organisation: str) -> Markup:
                 "div",
                 element("p", place, class_="eyebrow") if place else None,
                 element("h1", title),
-                element("p", f"Traffic of {span}"),
+                element("p", f"Traffic of {span}, {duration(a.observed_ns)} in all"),
             ),
             element(
                 "p",
@@ -224,8 +223,9 @@ def inventory(a: Assessment) -> Markup:
 
 def _discovery(a: Assessment) -> Markup | None:
     points = a.inventory.discovery
-    if len(points) < 2:
-        return None
+    span = a.observed_to - a.observed_from
+    if len(points) < 2 or a.observed_ns < span / 2:
+        return None  # recordings that lie far apart have no curve
     total = points[-1][1]
     marks = []
     for share in (0.5, 0.9, 1.0):
@@ -391,7 +391,7 @@ def paths(a: Assessment) -> Markup:
                     Column("Sender"),
                     Column("Protocol"),
                     Column("Receiver"),
-                    Column("Port", "number"),
+                    Column("Ports", "number"),
                     Column("Flows", "number"),
                     Column("Sent", "number"),
                     Column("Last seen (UTC)", "number"),
@@ -401,7 +401,7 @@ def paths(a: Assessment) -> Markup:
                         join(device_link(p.sender), element("small", what(p.sender))),
                         p.protocol,
                         join(p.receiver, element("small", p.receiver_what) if p.receiver_what else None),
-                        str(p.port) if p.port else "–",
+                        listed(map(str, p.ports)) or "–",
                         p.flows,
                         volume(p.bytes),
                         moment(p.last_seen),

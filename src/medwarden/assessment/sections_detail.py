@@ -504,7 +504,7 @@ def method(a: Assessment) -> Markup:
                 "Patient data: dissectors note that it was present and drop it; none is in this "
                 "report or in report.json.",
                 "Known vulnerabilities and recalls are not part of this report; out-of-support systems are.",
-                f"All times are UTC. The traffic spans {duration(a.observed_to - a.observed_from)}.",
+                f"All times are UTC. Recordings cover {duration(a.observed_ns)}.",
             )
         ),
         element(

@@ -134,22 +134,40 @@ def paths_of(devices: Sequence[Device]) -> tuple[DataPath, ...]:
             if not heard:
                 continue
             calls = [c for c in device.conversations if c.established and c.application in names]
-            paths += [_path(protocol, device, c, by_id) for c in calls]
+            receivers: dict[tuple[str, str, str], list[Conversation]] = defaultdict(list)
+            for c in calls:
+                receivers[_receiver(c, by_id)].append(c)
+            paths += [_path(protocol, device, receiver, group) for receiver, group in receivers.items()]
             if not calls:
                 first, last = min(e.first_seen for e in heard), max(e.last_seen for e in heard)
                 count = sum(e.count for e in heard)
                 paths.append(
-                    DataPath(protocol, device, "receiver not seen", "", "unknown", 0, count, 0, first, last)
+                    DataPath(protocol, device, "receiver not seen", "", "unknown", (), count, 0, first, last)
                 )
     return tuple(sorted(paths, key=lambda p: (p.scope != "internet", -p.flows, p.sender.label, p.receiver)))
 
 
-def _path(protocol: str, sender: Device, c: Conversation, by_id: Mapping[str, Device]) -> DataPath:
+def _receiver(c: Conversation, by_id: Mapping[str, Device]) -> tuple[str, str, str]:
+    """Return the other side of a conversation: its name, what it is, and where."""
     known = by_id.get(c.peer_device or "")
-    receiver = known.label if known else c.peer_name or c.peer_ip or "an unknown peer"
-    kind = what(known) if known else ("on the internet" if c.scope == "internet" else "not identified")
+    if known is not None:
+        return known.label, what(known), c.scope
+    name = c.peer_name or c.peer_ip or "an unknown peer"
+    return name, "on the internet" if c.scope == "internet" else "not identified", c.scope
+
+
+def _path(
+    protocol: str, sender: Device, receiver: tuple[str, str, str], calls: Sequence[Conversation]
+) -> DataPath:
     return DataPath(
-        protocol, sender, receiver, kind, c.scope, c.port, c.flows, c.bytes_sent, c.first_seen, c.last_seen
+        protocol,
+        sender,
+        *receiver,
+        ports=tuple(sorted({c.port for c in calls})),
+        flows=sum(c.flows for c in calls),
+        bytes=sum(c.bytes_sent for c in calls),
+        first_seen=min(c.first_seen for c in calls),
+        last_seen=max(c.last_seen for c in calls),
     )
 
 

@@ -229,9 +229,12 @@ class DefaultAeTitle:
         )
         if not entries:
             return None
+        titles = {e.value.strip() for e in entries}
+        are = "AE titles {} are factory settings" if len(titles) > 1 else "AE title {} is a factory setting"
         return Hit(
-            f"The AE title {named(e.value for e in entries)} is a factory setting; anybody can guess it, and "
-            "the AE title is the only password plain DICOM has.",
+            f"The {are.format(named(titles))}; anybody can guess it, and the AE title is the only "
+            "password plain "
+            "DICOM has.",
             from_ledger(entries),
         )
 
