@@ -226,6 +226,14 @@ def test_frames_go_by_ethertype() -> None:
     assert not watching.observe(other)
 
 
+def test_bad_frame_does_not_silence_the_next() -> None:
+    watching = observer()
+    for _ in range(5):
+        bad = segment(b"tells !bad", port=0, transport=Transport.ETHERNET, ethertype=0x88CC)
+        assert words(watching.observe(bad)) == ["tells"]
+    assert watching.malformed == {"frames": 5}
+
+
 def test_state_is_forgotten_and_bounded() -> None:
     watching = observer(max_flows=3)
     for flow in range(5):

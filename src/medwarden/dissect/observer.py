@@ -31,6 +31,8 @@ _PORT_TRUST_BYTES = 8
 _DATAGRAM_STRIKES = 3
 _HELD_BYTES = 32 * 1024 * 1024  # of all undecided TCP flows together
 
+_TCP, _UDP, _ETHERNET = Transport.TCP, Transport.UDP, Transport.ETHERNET
+
 Feed = Callable[[Segment], Iterable[Evidence]]
 
 
@@ -113,10 +115,12 @@ class Observer:
             for member in members
             if set(member.manifest.transports) & {Transport.UDP, Transport.ETHERNET}
         }
-        self._ethernet: dict[int, list[Dissector]] = {}
+        self._ethernet: dict[int, list[_Flow]] = {}
         for member in members:
             for ethertype in member.manifest.ethertypes:
-                self._ethernet.setdefault(ethertype, []).append(self._stateless[member])
+                channel = _Flow()
+                channel.feed, channel.name = self._stateless[member].feed, member.manifest.name
+                self._ethernet.setdefault(ethertype, []).append(channel)
         self._flows: dict[int, _Flow] = {}
         self._held_bytes = 0
         self._applications: dict[int, str] = {}
@@ -143,13 +147,14 @@ class Observer:
 
     def observe(self, segment: Segment) -> list[Evidence]:
         """Return the facts that became known with ``segment``; never raises for what it holds."""
-        if segment.transport is Transport.ETHERNET:
+        if segment.transport is _ETHERNET:
             return self._observe_frame(segment)
         flow = self._flows.get(segment.flow_id)
         if flow is None:
             return self._begin(segment)
-        if flow.feed is not None:
-            return self._feed(flow, flow.feed, segment)
+        feed = flow.feed
+        if feed is not None:
+            return self._feed(flow, feed, segment)
         if flow.undecided:
             return self._decide(flow, segment)
         return []
@@ -174,8 +179,9 @@ class Observer:
 
     def _observe_frame(self, segment: Segment) -> list[Evidence]:
         facts: list[Evidence] = []
-        for dissector in self._ethernet.get(segment.ethertype, ()):
-            facts += self._guarded(dissector.manifest.name, dissector.feed, segment)[0]
+        for channel in self._ethernet.get(segment.ethertype, ()):
+            if channel.feed is not None:
+                facts += self._feed(channel, channel.feed, segment)
         return facts
 
     def _begin(self, segment: Segment) -> list[Evidence]:
@@ -273,34 +279,33 @@ class Observer:
         flow.held = []
 
     def _feed(self, flow: _Flow, feed: Feed, segment: Segment) -> list[Evidence]:
-        facts, broken = self._guarded(flow.name, feed, segment)
-        if broken:
-            flow.strikes += 1
-            # A bad datagram says little about the next one; a broken stream stays broken.
-            if segment.transport is Transport.TCP or flow.strikes >= _DATAGRAM_STRIKES:
-                flow.dissector = flow.feed = None
-        elif flow.tells:
-            self._told(flow, segment.flow_id)
+        """Feed one segment; return the facts, also those stated before it broke."""
+        facts: list[Evidence] = []
+        try:
+            facts.extend(feed(segment))
+        except MalformedInput:
+            self.malformed[flow.name] += 1
+            self._break(flow, segment.transport)
+        except Exception as error:  # noqa: BLE001 - a defect of ours: counted and logged, the sensor lives
+            self._defect(flow.name, error)
+            self._break(flow, segment.transport)
+        else:
+            if flow.tells:
+                self._told(flow, segment.flow_id)
         return facts
+
+    @staticmethod
+    def _break(flow: _Flow, transport: Transport) -> None:
+        flow.strikes += 1
+        # A bad datagram says little about the next one; a broken stream stays broken.
+        if transport is _TCP or (transport is _UDP and flow.strikes >= _DATAGRAM_STRIKES):
+            flow.dissector = flow.feed = None
 
     def _told(self, flow: _Flow, flow_id: int) -> None:
         """Look at the optional attributes of a dissector that has them."""
         self._applications[flow_id] = getattr(flow.dissector, "application", flow.name)
         if getattr(flow.dissector, "done", False):
             flow.dissector = flow.feed = None
-
-    def _guarded(self, name: str, feed: Feed, segment: Segment) -> tuple[list[Evidence], bool]:
-        """Feed one segment; return the facts, also those stated before it broke, and whether it broke."""
-        facts: list[Evidence] = []
-        try:
-            facts.extend(feed(segment))
-        except MalformedInput:
-            self.malformed[name] += 1
-            return facts, True
-        except Exception as error:  # noqa: BLE001 - a defect of ours: counted and logged, the sensor lives
-            self._defect(name, error)
-            return facts, True
-        return facts, False
 
     def _defect(self, name: str, error: Exception) -> None:
         key = f"{name}!defect"
