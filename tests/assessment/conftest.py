@@ -29,6 +29,7 @@ class Hospital:
     def __init__(self) -> None:
         self.random = random.Random(11)
         self.devices: dict[str, Device] = {}
+        self.named: dict[str, str] = {}
         self.number = 0
 
     def add(
@@ -61,6 +62,7 @@ class Hospital:
             )
             if label
         )
+        self.named[name] = identity
         self.devices[identity] = Device(
             id=identity,
             site="main",
@@ -131,13 +133,10 @@ IMAGING, WARD, OFFICE, SERVERS, LAB, PLANT = (f"10.20.{n}.0/24" for n in (30, 40
 WINDOWS = "Microsoft Windows"
 
 
-def build_hospital() -> list[Device]:
-    """Return the devices of a hospital with the usual troubles."""
-    h = Hospital()
-    medical, it, iot, ot = DeviceClass.IOMT, DeviceClass.IT, DeviceClass.IOT, DeviceClass.OT
-    pacs = h.add(
+def _servers(h: Hospital) -> None:
+    h.add(
         "PACS-1",
-        medical,
+        DeviceClass.IOMT,
         "pacs",
         SERVERS,
         "Sectra",
@@ -149,9 +148,9 @@ def build_hospital() -> list[Device]:
         True,
         True,
     )
-    ris = h.add(
+    h.add(
         "RIS-1",
-        medical,
+        DeviceClass.IOMT,
         "mwl_ris",
         SERVERS,
         "Dedalus",
@@ -163,9 +162,9 @@ def build_hospital() -> list[Device]:
         True,
         True,
     )
-    engine = h.add(
+    h.add(
         "CLOVERLEAF",
-        it,
+        DeviceClass.IT,
         "interface_engine",
         SERVERS,
         "Infor",
@@ -177,9 +176,9 @@ def build_hospital() -> list[Device]:
         True,
         True,
     )
-    lis = h.add(
+    h.add(
         "LIS-2",
-        medical,
+        DeviceClass.IOMT,
         "lis",
         SERVERS,
         "Clinisys",
@@ -191,9 +190,9 @@ def build_hospital() -> list[Device]:
         True,
         True,
     )
-    domain = h.add(
+    h.add(
         "DC-01",
-        it,
+        DeviceClass.IT,
         "domain_controller",
         SERVERS,
         "Dell",
@@ -204,9 +203,9 @@ def build_hospital() -> list[Device]:
         [("smb", 445), ("ldap", 389)],
         True,
     )
-    pump_server = h.add(
+    h.add(
         "INFUSION-SRV",
-        medical,
+        DeviceClass.IOMT,
         "infusion_server",
         SERVERS,
         "BD",
@@ -218,9 +217,9 @@ def build_hospital() -> list[Device]:
         True,
         None,
     )
-    central = h.add(
+    h.add(
         "PIC-IX-3",
-        medical,
+        DeviceClass.IOMT,
         "central_station",
         WARD,
         "Philips",
@@ -232,6 +231,9 @@ def build_hospital() -> list[Device]:
         False,
         True,
     )
+
+
+def _imaging(h: Hospital) -> None:
     imaging = [
         ("CT-1", "ct", "Siemens Healthineers", "SOMATOM Definition", "7", "CT_DEF_1", IMAGING),
         ("CT-2", "ct", "Canon Medical", "Aquilion ONE", "10 1809", "CT_AQ_2", IMAGING),
@@ -252,7 +254,7 @@ def build_hospital() -> list[Device]:
             ]
         device = h.add(
             name,
-            medical,
+            DeviceClass.IOMT,
             category,
             where,
             vendor,
@@ -264,9 +266,9 @@ def build_hospital() -> list[Device]:
             False,
             True,
         )
-        h.talk(device, pacs, 104, "dicom", 420, 9_000_000)
-        h.talk(device, ris, 104, "dicom", 1800, 4_000)
-        h.talk(device, domain, 53, "dns", 300, 90, transport="udp")
+        h.talk(device, h.named["PACS-1"], 104, "dicom", 420, 9_000_000)
+        h.talk(device, h.named["RIS-1"], 104, "dicom", 1800, 4_000)
+        h.talk(device, h.named["DC-01"], 53, "dns", 300, 90, transport="udp")
         if name == "CT-1":
             h.talk(
                 device,
@@ -291,10 +293,13 @@ def build_hospital() -> list[Device]:
                     name=f"cdn{i}.example.net",
                     scope="internet",
                 )
+
+
+def _ward(h: Hospital) -> None:
     for i in range(1, 13):
         pump = h.add(
             f"ALARIS-{i:03}",
-            medical,
+            DeviceClass.IOMT,
             "infusion_pump",
             WARD,
             "BD",
@@ -307,12 +312,12 @@ def build_hospital() -> list[Device]:
             None,
             0.9,
         )
-        h.talk(pump, pump_server, 443, "tls", 2000, 700)
-        h.talk(pump, domain, 123, "ntp", 90, 76, transport="udp")
+        h.talk(pump, h.named["INFUSION-SRV"], 443, "tls", 2000, 700)
+        h.talk(pump, h.named["DC-01"], 123, "ntp", 90, 76, transport="udp")
     for i in range(1, 9):
         monitor = h.add(
             f"MX-{i:02}",
-            medical,
+            DeviceClass.IOMT,
             "patient_monitor",
             WARD,
             "Philips",
@@ -325,14 +330,17 @@ def build_hospital() -> list[Device]:
             None,
             0.88,
         )
-        h.talk(monitor, central, 24105, None, 900, 5_000, transport="udp")
-    h.talk(central, engine, 2575, "hl7", 5200, 1_400)
+        h.talk(monitor, h.named["PIC-IX-3"], 24105, None, 900, 5_000, transport="udp")
+    h.talk(h.named["PIC-IX-3"], h.named["CLOVERLEAF"], 2575, "hl7", 5200, 1_400)
+
+
+def _laboratory(h: Hospital) -> None:
     for i, (vendor, model) in enumerate(
         (("Roche", "cobas 8000"), ("Sysmex", "XN-1000"), ("Siemens Healthineers", "Atellica")), 1
     ):
         analyser = h.add(
             f"LAB-{i}",
-            medical,
+            DeviceClass.IOMT,
             "chem_analyzer" if i != 2 else "hematology",
             LAB,
             vendor,
@@ -346,10 +354,13 @@ def build_hospital() -> list[Device]:
             False,
             True,
         )
-        h.talk(analyser, lis, 2575, "hl7", 2300, 2_000)
+        h.talk(analyser, h.named["LIS-2"], 2575, "hl7", 2300, 2_000)
+
+
+def _gateway(h: Hospital) -> None:
     gateway = h.add(
         "MDG-ICU",
-        medical,
+        DeviceClass.IOMT,
         "device_gateway",
         WARD,
         "Capsule",
@@ -361,14 +372,17 @@ def build_hospital() -> list[Device]:
         None,
         None,
     )
-    h.talk(gateway, engine, 2575, "hl7", 8800, 900)
+    h.talk(gateway, h.named["CLOVERLEAF"], 2575, "hl7", 8800, 900)
     h.talk(gateway, None, 443, "tls", 9, ip="192.0.2.44", scope="internet", established=False)
+
+
+def _office(h: Hospital) -> None:
     workstations = []
     for i in range(1, 15):
         where = OFFICE if i > 3 else WARD
         pc = h.add(
             f"PC-{1000 + i}",
-            it,
+            DeviceClass.IT,
             "workstation",
             where,
             "HP" if i % 2 else "Dell",
@@ -380,16 +394,37 @@ def build_hospital() -> list[Device]:
             True,
         )
         workstations.append(pc)
-        h.talk(pc, domain, 445, "smb", 300)
-        h.talk(pc, domain, 53, "dns", 2000, 120, transport="udp")
+        h.talk(pc, h.named["DC-01"], 445, "smb", 300)
+        h.talk(pc, h.named["DC-01"], 53, "dns", 2000, 120, transport="udp")
         h.talk(pc, None, 443, "tls", 900, ip=f"203.0.113.{i}", name="intranet.example.org", scope="internet")
         if i % 3 == 0:
-            h.talk(pc, pacs, 443, "tls", 120, 2_000_000)
+            h.talk(pc, h.named["PACS-1"], 443, "tls", 120, 2_000_000)
     h.talk(workstations[0], workstations[1], 3389, "rdp", 3)
+
+
+def _printers(h: Hospital) -> None:
+    for i in range(1, 5):
+        printer = h.add(
+            f"NPI4C5D{i:02X}",
+            DeviceClass.IOT,
+            "printer",
+            OFFICE,
+            "HP",
+            "LaserJet M506",
+            None,
+            None,
+            [("snmp.community", "public"), ("snmp.version", "2c"), ("dhcp.host_name", f"NPI4C5D{i:02X}")],
+            [("http", 80), ("ipp", 631), ("snmp", 161)],
+            False,
+        )
+        h.talk(h.named[f"PC-{1001 + i}"], printer, 631, "ipp", 60)
+
+
+def _plant(h: Hospital) -> None:
     for i in range(1, 5):
         camera = h.add(
             f"CAM-{i}",
-            iot,
+            DeviceClass.IOT,
             "ip_camera",
             PLANT if i < 3 else OFFICE,
             "Hikvision",
@@ -411,24 +446,9 @@ def build_hospital() -> list[Device]:
             name="hik-connect.example.com",
             scope="internet",
         )
-    for i in range(1, 5):
-        printer = h.add(
-            f"NPI4C5D{i:02X}",
-            iot,
-            "printer",
-            OFFICE,
-            "HP",
-            "LaserJet M506",
-            None,
-            None,
-            [("snmp.community", "public"), ("snmp.version", "2c"), ("dhcp.host_name", f"NPI4C5D{i:02X}")],
-            [("http", 80), ("ipp", 631), ("snmp", 161)],
-            False,
-        )
-        h.talk(workstations[i], printer, 631, "ipp", 60)
     plant = h.add(
         "BMS-ROOF",
-        ot,
+        DeviceClass.OT,
         "bms_controller",
         PLANT,
         "Tridium",
@@ -439,7 +459,7 @@ def build_hospital() -> list[Device]:
         [("bacnet", 47808), ("http", 80), ("telnet", 23)],
         False,
     )
-    h.talk(workstations[5], plant, 80, "http", 30)
+    h.talk(h.named["PC-1006"], plant, 80, "http", 30)
     outside = h.devices[plant]
     inbound = Conversation(
         plant,
@@ -460,6 +480,9 @@ def build_hospital() -> list[Device]:
         True,
     )
     h.devices[plant] = msgspec.structs.replace(outside, conversations=(*outside.conversations, inbound))
+
+
+def _infrastructure(h: Hospital) -> None:
     for name, model, subnet in (
         ("SW-CORE-1", "Catalyst 9500", SERVERS),
         ("SW-RAD-1", "Catalyst 9300", IMAGING),
@@ -481,7 +504,24 @@ def build_hospital() -> list[Device]:
         )
     for i in range(5):
         h.add("", DeviceClass.UNKNOWN, None, (OFFICE, WARD, PLANT)[i % 3], None if i else "Espressif")
-    h.add("", medical, "unknown_medical", WARD, None, None, confidence=0.5)
+    h.add("", DeviceClass.IOMT, "unknown_medical", WARD, None, None, confidence=0.5)
+
+
+def build_hospital() -> list[Device]:
+    """Return the devices of a hospital with the usual troubles."""
+    h = Hospital()
+    for part in (
+        _servers,
+        _imaging,
+        _ward,
+        _laboratory,
+        _gateway,
+        _office,
+        _printers,
+        _plant,
+        _infrastructure,
+    ):
+        part(h)
     return list(h.devices.values())
 
 

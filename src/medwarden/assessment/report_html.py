@@ -11,7 +11,7 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-from medwarden.assessment import sections, sections_detail
+from medwarden.assessment import sections, sections_findings, sections_limits, sections_network
 from medwarden.assessment.markup import Markup, element, join
 from medwarden.assessment.result import Assessment
 
@@ -68,13 +68,13 @@ def render_html(assessment: Assessment, *, title: str = TITLE, organisation: str
                 sections.inventory(assessment),
                 sections.risk(assessment),
                 sections.paths(assessment),
-                sections_detail.segmentation(assessment),
-                sections_detail.findings(assessment),
-                sections_detail.services(assessment),
-                sections_detail.policy(assessment),
-                sections_detail.coverage(assessment),
-                sections_detail.method(assessment),
-                sections_detail.appendix(assessment),
+                sections_network.segmentation(assessment),
+                sections_findings.findings(assessment),
+                sections_network.services(assessment),
+                sections_findings.policy(assessment),
+                sections_limits.coverage(assessment),
+                sections_limits.method(assessment),
+                sections_limits.appendix(assessment),
                 element(
                     "footer",
                     "Confidential: names weaknesses of a hospital network. Made on premises by "

@@ -37,58 +37,11 @@ def to_report(assessment: Assessment, devices: Sequence[Mapping[str, object]] = 
         "inputs": [_input(i) for i in a.inputs],
         "devices": [dict(d) for d in devices] if devices else [_device(d, a) for d in a.devices],
         "findings": [_finding(f) for f in a.findings],
-        "risk": {
-            "by_level": {level.value: number for level, number in a.risk.by_level.items()},
-            "median": a.risk.median,
-            "devices": [
-                {
-                    "device": score.device,
-                    "score": score.score,
-                    "level": score.level.value,
-                    "factors": [
-                        {"id": f.id, "title": f.title, "group": f.group, "points": f.points, "why": f.why}
-                        for f in score.factors
-                    ],
-                }
-                for score in (a.scores[d.id] for d in a.devices if d.id in a.scores)
-            ],
-        },
-        "patient_data_paths": [
-            {
-                "protocol": p.protocol,
-                "sender": p.sender.id,
-                "receiver": p.receiver,
-                "scope": p.scope,
-                "ports": list(p.ports),
-                "flows": p.flows,
-                "bytes": p.bytes,
-                "first_seen": _time(p.first_seen),
-                "last_seen": _time(p.last_seen),
-            }
-            for p in a.paths
-        ],
+        "risk": _risk(a),
+        "patient_data_paths": _paths(a),
         "segmentation": _segmentation(a),
-        "services": [
-            {
-                "service": s.name,
-                "concern": s.concern,
-                "ports": list(s.ports),
-                "devices": [d.id for d in s.devices],
-                "medical": s.medical,
-            }
-            for s in a.services
-        ],
-        "internet": [
-            {
-                "device": u.device.id,
-                "direction": "inbound" if u.inbound else "outbound",
-                "peers": list(u.peers),
-                "applications": list(u.applications),
-                "clear_text": list(u.clear),
-                "flows": u.flows,
-            }
-            for u in a.internet
-        ],
+        "services": _services(a),
+        "internet": _internet(a),
         "policy": [_policy(p) for p in a.policies],
         "coverage": {
             "identification": {
@@ -106,6 +59,69 @@ def to_report(assessment: Assessment, devices: Sequence[Mapping[str, object]] = 
         "sentences": list(a.sentences),
         "actions": [msgspec.to_builtins(action) for action in a.actions],
     }
+
+
+def _risk(a: Assessment) -> dict[str, object]:
+    return {
+        "by_level": {level.value: number for level, number in a.risk.by_level.items()},
+        "median": a.risk.median,
+        "devices": [
+            {
+                "device": score.device,
+                "score": score.score,
+                "level": score.level.value,
+                "factors": [
+                    {"id": f.id, "title": f.title, "group": f.group, "points": f.points, "why": f.why}
+                    for f in score.factors
+                ],
+            }
+            for score in (a.scores[d.id] for d in a.devices if d.id in a.scores)
+        ],
+    }
+
+
+def _paths(a: Assessment) -> list[object]:
+    return [
+        {
+            "protocol": p.protocol,
+            "sender": p.sender.id,
+            "receiver": p.receiver,
+            "scope": p.scope,
+            "ports": list(p.ports),
+            "flows": p.flows,
+            "bytes": p.bytes,
+            "first_seen": _time(p.first_seen),
+            "last_seen": _time(p.last_seen),
+        }
+        for p in a.paths
+    ]
+
+
+def _services(a: Assessment) -> list[object]:
+    return [
+        {
+            "service": s.name,
+            "concern": s.concern,
+            "ports": list(s.ports),
+            "devices": [d.id for d in s.devices],
+            "medical": s.medical,
+        }
+        for s in a.services
+    ]
+
+
+def _internet(a: Assessment) -> list[object]:
+    return [
+        {
+            "device": u.device.id,
+            "direction": "inbound" if u.inbound else "outbound",
+            "peers": list(u.peers),
+            "applications": list(u.applications),
+            "clear_text": list(u.clear),
+            "flows": u.flows,
+        }
+        for u in a.internet
+    ]
 
 
 def _time(ts_ns: int | None) -> str | None:

@@ -44,14 +44,6 @@ def cover(a: Assessment, title: str, organisation: str) -> Markup:
     """Return page one, for a board: four figures, a grade per area, five sentences, five actions."""
     span = f"{moment(a.observed_from)} to {moment(a.observed_to)} UTC"
     place = organisation or f"Site {listed(a.sites)}" if a.sites else organisation
-    grave = a.risk.by_level[RiskLevel.CRITICAL] + a.risk.by_level[RiskLevel.HIGH]
-    known = a.inventory.identified / a.inventory.total if a.inventory.total else 0.0
-    figures = (
-        (a.inventory.total, "", "devices seen"),
-        (a.inventory.medical, "", "medical devices"),
-        (grave, "", "at high or critical risk"),
-        (round(known * 100), " %", "identified"),
-    )
     return element(
         "div",
         element(
@@ -68,18 +60,7 @@ def cover(a: Assessment, title: str, organisation: str) -> Markup:
                 class_="made",
             ),
         ),
-        element(
-            "dl",
-            (
-                element(
-                    "div",
-                    element("dt", words),
-                    element("dd", number, element("small", unit) if unit else None),
-                )
-                for number, unit, words in figures
-            ),
-            class_="figures",
-        ),
+        _figures(a),
         element("h2", "Grade per area"),
         element("ul", (_grade(grade) for grade in a.grades), class_="grades"),
         element(
@@ -100,6 +81,30 @@ def cover(a: Assessment, title: str, organisation: str) -> Markup:
         ),
         class_="cover",
         id="board",
+    )
+
+
+def _figures(a: Assessment) -> Markup:
+    """Return the four numbers of page one."""
+    grave = a.risk.by_level[RiskLevel.CRITICAL] + a.risk.by_level[RiskLevel.HIGH]
+    known = a.inventory.identified / a.inventory.total if a.inventory.total else 0.0
+    figures = (
+        (a.inventory.total, "", "devices seen"),
+        (a.inventory.medical, "", "medical devices"),
+        (grave, "", "at high or critical risk"),
+        (round(known * 100), " %", "identified"),
+    )
+    return element(
+        "dl",
+        (
+            element(
+                "div",
+                element("dt", words),
+                element("dd", number, element("small", unit) if unit else None),
+            )
+            for number, unit, words in figures
+        ),
+        class_="figures",
     )
 
 
@@ -168,57 +173,71 @@ def inventory(a: Assessment) -> Markup:
                 "No device was seen.",
             ),
         ),
-        element(
-            "div",
-            table(
-                "How well devices are known",
-                (
-                    Column("Level"),
-                    Column("Answered", "number"),
-                    Column("Share", "number"),
-                    Column("", "wide"),
-                    Column("Mean confidence", "number"),
-                    Column("At 90 % or more", "number"),
-                ),
-                (
-                    (
-                        LEVEL_TITLES[c.level],
-                        f"{c.answered:,} of {c.total:,}",
-                        percent(c.share),
-                        bar(c.share, percent(c.share)),
-                        "–" if c.confidence is None else percent(c.confidence),
-                        "–" if c.confidence is None else f"{c.sure:,}",
-                    )
-                    for c in a.inventory.levels
-                ),
-                "No device was seen.",
-                "An answer is given only where evidence supports it; the rest stays open rather "
-                "than guessed.",
-            ),
-            class_="table",
-        ),
+        _levels(a),
         _discovery(a),
-        element(
-            "div",
-            table(
-                "Makers",
-                (
-                    Column("Maker"),
-                    Column("Devices", "number"),
-                    Column("Medical", "number"),
-                    Column("", "wide"),
-                ),
-                (
-                    (c.label, c.devices, c.medical, bar(c.devices / total, percent(c.devices / total)))
-                    for c in a.inventory.by_vendor[:VENDORS_SHOWN]
-                ),
-                "No device was seen.",
-                rest(len(a.inventory.by_vendor), VENDORS_SHOWN, "maker"),
-            ),
-            class_="table",
-        ),
+        _makers(a),
         id="inventory",
     )  # fmt: skip
+
+
+def _levels(a: Assessment) -> Markup:
+    return element(
+        "div",
+        table(
+            "How well devices are known",
+            (
+                Column("Level"),
+                Column("Answered", "number"),
+                Column("Share", "number"),
+                Column("", "wide"),
+                Column("Mean confidence", "number"),
+                Column("At 90 % or more", "number"),
+            ),
+            (
+                (
+                    LEVEL_TITLES[c.level],
+                    f"{c.answered:,} of {c.total:,}",
+                    percent(c.share),
+                    bar(c.share, percent(c.share)),
+                    "–" if c.confidence is None else percent(c.confidence),
+                    "–" if c.confidence is None else f"{c.sure:,}",
+                )
+                for c in a.inventory.levels
+            ),
+            "No device was seen.",
+            "An answer is given only where evidence supports it; the rest stays open rather than guessed.",
+        ),
+        class_="table",
+    )
+
+
+def _makers(a: Assessment) -> Markup:
+    return element(
+        "div",
+        table(
+            "Makers",
+            (
+                Column("Maker"),
+                Column("Devices", "number"),
+                Column("Medical", "number"),
+                Column("", "wide"),
+            ),
+            (
+                (
+                    c.label,
+                    c.devices,
+                    c.medical,
+                    bar(
+                        c.devices / max(a.inventory.total, 1), percent(c.devices / max(a.inventory.total, 1))
+                    ),
+                )
+                for c in a.inventory.by_vendor[:VENDORS_SHOWN]
+            ),
+            "No device was seen.",
+            rest(len(a.inventory.by_vendor), VENDORS_SHOWN, "maker"),
+        ),
+        class_="table",
+    )
 
 
 def _discovery(a: Assessment) -> Markup | None:
@@ -288,35 +307,46 @@ def risk(a: Assessment) -> Markup:
                 "",
             ),
         ),
-        element(
-            "div",
-            table(
-                "Devices at the top, and why",
-                (
-                    Column("Device"),
-                    Column("Score", "number"),
-                    Column("Level"),
-                    Column("What makes it up", "wide"),
-                ),
-                (
-                    (
-                        join(device_link(t.device), element("small", t.what)),
-                        t.score.score,
-                        level(t.score.level),
-                        join(
-                            _parts(t.score.factors, t.score.score),
-                            element("small", _reasons(t.score.factors)),
-                        ),
-                    )
-                    for t in a.risk.top
-                ),
-                "No device has a score above 0.",
+        _top(a),
+        _shared(a),
+        id="risk",
+    )
+
+
+def _top(a: Assessment) -> Markup:
+    return element(
+        "div",
+        table(
+            "Devices at the top, and why",
+            (
+                Column("Device"),
+                Column("Score", "number"),
+                Column("Level"),
+                Column("What makes it up", "wide"),
             ),
-            legend(tuple((f"part-{group}", words) for group, words in GROUP_TITLES.items()))
-            if a.risk.top
-            else None,
-            class_="table",
+            (
+                (
+                    join(device_link(t.device), element("small", t.what)),
+                    t.score.score,
+                    level(t.score.level),
+                    join(
+                        _parts(t.score.factors, t.score.score),
+                        element("small", _reasons(t.score.factors)),
+                    ),
+                )
+                for t in a.risk.top
+            ),
+            "No device has a score above 0.",
         ),
+        legend(tuple((f"part-{group}", words) for group, words in GROUP_TITLES.items()))
+        if a.risk.top
+        else None,
+        class_="table",
+    )
+
+
+def _shared(a: Assessment) -> Markup:
+    return join(
         element(
             "div",
             table(
@@ -351,7 +381,6 @@ def risk(a: Assessment) -> Markup:
             ),
             class_="table",
         ),
-        id="risk",
     )
 
 
