@@ -1,8 +1,9 @@
 """Applying fingerprints fast: tests by field, each behind a literal that must occur.
 
 A ledger entry is looked up by its field; exact tests are one dictionary look-up, the others are tried
-only when their literal occurs in the value. What a (field, value) matches is remembered, because the
-same values come back on thousands of devices.
+only when a text that they require occurs in the value, which is found by its first three
+characters. What a (field, value) matches is remembered, because the same values come back on
+thousands of devices.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from functools import cache, lru_cache
 
 import msgspec
 
+from medwarden.knowledge.fingerprints.literals import Literals, required_literals
 from medwarden.knowledge.fingerprints.rules import Fingerprint, Test, compile_regex, fingerprints
 
-_SPECIAL = frozenset(".^$*+?{}[]\\|()")
+_GRAM = 3
 _REMEMBERED = 100_000
 
 
@@ -37,56 +39,43 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class _Search(msgspec.Struct, frozen=True):
-    """A test that is no plain equality: ``literal`` must occur before ``pattern`` is tried."""
+    """A test that is no plain equality: ``regex``, or ``start`` where only the start counts, or neither."""
 
     rule: int
     test: int
-    literal: str
-    pattern: re.Pattern[str] | None
-    at_start: bool
+    regex: str | None
+    start: str | None
 
 
-def required_literal(pattern: str) -> str:
-    """Return the longest text, in lower case, that every match of ``pattern`` contains ('' if unsure).
+class _FieldSearches:
+    """The searches of one field, found by the first three characters of a text that must occur."""
 
-    Groups, classes and alternatives are passed over, so the answer may be shorter than possible but is
-    never wrong.
-    """
-    best, run, i, depth = "", "", 0, 0
-    while i < len(pattern):
-        char = pattern[i]
-        literal: str | None = None
-        if char == "\\":
-            following = pattern[i + 1 : i + 2]
-            literal = following if following and not following.isalnum() else None
-            i += 1
-        elif char == "[":
-            i = _end_of_class(pattern, i)
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-        elif char == "|" and depth == 0:
-            return ""
-        elif char not in _SPECIAL:
-            literal = char
-        i += 1
-        quantifier = pattern[i : i + 1]
-        if literal is None or depth or quantifier in ("?", "*", "{"):
-            best, run = max(best, run, key=len), ""
-        else:
-            run += literal
-        if quantifier == "{":
-            i = pattern.index("}", i)
-    return max(best, run, key=len).lower()
+    def __init__(self) -> None:
+        self._by_gram: dict[str, list[tuple[str, _Search]]] = {}
+        self._rest: list[tuple[str, _Search]] = []  # texts too short for that, or none at all
+
+    def add(self, search: _Search, literals: Literals) -> None:
+        for literal in literals or ("",):
+            if len(literal) < _GRAM:
+                self._rest.append((literal, search))
+            else:
+                self._by_gram.setdefault(literal[:_GRAM], []).append((literal, search))
+
+    def candidates(self, lowered: str) -> list[_Search]:
+        """Return the searches of which a text occurs in the value, each once, in the order of rules."""
+        found = {(search.rule, search.test): search for literal, search in self._rest if literal in lowered}
+        by_gram = self._by_gram
+        for place in range(len(lowered) - _GRAM + 1):
+            for literal, search in by_gram.get(lowered[place : place + _GRAM], ()):
+                if lowered.startswith(literal, place):
+                    found[search.rule, search.test] = search
+        return [found[key] for key in sorted(found)]
 
 
-def _end_of_class(pattern: str, start: int) -> int:
-    end = start + 2 if pattern[start + 1 : start + 2] == "^" else start + 1
-    end += 1  # a closing bracket in first place stands for itself
-    while end < len(pattern) and pattern[end] != "]":
-        end += 2 if pattern[end] == "\\" else 1
-    return end
+@cache
+def _pattern(regex: str) -> re.Pattern[str]:
+    """Return the compiled expression: compiled when first needed, because most never are."""
+    return compile_regex(regex)
 
 
 class Index:
@@ -95,35 +84,36 @@ class Index:
     def __init__(self, rules: Iterable[Fingerprint]) -> None:
         self.rules = tuple(rules)
         self._exact: dict[tuple[str, str], list[tuple[int, int]]] = {}
-        self._searches: dict[str, list[_Search]] = {}
+        self._searches: dict[str, _FieldSearches] = {}
         for number, rule in enumerate(self.rules):
             for place, test in enumerate(rule.tests):
                 self._add(number, place, test)
         self.hits = lru_cache(maxsize=_REMEMBERED)(self._hits)
 
     def _add(self, rule: int, place: int, test: Test) -> None:
-        for field in test.fields:
-            if test.equals is not None:
+        if test.equals is not None:
+            for field in test.fields:
                 self._exact.setdefault((field, test.equals.lower()), []).append((rule, place))
-                continue
-            if test.regex is not None:
-                literal, pattern = required_literal(test.regex), compile_regex(test.regex)
-            else:
-                literal, pattern = (test.starts or test.has or "").lower(), None
-            search = _Search(rule, place, literal, pattern, test.starts is not None)
-            self._searches.setdefault(field, []).append(search)
+            return
+        start = None if test.starts is None else test.starts.lower()
+        if test.regex is not None:
+            literals = required_literals(test.regex)
+        else:
+            literals = frozenset((start or (test.has or "").lower(),))
+        search = _Search(rule, place, test.regex, start)
+        for field in test.fields:
+            self._searches.setdefault(field, _FieldSearches()).add(search, literals)
 
     def _hits(self, field: str, value: str) -> tuple[Hit, ...]:
         lowered = value.lower()
         hits = [Hit(rule, test, ()) for rule, test in self._exact.get((field, lowered), ())]
-        for search in self._searches.get(field, ()):
-            if search.literal not in lowered:
-                continue
-            if search.pattern is None:
-                if not search.at_start or lowered.startswith(search.literal):
+        searches = self._searches.get(field)
+        for search in () if searches is None else searches.candidates(lowered):
+            if search.regex is None:
+                if search.start is None or lowered.startswith(search.start):
                     hits.append(Hit(search.rule, search.test, ()))
                 continue
-            found = search.pattern.search(value)
+            found = _pattern(search.regex).search(value)
             if found is not None:
                 hits.append(Hit(search.rule, search.test, tuple(group or "" for group in found.groups())))
         return tuple(hits)
