@@ -201,12 +201,13 @@ def _small_segments(devices: Sequence[Device]) -> Gap | None:
         return None
     small = [name for (_, name), number in sizes.items() if number <= SMALL_SEGMENT]
     share = 1 - len(small) / len(sizes)
+    few = f"{SMALL_SEGMENT} devices or fewer"
     return Gap(
         "Whole segments",
         _by_share(share, 0.8, 0.3),
-        f"{len(small):,} of {quantity(len(sizes), 'segment')} show {SMALL_SEGMENT} devices or "
-        "fewer: they may be seen "
-        "from outside only.",
+        f"{len(small):,} of {quantity(len(sizes), 'segment')} show {few}: they may be seen from outside only."
+        if small
+        else f"All of {quantity(len(sizes), 'segment')} show more than {SMALL_SEGMENT} devices.",
         "Check with the network plan whether these segments hold more, and place a sensor there.",
     )
 
