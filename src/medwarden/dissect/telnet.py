@@ -27,6 +27,7 @@ _PROMPTS = (
     b"user id:",
     b"account:",
 )
+_LONGEST_PROMPT = max(map(len, _PROMPTS))
 
 
 class TelnetDissector(Connection):
@@ -60,7 +61,7 @@ class TelnetDissector(Connection):
         while at < len(data):
             command = data.find(_IAC, at)
             text_end = len(data) if command < 0 else command
-            if not from_client and self._show(bytes(data[at:text_end])):
+            if text_end > at and not from_client and self._show(bytes(data[at:text_end])):
                 return
             at = text_end
             if command < 0:
@@ -94,12 +95,12 @@ class TelnetDissector(Connection):
 
     def _show(self, text: bytes) -> bool:
         """Add ``text`` to what was shown; return true when a prompt ends it."""
-        before = len(self._shown)
+        start = max(len(self._shown) - _LONGEST_PROMPT, 0)
         self._shown += text
-        shown = bytes(self._shown[:_SHOWN_LIMIT]).lower()
-        ends = [end for prompt in _PROMPTS if (end := shown.find(prompt, max(before - 12, 0))) >= 0]
+        shown = bytes(self._shown[start:_SHOWN_LIMIT]).lower()
+        ends = [end for prompt in _PROMPTS if (end := shown.find(prompt)) >= 0]
         if ends:
-            banner = bytes(self._shown[: min(ends)])
+            banner = bytes(self._shown[: start + min(ends)])
             self.said("telnet.banner", " ".join(printable(banner).split()))
             self.said("telnet.login", "prompt")
             self.close()
