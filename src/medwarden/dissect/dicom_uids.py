@@ -370,6 +370,9 @@ _TRANSFER_SYNTAXES = """\
 1.2.4.106.1 Fragmentable MPEG-4 AVC/H.264 Stereo High Profile / Level 4.2
 1.2.4.107 HEVC/H.265 Main Profile / Level 5.1
 1.2.4.108 HEVC/H.265 Main 10 Profile / Level 5.1
+1.2.4.110 JPEG XL Lossless
+1.2.4.111 JPEG XL JPEG Recompression
+1.2.4.112 JPEG XL
 1.2.4.201 High-Throughput JPEG 2000 Image Compression (Lossless Only)
 1.2.4.202 High-Throughput JPEG 2000 with RPCL Options Image Compression (Lossless Only)
 1.2.4.203 High-Throughput JPEG 2000 Image Compression
