@@ -115,7 +115,7 @@ def _stage_lake(source: Path, stage: Path) -> dict[str, Path]:
     for name in (CATALOG_FILE, LEDGER_FILE):
         _copy_database(source / name, stage / name)
     paths = {f"{folder.LAKE_FOLDER}/{name}": stage / name for name in (CATALOG_FILE, LEDGER_FILE)}
-    with closing(Lake(source, writer=False)) as lake:
+    with closing(Lake(source, writer=False, catalog=stage / CATALOG_FILE)) as lake:
         for table in TABLES:
             for relative in sorted(lake.referenced(table)):
                 copy = stage / relative
@@ -137,10 +137,12 @@ def _link_or_copy(source: Path, copy: Path) -> None:
 
 def _copy_database(source: Path, copy: Path) -> None:
     """Copy a database as of one moment, also while it is written to (SQLite's online backup)."""
-    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as old:
-        with closing(sqlite3.connect(copy)) as new:
-            old.backup(new)
-            new.execute("PRAGMA journal_mode=DELETE")
+    with (
+        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as old,
+        closing(sqlite3.connect(copy)) as new,
+    ):
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=DELETE")
 
 
 def _write(target: Path, paths: dict[str, Path], rows: dict[str, int], clock: Clock) -> Manifest:

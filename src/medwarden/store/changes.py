@@ -19,6 +19,7 @@ from django.db import transaction
 
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import InternalError
+from medwarden.store.bulk import insert_rows
 from medwarden.store.chain import (
     GENESIS,
     MISMATCH,
@@ -136,7 +137,7 @@ class Change:
             sequence += 1
             entry.sequence, entry.previous = sequence, previous
             entry.digest = previous = digest_of(entry)
-        AuditEntry.objects.bulk_create(entries, batch_size=500)
+        insert_rows(entries)
         self._entries = []
         if folder is not None:
             sealed_folder, at_ns = folder, self.now_ns

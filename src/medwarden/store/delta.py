@@ -17,6 +17,7 @@ from medwarden.model.inventory_delta import (
     InventoryDelta,
     Merge,
 )
+from medwarden.store.bulk import update_rows
 from medwarden.store.changes import Change
 from medwarden.store.findings import move_findings
 from medwarden.store.folding import (
@@ -204,7 +205,7 @@ def _update_addresses(ids: Iterable[str], macs: dict[str, list[str]], ips: dict[
         if not row.names:
             row.name = row.name or next(iter(held or mine), None)
         changed.append(row)
-    Device.objects.bulk_update(changed, ["macs", "ips", "address_order", "name"], batch_size=100)
+    update_rows(changed, ["macs", "ips", "address_order", "name"])
 
 
 def _mark_stale(delta: InventoryDelta) -> None:

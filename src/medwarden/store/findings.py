@@ -10,6 +10,7 @@ from django.db.models import Count
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.finding import TRANSITIONS, FindingKind, FindingState
 from medwarden.model.finding import Finding as ModelFinding
+from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, Finding, FindingEvent
 
@@ -77,10 +78,8 @@ def _reconcile(
     sites = dict(Device.objects.filter(pk__in=devices).values_list("pk", "site_id"))
     new = [f for key, f in found.items() if key not in stored and f.device in sites]
     rows = [_new_row(change, finding, sites[finding.device]) for finding in new]
-    Finding.objects.bulk_create(rows, batch_size=200)
-    FindingEvent.objects.bulk_create(
-        [_event(change, row, "", FindingState.OPEN, change.reason) for row in rows], batch_size=500
-    )
+    insert_rows(rows)
+    insert_rows([_event(change, row, "", FindingState.OPEN, change.reason) for row in rows])
     for row in rows:
         change.record(
             "finding.opened",
@@ -115,7 +114,7 @@ def move_findings(change: Change, gone: str, kept: str) -> None:
     rows = list(Finding.objects.filter(device_id=gone))
     for row in rows:
         row.device_id = kept
-    Finding.objects.bulk_update(rows, ["device"], batch_size=100)
+    update_rows(rows, ["device"])
     still_open = [row for row in rows if row.state in ("open", "acknowledged")]
     _move(change, still_open, FindingState.RESOLVED, f"its device turned out to be {kept}")
 
@@ -182,7 +181,7 @@ def _update(change: Change, rows: Sequence[Finding], found: dict[str, ModelFindi
         for name, value in values.items():
             setattr(row, name, value)
         changed.append(row)
-    Finding.objects.bulk_update(changed, _UPDATED, batch_size=40)
+    update_rows(changed, _UPDATED)
 
 
 def _event(change: Change, row: Finding, before: str, after: FindingState, reason: str) -> FindingEvent:
@@ -209,10 +208,8 @@ def _move(change: Change, rows: Sequence[Finding], state: FindingState, reason: 
         change.record(
             "finding.state", f"finding:{row.pk}", before, state.value, reason=reason, site=row.site_id
         )
-    Finding.objects.bulk_update(
-        rows, ["state", "changed_ns", "accepted_until_ns", "approver"], batch_size=100
-    )
-    FindingEvent.objects.bulk_create(events, batch_size=500)
+    update_rows(rows, ["state", "changed_ns", "accepted_until_ns", "approver"])
+    insert_rows(events)
 
 
 def _count_open(device_ids: Sequence[str]) -> None:
@@ -225,4 +222,4 @@ def _count_open(device_ids: Sequence[str]) -> None:
     changed = [d for d in devices if d.findings_open != counts.get(d.pk, 0)]
     for device in changed:
         device.findings_open = counts.get(device.pk, 0)
-    Device.objects.bulk_update(changed, ["findings_open"], batch_size=400)
+    update_rows(changed, ["findings_open"])

@@ -9,6 +9,7 @@ import msgspec
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device as ModelDevice
+from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, DeviceText, Identification
 from medwarden.store.queries.filters import order_of
@@ -75,11 +76,7 @@ def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
         row.address_order = _order(row.ips)
         row.confidence = {v.level: round(v.confidence, 4) for v in device.verdicts if v.label is not None}
         row.stale = False
-    Device.objects.bulk_update(
-        [row for row, _ in known],
-        [*LABELS, *_PLAIN, "name", "address_order", "confidence", "stale"],
-        batch_size=40,
-    )
+    update_rows([row for row, _ in known], [*LABELS, *_PLAIN, "name", "address_order", "confidence", "stale"])
     _verdicts(change, known)
     _texts(known)
 
@@ -98,7 +95,7 @@ def _order(ips: Iterable[str]) -> str | None:
 
 
 def _verdicts(change: Change, known: Sequence[tuple[Device, ModelDevice]]) -> None:
-    Identification.objects.bulk_create(
+    insert_rows(
         [
             Identification(
                 tenant_id=row.tenant_id,
@@ -110,10 +107,8 @@ def _verdicts(change: Change, known: Sequence[tuple[Device, ModelDevice]]) -> No
             )
             for row, device in known
         ],
-        batch_size=200,
-        update_conflicts=True,
-        unique_fields=["device"],
-        update_fields=["verdicts", "model_version", "updated_ns"],
+        unique="device",
+        update=["verdicts", "model_version", "updated_ns"],
     )
 
 
@@ -131,16 +126,14 @@ def _texts(known: Sequence[tuple[Device, ModelDevice]]) -> None:
         DeviceText.objects.filter(device__in=[row for row, _ in known]).values_list("device_id", "text")
     )
     fresh = [(row, search_text(row, device)) for row, device in known]
-    DeviceText.objects.bulk_create(
+    insert_rows(
         [
             DeviceText(tenant_id=row.tenant_id, site_id=row.site_id, device_id=row.pk, text=text)
             for row, text in fresh
             if stored.get(row.pk) != text
         ],
-        batch_size=200,
-        update_conflicts=True,
-        unique_fields=["device"],
-        update_fields=["text"],
+        unique="device",
+        update=["text"],
     )
 
 

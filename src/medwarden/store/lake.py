@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
-import msgspec
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
@@ -32,7 +31,7 @@ from medwarden.store.lake_files import (
     SCHEME,
     close_ledger,
     files_on_disk,
-    ledger_of,
+    open_ledger,
     resolve,
 )
 from medwarden.store.storage_errors import storage_errors
@@ -66,18 +65,21 @@ _PROPERTIES = {
 
 
 class Lake:
-    """The lake of one data folder. Close it after use."""
+    """The lake of one data folder. Close it after use.
 
-    def __init__(self, root: Path, *, writer: bool) -> None:
+    ``catalog`` names another catalogue than the lake's own: a copy of it, to see what it refers to.
+    """
+
+    def __init__(self, root: Path, *, writer: bool, catalog: Path | None = None) -> None:
         self.root = root.resolve()
         self.writer = writer
         self._appends = dict.fromkeys(TABLES, 0)
         with storage_errors(self.root):
-            self._ledger = ledger_of(self.root)
+            self._ledger = open_ledger(self.root)
             self._catalog = SqlCatalog(
                 "lake",
                 **{
-                    "uri": f"sqlite:///{self.root / CATALOG_FILE}",
+                    "uri": f"sqlite:///{catalog or self.root / CATALOG_FILE}",
                     "py-io-impl": "medwarden.store.lake_files.LakeFileIO",
                     ROOT_PROPERTY: str(self.root),
                 },
@@ -302,19 +304,23 @@ class Lake:
     def check(self) -> list[Damage]:
         """Compare every file the tables refer to with the digest it was written with, and name bad ones."""
         digests = self._ledger.digests()
-        found = []
+        faults = {
+            path: self._fault(path, digest)
+            for path, digest in sorted(digests.items())
+            if (self.root / path).exists()
+        }
+        bad = [Damage(f"lake/{path}", fault) for path, fault in faults.items() if fault]
+        if any(faults[path] and not path.endswith(".parquet") for path in faults):
+            return bad  # metadata that was altered must not be followed to what it refers to
         for name in TABLES:
             try:
                 referenced = self.referenced(name)
-            except (OSError, ValueError, msgspec.DecodeError) as error:
-                # Metadata too damaged to follow: say so, and judge what is on the disk one by one.
-                found.append(Damage(f"lake/{name}", f"its metadata cannot be read ({error})"))
-                referenced = {path for path in digests if path.startswith(f"{name}/")}
-            for path in sorted(referenced):
-                fault = self._fault(path, digests.get(path))
-                if fault:
-                    found.append(Damage(f"lake/{path}", fault))
-        return found
+            except OSError as error:
+                bad.append(Damage(f"lake/{name}", f"its metadata cannot be read ({error})"))
+                continue
+            unseen = sorted(referenced - faults.keys())
+            bad.extend(Damage(f"lake/{path}", self._fault(path, digests.get(path))) for path in unseen)
+        return bad
 
     def _fault(self, path: str, digest: tuple[int, str] | None) -> str:
         if digest is None:

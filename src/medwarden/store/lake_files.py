@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from io import BufferedReader, FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyiceberg.io import FileIO as IcebergFileIO
 from pyiceberg.io import InputFile, InputStream, OutputFile, OutputStream
@@ -95,24 +95,40 @@ class FileLedger:
             self._database.close()
 
 
-_ledgers: dict[Path, FileLedger] = {}
+class _Open(NamedTuple):
+    ledger: FileLedger
+    users: int
+
+
+_ledgers: dict[Path, _Open] = {}
 _ledgers_guard = threading.Lock()
 
 
-def ledger_of(root: Path) -> FileLedger:
-    """Return the one ledger of a lake in this process: PyIceberg makes its FileIO objects by itself."""
+def open_ledger(root: Path) -> FileLedger:
+    """Return the one ledger of a lake in this process, for :func:`close_ledger` to give back."""
     with _ledgers_guard:
-        if root not in _ledgers:
-            _ledgers[root] = FileLedger(root)
-        return _ledgers[root]
+        known = _ledgers.get(root) or _Open(FileLedger(root), 0)
+        _ledgers[root] = known._replace(users=known.users + 1)
+        return known.ledger
 
 
 def close_ledger(root: Path) -> None:
-    """Close the ledger of a lake; a later :func:`ledger_of` opens it again."""
+    """Give the ledger of a lake back; the last one closes it."""
     with _ledgers_guard:
-        ledger = _ledgers.pop(root, None)
-    if ledger is not None:
-        ledger.close()
+        known = _ledgers.pop(root)
+        if known.users > 1:
+            _ledgers[root] = known._replace(users=known.users - 1)
+            return
+    known.ledger.close()
+
+
+def _ledger_of(root: Path) -> FileLedger:
+    """Return the open ledger of a lake: PyIceberg makes its FileIO objects by itself."""
+    with _ledgers_guard:
+        known = _ledgers.get(root)
+    if known is None:
+        raise InternalError(f"the lake {root} was used after it was closed")
+    return known.ledger
 
 
 class DurableStream(FileIO):
@@ -211,7 +227,7 @@ class LakeFileIO(IcebergFileIO):
         self._root = Path(properties[ROOT_PROPERTY])
 
     def _file(self, location: str) -> LakeFile:
-        return LakeFile(location, resolve(self._root, location), ledger_of(self._root))
+        return LakeFile(location, resolve(self._root, location), _ledger_of(self._root))
 
     def new_input(self, location: str) -> LakeFile:
         """Return the file at ``location`` for reading."""
@@ -225,7 +241,7 @@ class LakeFileIO(IcebergFileIO):
         """Delete a file. Raises FileNotFoundError where there is none."""
         text = location if isinstance(location, str) else location.location
         resolve(self._root, text).unlink()
-        ledger_of(self._root).forget([text.removeprefix(SCHEME)])
+        _ledger_of(self._root).forget([text.removeprefix(SCHEME)])
 
 
 def resolve(root: Path, location: str) -> Path:

@@ -1,4 +1,8 @@
-"""Open the data folder: lock, settings, migrations, default tenant and site."""
+"""Open the data folder: lock, settings, migrations, default tenant and site.
+
+Import this module first: those with tables (models, queries, ingest ...) can be imported only after
+:func:`open_store` or :func:`configure` has set Django up.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +83,7 @@ def open_store(home: Path, *, writer: bool, role: str = "writer") -> Store:
     else:
         folder.check(home)
     try:
-        _configure(home)
+        configure(home)
         damage = _take_over(home) if writer else ()
     except BaseException:
         if lock is not None:
@@ -102,7 +106,8 @@ def _take_over(home: Path) -> tuple[Damage, ...]:
     return damage
 
 
-def _configure(home: Path) -> None:
+def configure(home: Path) -> None:
+    """Set Django up for ``home``; modules that hold tables can be imported from then on."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medwarden.app.django_settings")
     if not settings.configured:
         os.environ["MEDWARDEN_HOME"] = str(home)

@@ -8,6 +8,7 @@ import msgspec
 
 from medwarden.kernel.errors import InternalError
 from medwarden.model.risk import RiskScore as ModelScore
+from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, RiskFactor, RiskScore
 
@@ -31,7 +32,7 @@ def _record(change: Change, scores: Sequence[ModelScore]) -> None:
     for factor in RiskFactor.objects.filter(score__in=current.values()).order_by("score_id", "position"):
         factors.setdefault(factor.score_id, []).append(factor)
     changed: list[Device] = []
-    ended: list[int] = []
+    ended: list[RiskScore] = []
     begun: list[tuple[RiskScore, ModelScore]] = []
     for score in scores:
         device = devices.get(score.device)
@@ -43,7 +44,8 @@ def _record(change: Change, scores: Sequence[ModelScore]) -> None:
         if row is not None and _same(row, factors.get(row.pk, []), score):
             continue
         if row is not None:
-            ended.append(row.pk)
+            row.current = False
+            ended.append(row)
         begun.append((_row(change, device, score), score))
         if device.risk_level != score.level.value:
             change.record(
@@ -56,12 +58,10 @@ def _record(change: Change, scores: Sequence[ModelScore]) -> None:
             )
         device.risk_score, device.risk_level = score.score, score.level.value
         changed.append(device)
-    RiskScore.objects.filter(pk__in=ended).update(current=False)
+    update_rows(ended, ["current"])
     RiskScore.objects.bulk_create([row for row, _ in begun], batch_size=500)
-    RiskFactor.objects.bulk_create(
-        [factor for row, score in begun for factor in _factors(row, score)], batch_size=200
-    )
-    Device.objects.bulk_update(changed, ["risk_score", "risk_level"], batch_size=200)
+    insert_rows([factor for row, score in begun for factor in _factors(row, score)])
+    update_rows(changed, ["risk_score", "risk_level"])
 
 
 def _same(row: RiskScore, factors: Sequence[RiskFactor], score: ModelScore) -> bool:
