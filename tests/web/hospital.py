@@ -1,18 +1,21 @@
 """A made-up hospital for developing and testing pages: plausible devices, evidence, traffic.
 
-Nothing here is random from run to run: the same seed gives the same house. Addresses are from
+``python tests/web/hospital.py HOME`` fills a data folder with it and makes an administrator whose first
+password is printed. Nothing here is random from run to run: the same seed gives the same house. Addresses are from
 private ranges, MAC prefixes are registered to the named makers.
 """
 
 from __future__ import annotations
 
 import random
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from medwarden.app.judge import assess
-from medwarden.kernel.clock import NANOSECONDS
+from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.ids import stable_id
 from medwarden.model.accounting import InputReport, PacketCount
 from medwarden.model.device import Ballot, DeviceClass, Verdict
@@ -32,7 +35,7 @@ from medwarden.store import queries
 from medwarden.store.changes import Change
 from medwarden.store.identities import record_identities
 from medwarden.store.ingest import IngestWriter
-from medwarden.store.open import Store
+from medwarden.store.open import Store, open_store
 
 HOUR = 3600 * NANOSECONDS
 SITE = "main"
@@ -46,7 +49,7 @@ class Kind(NamedTuple):
     vendor: str
     model: str
     oui: str
-    count: int
+    number: int
     net: int
     name: str
     os: str | None
@@ -502,7 +505,7 @@ def build(now_ns: int, seed: int = 7, scale: float = 1.0) -> House:
     rng = random.Random(seed)
     rows = _Rows(rng, now_ns)
     for kind in KINDS:
-        for n in range(1, max(1, round(kind.count * scale)) + 1):
+        for n in range(1, max(1, round(kind.number * scale)) + 1):
             rows.device(kind, n)
     for n in range(1, UNIDENTIFIED + 1):
         rows.stranger(n)
@@ -547,12 +550,9 @@ class _Rows:
     def device(self, kind: Kind, n: int) -> None:
         first, last = self._times()
         mac = f"{kind.oui}:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}"
-        mac = (
-            mac
-            if kind.oui != "00:50:56"
-            else f"00:50:56:{self.rng.randrange(256):02x}:{len(self.devices) >> 8:02x}:{len(self.devices) & 255:02x}"
-        )
-        mac = mac if kind.oui != "00:09:fb" else f"00:09:fb:{kind.net:02x}:{len(kind.model):02x}:{n:02x}"
+        if kind.oui in ("00:50:56", "00:09:fb"):  # several models share the prefix
+            number = len(self.devices)
+            mac = f"{kind.oui}:{self.rng.randrange(256):02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
         device = self._place(mac, kind.net, first, last, kind)
         self.names[device] = kind.name.format(n=n)
         says = [(s, f, v.format(n=n)) for s, f, v in kind.says] or [("dns", "dns.name", self.names[device])]
@@ -725,7 +725,9 @@ def fill(store: Store, now_ns: int, scale: float = 1.0, site: str | None = None)
     writer.commit_batch(state, 0, None, None, house.delta, report)
     writer.finish_input(state, report)
     bad = writer.begin_input("made-up-bad", "ward-7.pcap", "unknown")
-    writer.finish_input(bad, InputReport("ward-7.pcap", error="ward-7.pcap, byte 0: this is text, not a capture"))
+    writer.finish_input(
+        bad, InputReport("ward-7.pcap", error="ward-7.pcap, byte 0: this is text, not a capture")
+    )
     _judge(house, writer.tenant, writer.site)
     return house
 
@@ -754,3 +756,17 @@ def _judge(house: House, tenant: str, site: str) -> None:
     with Change("rule:identity", "evidence changed", "made-up", tenant=tenant, site=site) as change:
         record_identities(change, devices)
     assess(tenant, site, ids)
+
+
+def main(home: Path, scale: float) -> None:
+    """Fill ``home`` and print the first password of its administrator."""
+    with open_store(home, writer=True) as store:
+        from medwarden.web.accounts import ensure_first_user
+
+        password = ensure_first_user()
+        fill(store, wall_clock(), scale)
+    print(password or "there is somebody already")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 1.0)

@@ -7,8 +7,8 @@ from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medwarden.app.django_settings")
 
-from django.core.asgi import get_asgi_application  # noqa: E402 (settings come first)
+from django.core.asgi import get_asgi_application
 
-from medwarden.web.static_files import Application, with_static_files  # noqa: E402
+from medwarden.web.static_files import Application, with_static_files
 
 application = with_static_files(cast(Application, get_asgi_application()))

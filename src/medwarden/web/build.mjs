@@ -18,7 +18,7 @@ await copyFile(join(modules, "htmx-ext-sse", "dist", "sse.min.js"), join(out, "h
 const shared = { bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none", logLevel: "warning", nodePaths: [modules] };
 await build({ ...shared, entryPoints: { charts: join(here, "bundles", "charts.js"), graphs: join(here, "bundles", "graphs.js") }, outdir: out });
 
-const licences = ["htmx.org", "htmx-ext-sse", "echarts", "zrender", "cytoscape", "cytoscape-fcose", "cose-base", "layout-base", "tslib"];
+const licences = ["htmx.org", "htmx-ext-sse", "echarts", "zrender", "cytoscape", "tslib"];
 let text = "";
 for (const name of licences) {
   const about = JSON.parse(await readFile(join(modules, name, "package.json"), "utf8"));

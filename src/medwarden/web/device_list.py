@@ -22,7 +22,7 @@ DEFAULT_SORT = "-risk"
 
 
 class Column(NamedTuple):
-    """One column: its key in the URL, heading, sort key ('' where it cannot be sorted by), and whether numeric."""
+    """One column: key in the URL, heading, sort key ('' where it cannot be sorted by), whether numeric."""
 
     key: str
     title: str
@@ -49,8 +49,8 @@ COLUMNS = (
     Column("phi", "Patient data", "", shown=False),
     Column("location", "Place", "", shown=False),
     Column("site", "Site", "", shown=False),
-    Column("first_seen", "First seen", "first_seen", shown=False),
-    Column("last_seen", "Last seen", "last_seen"),
+    Column("first_seen", "First seen", "first_seen", numeric=True, shown=False),
+    Column("last_seen", "Last seen", "last_seen", numeric=True),
 )
 _BY_KEY = {c.key: c for c in COLUMNS}
 
@@ -102,8 +102,9 @@ def asked(query: QueryDict, last_seen_since: int | None = None) -> DeviceList:
         risk_from=_whole(query.get("risk_from")),
         gateway=True if query.get("gateway") == "yes" else None,
         retired=query.get("retired") == "yes",
-        **{f.field: tuple(query.getlist(f.parameter)[:50]) for f in FACETS},
     )
+    chosen = {f.field: tuple(query.getlist(f.parameter)[:50]) for f in FACETS}
+    wanted = msgspec.structs.replace(wanted, **chosen)
     sort = query.get("sort", DEFAULT_SORT)
     per_page = _whole(query.get("per")) or DEFAULT_PER_PAGE
     return DeviceList(
@@ -128,11 +129,11 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 
 class Choice(NamedTuple):
-    """One value of a filter: how it is called, how many devices have it, whether it is chosen, where it leads."""
+    """One value of a filter: its words, how many devices have it, whether it is chosen, where it leads."""
 
     value: str
     label: str
-    count: int | None
+    number: int
     chosen: bool
     url: str
 
@@ -190,10 +191,10 @@ def chips(query: QueryDict) -> list[tuple[str, str, str]]:
     """Return (words, value, URL without it) for every filter in the URL."""
     found = []
     for facet in FACETS:
-        for value in query.getlist(facet.parameter):
-            found.append(
-                (facet.title, label_of(facet.parameter, value), toggled(query, facet.parameter, value))
-            )
+        found += [
+            (facet.title, label_of(facet.parameter, value), toggled(query, facet.parameter, value))
+            for value in query.getlist(facet.parameter)
+        ]
     for parameter, title in (
         ("q", "Search"),
         ("risk_from", "Risk at least"),
@@ -201,7 +202,7 @@ def chips(query: QueryDict) -> list[tuple[str, str, str]]:
         ("retired", "Retired"),
         ("added_since", "Added"),
     ):
-        value = query.get(parameter)
+        value = query.get(parameter, "")
         if value:
             changed = query.copy()
             changed.pop(parameter, None)

@@ -171,21 +171,17 @@ def peer_graph(device: Device, peers: list[Peer], links: dict[str, str]) -> list
                 "target": target,
                 "label": application,
                 "mark": mark_of(application, marks),
-                "width": width_of(volume),
+                "volume": volume,
                 "title": f"{application}, {size(volume)}",
             }
         )
-    return [{"data": n} for n in nodes.values()] + [{"data": e} for e in edges]
+    elements: list[dict[str, object]] = [{"data": one} for one in (*nodes.values(), *edges)]
+    return elements
 
 
 def mark_of(application: str, marks: dict[str, int]) -> int:
     """Return the categorical colour (1 to 8) of an application, the same throughout one drawing."""
     return marks.setdefault(application, len(marks) % 8 + 1)
-
-
-def width_of(volume: int) -> float:
-    """Return the width of an edge in pixels: one for little, one more for every factor of ten."""
-    return max(1.0, min(8.0, len(str(max(volume, 1))) - 3))
 
 
 def flow_chart(hours: list[queries.HourOfActivity]) -> dict[str, object]:

@@ -86,7 +86,7 @@ def chips(query: QueryDict) -> list[tuple[str, str, str]]:
         if query.get(name):
             changed = query.copy()
             changed.pop(name, None)
-            value = "since then" if name == "opened_since" else query[name]
+            value = "since then" if name == "opened_since" else query.get(name, "")
             found.append((title, value, f"?{changed.urlencode()}"))
     return found
 

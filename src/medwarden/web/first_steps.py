@@ -1,4 +1,4 @@
-"""What a person must do before anything else: replace a first password, and (administrators) add a second factor.
+"""What a person must do first: replace a first password, and (administrators) add a second factor.
 
 An administrator without a passkey or an authenticator app sees no page and gets no API answer
 until one is set up (OWASP ASVS 5.0, 6.3.3).

@@ -29,7 +29,7 @@ class FirstPassword(TenantScoped):
     created_ns = models.BigIntegerField()
 
     def __str__(self) -> str:
-        return self.owner_id if isinstance(self.owner_id, str) else str(self.owner_id)
+        return str(self.owner_id)
 
 
 class LastLook(TenantScoped):

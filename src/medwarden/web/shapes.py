@@ -19,7 +19,7 @@ class Bar(NamedTuple):
 
 
 def waterfall(score: RiskScore) -> list[Bar]:
-    """Return the steps from 0 to the score in the order of the factors; the last running total is the score."""
+    """Return the steps from 0 to the score, factor by factor; the last running total is the score."""
     running, bars = 0, []
     for factor in score.factors:
         after = running + factor.points

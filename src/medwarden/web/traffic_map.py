@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 from medwarden.knowledge import taxonomy
 from medwarden.store.queries import Cell, Edge
 from medwarden.store.queries.traffic import Axis
-from medwarden.web.device_page import mark_of, width_of
+from medwarden.web.device_page import mark_of
 from medwarden.web.templatetags.console import size
 
 AXES: dict[Axis, str] = {
@@ -31,7 +31,9 @@ def axis_of(text: str) -> Axis:
 def group_name(axis: Axis, value: str) -> str:
     """Return how a person calls a group."""
     if value in OUTSIDE:
-        return {"internet": "Internet", "internal": "Inside, not a known device"}.get(value, value.capitalize())
+        return {"internet": "Internet", "internal": "Inside, not a known device"}.get(
+            value, value.capitalize()
+        )
     if value == "unknown":
         return "Not identified"
     if axis == "category" and value in taxonomy.categories():
@@ -75,7 +77,7 @@ def elements(axis: Axis, cells: list[Cell], link: Callable[[str, str], str]) -> 
                 "target": server,
                 "label": application,
                 "mark": mark_of(application, marks),
-                "width": width_of(volumes[client, server, application]),
+                "volume": volumes[client, server, application],
                 "title": f"{application}, {size(volumes[client, server, application])}",
                 "href": link(client, server),
             }
@@ -147,7 +149,7 @@ def between(
                     "target": e.server,
                     "label": application,
                     "mark": mark_of(application, marks),
-                    "width": width_of(e.bytes),
+                    "volume": e.bytes,
                     "title": f"{application}, {size(e.bytes)}",
                 }
             }

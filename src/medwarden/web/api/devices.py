@@ -14,20 +14,15 @@ from medwarden.model.role import Permission
 from medwarden.store import queries
 from medwarden.web import device_list
 from medwarden.web.api.access import needs
-from medwarden.web.api.schemas import PageOf, page_of, plain, schema_of
+from medwarden.web.api.schemas import list_of, page_of, page_schema, plain, schema_of
 from medwarden.web.policy_learning import device_policy
 from medwarden.web.scope import scope_of
 
 router = Router(tags=["Devices"])
 SEE = needs(Permission.SEE_INVENTORY)
 
-DeviceRowOut = schema_of(queries.DeviceRow)
 DeviceOut = schema_of(Device)
 RiskOut = schema_of(RiskScore)
-ConversationOut = schema_of(Conversation)
-HourOut = schema_of(queries.HourOfActivity)
-AddressOut = schema_of(queries.AddressHeld)
-AuditOut = schema_of(queries.AuditRow)
 PolicyOut = schema_of(Policy)
 
 
@@ -62,7 +57,9 @@ def _one(request: HttpRequest, device_id: str) -> Device:
     return found
 
 
-@router.get("/devices", response=PageOf[DeviceRowOut], auth=SEE, url_name="devices", summary="List devices")
+@router.get(
+    "/devices", response=page_schema(queries.DeviceRow), auth=SEE, url_name="devices", summary="List devices"
+)
 def devices(request: HttpRequest, query: Query[DeviceQuery]) -> dict[str, Any]:
     """Return one page of devices, filtered and sorted as on the devices page."""
     scope = scope_of(request)
@@ -111,7 +108,7 @@ def risk_history(request: HttpRequest, device_id: str) -> list[dict[str, Any]]:
 
 @router.get(
     "/devices/{device_id}/conversations",
-    response=PageOf[ConversationOut],
+    response=page_schema(Conversation),
     auth=SEE,
     summary="Whom a device talks with",
 )
@@ -124,14 +121,24 @@ def conversations(request: HttpRequest, device_id: str, page: int = 1, per: int 
     return page_of(found, page, per)
 
 
-@router.get("/devices/{device_id}/activity", response=list[HourOut], auth=SEE, summary="Traffic by hour")
+@router.get(
+    "/devices/{device_id}/activity",
+    response=list_of(queries.HourOfActivity),
+    auth=SEE,
+    summary="Traffic by hour",
+)
 def activity(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
     """Return traffic by clock hour in the time range (`range`), oldest first."""
     scope = scope_of(request)
     return plain(queries.activity(scope.store, _one(request, device_id).id, since=scope.since_ns or 0))
 
 
-@router.get("/devices/{device_id}/addresses", response=list[AddressOut], auth=SEE, summary="Addresses over time")
+@router.get(
+    "/devices/{device_id}/addresses",
+    response=list_of(queries.AddressHeld),
+    auth=SEE,
+    summary="Addresses over time",
+)
 def addresses(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
     """Return the addresses a device has and had."""
     return plain(queries.addresses(scope_of(request).store, _one(request, device_id).id))
@@ -143,7 +150,12 @@ def policy(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
     return plain(device_policy(scope_of(request).store, _one(request, device_id)))
 
 
-@router.get("/devices/{device_id}/history", response=list[AuditOut], auth=SEE, summary="Decisions about a device")
+@router.get(
+    "/devices/{device_id}/history",
+    response=list_of(queries.AuditRow),
+    auth=SEE,
+    summary="Decisions about a device",
+)
 def history(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
     """Return what was decided about a device, newest first."""
     found = _one(request, device_id)

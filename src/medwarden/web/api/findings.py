@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema
 
@@ -13,16 +14,12 @@ from medwarden.model.role import Permission
 from medwarden.store import queries
 from medwarden.web import finding_list
 from medwarden.web.api.access import needs
-from medwarden.web.api.schemas import PageOf, Problem, page_of, plain, schema_of
+from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain, schema_of
 from medwarden.web.scope import scope_of, signed_in
 from medwarden.web.views.findings import take_step
 
 router = Router(tags=["Findings"])
 SEE = needs(Permission.SEE_INVENTORY)
-
-FindingOut = schema_of(queries.FindingRow)
-StepOut = schema_of(queries.Step)
-TypeOut = schema_of(queries.FindingType)
 
 
 class FindingQuery(Schema):
@@ -42,7 +39,13 @@ class FindingQuery(Schema):
     per: int = Field(100, ge=1, le=1000)
 
 
-@router.get("/findings", response=PageOf[FindingOut], auth=SEE, url_name="findings", summary="List findings")
+@router.get(
+    "/findings",
+    response=page_schema(queries.FindingRow),
+    auth=SEE,
+    url_name="findings",
+    summary="List findings",
+)
 def findings(request: HttpRequest, query: Query[FindingQuery]) -> dict[str, Any]:
     """Return one page of findings, filtered and sorted as on the findings page."""
     asked = finding_list.asked(request.GET)
@@ -53,11 +56,14 @@ def findings(request: HttpRequest, query: Query[FindingQuery]) -> dict[str, Any]
     return page_of(found, query.page, query.per)
 
 
-class FindingWithSteps(Schema):
-    """A finding and its life."""
+class FindingWithSteps(msgspec.Struct):
+    """A finding and its life, oldest step first."""
 
-    finding: FindingOut  # type: ignore[valid-type]  # made at run time from the struct
-    steps: list[StepOut]  # type: ignore[valid-type]
+    finding: queries.FindingRow
+    steps: list[queries.Step]
+
+
+FindingOut = schema_of(FindingWithSteps)
 
 
 def _with_steps(request: HttpRequest, finding_id: str) -> dict[str, Any]:
@@ -67,7 +73,9 @@ def _with_steps(request: HttpRequest, finding_id: str) -> dict[str, Any]:
     return {"finding": plain(found[0]), "steps": plain(found[1])}
 
 
-@router.get("/findings/{finding_id}", response=FindingWithSteps, auth=SEE, url_name="finding", summary="One finding")
+@router.get(
+    "/findings/{finding_id}", response=FindingOut, auth=SEE, url_name="finding", summary="One finding"
+)
 def finding(request: HttpRequest, finding_id: str) -> dict[str, Any]:
     """Return a finding with its steps, oldest first."""
     return _with_steps(request, finding_id)
@@ -83,7 +91,7 @@ class NewStep(Schema):
 
 @router.post(
     "/findings/{finding_id}/steps",
-    response={200: FindingWithSteps, 422: Problem},
+    response={200: FindingOut, 422: Problem},
     auth=needs(Permission.CHANGE_FINDING),
     summary="Move a finding on",
 )
@@ -97,7 +105,9 @@ def step(request: HttpRequest, finding_id: str, body: NewStep) -> dict[str, Any]
     return _with_steps(request, finding_id)
 
 
-@router.get("/finding-types", response=list[TypeOut], auth=SEE, summary="Open findings by type")
+@router.get(
+    "/finding-types", response=list_of(queries.FindingType), auth=SEE, summary="Open findings by type"
+)
 def finding_types(request: HttpRequest) -> Any:  # noqa: ANN401
     """Return the types of open findings, the most severe and most common first."""
     return plain(queries.finding_types(scope_of(request).store))

@@ -14,34 +14,26 @@ from medwarden.store.chain import ChainReport, check_chain
 from medwarden.store.models import User
 from medwarden.web import traffic_map
 from medwarden.web.api.access import needs
-from medwarden.web.api.schemas import PageOf, page_of, plain, schema_of
+from medwarden.web.api.schemas import list_of, page_of, page_schema, plain, schema_of
 from medwarden.web.scope import RANGES, scope_of, signed_in
 
 router = Router(tags=["House"])
 SEE = needs(Permission.SEE_INVENTORY)
 _DAY = RANGES["24h"][1] or 0
 
-CellOut = schema_of(queries.Cell)
-EdgeOut = schema_of(queries.Edge)
-SensorOut = schema_of(queries.SensorRow)
-InputOut = schema_of(queries.InputRow)
-AuditOut = schema_of(queries.AuditRow)
 ReportOut = schema_of(ChainReport)
-OverviewNumbers = schema_of(queries.Overview)
-TrendOut = schema_of(queries.Trend)
-ActionOut = schema_of(queries.Action)
 
 
-class OverviewOut(Schema):
+class Everything(msgspec.Struct):
     """The overview: numbers, trend by day, what raises risk most."""
 
     since_ns: int
-    numbers: OverviewNumbers  # type: ignore[valid-type]  # made at run time from the struct
-    trend: list[TrendOut]  # type: ignore[valid-type]
-    actions: list[ActionOut]  # type: ignore[valid-type]
+    numbers: queries.Overview
+    trend: list[queries.Trend]
+    actions: list[queries.Action]
 
 
-@router.get("/overview", response=OverviewOut, auth=SEE, summary="The overview's numbers")
+@router.get("/overview", response=schema_of(Everything), auth=SEE, summary="The overview's numbers")
 def overview(request: HttpRequest) -> dict[str, Any]:
     """Return the numbers of the overview; changes are counted over the time range, a day where it is all."""
     scope = scope_of(request)
@@ -54,26 +46,26 @@ def overview(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-@router.get("/map", response=list[CellOut], auth=SEE, url_name="map", summary="Who talks to whom")
+@router.get("/map", response=list_of(queries.Cell), auth=SEE, url_name="map", summary="Who talks to whom")
 def traffic(request: HttpRequest, by: str = "category") -> Any:  # noqa: ANN401
     """Return the matrix by ``category``, ``device_class``, ``subnet`` or ``vendor``, largest volume first."""
     scope = scope_of(request)
     return plain(queries.matrix(scope.store, traffic_map.axis_of(by), since=scope.since_ns))
 
 
-@router.get("/map/between", response=list[EdgeOut], auth=SEE, summary="Devices behind two groups")
+@router.get("/map/between", response=list_of(queries.Edge), auth=SEE, summary="Devices behind two groups")
 def between(request: HttpRequest, client: str, server: str, by: str = "category") -> Any:  # noqa: ANN401
     """Return the conversations between devices behind one field of the matrix."""
     return plain(queries.edges(scope_of(request).store, client, server, traffic_map.axis_of(by)))
 
 
-@router.get("/sensors", response=list[SensorOut], auth=SEE, url_name="sensors", summary="Sensors")
+@router.get("/sensors", response=list_of(queries.SensorRow), auth=SEE, url_name="sensors", summary="Sensors")
 def sensors(request: HttpRequest) -> Any:  # noqa: ANN401
     """Return all sensors with their accounting: read = parsed + rejected + dropped."""
     return plain(queries.sensors(scope_of(request).store))
 
 
-@router.get("/inputs", response=PageOf[InputOut], auth=SEE, summary="Inputs")
+@router.get("/inputs", response=page_schema(queries.InputRow), auth=SEE, summary="Inputs")
 def inputs(request: HttpRequest, status: str = "", page: int = 1, per: int = 100) -> dict[str, Any]:
     """Return what was taken in, the latest first, with what went wrong."""
     page, per = max(1, page), min(max(1, per), 1000)
@@ -138,7 +130,11 @@ def people(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 @router.get(
-    "/audit", response=list[AuditOut], auth=needs(Permission.SEE_AUDIT), summary="Audit chain", tags=["Audit"]
+    "/audit",
+    response=list_of(queries.AuditRow),
+    auth=needs(Permission.SEE_AUDIT),
+    summary="Audit chain",
+    tags=["Audit"],
 )
 def audit(
     request: HttpRequest, subject: str = "", action: str = "", before: int | None = None, limit: int = 100

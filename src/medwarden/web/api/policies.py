@@ -13,14 +13,13 @@ from medwarden.policy import DryRun
 from medwarden.store import queries
 from medwarden.web import policy_learning
 from medwarden.web.api.access import needs
-from medwarden.web.api.schemas import Problem, plain, schema_of
+from medwarden.web.api.schemas import Problem, list_of, plain, schema_of
 from medwarden.web.scope import scope_of, signed_in
 from medwarden.web.views.device import policy_download
 
 router = Router(tags=["Policy"])
 SEE = needs(Permission.SEE_INVENTORY)
 
-PolicyRowOut = schema_of(queries.PolicyRow)
 PolicyOut = schema_of(Policy)
 DryRunOut = schema_of(DryRun)
 
@@ -32,7 +31,9 @@ def _one(request: HttpRequest, policy_id: str, version: int | None = None) -> Po
     return found
 
 
-@router.get("/policies", response=list[PolicyRowOut], auth=SEE, url_name="policies", summary="List policies")
+@router.get(
+    "/policies", response=list_of(queries.PolicyRow), auth=SEE, url_name="policies", summary="List policies"
+)
 def policies(request: HttpRequest) -> Any:  # noqa: ANN401
     """Return all policies."""
     return plain(queries.policies(scope_of(request).store))
@@ -62,7 +63,9 @@ def policy(request: HttpRequest, policy_id: str, version: int | None = None) -> 
     return plain(_one(request, policy_id, version))
 
 
-@router.get("/policies/{policy_id}/dry-run", response=DryRunOut, auth=SEE, summary="What a policy would break")
+@router.get(
+    "/policies/{policy_id}/dry-run", response=DryRunOut, auth=SEE, summary="What a policy would break"
+)
 def dry_run(request: HttpRequest, policy_id: str) -> Any:  # noqa: ANN401
     """Replay the recorded conversations of the covered devices against the policy."""
     return plain(policy_learning.dry_run(scope_of(request).store, _one(request, policy_id))[0])

@@ -48,6 +48,16 @@ class PageOf(Schema, Generic[T]):
     per: int
 
 
+def list_of(struct: type[msgspec.Struct]) -> Any:  # noqa: ANN401 (a type made at run time)
+    """Return the type of a list of such structs."""
+    return list[schema_of(struct)]  # type: ignore[misc]  # made at run time from the struct
+
+
+def page_schema(struct: type[msgspec.Struct]) -> Any:  # noqa: ANN401 (a type made at run time)
+    """Return the schema of a page of such structs."""
+    return PageOf[schema_of(struct)]  # type: ignore[misc]  # made at run time from the struct
+
+
 def plain(value: object) -> Any:  # noqa: ANN401 (JSON of any shape; the response schema says which)
     """Return structs as what JSON knows."""
     return msgspec.to_builtins(value)

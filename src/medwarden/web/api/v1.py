@@ -16,7 +16,8 @@ api = NinjaAPI(
     description=(
         "Everything the console shows. Sign in with the browser's session, or send "
         "`Authorization: Bearer TOKEN` with a token from your account page. Times are nanoseconds since "
-        "the Unix epoch, UTC. What your role and sites do not include is answered as if it did not exist, or with 403."
+        "the Unix epoch, UTC. What your role does not include is answered with 403, what your sites do not "
+        "include as if it did not exist."
     ),
     urls_namespace="api-v1",
     docs_url=None,

@@ -1,7 +1,4 @@
-// Cytoscape with the layout the console uses.
+// Cytoscape, with layouts of its own.
 import cytoscape from "cytoscape";
-import fcose from "cytoscape-fcose";
-
-cytoscape.use(fcose);
 
 export { cytoscape };

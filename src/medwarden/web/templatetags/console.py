@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-
 from datetime import UTC, datetime
+from typing import Protocol
 from urllib.parse import urlencode
 
 from django import template
@@ -303,3 +303,25 @@ def sensor_health(sensor: SensorRow) -> dict[str, object]:
     if sensor.kind == "live" and wall_clock() - sensor.heartbeat_ns > 120 * NANOSECONDS:
         return {"css": "is-medium", "shape": "state-medium", "word": "Silent"}
     return {"css": "is-ok", "shape": "check", "word": "All accounted", "line": True}
+
+
+class Span(Protocol):
+    """Something that was seen from a first to a last moment."""
+
+    first_seen: int
+    last_seen: int
+
+
+@register.simple_tag
+def seen(span: Span) -> SafeString:
+    """Show when something was last seen and, beneath, since when; the tooltip has both to the second."""
+    first, last = to_datetime(span.first_seen), to_datetime(span.last_seen)
+    return format_html(
+        '<time datetime="{}" class="nowrap" title="{} UTC to {} UTC">{}</time>'
+        '<span class="sub nowrap">since {} UTC</span>',
+        last.isoformat(timespec="seconds"),
+        first.strftime("%Y-%m-%d %H:%M:%S"),
+        last.strftime("%Y-%m-%d %H:%M:%S"),
+        ago(span.last_seen, wall_clock()),
+        first.strftime("%Y-%m-%d %H:%M"),
+    )

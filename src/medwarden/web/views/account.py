@@ -84,7 +84,7 @@ def appearance(request: HttpRequest) -> HttpResponse:
         target = "/"
     response = HttpResponseRedirect(target)
     for name, values in (("theme", THEMES), ("density", DENSITIES)):
-        value = request.POST.get(name)
+        value = request.POST.get(name, "")
         if value in values:
             response.set_cookie(name, value, max_age=YEAR, secure=True, httponly=True, samesite="Strict")
     return response

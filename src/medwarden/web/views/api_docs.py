@@ -31,7 +31,10 @@ def _operations() -> list[tuple[str, list[dict[str, Any]]]]:
                     "path": path,
                     "summary": operation.get("summary", ""),
                     "description": operation.get("description", ""),
-                    "parameters": operation.get("parameters", []),
+                    "parameters": [
+                        {**p, "text": p["schema"].get("description") or _kind(p["schema"])}
+                        for p in operation.get("parameters", [])
+                    ],
                     "body": _fields(document, operation.get("requestBody", {}).get("content", {})),
                     "answer": _fields(document, answer),
                     "id": operation["operationId"],

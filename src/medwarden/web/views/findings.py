@@ -138,8 +138,9 @@ def take_step(
     if found is None:
         raise Http404("There is no such finding in what you may see.")
     if (target.value, STEP_WORDS[target]) not in steps_for(user, FindingState(found[0].state)):
+        before = found[0].state.replace("_", " ")
         raise ConfigurationError(
-            f"your role may not take a finding from {found[0].state.replace('_', ' ')} to {target.value.replace('_', ' ')}"
+            f"your role may not take a finding from {before} to {target.value.replace('_', ' ')}"
         )
     until = None
     if target is FindingState.ACCEPTED:

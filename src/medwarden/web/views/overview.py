@@ -38,19 +38,13 @@ def last_look(user: User, now: int) -> int:
 @requires(Permission.SEE_INVENTORY)
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
-    """Show the overview; changes are counted from the time range, or from the last look where it is all time."""
+    """Show the overview; changes count from the start of the time range, for all time from the last look."""
     scope, user = scope_of(request), signed_in(request)
     looked = last_look(user, scope.until_ns)
     since = looked if scope.since_ns is None else scope.since_ns
     numbers = queries.overview(scope.store, since)
     trend = queries.trend(scope.store, scope.until_ns)
     fresh = queries.devices(scope.store, queries.DeviceFilter(added_since=since), sort="-added", limit=8)
-    new_findings = queries.findings(
-        scope.store,
-        queries.FindingFilter(state=("open",), opened_since=since),
-        sort="-severity",
-        limit=8,
-    )
     context = {
         "numbers": numbers,
         "since": since,
@@ -68,7 +62,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "findings_line": shapes.sparkline([t.findings_opened for t in trend]),
         "trend": list(reversed(trend)),
         "fresh": fresh,
-        "new_findings": new_findings,
+        "types": _types(scope.store, since),
         "sensors": queries.sensors(scope.store)[:6],
         "actions": _actions(scope.store),
     }
@@ -92,6 +86,18 @@ def _identified(numbers: queries.Overview) -> list[tuple[str, int, float]]:
 def _bars(counts: dict[str, int], order: list[str]) -> list[tuple[str, int, float]]:
     values = [counts.get(name, 0) for name in order]
     return list(zip(order, values, shapes.shares(values), strict=True))
+
+
+def _types(
+    scope: queries.Scope, since: int, most: int = 8
+) -> list[tuple[queries.FindingType, str, str, int]]:
+    """Return open finding types with their words without the device, severity, and how many are new."""
+    fresh = queries.finding_counts(scope, queries.FindingFilter(state=("open",), opened_since=since))["type"]
+    severities = [s.value for s in Severity]
+    return [
+        (t, t.title.rpartition(": ")[0] or t.title, severities[t.severity_rank], fresh.get(t.type, 0))
+        for t in queries.finding_types(scope)[:most]
+    ]
 
 
 def _actions(scope: queries.Scope) -> list[tuple[queries.Action, float]]:

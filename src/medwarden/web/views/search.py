@@ -79,6 +79,12 @@ def _things(request: HttpRequest, text: str) -> list[tuple[str, str, str, str, s
         )
         for row in devices.items
     ] + [
-        ("findings", row.title, row.device_name or row.device, "Finding", page_url(request, "finding", row.id))
+        (
+            "findings",
+            row.title,
+            row.device_name or row.device,
+            "Finding",
+            page_url(request, "finding", row.id),
+        )
         for row in findings.items
     ]

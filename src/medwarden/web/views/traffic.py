@@ -1,4 +1,4 @@
-"""The map: groups first, then the devices between two of them; graph, matrix and table of the same numbers."""
+"""The map: groups first, then the devices between two; graph, matrix and table of the same numbers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,12 @@ def traffic(request: HttpRequest) -> HttpResponse:
         "axis": axis,
         "axes": traffic_map.AXES.items(),
         "cells": [
-            (c, traffic_map.group_name(axis, c.client), traffic_map.group_name(axis, c.server), link(c.client, c.server))
+            (
+                c,
+                traffic_map.group_name(axis, c.client),
+                traffic_map.group_name(axis, c.server),
+                link(c.client, c.server),
+            )
             for c in cells[:MOST_ROWS]
         ],
         "total": len(cells),

@@ -42,31 +42,109 @@ async function drawChart(element) {
   new ResizeObserver(() => chart.resize()).observe(element);
 }
 
-function graphStyle() {
+function graphStyle(many) {
   return [
-    { selector: "node", style: { "background-color": token("--surface"), "border-color": token("--control-edge"), "border-width": 1.5, shape: "round-rectangle", width: "label", height: 26, padding: "6px", label: "data(label)", "text-valign": "center", "text-halign": "center", "font-size": 11, "font-family": getComputedStyle(document.body).fontFamily, color: token("--text"), "text-wrap": "wrap", "text-max-width": 150 } },
+    { selector: "node", style: { "background-color": token("--surface"), "border-color": token("--control-edge"), "border-width": 1.5, shape: "round-rectangle", width: "data(width)", height: "data(height)", label: "data(label)", "text-valign": "center", "text-halign": "center", "font-size": 11, "font-family": getComputedStyle(document.body).fontFamily, color: token("--text"), "text-wrap": "wrap", "text-max-width": 170 } },
     { selector: "node[kind='self']", style: { "background-color": token("--accent-soft"), "border-color": token("--accent"), "font-weight": 600 } },
     { selector: "node[kind='outside']", style: { "border-style": "dashed" } },
     { selector: "node[level='high'], node[level='critical']", style: { "border-color": (node) => token(`--${node.data("level")}`), "border-width": 2.5 } },
-    { selector: "edge", style: { width: "data(width)", "line-color": (edge) => token(`--mark-${edge.data("mark")}`), "target-arrow-color": (edge) => token(`--mark-${edge.data("mark")}`), "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier", opacity: 0.75, label: "data(label)", "font-size": 10, color: token("--text-soft"), "text-background-color": token("--surface"), "text-background-opacity": 0.85, "text-background-padding": "2px", "text-rotation": "autorotate", "min-zoomed-font-size": 8 } },
+    { selector: "edge", style: { width: "data(width)", "line-color": (edge) => token(`--mark-${edge.data("mark")}`), "target-arrow-color": (edge) => token(`--mark-${edge.data("mark")}`), "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier", opacity: many ? 0.5 : 0.75, label: many ? "" : "data(label)", "font-size": 10, color: token("--text-soft"), "text-background-color": token("--surface"), "text-background-opacity": 0.85, "text-background-padding": "2px", "text-rotation": "autorotate", "min-zoomed-font-size": 8 } },
     { selector: ".is-dimmed", style: { opacity: 0.15 } },
     { selector: ":active", style: { "overlay-opacity": 0.08 } },
   ];
 }
 
+const MOST_WIDTH = 170;
+function sized(data) {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  for (const { data: one } of data) {
+    if (one.source) continue;
+    const lines = one.label.split("\n").map((line) => pen.measureText(line).width);
+    one.width = Math.min(MOST_WIDTH, Math.max(...lines)) + 16;
+    one.height = 12 + 13 * lines.reduce((sum, width) => sum + Math.ceil(width / MOST_WIDTH), 0);
+  }
+  return data;
+}
+
+// Columns from left to right: those who only open connections, those who do both, those who only answer.
+// A column that grows too tall is folded; within a column, order follows the partners' to keep edges short.
+const ROW_GAP = 16;
+const FOLD = 14;
+function layered(data, element) {
+  const nodes = data.map((one) => one.data).filter((one) => !one.source);
+  const edges = data.map((one) => one.data).filter((one) => one.source && one.source !== one.target);
+  const out = new Set(edges.map((edge) => edge.source));
+  const into = new Set(edges.map((edge) => edge.target));
+  const rank = (node) => (node.kind === "self" ? 1 : out.has(node.id) && into.has(node.id) ? 1 : out.has(node.id) ? 0 : 2);
+  const columns = [0, 1, 2].map((wanted) => nodes.filter((node) => rank(node) === wanted));
+  const place = new Map();
+  const number = () => columns.forEach((column) => column.forEach((node, i) => place.set(node.id, (i + 0.5) / column.length)));
+  number();
+  for (let round = 0; round < 6; round += 1) {
+    for (const column of columns) {
+      const wish = new Map(column.map((node) => {
+        const partners = edges.flatMap((edge) => (edge.source === node.id ? [edge.target] : edge.target === node.id ? [edge.source] : []));
+        const sum = partners.reduce((total, id) => total + place.get(id), 0);
+        return [node.id, partners.length ? sum / partners.length : place.get(node.id)];
+      }));
+      column.sort((one, two) => wish.get(one.id) - wish.get(two.id) || one.id.localeCompare(two.id));
+    }
+    number();
+  }
+  const positions = {};
+  let x = 0;
+  for (const column of columns) {
+    for (let from = 0; from < column.length; from += FOLD) {
+      const part = column.slice(from, from + FOLD);
+      const widest = Math.max(...part.map((node) => node.width));
+      const tall = part.reduce((sum, node) => sum + node.height + ROW_GAP, -ROW_GAP);
+      let y = -tall / 2;
+      for (const node of part) {
+        // Neighbours in one column are shifted a little, so that edges between them stay visible
+        const shift = column === columns[1] && part.length > 1 ? (part.indexOf(node) % 2 ? 1 : -1) * widest * 0.35 : 0;
+        positions[node.id] = { x: x + widest / 2 + shift, y: y + node.height / 2 };
+        y += node.height + ROW_GAP;
+      }
+      x += widest + (from + FOLD < column.length ? 40 : 190);
+    }
+  }
+  return { name: "preset", positions: spread(positions, element), fit: true, padding: 24 };
+}
+
+// Widens the drawing to the shape of its box, within reason, so that it is drawn as large as it can be
+function spread(positions, element) {
+  const all = Object.values(positions);
+  const span = (axis) => Math.max(...all.map((at) => at[axis])) - Math.min(...all.map((at) => at[axis])) + 120;
+  const factor = Math.min(2.2, Math.max(1, ((element.clientWidth / element.clientHeight) * span("y")) / span("x")));
+  return Object.fromEntries(Object.entries(positions).map(([id, at]) => [id, { x: at.x * factor, y: at.y }]));
+}
+
+// Widths tell volumes apart within one drawing: thin for the least, seven pixels for the most, logarithmic
+function weighted(data) {
+  const volumes = data.filter((one) => one.data.source).map((one) => Math.log10(Math.max(1, one.data.volume)));
+  const low = Math.min(...volumes);
+  const span = Math.max(...volumes) - low || 1;
+  for (const { data: one } of data) if (one.source) one.width = 1 + (6 * (Math.log10(Math.max(1, one.volume)) - low)) / span;
+}
+
 async function drawGraph(element) {
   const { cytoscape } = await vendor(element);
-  const data = dataOf(element);
+  const data = sized(dataOf(element));
+  weighted(data);
+  const many = data.filter((one) => one.data.source).length > 30;
   const graph = cytoscape({
     container: element,
     elements: data,
-    style: graphStyle(),
-    wheelSensitivity: 0.3,
+    style: graphStyle(many),
     minZoom: 0.2,
     maxZoom: 3,
-    userZoomingEnabled: true,
-    layout: { name: "fcose", animate: false, randomize: true, quality: "proof", nodeDimensionsIncludeLabels: true, idealEdgeLength: 130, nodeRepulsion: 12000, nodeSeparation: 90, padding: 20 },
+    layout: layered(data, element),
   });
+  if (graph.zoom() > 1.15) {
+    graph.zoom(1.15);
+    graph.center();
+  }
   graph.on("tap", "node, edge", (event) => {
     const href = event.target.data("href");
     if (href) location.assign(href);
@@ -82,6 +160,7 @@ async function drawGraph(element) {
   });
   new ResizeObserver(() => graph.resize()).observe(element);
   element.dataset.nodes = String(graph.nodes().length);
+  element.graph = graph;
 }
 
 export function draw(root) {
