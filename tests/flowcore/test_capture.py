@@ -263,7 +263,7 @@ def test_fed_byte_by_byte_is_fed_whole(data: bytes, step: int) -> None:
     assert state(read(data, step)) == state(read(data))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from([GOOD, NG, pcap(RECORDS, order=">", magic=0xA1B2CD34)]),
     st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=8),
@@ -284,7 +284,7 @@ def test_any_mutation_is_accounted_for_however_it_is_fed(
     assert state(whole) == state(read(piece, step))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from([0, 1, 9, 12, 101, 104, 108, 113, 228, 229, 276]),
     st.binary(max_size=120),

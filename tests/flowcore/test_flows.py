@@ -287,7 +287,7 @@ def test_time_can_pass_without_packets() -> None:
     assert [r["end_reason"] for r in rows(core)] == ["idle"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.tuples(

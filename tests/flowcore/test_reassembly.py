@@ -86,7 +86,7 @@ def test_a_segment_says_who_told_whom() -> None:
     assert core.take_segments() == []
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_order_with_repeats_and_overlaps_gives_the_stream(data: st.DataObject) -> None:
     text = bytes(random.Random(data.draw(st.integers(0, 99))).randbytes(data.draw(st.integers(1, 400))))
@@ -247,7 +247,7 @@ def test_endless_data_out_of_order_is_bounded(hole_first: bool) -> None:
     assert core.reassembly_held == 0
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -300,7 +300,7 @@ def fragments_of(datagram: bytes, size: int, six: bool = False, ident: int = 7) 
 
 
 @pytest.mark.parametrize("six", [False, True])
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_fragments_in_any_order_give_the_datagram(six: bool, data: st.DataObject) -> None:
     text = random.Random(5).randbytes(data.draw(st.integers(100, 3000)))
