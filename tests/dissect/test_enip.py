@@ -41,7 +41,7 @@ TOLD = {
     ("enip.device_type", "12", "server"),
     ("enip.product_code", "166", "server"),
     ("enip.revision", "5.28", "server"),
-    ("enip.serial", "00a1b2c3", "server"),
+    ("enip.serial_number", "00a1b2c3", "server"),
 }
 
 

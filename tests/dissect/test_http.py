@@ -169,6 +169,7 @@ def test_broken_framing_is_malformed(converse: Converse, request_: bytes) -> Non
 def test_the_public_part_of_a_path() -> None:
     assert public_path("/studies/1.2.840.113619.2.55") == "/studies"
     assert public_path("/dicom-web/studies/1.2.840") == "/dicom-web/studies"
+    assert public_path("/ClientWebService/client.asmx") == "/ClientWebService/client.asmx"
     assert public_path("/onvif/device_service") == "/onvif/device_service"
     assert public_path("/20240131/x") == "/"
     assert public_path("/DOE^JOHN") == "/"

@@ -72,6 +72,8 @@ def test_a_machine_logs_in(converse: Converse) -> None:
         ("kerberos.encryption_types", "aes256-cts, rc4-hmac", "client"),
         ("kerberos.netbios_address", "CT-CONSOLE", "client"),
         ("kerberos.realm", "HOSPITAL.EXAMPLE", "server"),
+        ("kerberos.role", "client", "client"),
+        ("kerberos.role", "kdc", "server"),
     }
 
 
@@ -85,6 +87,7 @@ def test_people_are_not_named(converse: Converse) -> None:
         "kerberos.realm",
         "kerberos.encryption_types",
         "kerberos.netbios_address",
+        "kerberos.role",
     }
 
 
@@ -93,7 +96,10 @@ def test_a_host_principal_and_an_error_in_datagrams(datagram: Converse) -> None:
         KerberosDissector, "client", request(("host", "mri"), ("krbtgt", "H"))
     )
     error = tlv(ERROR, tlv(0x30, tlv(0xA0, number(5)), tlv(0xA9, tlv(0x1B, b"H.EXAMPLE"))))
-    assert datagram(KerberosDissector, "server", error) == {("kerberos.realm", "H.EXAMPLE", "server")}
+    assert datagram(KerberosDissector, "server", error) == {
+        ("kerberos.realm", "H.EXAMPLE", "server"),
+        ("kerberos.role", "kdc", "server"),
+    }
 
 
 def test_a_large_message_is_passed_over(converse: Converse) -> None:

@@ -109,6 +109,19 @@ def smb2_negotiate_response(dialect: int = 0x0311, mode: int = 3) -> bytes:
     return smb2(0, body, response=True)
 
 
+def tree_connect(path: str) -> bytes:
+    encoded = path.encode("utf-16-le")
+    return smb2(3, struct.pack("<HHHH", 9, 0, 72, len(encoded)) + encoded)
+
+
+def test_a_share_of_smb_1(converse: Converse) -> None:
+    words = struct.pack("<BBHHH", 0xFF, 0, 0, 0, 1)
+    # 4 words: the data begin at 43, one byte of password, so the path is aligned at 44.
+    data = b"\0" + unicode(r"\\CT-CONSOLE\ADMIN$") + b"?????\0"
+    told = converse(SmbDissector, ("client", smb1(0x75, words, data)))
+    assert told == {("smb.version", "1", "client"), ("smb.share", "ADMIN$", "client")}
+
+
 def test_an_smb_3_session(converse: Converse) -> None:
     token = ntlm_negotiate(b"PACS-WS")
     setup = struct.pack("<HBBIIHHQ", 25, 0, 1, 0, 0, 88, len(token), 0) + token
@@ -118,13 +131,15 @@ def test_an_smb_3_session(converse: Converse) -> None:
         ("server", smb2_negotiate_response()),
         ("client", smb2(1, setup)),
         ("server", smb2(1, struct.pack("<HHHH", 9, 0, 72, 0), response=True)),
-        ("client", b"\0\0\0\x10garbage after log"),
+        ("client", tree_connect(r"\\DC01\SYSVOL") + tree_connect(r"\\FS\jane.doe") + smb2(5, bytes(57))),
+        ("client", b"\0\0\0\x10garbage after it"),
     )
     assert told == {
         ("smb.version", "2", "client"),
         ("smb.dialects", "SMB 2.0.2, SMB 3.0, SMB 3.1.1", "client"),
         ("smb.client_guid", str(GUID), "client"),
         ("ntlmssp.workstation", "PACS-WS", "client"),
+        ("smb.share", "SYSVOL", "client"),
         ("smb.version", "2", "server"),
         ("smb.dialect", "SMB 3.1.1", "server"),
         ("smb.signing", "required", "server"),

@@ -34,7 +34,7 @@ class EnipDissector(Connection):
         stream_bytes=16384,
         fields=(
             "enip.product_name", "enip.vendor_id", "enip.device_type", "enip.product_code", "enip.revision",
-            "enip.serial",
+            "enip.serial_number",
         ),
     )  # fmt: skip
 
@@ -97,7 +97,7 @@ class EnipDissector(Connection):
         self.said("enip.device_type", str(kind))
         self.said("enip.product_code", str(code))
         self.said("enip.revision", f"{major}.{minor}")
-        self.said("enip.serial", f"{serial:08x}")
+        self.said("enip.serial_number", f"{serial:08x}")
 
 
 def _items(data: bytes, at: int) -> list[tuple[int, bytes]]:

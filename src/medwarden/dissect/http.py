@@ -36,16 +36,9 @@ _TITLED_PAGES = frozenset(
     {"", "index", "login", "home", "main", "default", "start", "status", "logon", "signin"}
 )
 _DEVICE_PATHS = (
-    "/onvif/",
-    "/cgi-bin/",
-    "/HNAP1",
-    "/upnp/",
-    "/dicom-web/",
-    "/wado",
-    "/fhir/",
-    "/api/",
-    "/rest/",
-)
+    "/onvif/", "/cgi-bin/", "/HNAP1", "/upnp/", "/dicom-web/", "/dicomweb/", "/wado", "/rs/", "/fhir/",
+    "/api/", "/rest/", "/ClientWebService/", "/SimpleAuthWebService/", "/ReportingWebService/", "/scale/",
+)  # fmt: skip
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
 
 

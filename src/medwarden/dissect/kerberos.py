@@ -35,7 +35,7 @@ class KerberosDissector(Connection):
         stream_bytes=32768,
         fields=(
             "kerberos.realm", "kerberos.host", "kerberos.service", "kerberos.netbios_address",
-            "kerberos.encryption_types",
+            "kerberos.encryption_types", "kerberos.role",
         ),
     )  # fmt: skip
 
@@ -71,10 +71,13 @@ class KerberosDissector(Connection):
         if message.tag in _REQUESTS:
             if not from_client:
                 raise self.malformed("a request by the side of the key distribution centre")
+            self.said("kerberos.role", "client")
             if 0xA4 in parts:
                 inner = expect(payload, parts[0xA4].start, parts[0xA4].end, SEQUENCE, "kerberos")
                 self._request(payload, _parts(payload, inner))
-        elif message.tag in _REPLIES:
+            return
+        self.said("kerberos.role", "kdc")
+        if message.tag in _REPLIES:
             self._answer(payload, parts, realm=0xA3, client=0xA4)
         else:
             self._answer(payload, parts, realm=0xA9, client=0xA8)

@@ -46,7 +46,7 @@ class LdapDissector(Connection):
         fields=(
             "ldap.bind", "ldap.domain", "ldap.host", "ldap.dns_host_name", "ldap.netbios_computer",
             "ldap.netbios_domain", "ldap.site", "ldap.client_site", "ldap.vendor_name", "ldap.vendor_version",
-            *ntlmssp.FIELDS, *TlsDissector.manifest.fields,
+            "ldap.role", *ntlmssp.FIELDS, *TlsDissector.manifest.fields,
         ),
     )  # fmt: skip
 
@@ -91,6 +91,7 @@ class LdapDissector(Connection):
         message = expect(payload, 0, len(payload), SEQUENCE, "ldap")
         number = expect(payload, message.start, message.end, 2, "ldap")
         operation = read_tlv(payload, number.end, message.end, "ldap")
+        self.said("ldap.role", "client" if from_client else "server")
         if from_client:
             if operation.tag == _BIND_REQUEST:
                 self._bind(payload, operation)

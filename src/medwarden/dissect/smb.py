@@ -2,7 +2,8 @@
 
 Framing is RFC 1002 section 4.3 (port 139) and [MS-SMB2] section 2.1 (port 445). SMB 1: [MS-CIFS] 2.2.4.52
 NEGOTIATE, 2.2.4.53 SESSION_SETUP_ANDX, [MS-SMB] 2.2.4.5 and 2.2.4.6 with extended security. SMB 2 and 3:
-[MS-SMB2] 2.2.3 to 2.2.6. User names, shares and files are not read.
+[MS-SMB2] 2.2.3 to 2.2.6. User names, files, and shares other than the well-known
+are not told.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from medwarden.model.segment import DissectorManifest, Transport
 
 _MESSAGE_LIMIT = 65536
 _SESSION_MESSAGE, _SESSION_REQUEST, _KEEP_ALIVE = 0x00, 0x81, 0x85
-_NEGOTIATE_1, _SESSION_SETUP_1 = 0x72, 0x73
-_NEGOTIATE_2, _SESSION_SETUP_2 = 0, 1
+_NEGOTIATE_1, _SESSION_SETUP_1, _TREE_CONNECT_1 = 0x72, 0x73, 0x75
+_WELL_KNOWN_SHARES = frozenset({"SYSVOL", "NETLOGON", "IPC$", "ADMIN$", "C$", "D$", "PRINT$"})
+_NEGOTIATE_2, _SESSION_SETUP_2, _LOGOFF_2, _TREE_CONNECT_2 = range(4)
 _UNICODE = 0x8000
 _EXTENDED_SECURITY = 0x80000000
 _DIALECTS_2 = {
@@ -45,6 +47,7 @@ class SmbDissector(Connection):
         fields=(
             "smb.dialect", "smb.dialects", "smb.version", "smb.native_os", "smb.native_lanman", "smb.domain",
             "smb.server_name", "smb.server_guid", "smb.client_guid", "smb.signing", "smb.netbios_name",
+            "smb.share",
             *ntlmssp.FIELDS,
         ),
     )  # fmt: skip
@@ -109,7 +112,9 @@ class SmbDissector(Connection):
         parameters = message[33:at]
         if command != _NEGOTIATE_1:
             self.said("smb.version", "1")  # a negotiation alone may still lead to SMB 2
-        if command not in (_NEGOTIATE_1, _SESSION_SETUP_1) or (not words and not from_client):
+        if command not in (_NEGOTIATE_1, _SESSION_SETUP_1, _TREE_CONNECT_1) or (
+            not words and not from_client
+        ):
             return
         (count,) = struct.unpack_from("<H", message, at)
         if at + 2 + count > len(message):
@@ -120,6 +125,10 @@ class SmbDissector(Connection):
             self._offered = [printable(name) for name in data.split(b"\0") if name[:1] == b"\x02"][:32]
             self._offered = [name.lstrip("\x02").strip() for name in self._offered]
             self.said("smb.dialects", ", ".join(self._offered))
+        elif command == _TREE_CONNECT_1:
+            if from_client and words == 4:
+                (skip,) = struct.unpack_from("<H", parameters, 6)
+                self._share(_strings(data, skip, at + 2, unicode, aligned=True)[0])
         elif command == _NEGOTIATE_1:
             self._negotiated_1(parameters, data, unicode)
         else:
@@ -185,14 +194,21 @@ class SmbDissector(Connection):
             self._token_2(message, 120)
         elif command == _SESSION_SETUP_2:
             self._token_2(message, 76 if from_client else 68)
-            if not from_client and not status:
-                self.close()
-        elif command > _SESSION_SETUP_2:
+        elif command == _TREE_CONNECT_2 and from_client:
+            offset, length = struct.unpack_from("<HH", message, 68)
+            self._share(message[offset : offset + length].decode("utf-16-le", "replace"))
+        elif command > _TREE_CONNECT_2:
             self.client.close() if from_client else self.server.close()
 
     def _token_2(self, message: bytes, at: int) -> None:
         offset, length = struct.unpack_from("<HH", message, at) if len(message) >= at + 4 else (0, 0)
         self.said_all(ntlmssp.facts_of_token(message[offset : offset + length]))
+
+    def _share(self, path: str) -> None:
+        """Tell a share that every Windows network has; others may be named after people."""
+        share = path.rstrip("\0").rpartition("\\")[2].upper()
+        if share in _WELL_KNOWN_SHARES:
+            self.said("smb.share", share)
 
     def _guid(self, field: str, octets: bytes) -> None:
         if len(octets) == 16 and any(octets):
