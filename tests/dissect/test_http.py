@@ -123,6 +123,29 @@ def test_a_posted_password_is_noticed_but_not_told(
     assert not [fact for fact in told if "hunter2" in fact[1]]
 
 
+def test_every_scheme_that_a_server_offers_is_told(converse: Converse) -> None:
+    challenge = b"TlRMTVNTUAABAAAAAAAAAA=="  # NTLM, type 1, without names
+    told = converse(
+        HttpDissector,
+        (
+            "server",
+            b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM "
+            + challenge
+            + b'\r\nWWW-Authenticate: Basic realm="a, b"\r\n\r\n',
+        ),
+    )
+    schemes = {value for field, value, _ in told if field == "http.auth_scheme"}
+    assert schemes == {"negotiate", "ntlm", "basic"}
+    assert ("http.www_authenticate", "a, b", "server") in told
+
+
+def test_other_protocols_with_the_same_methods_are_not_taken() -> None:
+    assert HttpDissector.recognises(b"OPTIONS * HTTP/1.1\r\n", True)
+    assert HttpDissector.recognises(b"GET /a-very-long", True)
+    assert not HttpDissector.recognises(b"OPTIONS rtsp://x RTSP/1.0\r\n", True)
+    assert not HttpDissector.recognises(b"NOTIFY sip:x SIP/2.0\r\n", True)
+
+
 def test_a_password_in_the_query_is_noticed(converse: Converse) -> None:
     told = converse(HttpDissector, ("client", b"GET /login.cgi?user=a&pwd=hunter2 HTTP/1.1\r\n\r\n"))
     assert ("http.login_form", "query", "client") in told

@@ -29,6 +29,7 @@ from medwarden.model.segment import DissectorManifest, Transport
 __all__ = ["DISSECTOR", "HttpBody", "HttpDissector", "HttpHead", "HttpStream", "http_pair", "public_path"]
 
 
+_SCHEMES = frozenset({"basic", "digest", "ntlm", "negotiate", "bearer", "oauth", "scram-sha-256", "kerberos"})
 _TITLE_LIMIT = 8192
 _DESCRIPTION_LIMIT = 65536
 _FORM_LIMIT = 4096
@@ -75,7 +76,8 @@ class HttpDissector(Connection):
     def recognises(payload: bytes, from_client: bool) -> bool:
         """Tell whether the payload opens with a request line or a status line."""
         if from_client:
-            return payload.startswith(METHODS)
+            line, ended, _ = payload.partition(b"\n")
+            return payload.startswith(METHODS) and (not ended or b" HTTP/" in line)
         return payload.startswith(b"HTTP/1.")
 
     def parse(self, inbox: Inbox, from_client: bool) -> None:
@@ -138,10 +140,13 @@ class HttpDissector(Connection):
                 self._challenge(headers[name])
 
     def _challenge(self, value: str) -> None:
-        scheme, _, rest = value.partition(" ")
-        self.said("http.auth_scheme", scheme.strip(",").lower())
-        if scheme.lower() in ("ntlm", "negotiate") and rest and "=" not in rest.rstrip("="):
-            self._token(rest.partition(",")[0])
+        for challenge in value.split(","):
+            scheme, _, rest = challenge.strip().partition(" ")
+            if scheme.lower() not in _SCHEMES:
+                continue  # a parameter of the challenge before it
+            self.said("http.auth_scheme", scheme.lower())
+            if scheme.lower() in ("ntlm", "negotiate") and rest:
+                self._token(rest)
         start = value.lower().find("realm=")
         if start >= 0:
             realm = value[start + 6 :]
