@@ -15,9 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TypeVar
 
-import msgspec
 import pyarrow as pa
 
 from medwarden.inventory.addresses import (
@@ -26,6 +24,16 @@ from medwarden.inventory.addresses import (
     Binding,
     Bindings,
     came_directly,
+)
+from medwarden.inventory.sightings import (
+    Fact,
+    FactKey,
+    Known,
+    Pair,
+    Sighting,
+    add_fact,
+    is_interface,
+    pair_order,
 )
 from medwarden.inventory.traffic import Endpoint, FlowGroup, Traffic, group_flows
 from medwarden.kernel.ids import stable_id
@@ -54,54 +62,14 @@ _HEARSAY = frozenset({"dns.name"})
 """Facts somebody else told about an address; they name a device but do not prove that there is one."""
 
 _RESOLVED = "dns.resolved"
-_ZERO_MAC = "00:00:00:00:00:00"
+_IS_GATEWAY: FactKey = ("", "resolver", "flow.gateway", "yes")
+"""The fact the resolver itself finds: the device forwards for others."""
 
 MOST_VALUES = 64
 """Distinct values kept per device and field; a device that asks for more names tells nothing new."""
 _MOST_NAMES = 200_000
 _MOST_UNCLAIMED = 8
 """Addresses seen behind one interface that nothing bound to it; with more of them it must be a gateway."""
-
-
-class _Known(msgspec.Struct):
-    """A device as the resolver keeps it."""
-
-    id: str
-    kind: KeyKind
-    key: str
-    first_seen: int
-    last_seen: int
-    announced: bool = False
-    gateway: bool = False
-    told_gateway: bool = False
-    vlans: set[int] = msgspec.field(default_factory=set)
-    values: dict[str, set[int]] = msgspec.field(default_factory=dict)
-
-
-class _Fact(msgspec.Struct):
-    """How often and when one fact was heard in this round."""
-
-    first_seen: int
-    last_seen: int
-    count: int
-
-
-_FactKey = tuple[str, str, str, str]  # sensor, source, field, value
-_IS_GATEWAY: _FactKey = ("", "resolver", "flow.gateway", "yes")
-"""The fact the resolver itself finds: the device forwards for others."""
-
-_K = TypeVar("_K")
-_Pair = tuple[str | None, str | None]  # MAC and IP address as seen together
-
-
-class _Sighting(msgspec.Struct):
-    """When a pair of addresses was seen together, and what its hop limits say."""
-
-    first_seen: int
-    last_seen: int
-    direct: bool | None = None
-    vlans: set[int] = msgspec.field(default_factory=set)
-    spoke: bool = False
 
 
 class Resolver:
@@ -115,20 +83,20 @@ class Resolver:
         self.site = site
         self._plan = AddressPlan(networks)
         self._bindings = Bindings()
-        self._by_mac: dict[str, _Known] = {}
-        self._by_ip: dict[str, _Known] = {}
+        self._by_mac: dict[str, Known] = {}
+        self._by_ip: dict[str, Known] = {}
         self._gone: dict[str, str] = {}
         self._traffic = Traffic()
         self._names: dict[str, str] = {}
-        self._hearsay: dict[str, dict[_FactKey, _Fact]] = {}
+        self._hearsay: dict[str, dict[FactKey, Fact]] = {}
         self._unclaimed: dict[tuple[str, AddressKind, bool], set[str]] = {}
         self._begin()
 
     def _begin(self) -> None:
-        self._facts: dict[_Pair, dict[_FactKey, _Fact]] = {}
-        self._sightings: dict[_Pair, _Sighting] = {}
+        self._facts: dict[Pair, dict[FactKey, Fact]] = {}
+        self._sightings: dict[Pair, Sighting] = {}
         self._groups: list[FlowGroup] = []
-        self._touched: dict[str, _Known] = {}
+        self._touched: dict[str, Known] = {}
         self._merges: list[Merge] = []
         self._ignored: Counter[str] = Counter()
 
@@ -141,7 +109,7 @@ class Resolver:
     def counted_evidence(self, batch: Iterable[tuple[Evidence, int, int]], sensor: str = "") -> None:
         """Take in facts with the time they were last heard and how often, as a sensor sums them up."""
         for fact, last_ns, count in batch:
-            mac = fact.mac if _is_interface(fact.mac) else None
+            mac = fact.mac if is_interface(fact.mac) else None
             kind = self._plan.kind(fact.ip)
             grouped = kind in (AddressKind.MULTICAST, AddressKind.BROADCAST)
             if grouped or (fact.mac is not None and mac is None):
@@ -155,13 +123,13 @@ class Resolver:
                 self._remember_name(fact.value)
                 continue
             key = (sensor, fact.source, fact.field, fact.value)
-            heard = _Fact(fact.ts_ns, last_ns, count)
+            heard = Fact(fact.ts_ns, last_ns, count)
             if fact.field in _HEARSAY and mac is None and ip is not None:
-                _add(self._hearsay.setdefault(ip, {}), key, heard)
+                add_fact(self._hearsay.setdefault(ip, {}), key, heard)
             elif mac is None and ip is None:
                 self._ignored["without an address"] += count
             else:
-                _add(self._facts.setdefault((mac, ip), {}), key, heard)
+                add_fact(self._facts.setdefault((mac, ip), {}), key, heard)
                 self._see(mac, ip, fact.ts_ns, last_ns, None, fact.vlan, True)
 
     def flows(self, table: pa.Table) -> None:
@@ -172,10 +140,10 @@ class Resolver:
                 (group.client_mac, group.client_ip, group.packets_out, group.client_hops, False),
                 (group.server_mac, group.server_ip, group.packets_in, group.server_hops, True),
             ):
-                if packets and _is_interface(mac, or_none=True):
+                if packets and is_interface(mac, or_none=True):
                     direct = came_directly(hops)
                     self._see(mac, ip, group.first_seen, group.last_seen, direct, group.vlan, True)
-                elif outward and _is_interface(mac) and self._plan.kind(ip) is AddressKind.INTERNET:
+                elif outward and is_interface(mac) and self._plan.kind(ip) is AddressKind.INTERNET:
                     self._see(mac, ip, group.first_seen, group.last_seen, False, group.vlan, False)
 
     def _claim(self, mac: str, ip: str, source: BindingSource, first: int, last: int) -> None:
@@ -202,7 +170,7 @@ class Resolver:
             ip = None
         sighting = self._sightings.get((mac, ip))
         if sighting is None:
-            sighting = self._sightings[mac, ip] = _Sighting(first, last)
+            sighting = self._sightings[mac, ip] = Sighting(first, last)
         sighting.first_seen = min(sighting.first_seen, first)
         sighting.last_seen = max(sighting.last_seen, last)
         sighting.spoke |= spoke
@@ -250,7 +218,7 @@ class Resolver:
 
     def _learn_gateways(self) -> None:
         """Mark interfaces that forward: for the internet, with a lowered hop limit, or for many addresses."""
-        for (mac, ip), sighting in sorted(self._sightings.items(), key=_pair_order):
+        for (mac, ip), sighting in sorted(self._sightings.items(), key=pair_order):
             if mac is None or ip is None:
                 continue
             kind = self._plan.kind(ip)
@@ -274,14 +242,14 @@ class Resolver:
                 self._device_of_mac(mac, sighting).gateway = True
 
     def _learn_bindings(self) -> None:
-        for (mac, ip), sighting in sorted(self._sightings.items(), key=_pair_order):
+        for (mac, ip), sighting in sorted(self._sightings.items(), key=pair_order):
             if mac is None or ip is None or not sighting.spoke:
                 continue
             binding = self._bindings.get(mac, ip)
             if binding is not None or self._owns(mac, ip, sighting):
                 self._bindings.add(ip, mac, BindingSource.SEEN, sighting.first_seen, sighting.last_seen)
 
-    def _owns(self, mac: str, ip: str, sighting: _Sighting) -> bool:
+    def _owns(self, mac: str, ip: str, sighting: Sighting) -> bool:
         """Tell whether an address seen behind an interface is its own, though nothing bound it."""
         kind = self._plan.kind(ip)
         if kind is AddressKind.LINK_LOCAL:
@@ -300,7 +268,8 @@ class Resolver:
 
     def _merge(self) -> None:
         """Join IP-only devices to the interfaces that turn out to hold their address."""
-        for ip, known in sorted(self._by_ip.items()):
+        for ip in sorted({ip for ip, _ in self._bindings.changed} & self._by_ip.keys()):
+            known = self._by_ip[ip]
             binding = self._bindings.holder(ip, known.last_seen)
             if binding is None:
                 continue
@@ -316,8 +285,8 @@ class Resolver:
                 kept.vlans |= known.vlans
 
     def _ledger(self) -> tuple[LedgerIncrement, ...]:
-        increments: dict[tuple[str, _FactKey], _Fact] = {}
-        for (mac, ip), sighting in sorted(self._sightings.items(), key=_pair_order):
+        increments: dict[tuple[str, FactKey], Fact] = {}
+        for (mac, ip), sighting in sorted(self._sightings.items(), key=pair_order):
             if mac is not None:
                 self._device_of_mac(mac, sighting)
             owner = self._owner(mac, ip, sighting.last_seen, sighting.first_seen if sighting.spoke else None)
@@ -336,18 +305,19 @@ class Resolver:
                 self._touched[owner.id] = owner
                 self._enter(owner, self._hearsay.pop(ip), increments)
         if len(self._hearsay) > _MOST_NAMES:
+            self._ignored["told of addresses that never spoke"] += len(self._hearsay)
             self._hearsay.clear()
         for known in self._touched.values():
             if known.gateway and not known.told_gateway:
                 known.told_gateway = True
-                increments[known.id, _IS_GATEWAY] = _Fact(known.first_seen, known.last_seen, 1)
+                increments[known.id, _IS_GATEWAY] = Fact(known.first_seen, known.last_seen, 1)
         return tuple(
             LedgerIncrement(device, *key, fact.first_seen, fact.last_seen, fact.count)
             for (device, key), fact in sorted(increments.items())
         )
 
     def _enter(
-        self, owner: _Known, facts: dict[_FactKey, _Fact], increments: dict[tuple[str, _FactKey], _Fact]
+        self, owner: Known, facts: dict[FactKey, Fact], increments: dict[tuple[str, FactKey], Fact]
     ) -> None:
         for key, fact in sorted(facts.items()):
             values = owner.values.setdefault(key[2], set())
@@ -357,11 +327,11 @@ class Resolver:
                     self._ignored["one of too many values of one field"] += fact.count
                     continue
                 values.add(mark)
-            _add(increments, (owner.id, key), fact)
+            add_fact(increments, (owner.id, key), fact)
 
     # -- who is it
 
-    def _owner(self, mac: str | None, ip: str | None, ts_ns: int, create_from: int | None) -> _Known | None:
+    def _owner(self, mac: str | None, ip: str | None, ts_ns: int, create_from: int | None) -> Known | None:
         """Return the device behind a pair of addresses; an IP-only one is made where ``create_from`` says."""
         if ip is None:
             return None if mac is None else self._by_mac.get(mac)
@@ -377,12 +347,12 @@ class Resolver:
             return self._by_ip.get(ip)
         return self._device(KeyKind.IP, ip, create_from, ts_ns)
 
-    def _device_of_mac(self, mac: str, sighting: _Sighting) -> _Known:
+    def _device_of_mac(self, mac: str, sighting: Sighting) -> Known:
         known = self._device(KeyKind.MAC, mac, sighting.first_seen, sighting.last_seen)
         known.vlans |= sighting.vlans
         return known
 
-    def _device(self, kind: KeyKind, key: str, first: int, last: int) -> _Known:
+    def _device(self, kind: KeyKind, key: str, first: int, last: int) -> Known:
         table = self._by_mac if kind is KeyKind.MAC else self._by_ip
         known = table.get(key)
         if known is None:
@@ -390,12 +360,12 @@ class Resolver:
             while device_id in self._gone:  # the address was merged away before and is somebody else's now
                 number += 1
                 device_id = stable_id("d", self.site, key, str(number))
-            known = table[key] = _Known(device_id, kind, key, first, last)
+            known = table[key] = Known(device_id, kind, key, first, last)
             known.gateway = kind is KeyKind.MAC and is_virtual_router(key)
         self._touch(known, first, last)
         return known
 
-    def _touch(self, known: _Known, first: int, last: int) -> None:
+    def _touch(self, known: Known, first: int, last: int) -> None:
         known.first_seen = min(known.first_seen, first)
         known.last_seen = max(known.last_seen, last)
         self._touched[known.id] = known
@@ -406,7 +376,7 @@ class Resolver:
             kind = AddressKind.BROADCAST
         if kind in (AddressKind.MULTICAST, AddressKind.BROADCAST):
             return Endpoint(None, ip, kind)
-        if not _is_interface(mac):
+        if not is_interface(mac):
             mac = None
         owner = self._owner(mac, None if kind is AddressKind.NONE else ip, ts_ns, ts_ns if spoke else None)
         return Endpoint(None if owner is None else owner.id, ip, kind)
@@ -430,7 +400,7 @@ class Resolver:
 
     # -- output
 
-    def _device_change(self, known: _Known) -> DeviceChange:
+    def _device_change(self, known: Known) -> DeviceChange:
         return DeviceChange(
             id=known.id,
             site=self.site,
@@ -442,7 +412,7 @@ class Resolver:
             vlans=tuple(sorted(known.vlans)),
         )
 
-    def _interface_change(self, known: _Known) -> InterfaceChange:
+    def _interface_change(self, known: Known) -> InterfaceChange:
         virtual = is_virtual_router(known.key)
         randomised = is_locally_administered(known.key) and not virtual
         return InterfaceChange(known.id, known.key, randomised, virtual, known.first_seen, known.last_seen)
@@ -485,7 +455,7 @@ class Resolver:
             if key is None:
                 continue
             table = self._by_mac if device.kind is KeyKind.MAC else self._by_ip
-            table[key] = _Known(
+            table[key] = Known(
                 device.id,
                 device.kind,
                 key,
@@ -510,25 +480,3 @@ class Resolver:
                 )
         for service in stored.services:
             self._traffic.restore_service(service)
-
-
-def _is_interface(mac: str | None, or_none: bool = False) -> bool:
-    """Tell whether a MAC address can be a device's: neither group nor zero (nor missing)."""
-    if mac is None:
-        return or_none
-    return mac != _ZERO_MAC and not is_group(mac)
-
-
-def _add(facts: dict[_K, _Fact], key: _K, heard: _Fact) -> None:
-    fact = facts.get(key)
-    if fact is None:
-        facts[key] = heard
-        return
-    fact.first_seen = min(fact.first_seen, heard.first_seen)
-    fact.last_seen = max(fact.last_seen, heard.last_seen)
-    fact.count += heard.count
-
-
-def _pair_order(item: tuple[_Pair, _Sighting]) -> tuple[str, str]:
-    (mac, ip), _ = item
-    return mac or "", ip or ""

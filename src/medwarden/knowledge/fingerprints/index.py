@@ -1,7 +1,7 @@
 """Applying fingerprints fast: tests by field, each behind a literal that must occur.
 
 A ledger entry is looked up by its field; exact tests are one dictionary look-up, the others are tried
-only when a text that they require occurs in the value, which is found by its first three
+only when a text that they require occurs in the value, which is found by its first two
 characters. What a (field, value) matches is remembered, because the same values come back on
 thousands of devices.
 """
@@ -15,9 +15,9 @@ from functools import cache, lru_cache
 import msgspec
 
 from medwarden.knowledge.fingerprints.literals import Literals, required_literals
-from medwarden.knowledge.fingerprints.rules import Fingerprint, Test, compile_regex, fingerprints
+from medwarden.knowledge.fingerprints.rules import Fingerprint, Look, compile_regex, fingerprints
 
-_GRAM = 3
+_GRAM = 2
 _REMEMBERED = 100_000
 
 
@@ -48,7 +48,7 @@ class _Search(msgspec.Struct, frozen=True):
 
 
 class _FieldSearches:
-    """The searches of one field, found by the first three characters of a text that must occur."""
+    """The searches of one field, found by the first two characters of a text that must occur."""
 
     def __init__(self) -> None:
         self._by_gram: dict[str, list[tuple[str, _Search]]] = {}
@@ -90,7 +90,7 @@ class Index:
                 self._add(number, place, test)
         self.hits = lru_cache(maxsize=_REMEMBERED)(self._hits)
 
-    def _add(self, rule: int, place: int, test: Test) -> None:
+    def _add(self, rule: int, place: int, test: Look) -> None:
         if test.equals is not None:
             for field in test.fields:
                 self._exact.setdefault((field, test.equals.lower()), []).append((rule, place))
@@ -145,13 +145,14 @@ class Index:
 
 
 def _fill(rule: Fingerprint, groups: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Return the labels with groups put in; labels whose groups stayed empty are left out."""
+    """Return the labels with groups put in; a label that needs a group which stayed empty is left out."""
     labels = []
     for level, label in rule.says.items():
         text = label
         for number, group in enumerate(groups, 1):
-            text = text.replace(f"{{{number}}}", group.strip())
-        if text and not (text != label and not text.strip(" -_.")) and "{" not in text:
+            if group.strip():
+                text = text.replace(f"{{{number}}}", group.strip())
+        if "{" not in text:
             labels.append((level, " ".join(text.split())))
     return tuple(labels)
 

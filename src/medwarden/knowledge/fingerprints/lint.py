@@ -11,7 +11,7 @@ from medwarden.knowledge.fingerprints.rules import (
     LEVELS,
     TRUST,
     Fingerprint,
-    Test,
+    Look,
     compile_regex,
 )
 from medwarden.knowledge.taxonomy import categories
@@ -48,7 +48,7 @@ def _shape(rule: Fingerprint) -> Iterator[str]:
     yield from _labels(rule)
 
 
-def _test_shape(test: Test) -> Iterator[str]:
+def _test_shape(test: Look) -> Iterator[str]:
     named = (test.field,) if isinstance(test.field, str) else test.field
     for name in named:
         if name.startswith("@"):

@@ -134,7 +134,7 @@ Example = dict[str, str | tuple[str, ...]] | str
 """Fields and the values seen in them on one device, or a value of the first field a rule looks at."""
 
 
-class Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One look at a field: exactly one of the four operators is given."""
 
     field: str | tuple[str, ...]
@@ -156,7 +156,7 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One rule; see the module for its form. ``matches`` and ``misses`` are its examples."""
 
     id: str
-    when: Test | tuple[Test, ...]
+    when: Look | tuple[Look, ...]
     says: dict[str, str]
     trust: str
     source: str
@@ -165,9 +165,9 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     every: bool = False
 
     @property
-    def tests(self) -> tuple[Test, ...]:
+    def tests(self) -> tuple[Look, ...]:
         """Return the tests of the rule, also where there is one."""
-        return (self.when,) if isinstance(self.when, Test) else self.when
+        return (self.when,) if isinstance(self.when, Look) else self.when
 
     @property
     def weight(self) -> float:
