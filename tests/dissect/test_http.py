@@ -48,13 +48,12 @@ def test_a_title_is_found_in_a_page_that_only_the_close_ends(converse: Converse)
     assert ("http.title", "Syringe & Pump", "server") in told
 
 
+@pytest.mark.parametrize("status", [200, 404])
 @pytest.mark.parametrize("path", ["/worklist/4711", "/patients/doe.html", "/index.html?id=4711"])
-def test_a_title_of_an_inner_page_stays_unsaid(converse: Converse, path: str) -> None:
+def test_a_title_of_an_inner_page_stays_unsaid(converse: Converse, path: str, status: int) -> None:
     page = b"<title>DOE^JOHN 4711</title>"
-    response = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (
-        len(page),
-        page,
-    )
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
+    response = head.encode() + page
     told = converse(HttpDissector, ("client", f"GET {path} HTTP/1.1\r\n\r\n".encode()), ("server", response))
     assert not [fact for fact in told if "DOE" in fact[1] or "4711" in fact[1]]
 

@@ -35,6 +35,13 @@ def test_a_prompt_alone_is_a_log_in_without_banner(converse: Converse) -> None:
     }
 
 
+def test_a_session_that_was_joined_late_shows_nothing_of_itself(converse: Converse) -> None:
+    login = {("telnet.login", "prompt", "server")}
+    assert converse(TelnetDissector, ("server", b"BED 4 DOE JOHN HR 70\r\nPassword: ")) == login
+    typed = ("client", b"\xff\xfb\x18su\r\n"), ("server", b"BED 4 DOE JOHN HR 70\r\nPassword: ")
+    assert converse(TelnetDissector, *typed) == login
+
+
 def test_a_console_without_prompt_tells_nothing(converse: Converse) -> None:
     assert converse(TelnetDissector, ("server", b"BED 4 DOE JOHN HR 70\r\n" * 300)) == set()
 

@@ -194,7 +194,7 @@ def _shows_title(head: HttpHead) -> bool:
     if "html" not in head.media_type and head.media_type:
         return False
     stem = head.path.lstrip("/").lower().partition(".")[0]
-    return "?" not in head.target and (stem in _TITLED_PAGES or head.status in (401, 403, 404))
+    return "?" not in head.target and stem in _TITLED_PAGES
 
 
 def public_path(path: str) -> str:

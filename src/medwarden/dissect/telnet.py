@@ -2,7 +2,7 @@
 
 RFC 854 (IAC sequences), RFC 855 (subnegotiation), RFC 1091 (terminal type), RFC 885 and RFC 1184 (commands
 below SE). Reading stops at the prompt, so neither names nor passwords nor anything shown after a log-in is
-ever seen.
+ever seen; a banner is told only of a session seen from its negotiation on in which nobody typed yet.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class TelnetDissector(Connection):
     def __init__(self) -> None:
         super().__init__()
         self._shown = bytearray()
+        self._negotiated = False
+        self._typed = False
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
@@ -61,8 +63,11 @@ class TelnetDissector(Connection):
         while at < len(data):
             command = data.find(_IAC, at)
             text_end = len(data) if command < 0 else command
-            if text_end > at and not from_client and self._show(bytes(data[at:text_end])):
-                return
+            if text_end > at:
+                if from_client:
+                    self._typed = True
+                elif self._show(bytes(data[at:text_end])):
+                    return
             at = text_end
             if command < 0:
                 break
@@ -88,6 +93,7 @@ class TelnetDissector(Connection):
                 self.said("telnet.terminal_type", printable(bytes(data[at + 4 : end])))
             return end + 2 - at
         if _WILL <= verb <= _DONT:
+            self._negotiated = True
             return 3 if at + 2 < len(data) else 0
         if verb < _END_OF_FILE:
             raise inbox.malformed("no telnet command")
@@ -101,7 +107,8 @@ class TelnetDissector(Connection):
         ends = [end for prompt in _PROMPTS if (end := shown.find(prompt)) >= 0]
         if ends:
             banner = bytes(self._shown[: start + min(ends)])
-            self.said("telnet.banner", " ".join(printable(banner).split()))
+            if self._negotiated and not self._typed:
+                self.said("telnet.banner", " ".join(printable(banner).split()))
             self.said("telnet.login", "prompt")
             self.close()
             return True
