@@ -8,14 +8,24 @@ import sys
 import time
 
 
+def text(value: str) -> bytes:
+    """Return a variable label: length and ASCII octets, padded to an even length."""
+    octets = value.encode() + bytes(len(value) % 2)
+    return struct.pack(">H", len(octets)) + octets
+
+
 def connect_indication(bed: int) -> bytes:
-    """Return a connect indication event (Philips Data Export Interface, Connect Indication Event)."""
-    nomenclature = struct.pack(">I", 0x00010000)
+    """Return a connect indication: nomenclature, remote operation, event report, attributes."""
     label = f"ICU BED {bed}".encode("utf-16-be")
-    attributes = struct.pack(">HHHH", 0xF1E5, 4, 1, 24105) + struct.pack(">HH", 0x091E, len(label)) + label
-    listed = struct.pack(">HH", 2, len(attributes)) + attributes
-    event = struct.pack(">HHHIHH", 1, 0, 0, int(time.time()) & 0xFFFFFFFF, 0x0D0C, len(listed)) + listed
-    return nomenclature + struct.pack(">HHHHH", 1, len(event) + 6, 1, 1, len(event)) + event
+    values = [
+        (0x0928, text("Philips") + text("M8004A")),  # system model
+        (0xF135, struct.pack(">H", len(label)) + label),  # bed label
+    ]
+    listed = b"".join(struct.pack(">HH", number, len(value)) + value for number, value in values)
+    attributes = struct.pack(">HH", len(values), len(listed)) + listed
+    report = struct.pack(">HHHIHH", 33, 0, 0, int(time.time()) & 0xFFFFFFFF, 0x0D17, len(attributes))
+    invoked = struct.pack(">HHH", 1, 0, len(report) + len(attributes)) + report + attributes
+    return struct.pack(">HBB", 0, 1, 0) + struct.pack(">HH", 1, len(invoked)) + invoked
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def main(work: str) -> None:
     """Run snmpd and announce."""
     config = Path(work) / "snmpd.conf"
     config.write_text(
-        f'agentaddress udp:10.20.0.2:161\nrocommunity public\nsysdescr "{DESCRIPTION}"\n'
-        'sysname "ward3-sw1"\nsyslocation "Building A, floor 3, closet 2"\nsysobjectid .1.3.6.1.4.1.9.1.1208\n'
+        f"agentaddress udp:10.20.0.2:161\nrocommunity public\nsysdescr {DESCRIPTION}\n"
+        "sysname ward3-sw1\nsyslocation Building A, floor 3, closet 2\nsysobjectid .1.3.6.1.4.1.9.1.1208\n"
     )
     subprocess.Popen(["snmpd", "-f", "-Lo", "-C", "-c", str(config), "-p", str(Path(work) / "snmpd.pid")])
     announce()

@@ -182,6 +182,7 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {"django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False}},
 }
+ACCOUNT_ADAPTER = "medwarden.web.sign_in.ConsoleAccounts"
 CSRF_FAILURE_VIEW = "medwarden.web.views.errors.csrf_failure"
 
 # === end of the web package's section =========================================================

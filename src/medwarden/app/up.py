@@ -6,6 +6,7 @@ hostile packet must not take the console with it), restarts a role that dies, an
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from medwarden.kernel.errors import ResourceError
 from medwarden.store.open import open_store
 
 _TRIES = 5
+_PR_SET_PDEATHSIG = 1
 _SETTLED_SECONDS = 60.0
 _END_SECONDS = 10.0
 
@@ -45,7 +47,17 @@ class _Role:
 
     def start(self) -> None:
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
+        self.process = subprocess.Popen(  # noqa: S603 - our own program
+            self.command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent
+        )
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this child when the parent dies, however it dies (prctl(2), PR_SET_PDEATHSIG).
+
+    Children are sessions of their own, so that Ctrl-C reaches the parent alone, which ends them in order.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def prepare(home: Path, host: str, port: int, first_user: Callable[[], str | None]) -> Prepared:

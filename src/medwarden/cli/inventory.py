@@ -57,11 +57,12 @@ def device(identifier: str, home: Path | None, as_json: bool) -> int:
         if name in ("attributes", "services", "risk") or value in (None, [], ""):
             continue
         click.echo(f"{name:12} {_text(value)}")
-    risk = found["risk"]
+    risk, attributes = found["risk"], found["attributes"]
+    assert isinstance(risk, dict) and isinstance(attributes, list)
     click.echo(f"{'risk':12} {risk['score']} ({risk['level']})")
     rows = [
         (a["field"], a["value"], f"{a['confidence']:.2f}", "; ".join(_support(e) for e in a["evidence"][:3]))
-        for a in found["attributes"]
+        for a in attributes
     ]
     print_table("", ("attribute", "value", "confidence", "evidence"), rows, right=("confidence",))
     return 0

@@ -34,10 +34,11 @@ def doctor(home: Path | None, as_json: bool) -> int:
 def backup(target: Path, home: Path | None) -> int:
     """Write a consistent backup of the data folder to TARGET, also while medwarden runs."""
     from medwarden.app.home import data_folder
-    from medwarden.store.backup import write_backup
+    from medwarden.store.backup import back_up
 
-    written = write_backup(data_folder(home), target)
-    click.echo(f"{target}: {written.files} files, {written.bytes} bytes", err=True)
+    written = back_up(data_folder(home), target)
+    size = sum(member.size for member in written.files.values())
+    click.echo(f"{target}: {len(written.files)} files, {size} bytes before compression", err=True)
     return 0
 
 
@@ -47,11 +48,11 @@ def backup(target: Path, home: Path | None) -> int:
 def restore(source: Path, home: Path | None) -> int:
     """Restore the backup SOURCE into a data folder that does not exist yet or is empty."""
     from medwarden.app.home import data_folder
-    from medwarden.store.backup import restore_backup
+    from medwarden.store.backup import restore as restore_backup
 
     folder = data_folder(home)
     restored = restore_backup(source, folder)
-    click.echo(f"{folder}: {restored.files} files restored and checked", err=True)
+    click.echo(f"{folder}: {len(restored.files)} files restored and checked", err=True)
     return 0
 
 
