@@ -57,7 +57,11 @@ class _Side(msgspec.Struct):
     support: float = 0.0
 
     def score(self) -> float:
-        weights = sorted({(b.rule, b.evidence_field): b.weight for b in self.ballots}.values(), reverse=True)
+        independent: dict[tuple[str, str], float] = {}
+        for ballot in self.ballots:
+            key = ballot.rule, ballot.evidence_field
+            independent[key] = max(ballot.weight, independent.get(key, 0.0))
+        weights = sorted(independent.values(), reverse=True)
         total = sum(weight * _DISCOUNT**place for place, weight in enumerate(weights))
         return min(total + self.support, _CERTAIN)
 

@@ -19,6 +19,7 @@ from medwarden.knowledge.dicom import (
 from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.knowledge.makers import short_name
 from medwarden.model.device import Ballot, Device
+from medwarden.model.evidence import LedgerEntry
 
 _IN_MEDICINE = {
     "Siemens": "Siemens Healthineers",
@@ -29,6 +30,23 @@ _IN_MEDICINE = {
 """Makers whose medical company has a name of its own."""
 
 _FEW_STORAGE_CLASSES = 6
+
+
+_OF_THE_IMAGE = frozenset(
+    f"dicom.{name}"
+    for name in (
+        *(
+            "modality",
+            "manufacturer",
+            "model_name",
+            "station_name",
+            "device_serial_number",
+            "software_versions",
+        ),
+        *("secondary_capture_manufacturer", "secondary_capture_model", "performed_location"),
+    )
+)
+"""Fields of data sets: they describe who made the image, not necessarily who sends it."""
 
 
 class _Imaging:
@@ -71,6 +89,13 @@ class _Imaging:
 def _medical_name(maker: str) -> str:
     name = short_name(maker)
     return _IN_MEDICINE.get(name, name)
+
+
+def own_ledger(device: Device) -> tuple[LedgerEntry, ...]:
+    """Return the ledger without what the images of others say, for a device that keeps or forwards images."""
+    if _Imaging(device).source():
+        return device.ledger
+    return tuple(entry for entry in device.ledger if entry.field not in _OF_THE_IMAGE)
 
 
 def imaging_ballots(device: Device) -> Iterator[Ballot]:

@@ -21,7 +21,7 @@ from medwarden.inventory.declared import (
     names_of,
     subnet_of,
 )
-from medwarden.inventory.imaging import imaging_ballots
+from medwarden.inventory.imaging import imaging_ballots, own_ledger
 from medwarden.kernel.ids import stable_id
 from medwarden.knowledge.dicom import dicom_knowledge
 from medwarden.knowledge.fingerprints.index import index
@@ -151,7 +151,8 @@ def _managed(verdict: Verdict, device_class: DeviceClass, system: str | None) ->
 
 def identify(device: Device) -> Device:
     """Return ``device`` with its verdicts and what follows from them, judged from its ledger and traffic."""
-    entries: list[Pair] = [(entry.field, entry.value) for entry in device.ledger]
+    own = msgspec.structs.replace(device, ledger=own_ledger(device))
+    entries: list[Pair] = [(entry.field, entry.value) for entry in own.ledger]
     ballots = [
         *_fingerprint_ballots([*entries, *derived_facts(device)]),
         *declared_ballots(device),
@@ -163,7 +164,7 @@ def identify(device: Device) -> Device:
     system = verdicts["os"].label
     return msgspec.structs.replace(
         device,
-        names=names_of(device),
+        names=names_of(own),
         device_class=device_class,
         category=verdicts["category"].label,
         vendor=verdicts["vendor"].label,
@@ -173,7 +174,7 @@ def identify(device: Device) -> Device:
         firmware=verdicts["firmware"].label,
         serial=verdicts["serial"].label,
         managed=_managed(verdicts["managed"], device_class, system),
-        location=location_of(device),
+        location=location_of(own),
         subnet=subnet_of(device),
         phi=carries_patient_data(device),
         verdicts=tuple(verdicts[level] for level in LEVELS),
