@@ -1,8 +1,8 @@
 # The two-way flow table: a chained hash over a fixed pool, with one list per timeout in order of use.
 #
 # A flow moves to the end of its list at most once per second of packet time, so that a busy flow
-# costs no list work; the order of the lists is therefore exact to about one second, the timeouts
-# themselves are exact because every packet checks its own flow.
+# costs no list work; the order of the lists and the active timeout are therefore exact to about one
+# second, the idle timeouts themselves are exact because every packet checks its own flow.
 
 cdef enum:
     STEP_BACK_PACKETS = 1024
@@ -165,7 +165,8 @@ cdef void widen(Core *c) noexcept nogil:
     """Double the buckets; where there is no memory for it, the chains get longer instead."""
     cdef uint32_t size = (c.mask + 1) * 2
     cdef uint32_t *buckets
-    cdef uint32_t which, at, slot
+    cdef uint32_t at, slot
+    cdef int which
     if size > <uint32_t>1 << 27:
         return
     buckets = <uint32_t *>malloc(size * sizeof(uint32_t))
@@ -291,6 +292,15 @@ cdef void end_piece(Core *c, Flow *f, int64_t ts) noexcept nogil:
         grant(c, f)
 
 
+cdef void refresh(Core *c, uint32_t at, Flow *f, int64_t ts) noexcept nogil:
+    """Do what a flow needs once per second: move it in its list, end a piece that is long enough."""
+    if c.mono - f.start_mono > c.active_ns:
+        end_piece(c, f, ts)
+    if f.which != LIST_CLOSED:
+        list_remove(c, at)
+        list_append(c, at, f.which)
+
+
 cdef inline bint begins_anew(const Flow *f, int d, const Packet *p) noexcept nogil:
     """Tell whether a SYN opens another connection between the same ports."""
     if f.state & STATE_CLOSED:
@@ -345,13 +355,13 @@ cdef void account(Core *c, Packet *p) noexcept nogil:
         elif unlikely(p.tcp_flags & (TCP_SYN | TCP_ACK) == TCP_SYN) and begins_anew(f, d, p):
             end_flow(c, at, END_FINAL)
             at = NIL
-        elif unlikely(c.mono - f.start_mono > c.active_ns):
-            end_piece(c, f, p.ts)
     if at == NIL:
         at = create(c, p)
         f = &c.flows[at]
         d = (p.from_b ^ f.state) & STATE_SWAPPED
-    if f.packets[d] == 0:
+    if unlikely(f.stamp != <uint32_t>(c.mono >> STAMP_SHIFT)):
+        refresh(c, at, f, p.ts)
+    if unlikely(f.packets[d] == 0):
         note_first(f, d, p)
     f.packets[d] += 1
     f.bytes[d] += p.ip_len
@@ -362,9 +372,6 @@ cdef void account(Core *c, Packet *p) noexcept nogil:
         f.end_ns = p.ts
     elif p.ts < f.start_ns:
         f.start_ns = p.ts
-    if f.stamp != <uint32_t>(c.mono >> STAMP_SHIFT) and f.which != LIST_CLOSED:
-        list_remove(c, at)
-        list_append(c, at, f.which)
     if unlikely(p.tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)):
         tcp_control(c, at, f, d, p)
     if f.want:

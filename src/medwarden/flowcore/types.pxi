@@ -59,7 +59,7 @@ cdef enum:
     PROTO_NONE = 0
     MAX_TUNNELS = 4
     MAX_PACKET = 262144  # libpcap's MAXIMUM_SNAPLEN
-    SYN_OPTIONS = 20
+    SYN_OPTIONS = 28  # so many that a Flow is five cache lines
     NIL = 0xFFFFFFFF
     BATCH = 16
     ENDED_BOUND = 8192
