@@ -96,6 +96,7 @@ class Resolver:
         self._facts: dict[Pair, dict[FactKey, Fact]] = {}
         self._sightings: dict[Pair, Sighting] = {}
         self._groups: list[FlowGroup] = []
+        self._told: set[str] = set()
         self._touched: dict[str, Known] = {}
         self._merges: list[Merge] = []
         self._ignored: Counter[str] = Counter()
@@ -126,6 +127,7 @@ class Resolver:
             heard = Fact(fact.ts_ns, last_ns, count)
             if fact.field in _HEARSAY and mac is None and ip is not None:
                 add_fact(self._hearsay.setdefault(ip, {}), key, heard)
+                self._told.add(ip)
             elif mac is None and ip is None:
                 self._ignored["without an address"] += count
             else:
@@ -298,7 +300,9 @@ class Resolver:
             self._touch(owner, sighting.first_seen, sighting.last_seen)
             owner.vlans |= sighting.vlans
             self._enter(owner, facts, increments)
-        for ip in sorted(self._hearsay):
+        reachable = {ip for ip, _ in self._bindings.changed} | self._told
+        reachable |= {known.key for known in self._touched.values() if known.kind is KeyKind.IP}
+        for ip in sorted(reachable & self._hearsay.keys()):
             last = max(fact.last_seen for fact in self._hearsay[ip].values())
             owner = self._owner(None, ip, last, None)
             if owner is not None:
