@@ -34,11 +34,21 @@ def _fill(store: Store, scale: float) -> None:
     module.fill(store, NOW, scale)
 
 
+def _person(role: Role, name: str, sites: tuple[str, ...] = (), factor: bool = True) -> User:
+    with Change("test", "test") as change:
+        user = create_user(change, name, PASSWORD, role, sites=sites)
+    if role is Role.ADMINISTRATOR and factor:
+        TOTP.activate(user, generate_totp_secret())
+    return user
+
+
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Path:
     home = tmp_path_factory.mktemp("furnished") / "home"
     with django_db_blocker.unblock(), open_store(home, writer=True) as store:
         _fill(store, 0.1)
+        for role in Role:
+            _person(role, role.value)
     return home
 
 
@@ -61,15 +71,7 @@ PersonMaker = Callable[..., User]
 @pytest.fixture
 def person(store: Store) -> PersonMaker:
     """Make a person; administrators get the second factor they need."""
-
-    def make(role: Role, name: str = "", sites: tuple[str, ...] = (), factor: bool = True) -> User:
-        with Change("test", "test") as change:
-            user = create_user(change, name or role.value, PASSWORD, role, sites=sites)
-        if role is Role.ADMINISTRATOR and factor:
-            TOTP.activate(user, generate_totp_secret())
-        return user
-
-    return make
+    return _person
 
 
 ClientMaker = Callable[..., Client]
@@ -82,7 +84,7 @@ def signed_in(person: PersonMaker) -> ClientMaker:
     def make(role: Role, name: str = "", sites: tuple[str, ...] = (), **options: bool) -> Client:
         client = Client(**options)
         client.force_login(
-            User.objects.filter(username=name or role.value).first() or person(role, name, sites),
+            person(role, name, sites) if name else User.objects.get(username=role.value),
             backend="allauth.account.auth_backends.AuthenticationBackend",
         )
         return client

@@ -1,8 +1,10 @@
 """A made-up hospital for developing and testing pages: plausible devices, evidence, traffic.
 
-``python tests/web/hospital.py HOME`` fills a data folder with it and makes an administrator whose first
-password is printed. Nothing here is random from run to run: the same seed gives the same house. Addresses are from
-private ranges, MAC prefixes are registered to the named makers.
+As a script it fills the data folder it is given and makes an administrator, whose first password it
+writes to standard output; Django must be set up before (see tests/browser/conftest.py).
+
+Nothing here is random from run to run: the same seed gives the same house. Addresses are from private
+ranges, MAC prefixes are registered to the named makers.
 """
 
 from __future__ import annotations
@@ -765,7 +767,7 @@ def main(home: Path, scale: float) -> None:
 
         password = ensure_first_user()
         fill(store, wall_clock(), scale)
-    print(password or "there is somebody already")
+    sys.stdout.write(password or "there is somebody already")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,21 @@ from medwarden.web.guard import SIGNED_IN
 OPEN = {"account_login", "account_logout", "account_inactive", "account_reauthenticate"}
 OF_ALLAUTH = OPEN | {"account_change_password"}
 POSTED = {
-    "account_logout", "appearance", "device_retire", "finding_step", "findings_step", "person_change",
-    "person_create", "policy_learn", "policy_step", "site_rename", "token_create", "token_delete",
-    "view_delete", "view_save",
-}  # fmt: skip
+    "account_logout",
+    "appearance",
+    "device_retire",
+    "finding_step",
+    "findings_step",
+    "person_change",
+    "person_create",
+    "policy_learn",
+    "policy_step",
+    "site_rename",
+    "token_create",
+    "token_delete",
+    "view_delete",
+    "view_save",
+}
 
 
 def patterns(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -61,11 +72,20 @@ def address(route: str) -> str:
     device = Device.objects.order_by("pk")[0].pk
     finding = Finding.objects.order_by("pk")[0].pk
     values = {
-        "<str:device_id>": device, "<str:finding_id>": finding, "<str:policy_id>": "none",
-        "<slug:kind>": "csv", "<slug:site_id>": Site.objects.all()[0].pk, "<slug:page>": "devices",
-        "<int:user_id>": "0", "<int:view_id>": "0", "<int:token_id>": "0",
-        "{device_id}": device, "{finding_id}": finding, "{policy_id}": "none", "{kind}": "text",
-    }  # fmt: skip
+        "<str:device_id>": device,
+        "<str:finding_id>": finding,
+        "<str:policy_id>": "none",
+        "<slug:kind>": "csv",
+        "<slug:site_id>": Site.objects.all()[0].pk,
+        "<slug:page>": "devices",
+        "<int:user_id>": "0",
+        "<int:view_id>": "0",
+        "<int:token_id>": "0",
+        "{device_id}": device,
+        "{finding_id}": finding,
+        "{policy_id}": "none",
+        "{kind}": "text",
+    }
     for name, value in values.items():
         route = route.replace(name, value)
     assert "<" not in route and "{" not in route, route

@@ -1,0 +1,217 @@
+"""A console over a made-up hospital, served by a process of its own, and a real browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path(os.environ.get("MEDWARDEN_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NEW_PASSWORD = "seven-quiet-otters-swim"
+
+
+class Console(NamedTuple):
+    """A running console: where it is, where its data is, and the first password of its administrator."""
+
+    address: str
+    home: Path
+    first_password: str
+
+
+START = (
+    "import django, runpy, sys; django.setup(); sys.argv = sys.argv[1:]; "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+def environment(home: Path) -> dict[str, str]:
+    settings = {"DJANGO_SETTINGS_MODULE": "medwarden.app.django_settings", "MEDWARDEN_HOME": str(home)}
+    return {**os.environ, **settings, "PYTHONPATH": str(ROOT / "src")}
+
+
+def run_in(home: Path, script: str, *arguments: str) -> str:
+    """Run a test's script on the folder, as another process of the product would."""
+    done = subprocess.run(
+        [sys.executable, "-c", START, str(ROOT / script), str(home), *arguments],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    if not (ROOT / "src/medwarden/web/static/vendor/htmx.js").is_file():
+        pytest.skip("the browser libraries are not built: run `npm ci && npm run build`")
+    home = tmp_path_factory.mktemp("console") / "home"
+    password = run_in(home, "tests/web/hospital.py", "0.3")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (home.parent / "server.log").open("w")
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "medwarden.web.asgi:application",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+            "--timeout-graceful-shutdown",
+            "1",
+            "--lifespan",
+            "off",
+        ],
+        env=environment(home),
+        stdout=log,
+        stderr=log,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert server.poll() is None, (home.parent / "server.log").read_text()
+            try:
+                urllib.request.urlopen(f"{address}/static/css/tokens.css", timeout=2).close()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.25)
+        yield Console(address, home, password)
+    finally:
+        server.terminate()
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(15)
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = CHROMIUM if CHROMIUM.is_file() else Path(shutil.which("chromium") or "")
+    if not found.is_file():
+        pytest.skip("no Chromium on this machine: install it or name it in MEDWARDEN_CHROMIUM")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(found), args=FLAGS)
+        yield started
+        started.close()
+
+
+def totp(secret: str, moment: float) -> str:
+    """Return the six digits of RFC 6238 for a base-32 secret."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.new(key, struct.pack(">Q", int(moment // 30)), hashlib.sha1).digest()
+    start = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[start : start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def listen(page: Page) -> list[str]:
+    """Return a list that fills with what the browser complains about: policy, scripts, missing files."""
+    heard: list[str] = []
+    page.on("console", lambda m: heard.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: heard.append(str(e)))
+    return heard
+
+
+@pytest.fixture
+def complaints() -> Callable[[Page], list[str]]:
+    return listen
+
+
+@pytest.fixture
+def newcomer(console: Console) -> Callable[[str], str]:
+    """Let one more device be heard by its MAC address; return its id."""
+    return lambda mac: run_in(console.home, "tests/browser/newcomer.py", mac)
+
+
+@pytest.fixture
+def opened(browser: Browser, console: Console, session: StorageState) -> Iterator[Callable[..., Page]]:
+    """Open a page of a signed-in browser of any shape."""
+    contexts: list[BrowserContext] = []
+
+    def make(**options: Any) -> Page:
+        context = browser.new_context(base_url=console.address, storage_state=session, **options)
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def stranger(browser: Browser, console: Console) -> Iterator[Page]:
+    page = browser.new_page(base_url=console.address)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def session(console: Console, browser: Browser) -> StorageState:
+    """Sign in for the first time as an administrator has to: new password, second factor."""
+    context = browser.new_context(base_url=console.address)
+    page = context.new_page()
+    heard = listen(page)
+    page.goto("/devices/")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill(console.first_password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/account/password/**")
+    page.get_by_label("Current Password").fill(console.first_password)
+    page.get_by_label("New Password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("New Password (again)").fill(NEW_PASSWORD)
+    page.get_by_role("button", name="Set the password").click()
+    page.wait_for_url("**/account/login/**")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill(NEW_PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/account/second-factor/**")
+    page.get_by_role("link", name="Authenticator app").click()
+    secret = page.locator("#totp-secret").inner_text()
+    page.locator("input[name=code]").fill(totp(secret, time.time()))
+    page.get_by_role("button", name="Activate").click()
+    page.get_by_role("heading", name="Recovery codes").wait_for()
+    page.get_by_role("link", name="Done").click()
+    page.get_by_role("heading", name="Overview").wait_for()
+    assert heard == []
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def page(opened: Callable[..., Page]) -> Page:
+    return opened(viewport={"width": 1440, "height": 900})
