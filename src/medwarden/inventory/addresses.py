@@ -62,7 +62,6 @@ class AddressPlan:
 
     def __init__(self, networks: tuple[str, ...] = ()) -> None:
         self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(n, strict=False) for n in networks)
-        self._kinds: dict[str, AddressKind] = {}
 
     def kind(self, ip: str | None) -> AddressKind:
         """Return what ``ip`` is; None and text that is no address are NONE."""

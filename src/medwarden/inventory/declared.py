@@ -16,7 +16,8 @@ _MAKER_FIELDS = (
     "sdc.manufacturer",
     "dpws.manufacturer",
     "upnp.manufacturer",
-    "wsd.manufacturer",
+    "intellivue.manufacturer",
+    "poct1a.manufacturer",
     "lldp.manufacturer",
     "mdns.txt.manufacturer",
     "mdns.txt.mfg",
@@ -26,14 +27,15 @@ _MAKER_FIELDS = (
     "snmp.ups_manufacturer",
     "modbus.vendor_name",
     "bacnet.vendor_name",
-    "enip.vendor_name",
     "hl7.software_vendor",
 )
 _MODEL_FIELDS = (
     "sdc.model_name",
     "dpws.model_name",
     "upnp.model_name",
-    "wsd.model_name",
+    "intellivue.model_name",
+    "pjl.model",
+    "poct1a.model_id",
     "lldp.model",
     "mdns.txt.usb_mdl",
     "mdns.txt.model",
@@ -42,6 +44,7 @@ _MODEL_FIELDS = (
     "snmp.entity_model",
     "snmp.ups_model",
     "snmp.hr_device_descr",
+    "modbus.model_name",
     "modbus.product_name",
     "bacnet.model_name",
     "enip.product_name",
@@ -65,6 +68,10 @@ _FIRMWARE_FIELDS = (
     "bacnet.firmware_revision",
     "modbus.revision",
     "enip.revision",
+    "intellivue.software_version",
+    "pjl.firmware",
+    "poct1a.software_version",
+    "s7.firmware",
     "hl7.software_version",
 )
 _SERIAL_FIELDS = (
@@ -79,6 +86,10 @@ _SERIAL_FIELDS = (
     "snmp.printer_serial",
     "enip.serial_number",
     "bacnet.serial_number",
+    "intellivue.serial_number",
+    "pjl.serial_number",
+    "poct1a.serial_number",
+    "s7.serial_number",
 )
 _NAME_FIELDS = (
     "dhcp.host_name",
@@ -98,7 +109,7 @@ _NAME_FIELDS = (
     "lldp.system_name",
     "cdp.device_id",
     "dns.name",
-    "syslog.host",
+    "syslog.host_name",
     "dicom.station_name",
     "dicom.ae_title",
     "hl7.sending_application",
@@ -108,13 +119,22 @@ _NAME_FIELDS = (
 _LOCATION_FIELDS = (
     "sdc.location",
     "snmp.sys_location",
-    "lldp.location",
+    "bacnet.location",
     "cdp.location",
     "hl7.location",
     "dicom.performed_location",
     "dhcp.relay_agent_circuit_id",
 )
-_PATIENT_DATA_FIELDS = frozenset({"dicom.patient_data", "hl7.patient_data", "sdc.patient_data"})
+_PATIENT_DATA_FIELDS = frozenset(
+    {
+        "astm.patient_data",
+        "dicom.patient_data",
+        "hl7.patient_data",
+        "intellivue.patient_data",
+        "poct1a.patient_data",
+        "sdc.patient_data",
+    }
+)
 _PLACEHOLDERS = frozenset(
     {
         *("", "0", "123456", "12345678", "0000000000", "default", "default string", "generic", "localhost"),

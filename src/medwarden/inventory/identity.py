@@ -323,7 +323,10 @@ class Resolver:
     def _enter(
         self, owner: Known, facts: dict[FactKey, Fact], increments: dict[tuple[str, FactKey], Fact]
     ) -> None:
-        for key, fact in sorted(facts.items()):
+        # Only where some values must be left out does it matter which come first.
+        fullest = max(map(len, owner.values.values()), default=0)
+        for key in sorted(facts) if len(facts) + fullest > MOST_VALUES else facts:
+            fact = facts[key]
             values = owner.values.setdefault(key[2], set())
             mark = hash(key)
             if mark not in values:
