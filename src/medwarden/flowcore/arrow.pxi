@@ -4,26 +4,6 @@ cdef enum:
     TEXT_MOST = 160  # the longest text put_* writes
 
 
-cdef enum Number:
-    NUMBER_FLOW_ID
-    NUMBER_START
-    NUMBER_END
-    NUMBER_PACKETS_OUT
-    NUMBER_PACKETS_IN
-    NUMBER_BYTES_OUT
-    NUMBER_BYTES_IN
-    NUMBER_PAYLOAD_OUT
-    NUMBER_PAYLOAD_IN
-    NUMBER_CLIENT_PORT
-    NUMBER_SERVER_PORT
-    NUMBER_VLAN
-    NUMBER_PROTOCOL
-    NUMBER_FLAGS_OUT
-    NUMBER_FLAGS_IN
-    NUMBER_TTL_OUT
-    NUMBER_TTL_IN
-
-
 cdef enum Text:
     TEXT_CLIENT_MAC
     TEXT_SERVER_MAC
@@ -33,33 +13,6 @@ cdef enum Text:
     TEXT_SYN_OUT
     TEXT_SYN_IN
     TEXT_END_REASON
-
-
-cdef int64_t flow_number(const Flow *f, Number what) noexcept nogil:
-    cdef bint swapped = f.state & STATE_SWAPPED
-    if what == NUMBER_FLOW_ID:
-        return f.flow_id
-    if what == NUMBER_START:
-        return f.start_ns
-    if what == NUMBER_END:
-        return f.end_ns
-    if what <= NUMBER_PACKETS_IN:
-        return f.packets[what - NUMBER_PACKETS_OUT]
-    if what <= NUMBER_BYTES_IN:
-        return f.bytes[what - NUMBER_BYTES_OUT]
-    if what <= NUMBER_PAYLOAD_IN:
-        return f.payload[what - NUMBER_PAYLOAD_OUT]
-    if what == NUMBER_CLIENT_PORT:
-        return port_b(&f.key) if swapped else port_a(&f.key)
-    if what == NUMBER_SERVER_PORT:
-        return port_a(&f.key) if swapped else port_b(&f.key)
-    if what == NUMBER_VLAN:
-        return vlan_of(&f.key)
-    if what == NUMBER_PROTOCOL:
-        return -1 if kind_of(&f.key) == KIND_L2 else protocol_of(&f.key)
-    if what <= NUMBER_FLAGS_IN:
-        return f.tcp_flags[what - NUMBER_FLAGS_OUT]
-    return f.ttl[what - NUMBER_TTL_OUT]
 
 
 cdef int put_text(char *out, const Flow *f, Text what) noexcept nogil:
@@ -100,107 +53,145 @@ cdef int put_text(char *out, const Flow *f, Text what) noexcept nogil:
     return n
 
 
-cdef object number_column(Core *c, Number what, object kind, int width, bint vlan):
-    """Build one integer column; `vlan` makes the missing tag a null."""
-    cdef size_t n = c.ended_count
-    cdef size_t i
-    cdef size_t nulls = 0
-    cdef bytes data = PyBytes_FromStringAndSize(NULL, n * width)
-    cdef bytes valid = None
-    cdef char *out = PyBytes_AS_STRING(data)
-    cdef uint8_t *bits = NULL
-    cdef int64_t value
-    if vlan:
-        valid = bytes((n + 7) // 8)
-        bits = <uint8_t *>PyBytes_AS_STRING(valid)
-    with nogil:
-        for i in range(n):
-            value = flow_number(&c.ended[i], what)
-            if bits != NULL:
-                if value == NO_VLAN:
-                    nulls += 1
-                    value = 0
-                else:
-                    bits[i >> 3] |= <uint8_t>(1 << (i & 7))
-            if width == 8:
-                (<int64_t *>out)[i] = value
-            elif width == 4:
-                (<int32_t *>out)[i] = <int32_t>value
-            else:
-                (<int16_t *>out)[i] = <int16_t>value
-    buffers = [pa.py_buffer(valid) if nulls else None, pa.py_buffer(data)]
-    return pa.Array.from_buffers(kind, n, buffers, null_count=nulls)
+# Columns are filled side by side, in stretches of flows that stay in the cache meanwhile.
+cdef enum:
+    STRETCH = 256
+    WIDE_COLUMNS = 9
+    PORT_COLUMNS = 3  # with the VLAN
+    NARROW_COLUMNS = 5
+    TEXT_COLUMNS = 8
 
 
-cdef object text_column(Core *c, Text what):
-    """Build one text column; raises MemoryError where there is none left."""
-    cdef size_t n = c.ended_count
+cdef struct TextColumn:
+    uint8_t *text
+    size_t used
+    size_t size
+    size_t nulls
+    int32_t *offsets
+    uint8_t *valid
+
+
+cdef struct Columns:
+    int64_t *wide[WIDE_COLUMNS]
+    int32_t *port[PORT_COLUMNS]
+    int16_t *narrow[NARROW_COLUMNS]
+    uint8_t *tagged
+    size_t untagged
+    TextColumn text[TEXT_COLUMNS]
+
+
+cdef inline void set_valid(uint8_t *bits, size_t i) noexcept nogil:
+    bits[i >> 3] |= <uint8_t>(1 << (i & 7))
+
+
+cdef void fill_numbers(Columns *columns, const Flow *f, size_t i) noexcept nogil:
+    cdef bint swapped = f.state & STATE_SWAPPED
+    cdef uint16_t vlan = vlan_of(&f.key)
+    columns.wide[0][i] = f.flow_id
+    columns.wide[1][i] = f.start_ns
+    columns.wide[2][i] = f.end_ns
+    columns.wide[3][i] = f.packets[0]
+    columns.wide[4][i] = f.packets[1]
+    columns.wide[5][i] = f.bytes[0]
+    columns.wide[6][i] = f.bytes[1]
+    columns.wide[7][i] = f.payload[0]
+    columns.wide[8][i] = f.payload[1]
+    columns.port[0][i] = port_b(&f.key) if swapped else port_a(&f.key)
+    columns.port[1][i] = port_a(&f.key) if swapped else port_b(&f.key)
+    if vlan == NO_VLAN:
+        columns.port[2][i] = 0
+        columns.untagged += 1
+    else:
+        columns.port[2][i] = vlan
+        set_valid(columns.tagged, i)
+    columns.narrow[0][i] = -1 if kind_of(&f.key) == KIND_L2 else protocol_of(&f.key)
+    columns.narrow[1][i] = f.tcp_flags[0]
+    columns.narrow[2][i] = f.tcp_flags[1]
+    columns.narrow[3][i] = f.ttl[0]
+    columns.narrow[4][i] = f.ttl[1]
+
+
+cdef bint fill_text(TextColumn *column, const Flow *flows, size_t first, size_t last, Text what) noexcept nogil:
+    """Write flows `first` to `last` of one text column; False where there is no memory left."""
     cdef size_t i
-    cdef size_t nulls = 0
-    cdef size_t used = 0
-    cdef size_t size = 0
     cdef int length
-    cdef uint8_t *text = NULL
-    cdef bint failed = False
-    cdef bytes offsets = PyBytes_FromStringAndSize(NULL, (n + 1) * 4)
-    cdef bytes valid = bytes((n + 7) // 8)
-    cdef int32_t *at = <int32_t *>PyBytes_AS_STRING(offsets)
-    cdef uint8_t *bits = <uint8_t *>PyBytes_AS_STRING(valid)
-    with nogil:
-        at[0] = 0
-        for i in range(n):
-            if used + TEXT_MOST > size and not grow(&text, &size, used + TEXT_MOST):
-                failed = True
-                break
-            length = put_text(<char *>text + used, &c.ended[i], what)
-            if length < 0:
-                nulls += 1
-            else:
-                bits[i >> 3] |= <uint8_t>(1 << (i & 7))
-                used += length
-            at[i + 1] = <int32_t>used
-    try:
-        if failed:
-            raise MemoryError("no memory left to write flow records")
-        data = PyBytes_FromStringAndSize(<char *>text, used) if used else b""
-    finally:
-        free(text)
-    buffers = [pa.py_buffer(valid) if nulls else None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.string(), n, buffers, null_count=nulls)
+    if column.used + (last - first) * TEXT_MOST > column.size:
+        if not grow(&column.text, &column.size, column.used + (last - first) * TEXT_MOST):
+            return False
+    for i in range(first, last):
+        length = put_text(<char *>column.text + column.used, &flows[i], what)
+        if length < 0:
+            column.nulls += 1
+        else:
+            set_valid(column.valid, i)
+            column.used += length
+        column.offsets[i + 1] = <int32_t>column.used
+    return True
+
+
+cdef bint fill_columns(const Core *c, Columns *columns) noexcept nogil:
+    cdef size_t first = 0
+    cdef size_t last, i
+    cdef int what
+    while first < c.ended_count:
+        last = min(first + <size_t>STRETCH, c.ended_count)
+        for i in range(first, last):
+            fill_numbers(columns, &c.ended[i], i)
+        for what in range(TEXT_COLUMNS):
+            if not fill_text(&columns.text[what], c.ended, first, last, <Text>what):
+                return False
+        first = last
+    return True
+
+
+cdef char *room(list kept, size_t size) except NULL:
+    """Return memory for a column, zeroed, that lives as long as it is in `kept`."""
+    memory = bytearray(size)
+    kept.append(memory)
+    return PyByteArray_AS_STRING(memory)
 
 
 cdef object flow_batch(Core *c):
-    """Return the ended flows as one record batch; they stay in `c.ended`."""
-    int16 = pa.int16()
-    int32 = pa.int32()
-    int64 = pa.int64()
-    return pa.RecordBatch.from_arrays(
-        [
-            number_column(c, NUMBER_FLOW_ID, int64, 8, False),
-            number_column(c, NUMBER_START, int64, 8, False),
-            number_column(c, NUMBER_END, int64, 8, False),
-            text_column(c, TEXT_CLIENT_MAC),
-            text_column(c, TEXT_SERVER_MAC),
-            text_column(c, TEXT_CLIENT_IP),
-            text_column(c, TEXT_SERVER_IP),
-            number_column(c, NUMBER_CLIENT_PORT, int32, 4, False),
-            number_column(c, NUMBER_SERVER_PORT, int32, 4, False),
-            number_column(c, NUMBER_PROTOCOL, int16, 2, False),
-            number_column(c, NUMBER_VLAN, int32, 4, True),
-            text_column(c, TEXT_TUNNEL),
-            number_column(c, NUMBER_PACKETS_OUT, int64, 8, False),
-            number_column(c, NUMBER_PACKETS_IN, int64, 8, False),
-            number_column(c, NUMBER_BYTES_OUT, int64, 8, False),
-            number_column(c, NUMBER_BYTES_IN, int64, 8, False),
-            number_column(c, NUMBER_PAYLOAD_OUT, int64, 8, False),
-            number_column(c, NUMBER_PAYLOAD_IN, int64, 8, False),
-            number_column(c, NUMBER_FLAGS_OUT, int16, 2, False),
-            number_column(c, NUMBER_FLAGS_IN, int16, 2, False),
-            number_column(c, NUMBER_TTL_OUT, int16, 2, False),
-            number_column(c, NUMBER_TTL_IN, int16, 2, False),
-            text_column(c, TEXT_SYN_OUT),
-            text_column(c, TEXT_SYN_IN),
-            text_column(c, TEXT_END_REASON),
-        ],
-        schema=FLOW_SCHEMA,
+    """Return the ended flows as one record batch; they stay in `c.ended`.
+
+    Raises MemoryError where there is none left for the texts.
+    """
+    cdef Columns columns
+    cdef size_t n = c.ended_count
+    cdef int i
+    cdef bint enough
+    wide, port, narrow, offsets, valid, tagged = [], [], [], [], [], []
+    memset(&columns, 0, sizeof(Columns))
+    for i in range(WIDE_COLUMNS):
+        columns.wide[i] = <int64_t *>room(wide, n * 8)
+    for i in range(PORT_COLUMNS):
+        columns.port[i] = <int32_t *>room(port, n * 4)
+    for i in range(NARROW_COLUMNS):
+        columns.narrow[i] = <int16_t *>room(narrow, n * 2)
+    for i in range(TEXT_COLUMNS):
+        columns.text[i].offsets = <int32_t *>room(offsets, (n + 1) * 4)
+        columns.text[i].valid = <uint8_t *>room(valid, (n + 7) // 8)
+    columns.tagged = <uint8_t *>room(tagged, (n + 7) // 8)
+    with nogil:
+        enough = fill_columns(c, &columns)
+    try:
+        if not enough:
+            raise MemoryError("no memory left to write flow records")
+        texts = []
+        for i in range(TEXT_COLUMNS):
+            data = PyBytes_FromStringAndSize(<char *>columns.text[i].text, columns.text[i].used)
+            mask = pa.py_buffer(valid[i]) if columns.text[i].nulls else None
+            buffers = [mask, pa.py_buffer(offsets[i]), pa.py_buffer(data)]
+            texts.append(pa.Array.from_buffers(pa.string(), n, buffers, null_count=columns.text[i].nulls))
+    finally:
+        for i in range(TEXT_COLUMNS):
+            free(columns.text[i].text)
+    mask = pa.py_buffer(tagged[0]) if columns.untagged else None
+    wide = [pa.Array.from_buffers(pa.int64(), n, [None, pa.py_buffer(one)]) for one in wide]
+    vlan = pa.Array.from_buffers(pa.int32(), n, [mask, pa.py_buffer(port[2])], null_count=columns.untagged)
+    port = [pa.Array.from_buffers(pa.int32(), n, [None, pa.py_buffer(one)]) for one in port[:2]]
+    narrow = [pa.Array.from_buffers(pa.int16(), n, [None, pa.py_buffer(one)]) for one in narrow]
+    arrays = (
+        wide[:3] + texts[:4] + port + narrow[:1] + [vlan] + texts[4:5] + wide[3:] + narrow[1:] + texts[5:]
     )
+    return pa.RecordBatch.from_arrays(arrays, schema=FLOW_SCHEMA)

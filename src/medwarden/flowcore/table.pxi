@@ -135,6 +135,9 @@ cdef void expire(Core *c) noexcept nogil:
                     break
             elif c.mono - c.flows[at].last_mono <= c.idle_ns[which]:
                 break
+            if c.flows[at].next != NIL:
+                prefetch(&c.flows[c.flows[at].next])
+                prefetch(<const uint8_t *>&c.flows[c.flows[at].next] + 128)
             end_flow(c, at, END_IDLE)
 
 
