@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +115,17 @@ def test_time_to_identify_is_when_the_evidence_sufficed(heard: Heard) -> None:
     assert seconds_to_category(late) == 2.0
     assert seconds_to_category(identify(heard(("dhcp.host_name", "DCS-935L")))) == 0.0
     assert seconds_to_category(identify(heard())) is None
+
+
+def test_a_long_silence_does_not_count(heard: Heard) -> None:
+    device = heard(("http.server", "x"), ("dhcp.host_name", "DCS-935L"))
+    first, later = device.ledger
+    week = 7 * 86400 * 1_000_000_000
+    later = msgspec.structs.replace(
+        later, first_seen=later.first_seen + week, last_seen=later.last_seen + week
+    )
+    away = msgspec.structs.replace(device, ledger=(first, later), last_seen=later.last_seen)
+    assert seconds_to_category(identify(away)) == 0.0
 
 
 def test_unknown_kinds_should_be_less_certain(heard: Heard) -> None:

@@ -12,6 +12,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import PurePath
 
 import msgspec
@@ -26,6 +27,7 @@ from medwarden.model.device import Device
 COLUMNS = ("capture", "mac", "class", "category", "vendor", "model")
 LEVELS = ("class", "category", "vendor", "model")
 _BINS = 10
+_AWAY_NS = 3600 * NANOSECONDS
 
 
 class Truth(msgspec.Struct, frozen=True):
@@ -153,7 +155,8 @@ def seconds_to_category(device: Device) -> float | None:
     """Return how many seconds after it was first seen the evidence sufficed for the category of today.
 
     The device is judged again with what had been heard by each moment at which a piece of the deciding
-    evidence first appeared. None for a device whose category is open.
+    evidence first appeared. A silence of more than an hour does not count: the device was away, or one
+    capture ended and another began. None for a device whose category is open.
     """
     verdict = device.verdict("category")
     if verdict is None or verdict.label is None:
@@ -165,8 +168,18 @@ def seconds_to_category(device: Device) -> float | None:
         moments |= {e.first_seen for e in device.ledger if e.field.startswith("dicom.")}
     for moment in sorted(moments):
         if identify(_as_of(device, moment)).category == verdict.label:
-            return (moment - device.first_seen) / NANOSECONDS
-    return (device.last_seen - device.first_seen) / NANOSECONDS
+            return _seconds_heard(device, moment)
+    return _seconds_heard(device, device.last_seen)
+
+
+def _seconds_heard(device: Device, until: int) -> float:
+    """Return the time from the first sign of the device to ``until`` without its long silences."""
+    signs = {device.first_seen, until}
+    for seen in (*device.ledger, *device.services, *device.conversations):
+        signs |= {seen.first_seen, seen.last_seen}
+    ordered = sorted(sign for sign in signs if device.first_seen <= sign <= until)
+    gaps = (later - earlier for earlier, later in pairwise(ordered))
+    return sum(gap for gap in gaps if gap <= _AWAY_NS) / NANOSECONDS
 
 
 def _as_of(device: Device, moment: int) -> Device:
