@@ -31,12 +31,16 @@ SESSION = (
     (False, b"\x06"),
     (True, b"\x04"),
 )
-SAID = {
+OF_HEADER = {
     ("astm.sender", "AU680^Beckman^SN-77^2.1", "client"),
     ("astm.receiver", "LIS^HOST", "client"),
     ("astm.processing_id", "P", "client"),
     ("astm.version", "LIS2-A2", "client"),
+}
+SAID = OF_HEADER | {
     ("astm.patient_data", "yes", "client"),
+    ("astm.role", "analyser", "client"),
+    ("astm.role", "host", "server"),
 }
 
 
@@ -63,7 +67,7 @@ def test_session_tells_its_header(size: int) -> None:
 
 def test_header_over_two_frames() -> None:
     first, second = frame(1, HEADER[:20], last=False), frame(2, HEADER[20:])
-    assert told((True, b"\x05" + first + second)) >= SAID - {("astm.patient_data", "yes", "client")}
+    assert told((True, b"\x05" + first + second)) >= OF_HEADER
 
 
 def test_other_delimiters_and_an_empty_patient() -> None:

@@ -158,25 +158,25 @@ def test_many_addresses_behind_one_interface_make_it_a_gateway(fact: Fact) -> No
 
 def test_an_address_becomes_its_interface(fact: Fact) -> None:
     resolver = Resolver()
-    resolver.evidence([fact("syslog.host", "pump", None, "10.0.0.5")], "log")
+    resolver.evidence([fact("syslog.host_name", "pump", None, "10.0.0.5")], "log")
     before = resolver.delta()
-    ((old, _),) = _of(before, "syslog.host")
+    ((old, _),) = _of(before, "syslog.host_name")
     resolver.evidence([fact("arp.ip", "10.0.0.5", PUMP, "10.0.0.5", at=60)])
     after = resolver.delta()
     kept = _by_mac(after)[PUMP]
     assert [(m.gone, m.kept) for m in after.merges] == [(old, kept)]
-    resolver.evidence([fact("syslog.host", "pump", None, "10.0.0.5", at=90)], "log")
-    assert _of(resolver.delta(), "syslog.host") == [(kept, "pump")]
+    resolver.evidence([fact("syslog.host_name", "pump", None, "10.0.0.5", at=90)], "log")
+    assert _of(resolver.delta(), "syslog.host_name") == [(kept, "pump")]
 
 
 def test_a_merged_id_never_comes_back(fact: Fact) -> None:
     resolver = Resolver()
-    resolver.evidence([fact("syslog.host", "pump", None, "10.0.0.5")])
+    resolver.evidence([fact("syslog.host_name", "pump", None, "10.0.0.5")])
     resolver.delta()
     resolver.evidence([fact("arp.ip", "10.0.0.5", PUMP, "10.0.0.5", at=60)])
     gone = resolver.delta().merges[0].gone
     # A week later nothing says any more that the pump still has the address.
-    resolver.evidence([fact("syslog.host", "other", None, "10.0.0.5", at=7 * 86400)])
+    resolver.evidence([fact("syslog.host_name", "other", None, "10.0.0.5", at=7 * 86400)])
     (device,) = resolver.delta().devices
     assert device.kind is KeyKind.IP
     assert device.id != gone
@@ -246,7 +246,7 @@ def test_what_others_tell_of_an_address_makes_no_device(fact: Fact) -> None:
 def test_own_public_networks(fact: Fact) -> None:
     resolver = Resolver(networks=("141.44.0.0/16",))
     resolver.evidence(
-        [fact("syslog.host", "x", None, "141.44.1.2"), fact("syslog.host", "y", None, "8.8.8.8")]
+        [fact("syslog.host_name", "x", None, "141.44.1.2"), fact("syslog.host_name", "y", None, "8.8.8.8")]
     )
     assert len(resolver.delta().devices) == 1
 

@@ -1,8 +1,8 @@
 """Laboratory instruments by ASTM E1381 framing and E1394 records: who sends, in which version.
 
-ASTM E1381-02 / CLSI LIS1-A (frames) and ASTM E1394-97 / CLSI LIS2-A2 (records) over a TCP connection.
-Only the header record is told; of patient records (P) that there were some, of results and comments
-nothing.
+ASTM E1381-02 / CLSI LIS1-A (frames) and ASTM E1394-97 / CLSI LIS2-A2 (records) over a TCP connection,
+as publicly described; not checked against a real analyser. Only the header record is told; of patient
+records (P) that there were some, of results (R) who sent them, of comments nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,14 @@ class Astm(Connection):
         reference="ASTM E1381-02, ASTM E1394-97; CLSI LIS1-A, LIS2-A2",
         starts=(b"\x05", b"\x02"),
         stream_bytes=16 * 1024,
-        fields=("astm.sender", "astm.receiver", "astm.processing_id", "astm.version", "astm.patient_data"),
+        fields=(
+            "astm.sender",
+            "astm.receiver",
+            "astm.role",
+            "astm.processing_id",
+            "astm.version",
+            "astm.patient_data",
+        ),
         medical=True,
     )
 
@@ -109,8 +116,11 @@ class Astm(Connection):
         if kind == b"P":
             if any(field.strip() for field in record[2:].split(record[1:2] or b"|")[1:]):
                 self.said("astm.patient_data", "yes")
+        elif kind == b"R" and record[1:2] and not record[1:2].isalnum():
+            self.said("astm.role", "analyser")
+            self.heard("astm.role", "host")
         elif kind == b"H" and len(record) > 4 and not record[1:2].isalnum():
-            # E1394 6.2: the field delimiter stands at 2, the component delimiter at 4.
+            # The field delimiter stands at 2, the component delimiter at 4.
             fields = [*record.split(record[1:2], 14), *[b""] * 14]
             component = record[3:4]
             self.said("astm.sender", _text(fields[4], component))

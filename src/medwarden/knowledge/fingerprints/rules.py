@@ -134,6 +134,18 @@ FIELD_GROUPS = {
 }
 """Names for fields in which the same kind of text appears."""
 
+DERIVED_FIELDS = {
+    "oui.vendor": "maker of the MAC prefix, where it makes whole devices",
+    "oui.registered": "holder of the MAC prefix as registered",
+    "mac.hypervisor": "hypervisor that gives out addresses of this prefix",
+    "mac.virtual_router": "address of a virtual router (RFC 5798 and the like)",
+    "flow.serves": "transport and port on which it answered, as tcp/104",
+    "flow.talks_to": "transport and port that it sent to",
+    "flow.client_of": "transport and port that answered it",
+    "flow.gateway": "it forwards for addresses that are not its own",
+}
+"""Fields that no dissector tells: what the inventory makes of addresses and traffic."""
+
 
 Example = dict[str, str | tuple[str, ...]] | str
 """Fields and the values seen in them on one device, or a value of the first field a rule looks at."""

@@ -79,7 +79,7 @@ class CleartextDicom:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where an association was read in clear."""
-        entries = said(device, "dicom.ae_title", "dicom.calling_ae_title", "dicom.called_ae_title")
+        entries = said(device, "dicom.ae_title", "dicom.called_ae_title")
         conversations = _dicom(device)
         services = offers(device, "dicom", ports=DICOM_PORTS)
         if not entries and not conversations and not services:

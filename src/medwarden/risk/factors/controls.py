@@ -9,9 +9,9 @@ from medwarden.model.finding import FindingEvidence
 from medwarden.risk.context import RiskContext
 from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
 from medwarden.risk.factors.reach import neighbourhoods
-from medwarden.risk.factors.transport_security import VERSION_FIELDS, is_modern
+from medwarden.risk.factors.transport_security import is_modern
 from medwarden.risk.factors.windows_networking import SIGNED, UNSIGNED
-from medwarden.risk.facts import affirmed, from_ledger, from_talk, said
+from medwarden.risk.facts import from_ledger, from_talk, said
 
 
 class DicomOverTls:
@@ -31,13 +31,12 @@ class DicomOverTls:
             if c.established
             and (c.application in {"dicom-tls", "dicom_tls"} or (c.application == "tls" and c.port == 2762))
         )
-        entries = affirmed(device, "dicom.tls")
         clear = any(c.application == "dicom" for c in device.conversations)
-        if clear or not (calls or entries):
+        if clear or not calls:
             return None
         return Hit(
             "DICOM was seen on TLS connections only (PS3.15 annex B).",
-            from_talk(calls, context) + from_ledger(entries),
+            from_talk(calls, context),
         )
 
 
@@ -69,7 +68,7 @@ class ModernTlsOnly:
 
     def judge(self, device: Device, _context: RiskContext) -> Hit | None:
         """Apply where versions were agreed on and all of them are 1.2 or 1.3."""
-        entries = said(device, *VERSION_FIELDS)
+        entries = said(device, "tls.version")
         if not entries or not all(is_modern(e.value) for e in entries):
             return None
         return Hit("All TLS connections of its services use version 1.2 or later.", from_ledger(entries))

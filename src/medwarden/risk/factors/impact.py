@@ -16,6 +16,14 @@ CONSEQUENCE = {
     4: "harm to patients is possible",
     5: "a life may depend on it",
 }
+PATIENT_DATA_FIELDS = (
+    "dicom.patient_data",
+    "hl7.patient_data",
+    "sdc.patient_data",
+    "astm.patient_data",
+    "poct1a.patient_data",
+    "intellivue.patient_data",
+)
 LIKELY = {"high": 0.6, "medium": 0.3}
 """Share of the patient-data factor for a category that usually holds patient data, none having been seen."""
 
@@ -52,7 +60,7 @@ class PatientData:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where patient data was seen, or where the category usually holds it."""
-        entries = affirmed(device, "dicom.patient_data", "hl7.patient_data", "sdc.patient_data")
+        entries = affirmed(device, *PATIENT_DATA_FIELDS)
         if device.phi or entries:
             return Hit("It was seen to carry patient data.", from_ledger(entries))
         facts = context.facts(device)

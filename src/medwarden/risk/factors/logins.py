@@ -78,7 +78,7 @@ class HttpLogin:
     def judge(self, device: Device, _context: RiskContext) -> Hit | None:
         """Apply where basic authentication (RFC 7617) or a submitted password field was seen in clear."""
         entries = said(device, "http.auth_scheme", where=lambda v: v.split(" ")[0] == "basic") + said(
-            device, "http.login_form", "http.login", where=lambda v: v not in {"no", "false", "0", ""}
+            device, "http.login_form", where=lambda v: v not in {"no", "false", "0", ""}
         )
         if not entries:
             return None
@@ -224,7 +224,6 @@ class DefaultAeTitle:
         entries = said(
             device,
             "dicom.ae_title",
-            "dicom.calling_ae_title",
             where=lambda v: v.strip() in DEFAULT_AE_TITLES,
         )
         if not entries:

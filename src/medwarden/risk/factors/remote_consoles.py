@@ -91,15 +91,14 @@ class WeakRdp:
 
     def judge(self, device: Device, _context: RiskContext) -> Hit | None:
         """Apply where the negotiated or demanded security (MS-RDPBCGR 2.2.1.2) is standard RDP security."""
-        fields = ("rdp.security", "rdp.selected_protocol")
-        entries = said(device, *fields, where=lambda v: v.replace(" ", "_") in WEAK_RDP)
+        entries = said(device, "rdp.security", where=lambda v: v.replace(" ", "_") in WEAK_RDP)
         if entries:
             return Hit(
                 "Remote desktop accepted standard RDP security: no authentication before the session and a "
                 "channel that can be intercepted.",
                 from_ledger(entries),
             )
-        late = said(device, *fields, where="tls".__eq__)
+        late = said(device, "rdp.security", where="tls".__eq__)
         if not late:
             return None
         return Hit(

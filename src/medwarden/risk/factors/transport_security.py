@@ -13,10 +13,6 @@ from medwarden.risk.context import RiskContext
 from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
 from medwarden.risk.facts import affirmed, from_ledger, named, said
 
-VERSION_FIELDS = ("tls.version", "tls.selected_version", "tls.negotiated_version")
-CIPHER_FIELDS = ("tls.cipher", "tls.cipher_suite", "tls.selected_cipher")
-EXPIRY_FIELDS = ("tls.certificate_not_after", "tls.not_after", "tls.certificate.not_after")
-SELF_SIGNED_FIELDS = ("tls.self_signed", "tls.certificate_self_signed")
 _WEAK_CIPHER = re.compile(r"rc4|3des|(?<![a-z0-9])des(?![a-z0-9])|_des_|null|export|anon|md5", re.IGNORECASE)
 _OLD = re.compile(r"^(ssl.*|tls ?v?1(\.[01])?|1\.[01]|0x0?30[0-2]|76[89]|770)$")
 _MODERN = re.compile(r"^(tls ?v?1\.[23]|1\.[23]|0x0?30[34]|77[12])$")
@@ -68,7 +64,7 @@ class OldTls:
 
     def judge(self, device: Device, _context: RiskContext) -> Hit | None:
         """Apply where the version agreed on is SSL 3.0, TLS 1.0 or TLS 1.1."""
-        entries = said(device, *VERSION_FIELDS, where=is_old)
+        entries = said(device, "tls.version", where=is_old)
         if not entries:
             return None
         return Hit(
@@ -95,7 +91,7 @@ class WeakTlsCipher:
 
     def judge(self, device: Device, _context: RiskContext) -> Hit | None:
         """Apply where the agreed suite uses RC4, DES, 3DES, NULL, export keys, anonymous keys or MD5."""
-        entries = said(device, *CIPHER_FIELDS, where=lambda v: bool(_WEAK_CIPHER.search(v)))
+        entries = said(device, "tls.cipher", where=lambda v: bool(_WEAK_CIPHER.search(v)))
         if not entries:
             return None
         return Hit(f"The cipher suite {named(e.value for e in entries)} was agreed on.", from_ledger(entries))
@@ -120,7 +116,7 @@ class CertificateExpired:
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where every certificate with a readable date ended before the time of the assessment."""
         dated: list[tuple[date, LedgerEntry]] = []
-        for entry in said(device, *EXPIRY_FIELDS):
+        for entry in said(device, "tls.certificate_not_after"):
             day = day_of(entry.value)
             if day is not None:
                 dated.append((day, entry))
@@ -148,7 +144,7 @@ class CertificateSelfSigned:
 
     def judge(self, device: Device, _context: RiskContext) -> Hit | None:
         """Apply where a presented certificate was its own issuer."""
-        entries = affirmed(device, *SELF_SIGNED_FIELDS)
+        entries = affirmed(device, "tls.certificate_self_signed")
         if not entries:
             return None
         return Hit(

@@ -42,7 +42,7 @@ class Smb1:
 
     def judge(self, device: Device, _context: RiskContext) -> Hit | None:
         """Apply where SMB 1 was agreed on, or offered as the only or a possible dialect."""
-        agreed = said(device, "smb.dialect", "smb.version", "smb.negotiated_dialect", where=is_smb1)
+        agreed = said(device, "smb.dialect", "smb.version", where=is_smb1)
         if agreed:
             return Hit(
                 "SMB version 1 was spoken: the protocol of WannaCry and NotPetya, without protection "
@@ -112,10 +112,7 @@ class LegacyNames:
         entries = said(
             device,
             "llmnr.query",
-            "llmnr.query_name",
-            "llmnr.name",
             "nbns.query",
-            "nbns.query_name",
             "nbns.name",
         )
         calls = tuple(
