@@ -1,9 +1,10 @@
 """Philips IntelliVue monitors: what they announce on the network and say when a client associates.
 
-Philips, IntelliVue Patient Monitor and Avalon Data Export Interface Programming Guide (part 4535 642
-59271): connect indication (UDP 24005) and the protocol commands, association and MDS create event (UDP
-24105). Object and attribute names follow IEEE 11073-10101. Waves and numerics are not read; that patient
-demographics were polled is told, what they say is not.
+The data export interface: connect indication (UDP 24005) and the protocol commands, association and MDS
+create event (UDP 24105). The maker's programming guide was not at hand: the field layout is that of public
+descriptions of the protocol and was not checked against a monitor. Object and attribute names follow IEEE
+11073-10101. Waves and numerics are not read; that patient demographics were polled is told, what they say
+is not.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class IntelliVue(Connection):
         name="intellivue",
         title="Philips IntelliVue data export",
         transports=(Transport.UDP,),
-        reference="Philips Data Export Interface Programming Guide 4535 642 59271",
+        reference="Philips IntelliVue data export interface, as publicly described",
         ports=(24005, 24105),
         fields=(
             "intellivue.role",

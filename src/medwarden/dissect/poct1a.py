@@ -1,8 +1,9 @@
 """Point-of-care analysers by POCT1-A: what a device says of itself when it greets.
 
-CLSI POCT1-A2, device messaging layer, section 6 (HEL.R01 and its DEV, HDR objects). Messages are XML
-without DTD that follow one another on a TCP connection; each value is an attribute ``V``. Only the
-device's own objects are told; of patients (PT) and operators (OPR) nothing but that a patient was named.
+CLSI POCT1-A2, device messaging layer (HEL.R01 and its DEV, HDR objects), as publicly described; not
+checked against a real analyser. Messages are XML without DTD that follow one another on a TCP connection;
+each value is an attribute ``V``. Only the device's own objects are told; of patients (PT) and operators
+(OPR) nothing but that a patient was named.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """S7 communication: what Siemens controllers say of themselves in their system status lists.
 
 Framing is RFC 1006 section 6 and ISO 8073 (X.224). The protocol above has no published specification; the
-layout of the lists follows Siemens "System Software for S7-300/400, System and Standard Functions" (system
-status lists 0x0011 and 0x001C, chapter 33), that of the packets was compared with what tshark shows.
+layout of the lists (0x0011 and 0x001C) follows Siemens "System Software for S7-300/400, System and Standard
+Functions", that of the packets public descriptions; neither was compared with a real controller.
 """
 
 from __future__ import annotations
