@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from medwarden.dissect.pjl import Pjl, facts_of_answer
 from medwarden.model.evidence import Evidence
 from medwarden.model.segment import Segment, Transport
@@ -47,3 +49,14 @@ def test_an_answer_without_end_or_after_a_gap_is_given_up() -> None:
         dissector = Pjl()
         facts: list[Evidence] = [*dissector.feed(spoiler), *dissector.feed(_segment(answer))]
         assert facts == []
+
+
+@pytest.mark.parametrize("length", [2047, 2048, 2049, 3000])
+def test_a_long_answer_tells_the_same_whole_and_cut(length: int) -> None:
+    told = b'@PJL INFO ID\r\n"LJ 400"\r\n'
+    stream = told.ljust(length) + b"\x0c" + told + b"\x0c"
+    whole, cut = Pjl(), Pjl()
+    at_once = list(whole.feed(_segment(stream)))
+    in_parts = [fact for at in range(len(stream)) for fact in cut.feed(_segment(stream[at : at + 1]))]
+    assert in_parts == at_once
+    assert len(at_once) == (2 if length <= 2048 else 0)

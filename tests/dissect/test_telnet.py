@@ -42,6 +42,16 @@ def test_a_session_that_was_joined_late_shows_nothing_of_itself(converse: Conver
     assert converse(TelnetDissector, *typed) == login
 
 
+def test_a_session_joined_while_the_server_still_negotiates_shows_its_banner(converse: Converse) -> None:
+    still = b"\xff\xfa\x25\x02\x0f\x00\x04\xff\xf0\r\nWelcome to Microsoft Telnet Service \r\n\n\rlogin: "
+    assert converse(TelnetDissector, ("server", still)) == {
+        ("telnet.banner", "Welcome to Microsoft Telnet Service", "server"),
+        ("telnet.login", "prompt", "server"),
+    }
+    resized = ("client", b"\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0"), ("server", b"DOE JOHN HR 70\r\nPassword: ")
+    assert converse(TelnetDissector, *resized) == {("telnet.login", "prompt", "server")}
+
+
 def test_a_console_without_prompt_tells_nothing(converse: Converse) -> None:
     assert converse(TelnetDissector, ("server", b"BED 4 DOE JOHN HR 70\r\n" * 300)) == set()
 

@@ -7,13 +7,18 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 from medwarden.dissect.x509 import facts_of_certificate
 from medwarden.kernel.errors import MalformedInput
 
 
-def certificate(common_name: str, *names: x509.GeneralName, issuer: str | None = None) -> bytes:
+def certificate(
+    common_name: str,
+    *names: x509.GeneralName,
+    issuer: str | None = None,
+    extension: x509.ExtensionType | None = None,
+) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
 
     def named(value: str) -> x509.Name:
@@ -35,6 +40,8 @@ def certificate(common_name: str, *names: x509.GeneralName, issuer: str | None =
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if extension is not None:
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
@@ -76,3 +83,19 @@ def test_broken_certificates_are_malformed() -> None:
         facts_of_certificate(der[:-1], True)
     with pytest.raises(MalformedInput):
         facts_of_certificate(b"", True)
+
+
+def test_a_version_that_does_not_exist_is_malformed() -> None:
+    version_3, version_6 = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"
+    der = certificate("pump-17")
+    assert der.count(version_3) == 1
+    with pytest.raises(MalformedInput):
+        facts_of_certificate(der.replace(version_3, version_6), True)
+
+
+def test_a_name_of_a_kind_nobody_reads_hides_only_names() -> None:
+    x400_address = b"\x30\x02\xa3\x00"
+    names = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, x400_address)
+    told = facts_of_certificate(certificate("pump-18", extension=names), True)
+    assert ("tls.certificate_subject", "CN=pump-18, O=ACME") in told
+    assert "tls.certificate_san" not in dict(told)

@@ -52,8 +52,8 @@ class Pjl:
             self._lost = True
             return
         self._answer += segment.payload
-        while (end := self._answer.find(b"\x0c")) >= 0:
-            answer = bytes(self._answer[: min(end, _MAX_ANSWER)])
+        while 0 <= (end := self._answer.find(b"\x0c")) <= _MAX_ANSWER:
+            answer = bytes(self._answer[:end])
             del self._answer[: end + 1]
             for field, value in facts_of_answer(answer):
                 yield segment.said(field, value, SOURCE)

@@ -89,6 +89,8 @@ class TelnetDissector(Connection):
                 if len(data) - at >= _SUBNEGOTIATION_LIMIT:
                     raise inbox.malformed("a subnegotiation without an end")
                 return 0
+            # A terminal tells a new size at any time; a server asks before anybody is in.
+            self._negotiated |= inbox is self.server
             if data[at + 2] == _TERMINAL_TYPE and data[at + 3] == 0:
                 self.said("telnet.terminal_type", printable(bytes(data[at + 4 : end])))
             return end + 2 - at

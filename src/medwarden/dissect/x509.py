@@ -56,7 +56,7 @@ def facts_of_certificate(der: bytes, of_server: bool) -> Facts:
         try:
             certificate = x509.load_der_x509_certificate(der)
             return _read(certificate, hashlib.sha256(der).hexdigest(), of_server)
-        except (ValueError, UnsupportedAlgorithm, TypeError) as error:
+        except (ValueError, UnsupportedAlgorithm, TypeError, x509.InvalidVersion) as error:
             raise MalformedInput("x509", f"not a certificate: {error}") from error
 
 
@@ -92,7 +92,8 @@ def _name(name: x509.Name) -> str:
 def _machine_names(certificate: x509.Certificate) -> list[str]:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        # One name of a kind that cannot be read (an X.400 address) hides the others; the rest still stands.
         return []
     names = extension.value
     found = [
