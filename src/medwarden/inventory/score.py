@@ -175,8 +175,10 @@ def seconds_to_category(device: Device) -> float | None:
 def _seconds_heard(device: Device, until: int) -> float:
     """Return the time from the first sign of the device to ``until`` without its long silences."""
     signs = {device.first_seen, until}
-    for seen in (*device.ledger, *device.services, *device.conversations):
-        signs |= {seen.first_seen, seen.last_seen}
+    for entry in device.ledger:
+        signs |= {entry.first_seen, entry.last_seen}
+    for talk in device.conversations:
+        signs |= {talk.first_seen, talk.last_seen}
     ordered = sorted(sign for sign in signs if device.first_seen <= sign <= until)
     gaps = (later - earlier for earlier, later in pairwise(ordered))
     return sum(gap for gap in gaps if gap <= _AWAY_NS) / NANOSECONDS
