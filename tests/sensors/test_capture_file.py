@@ -147,7 +147,7 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     expected = {
-        tmp_path: "a directory; name the capture files in it",
+        tmp_path: "a directory, and no capture file was found in it",
         tmp_path / "pipe": "a pipe; write the capture to a file first",
         tmp_path / "socket": "a socket, not a capture file",
         Path("/dev/zero"): "a device, not a capture file",

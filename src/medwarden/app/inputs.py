@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +19,8 @@ class Inputs(msgspec.Struct, frozen=True):
     """What there is to read, in a stable order, and what lies beside it in the folders named.
 
     ``beside`` holds files found in folders that neither look like a capture nor are called like one;
-    a file named by itself is never among them.
+    a file named by itself is never among them. A folder that holds no capture, or cannot be looked into,
+    stands among ``files``: reading it says so.
     """
 
     files: tuple[Path, ...]
@@ -39,9 +41,23 @@ def find_inputs(named: Iterable[str | Path]) -> Inputs:
         if not path.is_dir():
             files[path] = None
             continue
-        for member in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")):
-            (files if _is_capture(member) else beside)[member] = None
+        found = dict.fromkeys(_members(path))
+        captures = dict.fromkeys(member for member in found if member.is_dir() or _is_capture(member))
+        files |= captures or {path: None}
+        beside |= {member: None for member in found if member not in captures}
     return Inputs(tuple(files), tuple(p for p in beside if p not in files))
+
+
+def _members(folder: Path) -> list[Path]:
+    """Return the files beneath a folder, sorted, and the folders beneath it that cannot be looked into."""
+    members: list[Path] = []
+
+    def shut(error: OSError) -> None:
+        members.append(Path(error.filename))
+
+    for place, _, names in os.walk(folder, onerror=shut):
+        members += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(member for member in members if member.is_file() or member.is_dir())
 
 
 def _is_capture(path: Path) -> bool:
@@ -50,7 +66,5 @@ def _is_capture(path: Path) -> bool:
         suffixes.pop()
     if suffixes and suffixes[-1] in CAPTURE_SUFFIXES:
         return True
-    try:
-        return sniff(path) is not None
-    except OSError:
-        return True  # unreadable: reading it will say why, in words
+    # What cannot be read may be a capture: reading it will say why it cannot.
+    return not os.access(path, os.R_OK) or sniff(path) is not None

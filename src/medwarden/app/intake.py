@@ -9,6 +9,7 @@ from pathlib import Path
 from medwarden.app.packet_stage import Batch, PacketStage
 from medwarden.flowcore import FlowCore
 from medwarden.kernel.errors import ResourceError
+from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
 from medwarden.sensors.capture_file import read_capture
 
@@ -36,6 +37,8 @@ def take_in(
     report = read_capture(path, stage.core, on_batch=on_batch)
     sink(stage.take(final=True))
     report.malformed = dict(stage.observer.malformed)
+    report.path = printable(report.path)
+    report.error = None if report.error is None else printable(report.error)
     return report
 
 

@@ -22,7 +22,10 @@ _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_t
 @click.command()
 @_PATHS
 @click.option(
-    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where the reports go."
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, readable=False, path_type=Path),
+    help="Where the reports go.",
 )
 @click.option("--title", default="", help="Name of the organisation or site, for the report's title.")
 def assess(paths: tuple[Path, ...], out: Path, title: str) -> int:

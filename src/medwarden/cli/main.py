@@ -11,6 +11,7 @@ import click
 
 import medwarden
 from medwarden.kernel.errors import ConfigurationError, MedwardenError
+from medwarden.kernel.printable import printable
 
 _COMMANDS = {
     "assess": "medwarden.cli.captures",
@@ -77,16 +78,16 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ConfigurationError as error:
-        click.echo(f"medwarden: {error}", err=True)
+        click.echo(f"medwarden: {printable(str(error))}", err=True)
         return 2
     except MedwardenError as error:
-        click.echo(f"medwarden: {error}", err=True)
+        click.echo(f"medwarden: {printable(str(error))}", err=True)
         return 1
     except Exception as error:  # noqa: BLE001 - the last boundary: a defect is said, not thrown at the user
         if os.environ.get("MEDWARDEN_DEBUG"):
             traceback.print_exc()
         click.echo(
-            f"medwarden: this is a defect in medwarden ({type(error).__name__}: {error}); "
+            f"medwarden: this is a defect in medwarden ({type(error).__name__}: {printable(str(error))}); "
             "please report it with the output of the same command under MEDWARDEN_DEBUG=1",
             err=True,
         )

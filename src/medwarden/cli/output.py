@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -23,7 +24,7 @@ def home_option(command: _F) -> _F:
     """Add ``--home``: the data folder."""
     return click.option(
         "--home",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=click.Path(file_okay=False, readable=False, path_type=Path),
         help="The data folder (default: MEDWARDEN_HOME, else the user's data folder).",
     )(command)
 
@@ -48,7 +49,7 @@ def print_table(
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
     width = None if sys.stdout.isatty() else 200
     Console(file=sys.stdout, markup=False, highlight=False, width=width).print(table)
 
@@ -69,7 +70,7 @@ def progress_of_inputs(what: str) -> Iterator[Callable[[int, int, str], None]]:
         task = bar.add_task(what, total=None)
 
         def show(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=f"{what} {name[-48:]}")
+            bar.update(task, completed=done, total=total, description=f"{what} {printable(name)[-48:]}")
 
         yield show
 
@@ -78,7 +79,7 @@ def report_inputs(inputs: Sequence[InputReport], beside: Sequence[Path]) -> int:
     """Print errors of inputs, one line each, and a sum; return the exit status (1 when one had an error)."""
     errors = [report for report in inputs if report.error]
     for report in errors:
-        click.echo(f"medwarden: {report.error}", err=True)
+        click.echo(f"medwarden: {printable(report.error or '')}", err=True)
     read = sum(r.packets.read for r in inputs)
     parsed = sum(r.packets.parsed for r in inputs)
     rejected = sum(r.packets.rejected for r in inputs)

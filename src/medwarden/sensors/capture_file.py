@@ -41,7 +41,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _OTHER_PACKERS = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7-Zip"}
 _KINDS = (
-    (stat.S_ISDIR, "a directory; name the capture files in it"),
+    (stat.S_ISDIR, "a directory, and no capture file was found in it"),
     (stat.S_ISSOCK, "a socket, not a capture file"),
     (stat.S_ISFIFO, "a pipe; write the capture to a file first"),
     (stat.S_ISCHR, "a device, not a capture file"),
@@ -332,6 +332,8 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _refuse_kind(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode) and not os.access(path, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     for is_kind, words in _KINDS:
         if is_kind(mode):
             raise ResourceError(f"{path}: {words}")
