@@ -14,6 +14,7 @@ from medwarden.assessment.analyse import analyse
 from medwarden.assessment.report_html import render_html
 from medwarden.assessment.report_json import to_report
 from medwarden.inventory.export import to_contract
+from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ResourceError
 from medwarden.knowledge.end_of_support import support_ends
 from medwarden.knowledge.taxonomy import class_of
@@ -40,18 +41,25 @@ class Assessed(msgspec.Struct, frozen=True):
 
 
 def assess_captures(
-    named: Iterable[str | Path], out: Path, *, title: str = "", progress: Progress | None = None
+    named: Iterable[str | Path],
+    out: Path,
+    *,
+    title: str = "",
+    progress: Progress | None = None,
+    clock: Clock = wall_clock,
 ) -> Assessed:
     """Assess captures and write ``report.html`` and ``report.json`` into ``out``.
 
     Raises ConfigurationError for a path that does not exist and ResourceError when ``out`` cannot be
-    written; what is wrong with an input stands in its report.
+    written; what is wrong with an input stands in its report. ``clock`` tells when the report is
+    made, which is also when ends of support are judged: what an old capture showed is out of support today.
     """
+    now_ns = clock()
     inputs = find_inputs(named)
     _writable(out)
     studied = study(inputs.files, progress=progress)
     devices = studied.devices
-    context = RiskContext.build(devices, support_ends=support_ends)
+    context = RiskContext.build(devices, now_ns, support_ends=support_ends)
     outcomes = {device.id: assess_device(device, context) for device in devices}
     scores = [score for score, _ in outcomes.values()]
     findings = [finding for _, found in outcomes.values() for finding in found]
@@ -61,6 +69,7 @@ def assess_captures(
         findings,
         _policies(studied),
         studied.inputs,
+        generated_ns=now_ns,
         without=without,
         product_version=medwarden.__version__,
     )

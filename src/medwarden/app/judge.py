@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medwarden.inventory.labelling import identify, labelling_version
+from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.knowledge.end_of_support import support_ends
 from medwarden.model.device import Device, DeviceClass
 from medwarden.risk.assess import assess_device
@@ -52,8 +53,11 @@ def assess(tenant: str, site: str, ids: Sequence[str]) -> None:
             record_findings(change, part, [finding for _, found in outcomes for finding in found])
 
 
-def surroundings(tenant: str, site: str) -> RiskContext:
-    """Return what the devices of a site are to each other, from the light rows of the inventory."""
+def surroundings(tenant: str, site: str, clock: Clock = wall_clock) -> RiskContext:
+    """Return what the devices of a site are to each other, from the light rows of the inventory.
+
+    Ends of support are judged by ``clock``: what an old capture showed is out of support today.
+    """
     scope = Scope(tenant, (site,))
     return RiskContext.build(
         (
@@ -74,5 +78,6 @@ def surroundings(tenant: str, site: str) -> RiskContext:
             )
             for row in each_device(scope)
         ),
+        clock(),
         support_ends=support_ends,
     )

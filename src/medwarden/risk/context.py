@@ -114,8 +114,8 @@ class RiskContext(msgspec.Struct, frozen=True):
     ) -> RiskContext:
         """Return the context that ``devices`` are to each other.
 
-        ``now_ns`` is the time to judge by; left out, it is when the last device was last heard, so
-        that a replay of old traffic is judged by the rules of its own time.
+        ``now_ns`` is the day on which ends of support are judged; left out, it is when the last device
+        was last heard.
         """
         subnets: dict[tuple[str, str], list[Device]] = {}
         vlans: dict[tuple[str, int], list[Device]] = {}

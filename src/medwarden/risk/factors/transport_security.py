@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import ClassVar
 
+from medwarden.kernel.clock import to_datetime
 from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
 from medwarden.model.finding import Severity
@@ -113,14 +114,14 @@ class CertificateExpired:
         mitre=("T1557",),
     )
 
-    def judge(self, device: Device, context: RiskContext) -> Hit | None:
-        """Apply where every certificate with a readable date ended before the time of the assessment."""
+    def judge(self, device: Device, _context: RiskContext) -> Hit | None:
+        """Apply where every certificate with a readable date was shown after it had ended."""
         dated: list[tuple[date, LedgerEntry]] = []
         for entry in said(device, "tls.certificate_not_after"):
             day = day_of(entry.value)
             if day is not None:
                 dated.append((day, entry))
-        past = [entry for day, entry in dated if day < context.today]
+        past = [entry for day, entry in dated if day < to_datetime(entry.last_seen).date()]
         if not past or len(past) < len(dated):
             return None  # a renewed certificate among them: the old one is history
         latest = max(day for day, _ in dated)
