@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,6 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 _HOME = tempfile.mkdtemp(prefix="medwarden-tests-")
 os.environ["MEDWARDEN_HOME"] = _HOME
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+
+# Two processors run everything: fewer examples than Hypothesis would take, no clock, and the way back to a
+# failure in the output. HYPOTHESIS_PROFILE=thorough looks longer.
+settings.register_profile("house", max_examples=60, deadline=None, print_blob=True)
+settings.register_profile("thorough", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 _outcomes: dict[str, str] = {}
 _RANK = {"passed": 0, "skipped": 1, "failed": 2}

@@ -66,6 +66,7 @@ def test_tests_mirror_the_source() -> None:
     behaviours = {
         "conformance", "captures", "oracle", "privacy", "hostile", "bounds", "throughput", "crash",
         "tamper", "disk_full", "contract", "pages", "guards", "console", "accessibility", "fuzz", "replay",
+        "stack", "flows",
     }  # fmt: skip
     strays: list[str] = []
     for test in sorted((ROOT / "tests").rglob("test_*.py")):
@@ -73,7 +74,7 @@ def test_tests_mirror_the_source() -> None:
         if floor in {"house", "browser", "product"} or not (SOURCE / floor).is_dir():
             continue
         name = test.stem.removeprefix("test_")
-        names = {p.stem for p in (SOURCE / floor).rglob("*.p*") if p.suffix in {".py", ".pyx"}}
+        names = {p.stem for p in (SOURCE / floor).rglob("*.p*") if p.suffix in {".py", ".pyx", ".pxi"}}
         names |= {p.name for p in (SOURCE / floor).rglob("*") if p.is_dir()}
         if name not in names and not any(word in name for word in behaviours):
             strays.append(str(test.relative_to(ROOT)))
