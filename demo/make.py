@@ -93,7 +93,8 @@ class Ward:
         run("ip", "-n", net, "link", "add", "ward", "type", "bridge")
         # A bridge keeps LLDP to itself unless told to forward that group address (bit 14).
         run("ip", "-n", net, "link", "set", "ward", "type", "bridge", "group_fwd_mask", "0x4000")
-        run("ip", "-n", net, "link", "set", "ward", "up")
+        # The bridge is no host of the ward: without an IPv6 address of its own it says nothing.
+        run("ip", "-n", net, "link", "set", "ward", "addrgenmode", "none", "up")
         for number, host in enumerate(HOSTS):
             port = f"p{number}"
             run("ip", "netns", "add", host.namespace)

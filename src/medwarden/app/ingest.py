@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 
 from medwarden.app.packet_stage import Batch, Fact
@@ -17,11 +18,21 @@ from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.accounting import InputReport
 from medwarden.model.tables import EVIDENCE_LAKE_SCHEMA
 from medwarden.store.folder import SECRET_KEY_FILE
-from medwarden.store.ingest import IngestWriter, InputState
+from medwarden.store.ingest import IngestWriter, InputState, Part
 from medwarden.store.open import Store
 from medwarden.store.queries import load_state
 
 _SCOPE = frozenset({"tenant", "site", "sensor", "batch"})
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A batch of an input with its number; ``final`` where the input ended with it."""
+
+    state: InputState
+    number: int
+    batch: Batch
+    report: InputReport | None = None
+    final: InputReport | None = None
 
 
 class Ingest:
@@ -42,17 +53,28 @@ class Ingest:
         A batch read again after a crash passes through the resolver, so that it knows what it knew, and
         writes nothing.
         """
-        self.resolver.counted_evidence(
-            ((fact.evidence, fact.last_ns, fact.count) for fact in batch.facts), self.writer.sensor
-        )
-        self.resolver.flows(batch.flows)
+        self.commit_group([Taken(state, number, batch, report)])
+
+    def commit_group(self, group: Sequence[Taken]) -> None:
+        """Store batches of several inputs together, as one round of the resolver and one flush."""
+        for taken in group:
+            self.resolver.counted_evidence(
+                ((fact.evidence, fact.last_ns, fact.count) for fact in taken.batch.facts), self.writer.sensor
+            )
+            self.resolver.flows(taken.batch.flows)
         delta = self.resolver.delta()
-        if number < state.next_batch:
+        due = [taken for taken in group if taken.number >= taken.state.next_batch]
+        if not due:
             return
-        client, server = self.resolver.device_columns(batch.flows)
-        flows = batch.flows.append_column("client_device", client).append_column("server_device", server)
-        if self.writer.commit_batch(state, number, flows, self._evidence(batch.facts), delta, report):
-            self.new_devices += sum(change.new for change in delta.devices)
+        self.writer.commit_group([self._part(taken) for taken in due], delta)
+        self.new_devices += sum(change.new for change in delta.devices)
+
+    def _part(self, taken: Taken) -> Part:
+        flows = taken.batch.flows
+        client, server = self.resolver.device_columns(flows)
+        flows = flows.append_column("client_device", client).append_column("server_device", server)
+        evidence = self._evidence(taken.batch.facts)
+        return Part(taken.state, taken.number, flows, evidence, taken.report, taken.final)
 
     def _evidence(self, facts: Sequence[Fact]) -> pa.Table:
         columns: dict[str, list[object]] = {

@@ -12,16 +12,20 @@ from medwarden.app.inputs import find_inputs
 from medwarden.app.intake import content_id, take_in
 from medwarden.app.packet_stage import Batch
 from medwarden.kernel.errors import ResourceError
+from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
 from medwarden.sensors.capture_file import sniff
 from medwarden.store.open import Store, open_store
 
 if TYPE_CHECKING:
-    from medwarden.app.ingest import Ingest
+    from medwarden.app.ingest import Ingest, Taken
     from medwarden.store.ingest import InputState
 
 LOCK = "ingest"
 """One process at a time feeds an inventory: a resolver knows what only it has heard."""
+
+_GROUP_ROWS = 20_000
+_GROUP_FILES = 100
 
 Progress = Callable[[int, int, str], None]
 
@@ -60,36 +64,67 @@ def _replay(
     from medwarden.store import queries
 
     sensor = "capture" if site is None else f"capture@{site}"
-    ingest = Ingest(store, sensor, kind="capture", site=site, name="capture files")
-    reports = []
+    replay = Replay(Ingest(store, sensor, kind="capture", site=site, name="capture files"))
+    ingest = replay.ingest
     for number, path in enumerate(files):
         if progress is not None:
             progress(number, len(files), str(path))
-        reports.append(replay_file(ingest, path))
+        replay.file(path)
+    replay.flush()
     if progress is not None:
         progress(len(files), len(files), "identifying and assessing")
     judge_stale(ingest.writer.tenant, ingest.writer.site)
     known = queries.devices(queries.Scope(ingest.writer.tenant), limit=1).total
-    return Replayed(tuple(reports), beside, known, ingest.new_devices)
+    return Replayed(tuple(replay.reports), beside, known, ingest.new_devices)
 
 
-def replay_file(ingest: Ingest, path: Path) -> InputReport:
-    """Feed one capture file; content that was fed to its end before is only counted as seen again."""
-    form = sniff(path) or ""
-    if not path.is_file():
-        return take_in(path, ingest.token_key, _nowhere)
-    try:
-        content = content_id(path) if form else ""
-    except ResourceError as error:
-        return InputReport(str(path), error=str(error))
-    if not content:
-        return take_in(path, ingest.token_key, _nowhere)
-    state = ingest.writer.begin_input(content, str(path), form)
-    if state.complete:
-        return state.report
-    report = take_in(path, ingest.token_key, _Numbered(ingest, state))
-    ingest.writer.finish_input(state, report)
-    return report
+class Replay:
+    """Feeds files one after the other; small ones wait for each other and are stored together.
+
+    A file whose beginning was acknowledged before a crash is relived by itself: a group holds only
+    files that are new from their first batch, so that it is acknowledged as a whole or not at all.
+    """
+
+    def __init__(self, ingest: Ingest) -> None:
+        self.ingest = ingest
+        self.reports: list[InputReport] = []
+        self._waiting: list[Taken] = []
+        self._rows = 0
+
+    def file(self, path: Path) -> None:
+        """Feed one capture file; content that was fed to its end before is only counted as seen again."""
+        self.reports.append(self._file(path))
+
+    def flush(self) -> None:
+        """Store what waits."""
+        waiting, self._waiting, self._rows = self._waiting, [], 0
+        if waiting:
+            self.ingest.commit_group(waiting)
+
+    def _file(self, path: Path) -> InputReport:
+        form = sniff(path)
+        if form is None or not path.is_file():
+            return take_in(path, self.ingest.token_key, _nowhere)
+        try:
+            content = content_id(path)
+        except ResourceError as error:
+            return InputReport(printable(str(path)), error=printable(str(error)))
+        if any(taken.state.content == content for taken in self._waiting):
+            self.flush()  # the same content twice in one call
+        state = self.ingest.writer.begin_input(content, printable(str(path)), form)
+        if state.complete:
+            return state.report
+        numbered = _Numbered(self, state)
+        report = take_in(path, self.ingest.token_key, numbered)
+        numbered.end(report)
+        return report
+
+    def wait(self, taken: Taken) -> None:
+        """Let the only batch of a new file wait for others."""
+        self._waiting.append(taken)
+        self._rows += taken.batch.flows.num_rows + len(taken.batch.facts)
+        if self._rows >= _GROUP_ROWS or len(self._waiting) >= _GROUP_FILES:
+            self.flush()
 
 
 def _nowhere(_batch: Batch) -> None:
@@ -97,15 +132,41 @@ def _nowhere(_batch: Batch) -> None:
 
 
 class _Numbered:
-    """Gives the batches of one input their numbers; an empty one needs none."""
+    """Gives the batches of one input their numbers; the last is held back until the input has ended."""
 
-    def __init__(self, ingest: Ingest, state: InputState) -> None:
-        self._ingest = ingest
+    def __init__(self, replay: Replay, state: InputState) -> None:
+        self._replay = replay
         self._state = state
         self._next = 0
+        self._held: Batch | None = None
 
     def __call__(self, batch: Batch) -> None:
         if batch.empty():
             return
+        if self._held is not None:
+            self._replay.flush()
+            self._replay.ingest.commit(self._state, self._number(), self._held)
+        self._held = batch
+
+    def end(self, report: InputReport) -> None:
+        """Store the last batch together with the input's final accounting."""
+        if self._held is None:
+            self._replay.ingest.writer.finish_input(self._state, report)
+        elif self._next == 0 and self._state.next_batch == 0:
+            self._replay.wait(self._taken(report))
+        else:
+            self._replay.flush()
+            taken = self._taken(report)
+            self._replay.ingest.commit_group([taken])
+            if not self._state.complete:
+                self._replay.ingest.writer.finish_input(self._state, report)
+
+    def _taken(self, report: InputReport) -> Taken:
+        from medwarden.app.ingest import Taken
+
+        assert self._held is not None
+        return Taken(self._state, self._number(), self._held, final=report)
+
+    def _number(self) -> int:
         number, self._next = self._next, self._next + 1
-        self._ingest.commit(self._state, number, batch)
+        return number

@@ -8,7 +8,7 @@ under the same number it is recognised by its id and only the missing steps are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -27,6 +27,8 @@ from medwarden.store.open import Store, ensure_site
 from medwarden.store.storage_errors import storage_errors
 
 READING, COMPLETE, FAILED = "reading", "complete", "failed"
+ANALYSE_EVERY = 256
+"""Commits after which the statistics of the database are renewed."""
 
 
 class InputState(msgspec.Struct):
@@ -41,6 +43,22 @@ class InputState(msgspec.Struct):
     next_batch: int
     complete: bool
     report: InputReport
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One batch of one input, as :meth:`IngestWriter.commit_group` takes it.
+
+    ``flows`` and ``evidence`` have the columns of the lake's tables without tenant, site, sensor and
+    batch. ``report`` is the input's accounting so far; ``final``, where the input ended with this batch,
+    its last.
+    """
+
+    state: InputState
+    number: int
+    flows: pa.Table | None
+    evidence: pa.Table | None
+    report: InputReport | None = None
+    final: InputReport | None = None
 
 
 class IngestWriter:
@@ -60,6 +78,7 @@ class IngestWriter:
         self._store = store
         self._clock = clock
         self.sensor = sensor
+        self._commits = 0
         with storage_errors(store.home):
             self.tenant, self.site = ensure_site(tenant, site)
             self._lake = store.lake
@@ -132,18 +151,49 @@ class IngestWriter:
         """
         if number < state.next_batch:
             return False
-        if number > state.next_batch:
-            raise InternalError(f"batch {number} of {state.content} follows {state.next_batch - 1}")
-        batch_id = f"{self.tenant}/{self.site}/{state.content}/{number}"
-        with storage_errors(self._store.home):
-            for name, rows in (("flows", flows), ("evidence", evidence)):
-                if rows is not None and rows.num_rows:
-                    self._lake.append_once(name, batch_id, self._scoped(name, rows, batch_id))
-            with self._change(f"heard in {state.report.path}") as change:
-                self._acknowledge(state, number, report)
-                apply_delta(change, delta)
-        state.next_batch = number + 1
+        self.commit_group([Part(state, number, flows, evidence, report)], delta)
         return True
+
+    def commit_group(self, parts: Sequence[Part], delta: InventoryDelta) -> None:
+        """Store one batch each of several inputs together: what each flush to the disk costs, it costs once.
+
+        ``delta`` is what all of them changed. All are acknowledged, or none; a part with a ``final``
+        report closes its input. Raises as :meth:`commit_batch` does, and InternalError for a part that
+        is acknowledged already.
+        """
+        for part in parts:
+            if part.number != part.state.next_batch:
+                raise InternalError(
+                    f"batch {part.number} of {part.state.content} follows {part.state.next_batch - 1}"
+                )
+        with storage_errors(self._store.home):
+            for name in ("flows", "evidence"):
+                tables = [(p, p.flows if name == "flows" else p.evidence) for p in parts]
+                self._lake.append_each_once(
+                    name,
+                    [
+                        (self._batch_id(part), self._scoped(name, rows, self._batch_id(part)))
+                        for part, rows in tables
+                        if rows is not None and rows.num_rows
+                    ],
+                )
+            heard = parts[0].state.report.path if len(parts) == 1 else f"{len(parts)} inputs"
+            with self._change(f"heard in {heard}") as change:
+                for part in parts:
+                    self._acknowledge(part.state, part.number, part.report)
+                    if part.final is not None:
+                        self._close(part.state, part.final)
+                apply_delta(change, delta)
+        for part in parts:
+            part.state.next_batch = part.number + 1
+            if part.final is not None:
+                self._closed(part.state, part.final)
+        self._commits += 1
+        if self._commits % ANALYSE_EVERY == 0:
+            self._store.analyse()
+
+    def _batch_id(self, part: Part) -> str:
+        return f"{self.tenant}/{self.site}/{part.state.content}/{part.number}"
 
     def _scoped(self, name: str, rows: pa.Table, batch_id: str) -> pa.Table:
         """Return ``rows`` with the columns that say whose they are, in the order of the lake's table."""
@@ -177,12 +227,19 @@ class IngestWriter:
         if state.complete:
             return
         with storage_errors(self._store.home):
-            InputLedger.objects.filter(pk=state.ledger).update(
-                status=FAILED if report.error else COMPLETE,
-                error=report.error,
-                report=msgspec.to_builtins(report),
-                last_ns=self._clock(),
-            )
+            self._close(state, report)
+        self._closed(state, report)
+
+    def _close(self, state: InputState, report: InputReport) -> None:
+        InputLedger.objects.filter(pk=state.ledger).update(
+            status=FAILED if report.error else COMPLETE,
+            error=report.error,
+            report=msgspec.to_builtins(report),
+            last_ns=self._clock(),
+        )
+
+    @staticmethod
+    def _closed(state: InputState, report: InputReport) -> None:
         state.report = report
         state.complete = report.error is None
 

@@ -41,6 +41,7 @@ __all__ = ["BATCH_PROPERTY", "TABLES", "Lake"]
 NAMESPACE = "medwarden"
 CATALOG_FILE = "catalog.sqlite3"
 BATCH_PROPERTY = "medwarden.batch"
+_BATCH_SEPARATOR = "\n"
 TABLES: dict[str, pa.Schema] = {"flows": FLOW_LAKE_SCHEMA, "evidence": EVIDENCE_LAKE_SCHEMA}
 TIME_COLUMN = {"flows": "start_ns", "evidence": "ts_ns"}
 _ORDER = {
@@ -124,18 +125,32 @@ class Lake:
         catalogue are on the disk. An empty batch leaves no trace. Raises ResourceError where the disk is
         full or fails; then the table is as it was.
         """
-        if rows.num_rows == 0 or self._ledger.has_batch(table, batch_id):
-            return False
+        return self.append_each_once(table, [(batch_id, rows)]) == 1
+
+    def append_each_once(self, table: str, batches: Sequence[tuple[str, pa.Table]]) -> int:
+        """Append several batches (id, rows) in one commit, each under its own id; return how many were new.
+
+        A commit flushes several files to the disk, whatever it holds, so many small batches belong
+        together. Which batches share a commit does not matter for recognising them later.
+        """
+        fresh = {
+            batch_id: rows
+            for batch_id, rows in batches
+            if rows.num_rows and not self._ledger.has_batch(table, batch_id)
+        }
+        if not fresh:
+            return 0
         schema = TABLES[table]
         with storage_errors(self.root):
+            together = pa.concat_tables([rows.select(schema.names).cast(schema) for rows in fresh.values()])
             self._tables[table].append(
-                rows.select(schema.names).cast(schema), snapshot_properties={BATCH_PROPERTY: batch_id}
+                together, snapshot_properties={BATCH_PROPERTY: _BATCH_SEPARATOR.join(fresh)}
             )
-            self._ledger.add_batches(table, [batch_id])
+            self._ledger.add_batches(table, list(fresh))
         self._appends[table] += 1
         if self._appends[table] % EXPIRE_EVERY == 0:
             self.maintain(table)
-        return True
+        return len(fresh)
 
     def maintain(self, table: str) -> None:
         """Compact where there are many small files, expire old snapshots, delete what nobody refers to."""
@@ -356,9 +371,9 @@ def _iceberg_schema(schema: pa.Schema) -> Schema:
 
 def _batches_of(table: Table) -> Iterator[str]:
     for snapshot in table.metadata.snapshots:
-        batch = snapshot.summary.additional_properties.get(BATCH_PROPERTY) if snapshot.summary else None
-        if batch:
-            yield batch
+        batches = snapshot.summary.additional_properties.get(BATCH_PROPERTY) if snapshot.summary else None
+        if batches:
+            yield from batches.split(_BATCH_SEPARATOR)
 
 
 def _read_parquet(path: str, schema: pa.Schema) -> pa.Table:
