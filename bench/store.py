@@ -221,6 +221,7 @@ def main() -> None:
     ):
         measure_upserts(devices)
         measure_conclusions(devices)
+        store.analyse()
         measure_pages(devices)
         measure_lake(store)
 

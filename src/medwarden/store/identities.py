@@ -6,12 +6,13 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from django.db.models import Exists, OuterRef
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device as ModelDevice
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
-from medwarden.store.models import Device, DeviceText, Identification
+from medwarden.store.models import Device, DeviceText, Identification, RiskScore
 from medwarden.store.queries.filters import order_of
 
 LABELS = (
@@ -52,6 +53,19 @@ def record_identities(change: Change, devices: Sequence[ModelDevice]) -> None:
     """
     for start in range(0, len(devices), _AT_ONCE):
         _record(change, devices[start : start + _AT_ONCE])
+
+
+def mark_outdated(labels_version: str, rules_version: str) -> int:
+    """Mark devices that other labels or another risk rule judged as to be judged anew; return how many.
+
+    What was heard of them is kept, so that better rules need no capture to be read again.
+    """
+    current = RiskScore.objects.filter(device_id=OuterRef("pk"), current=True)
+    labelled = Identification.objects.filter(device_id=OuterRef("pk"))
+    outdated = Exists(labelled.exclude(model_version=labels_version)) | Exists(
+        current.exclude(rules_version=rules_version)
+    )
+    return Device.objects.filter(outdated, stale=False, retired_at=None).update(stale=True)
 
 
 def _record(change: Change, devices: Sequence[ModelDevice]) -> None:

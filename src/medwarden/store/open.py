@@ -21,6 +21,7 @@ from medwarden.kernel.errors import ResourceError
 from medwarden.store import folder
 from medwarden.store.folder import DATABASE_FILE, FolderLock
 from medwarden.store.integrity import Damage, check_seals, seal_databases, unseal
+from medwarden.store.storage_errors import storage_errors
 
 if TYPE_CHECKING:
     from medwarden.store.lake import Lake
@@ -49,11 +50,19 @@ class Store:
             self._lake = Lake(self.home / folder.LAKE_FOLDER, writer=self.writer)
         return self._lake
 
+    def analyse(self) -> None:
+        """Let SQLite sample what the columns hold, so that lists use the right index as they grow."""
+        with storage_errors(self.home), connection.cursor() as cursor:
+            cursor.execute("PRAGMA analysis_limit=2000")
+            cursor.execute("ANALYZE")
+
     def close(self) -> None:
         """Close the databases, seal their digests where this was the last writer, release the lock."""
         if self._lake is not None:
             self._lake.close()
             self._lake = None
+        if self._lock is not None:
+            self.analyse()
         connections.close_all()
         if self._lock is not None:
             seal_databases(self.home)

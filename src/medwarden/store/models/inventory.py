@@ -56,6 +56,7 @@ class Device(Scoped):
         indexes = [
             Index(fields=["site", "id"], condition=Q(stale=True), name="device_stale"),
             Index(fields=["tenant", "risk_score", "id"], name="device_risk"),
+            Index(fields=["tenant", "findings_open", "id"], name="device_findings"),
             Index(fields=["tenant", "last_seen", "id"], name="device_last_seen"),
             Index(fields=["tenant", "first_seen", "id"], name="device_first_seen"),
             Index(fields=["tenant", "added_ns", "id"], name="device_added"),

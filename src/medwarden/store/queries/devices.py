@@ -111,6 +111,10 @@ def _order(sort: str) -> tuple[str, ...]:
 
 FACETS = ("device_class", "category", "vendor", "level", "site", "subnet", "managed", "phi")
 
+_FACET_COLUMNS = {"level": "risk_level", "site": "site_id"}
+# Facets with few values are counted together; those with many alone, or there would be a group a device.
+_GROUPS = (("device_class", "category", "level", "site", "managed", "phi"), ("vendor",), ("subnet",))
+
 
 def facets(scope: Scope, wanted: DeviceFilter | None = None) -> dict[str, dict[str, int]]:
     """Return for each of :data:`FACETS` how many devices of the filter have which value.
@@ -118,14 +122,13 @@ def facets(scope: Scope, wanted: DeviceFilter | None = None) -> dict[str, dict[s
     Absent facts count as ``unknown``; managed and phi as ``yes``, ``no`` and ``unknown``. Values are in
     falling order of count.
     """
-    columns = ("device_class", "category", "vendor", "risk_level", "site_id", "subnet", "managed", "phi")
-    groups = (
-        select(scope, wanted or DeviceFilter()).order_by().values_list(*columns).annotate(devices=Count("pk"))
-    )
+    rows = select(scope, wanted or DeviceFilter()).order_by()
     counters: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
-    for *values, count in groups:
-        for name, value in zip(FACETS, values, strict=True):
-            counters[name][_word(value)] += count
+    for group in _GROUPS:
+        columns = [_FACET_COLUMNS.get(name, name) for name in group]
+        for *values, count in rows.values_list(*columns).annotate(devices=Count("pk")):
+            for name, value in zip(group, values, strict=True):
+                counters[name][_word(value)] += count
     return {name: dict(counter.most_common()) for name, counter in counters.items()}
 
 
