@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pyarrow as pa
 from _typeshed import ReadableBuffer as Buffer
 from _typeshed import WriteableBuffer
@@ -37,6 +39,20 @@ class FlowCore:
     def take_segments(self) -> list[Segment]:
         """Return the hand-offs since the last call, in the order they became known."""
 
+    def segments(self) -> Iterator[Segment]:
+        """Yield the hand-offs that wait, in the order they became known.
+
+        Each leaves the core as it is yielded, and what waits of a flow passed over meanwhile is not.
+        """
+
+    def pass_over(self, flow_id: int, unclaimed: bool = False) -> None:
+        """Hand off nothing more of a flow, nor what already waits of it.
+
+        ``unclaimed`` says that it is no dissector's: streams to the same service that open with the same
+        payload within ``repeat_s`` are then not handed off either.
+        A flow of datagrams is handed off anew after ``active_timeout_s``; one that ended is let be.
+        """
+
     def discard_segments(self) -> int:
         """Forget the waiting hand-offs, for who wants flows alone; returns how many they were."""
 
@@ -66,6 +82,14 @@ class FlowCore:
     @property
     def segments_handed(self) -> int:
         """Hand-offs made so far."""
+
+    @property
+    def segments_passed_over(self) -> int:
+        """Hand-offs that nobody saw because their flow was passed over while they waited."""
+
+    @property
+    def segments_repeated(self) -> int:
+        """Datagrams and frames not handed off because the same had been said just before."""
 
     @property
     def flows_active(self) -> int:

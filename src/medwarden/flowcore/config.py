@@ -25,6 +25,13 @@ class FlowCoreConfig:
     after each ``active_timeout_s``; the same bound holds for frames of ``ethertypes`` (0: all LLC
     frames; 0x86DD: ICMPv6). ``reassembly_bytes`` bounds the out-of-order TCP data held for all flows,
     ``fragment_bytes`` the IP fragments; past ``handoff_bytes`` the core asks to be drained.
+
+    What is only repeated within ``repeat_s`` seconds is not handed off again: a datagram or frame that
+    the same sender sent to the same receiver, where ``datagram_volatile`` names, per port, up to two
+    rising ranges of bytes (from, to) that differ between repetitions, such as an id; and a TCP stream
+    that opens with the payload with which two others between the same peers opened, where its port is
+    among ``opening_ports``, that payload begins with one of ``opening_starts``, or neither port nor
+    start asks for more than the first payloads.
     """
 
     max_flows: int = 500_000
@@ -37,6 +44,12 @@ class FlowCoreConfig:
     stream_starts: tuple[tuple[bytes, int], ...] = ()
     datagram_ports: frozenset[int] = frozenset()
     datagram_packets: int = 64
+    datagram_volatile: Mapping[int, tuple[tuple[int, int], ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    repeat_s: float = 60
+    opening_ports: frozenset[int] = frozenset()
+    opening_starts: frozenset[bytes] = frozenset()
     ethertypes: frozenset[int] = frozenset()
     reassembly_bytes: int = 67_108_864
     fragment_bytes: int = 16_777_216
@@ -49,6 +62,7 @@ class FlowCoreConfig:
             "idle_timeout_s": (self.idle_timeout_s, 0, 1_000_000),
             "tcp_idle_timeout_s": (self.tcp_idle_timeout_s, 0, 1_000_000),
             "active_timeout_s": (self.active_timeout_s, 0, 1_000_000),
+            "repeat_s": (self.repeat_s, 0, 1_000_000),
             "payload_packets": (self.payload_packets, 0, 65_534),
             "payload_bytes": (self.payload_bytes, 0, 2**31 - 1),
             "datagram_packets": (self.datagram_packets, 0, 65_534),
@@ -68,6 +82,14 @@ class FlowCoreConfig:
                     f"a stream start has 1 to {LONGEST_START} bytes, not {len(prefix)}, and wants "
                     f"less than 2 GiB, not {wanted} bytes"
                 )
-        for number in self.datagram_ports | self.ethertypes:
+        for port, ranges in self.datagram_volatile.items():
+            bounds_of = [bound for pair in ranges for bound in pair]
+            if len(ranges) > 2 or not 0 <= port <= 65_535 or bounds_of != sorted(bounds_of):
+                raise ConfigurationError(
+                    f"the volatile bytes {ranges} of port {port} are not two rising ranges"
+                )
+            if any(not 0 <= bound <= 65_535 for bound in bounds_of):
+                raise ConfigurationError(f"a datagram of port {port} has no bytes {ranges}")
+        for number in self.opening_ports | self.datagram_ports | self.ethertypes:
             if not 0 <= number <= 65_535:
                 raise ConfigurationError(f"{number} is neither a port nor an ethertype")

@@ -26,7 +26,7 @@ cdef void push(Core *c, const Hand *hand, const uint8_t *data) noexcept nogil:
     c.waiting += 1
 
 
-cdef void address(const Flow *f, int d, Hand *hand) noexcept nogil:
+cdef void address(const Core *c, const Flow *f, int d, Hand *hand) noexcept nogil:
     """Fill in who says it to whom in direction `d` (0: the client speaks)."""
     if (d ^ f.state) & STATE_SWAPPED:
         hand.src0 = f.key.b0
@@ -43,6 +43,7 @@ cdef void address(const Flow *f, int d, Hand *hand) noexcept nogil:
         hand.src_port = port_a(&f.key)
         hand.dst_port = port_b(&f.key)
     hand.flow_id = f.flow_id
+    hand.slot = <uint32_t>(f - c.flows)
     hand.vlan = vlan_of(&f.key)
     hand.kind = kind_of(&f.key)
     hand.from_client = d == 0
@@ -56,7 +57,7 @@ cdef void hand_packet(
 ) noexcept nogil:
     """Hand off a datagram or frame whole, as far as it was captured."""
     cdef Hand hand
-    address(f, d, &hand)
+    address(c, f, d, &hand)
     hand.ts = p.ts
     hand.transport = <uint8_t>transport
     hand.ethertype = ethertype
@@ -83,12 +84,17 @@ cdef void hand_stream(
 ) noexcept nogil:
     """Hand off the next in-order bytes of a direction, cut to what is still wanted of it."""
     cdef Hand hand
+    cdef bint opening, telling
     if not (f.marks & (STARTED0 << d)):
+        opening = not f.marks & (STARTED0 | STARTED1)
         f.marks |= STARTED0 << d
-        match_start(c, f, data, length)
+        telling = match_start(c, f, data, length)
+        if opening and opens_alike(c, f, d, data, length, telling):
+            withdraw(c, f)
+            return
     if length > f.budget[d]:
         length = f.budget[d]
-    address(f, d, &hand)
+    address(c, f, d, &hand)
     hand.ts = ts
     hand.transport = 0
     hand.offset = f.offset[d]
@@ -114,13 +120,17 @@ cdef void hand_stream(
         release(c, f, d)
 
 
-cdef void match_start(Core *c, Flow *f, const uint8_t *data, uint32_t length) noexcept nogil:
-    """Ask for more of both directions when the first payload begins as a wanted protocol does."""
+cdef bint match_start(Core *c, Flow *f, const uint8_t *data, uint32_t length) noexcept nogil:
+    """Ask for more of both directions when the first payload begins as a wanted protocol does.
+
+    Tells whether a stream that opens so, or is of no port and start at all, may be known by its opening.
+    """
+    cdef uint8_t bits = c.port_bits[port_a(&f.key)] | c.port_bits[port_b(&f.key)]
     cdef uint32_t i
     cdef int d
     cdef Start *start
     if length == 0:
-        return
+        return False
     for i in range(c.start_first[data[0]], c.start_first[<uint32_t>data[0] + 1]):
         start = &c.starts[i]
         if start.length <= length and memcmp(start.prefix, data, start.length) == 0:
@@ -129,7 +139,8 @@ cdef void match_start(Core *c, Flow *f, const uint8_t *data, uint32_t length) no
                 if f.want & (1 << d) and f.offset[d] < start.wanted:
                     f.budget[d] = start.wanted - f.offset[d]
                     f.left[d] = 0xFFFF
-            return
+            return start.opening and (bits & 9) != 1
+    return (bits & 9) != 1
 
 
 cdef void grant(Core *c, Flow *f) noexcept nogil:
@@ -167,14 +178,111 @@ cdef void grant(Core *c, Flow *f) noexcept nogil:
     f.budget[0] = wanted
     f.budget[1] = wanted
     f.want = 3 if packets and wanted else 0
+    f.marks &= ~PASSED_OVER
+
+
+cdef void pass_over(Core *c, int64_t flow_id, bint unclaimed) noexcept nogil:
+    """Hand off nothing more of a flow, nor what waits of it; a flow that has ended is let be.
+
+    An `unclaimed` one is no dissector's, and neither will be those that open alike.
+    """
+    cdef uint32_t at = c.by_id[<uint32_t>flow_id & c.id_mask]
+    if at >= c.top or c.flows[at].flow_id != flow_id:
+        return
+    c.flows[at].marks |= PASSED_OVER
+    withdraw(c, &c.flows[at])
+    if unclaimed and c.flows[at].opening != NIL:
+        c.said[c.flows[at].opening].times = OPENINGS
+
+
+cdef void withdraw(Core *c, Flow *f) noexcept nogil:
+    """Want no more of a flow."""
+    cdef int d
+    f.want = 0
+    for d in range(2):
+        if f.held[d] != NULL:
+            release(c, f, d)
+
+
+cdef bint opens_alike(Core *c, Flow *f, int d, const uint8_t *data, uint32_t length, bint telling) noexcept nogil:
+    """Tell whether streams to the same service, from the same peer, opened with the same bytes before.
+
+    In each ``repeat_ns`` as many as OPENINGS are handed off; only `telling` ones are counted.
+    """
+    cdef uint16_t service = port_a(&f.key) if f.state & STATE_SWAPPED else port_b(&f.key)
+    cdef uint64_t h = mum(f.key.a0 ^ c.seed0, f.key.b0 ^ c.seed1) ^ mum(f.key.a1 ^ c.seed1, f.key.b1 ^ c.seed0)
+    cdef Said *said
+    h = mum(h ^ length ^ (<uint64_t>service << 32) ^ (<uint64_t>vlan_of(&f.key) << 48), f.key.scope ^ c.seed1)
+    h = digest(h ^ (2 * (f.state & STATE_SWAPPED) + d), data, length)
+    said = &c.said[h & (SAID_SLOTS - 1)]
+    if said.digest != h or c.mono - said.mono >= c.repeat_ns:
+        said.digest = h
+        said.mono = c.mono
+        said.times = 0
+    f.opening = <uint32_t>(said - c.said)
+    if said.times >= OPENINGS:
+        c.repeated += 1
+        return True
+    said.times += telling
+    return False
+
+
+cdef inline uint64_t digest(uint64_t h, const uint8_t *data, uint32_t length) noexcept nogil:
+    cdef uint64_t last = 0
+    while length >= 8:
+        h = mum(h ^ raw64(data), 0x9E3779B97F4A7C15ULL)
+        data += 8
+        length -= 8
+    if length:
+        memcpy(&last, data, length)
+        h = mum(h ^ last, 0xC2B2AE3D27D4EB4FULL ^ length)
+    return h
+
+
+cdef bint is_repeated(Core *c, const Packet *p, uint16_t port, const uint8_t *data, uint32_t length) noexcept nogil:
+    """Tell whether the same was said by the same to the same within ``repeat_ns``, and remember it.
+
+    The table forgets where two fall into one place: a repetition is then handed off once too often.
+    """
+    cdef uint64_t h = mum(p.src0 ^ c.seed0, p.dst0 ^ c.seed1) ^ mum(p.src1 ^ c.seed1, p.dst1 ^ c.seed0)
+    cdef Volatile *skipped
+    cdef Said *said
+    cdef uint32_t at = 0
+    cdef int i
+    if p.src_mac != NULL:
+        h ^= mac48(p.src_mac)
+    h = mum(h ^ length ^ (<uint64_t>port << 32) ^ (<uint64_t>p.vlan << 48), p.key.scope ^ c.seed1)
+    if port and c.volatile_of[port]:
+        skipped = &c.volatile_bytes[c.volatile_of[port] - 1]
+        for i in range(2):
+            if at < skipped.first[i] < length:
+                h = digest(h, data + at, skipped.first[i] - at)
+            if skipped.last[i] > at:
+                at = skipped.last[i]
+    if at < length:
+        h = digest(h, data + at, length - at)
+    said = &c.said[h & (SAID_SLOTS - 1)]
+    if said.digest == h and c.mono - said.mono < c.repeat_ns:
+        c.repeated += 1
+        return True
+    said.digest = h
+    said.mono = c.mono
+    return False
 
 
 cdef void hand_datagram(Core *c, Flow *f, int d, const Packet *p) noexcept nogil:
     """Hand off what is not a stream: UDP payloads, frames, and ICMPv6 as the IPv6 packet it is in."""
+    cdef uint16_t port = 0
     if p.kind == KIND_L2:
-        hand_packet(c, f, d, p, 2, <uint16_t>p.ethertype, p.network, p.network_cap)
+        if not is_repeated(c, p, 0, p.network, p.network_cap):
+            hand_packet(c, f, d, p, 2, <uint16_t>p.ethertype, p.network, p.network_cap)
     elif p.protocol == PROTO_UDP:
-        if p.payload_cap:
+        if c.port_bits[p.dst_port] & 2:
+            port = p.dst_port
+        elif c.port_bits[p.src_port] & 2:
+            port = p.src_port
+        if p.payload_cap and (port == 0 or not is_repeated(c, p, port, p.payload, p.payload_cap)):
             hand_packet(c, f, d, p, 1, 0, p.payload, p.payload_cap)
     elif p.protocol == 58 and p.fragment == 0:
-        hand_packet(c, f, d, p, 2, ETHERTYPE_IPV6, p.network, p.network_cap)
+        if not is_repeated(c, p, 0, p.network, p.network_cap):
+            hand_packet(c, f, d, p, 2, ETHERTYPE_IPV6, p.network, p.network_cap)

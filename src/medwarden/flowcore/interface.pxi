@@ -34,6 +34,7 @@ cdef class FlowCore:
 
     cdef void empty_arena(self) noexcept:
         self.c.arena_used = 0
+        self.c.arena_taken = 0
         self.c.waiting = 0
         self.c.arena_limit = self.c.arena_bound
 
@@ -97,19 +98,36 @@ cdef class FlowCore:
             self.leave()
 
     def take_segments(self):
-        cdef size_t at = 0
+        return list(self.segments())
+
+    def segments(self):
+        return Waiting(self)
+
+    cdef object next_segment(self):
+        """Return the next hand-off of a flow that is not passed over, or None when none waits."""
+        cdef Core *c = self.c
         cdef Hand *hand
+        cdef Flow *flow
+        cdef size_t at
         self.enter()
-        segments = []
         try:
-            while at < self.c.arena_used:
-                hand = <Hand *>(self.c.arena + at)
-                segments.append(make_segment(self.names, hand, self.c.arena + at + sizeof(Hand)))
-                at += sizeof(Hand) + ((<size_t>hand.length + 7) & ~<size_t>7)
-        finally:
+            while c.arena_taken < c.arena_used:
+                at = c.arena_taken
+                hand = <Hand *>(c.arena + at)
+                c.arena_taken = at + sizeof(Hand) + ((<size_t>hand.length + 7) & ~<size_t>7)
+                c.waiting -= 1
+                flow = &c.flows[hand.slot]
+                if flow.marks & PASSED_OVER and flow.flow_id == hand.flow_id:
+                    c.passed_over += 1
+                    continue
+                return make_segment(self.names, hand, c.arena + at + sizeof(Hand))
             self.empty_arena()
+            return None
+        finally:
             self.leave()
-        return segments
+
+    def pass_over(self, flow_id, unclaimed=False):
+        pass_over(self.c, flow_id, unclaimed)
 
     def discard_segments(self):
         cdef uint64_t waiting = self.c.waiting
@@ -156,6 +174,14 @@ cdef class FlowCore:
     @property
     def segments_handed(self):
         return self.c.hands
+
+    @property
+    def segments_passed_over(self):
+        return self.c.passed_over
+
+    @property
+    def segments_repeated(self):
+        return self.c.repeated
 
     @property
     def flows_active(self):
@@ -208,6 +234,24 @@ cdef class FlowCore:
     @property
     def last_ns(self):
         return self.c.last_ns if self.c.started else None
+
+
+cdef class Waiting:
+    """The hand-offs that wait in a core, one by one."""
+
+    cdef FlowCore core
+
+    def __cinit__(self, FlowCore core not None):
+        self.core = core
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        segment = self.core.next_segment()
+        if segment is None:
+            raise StopIteration
+        return segment
 
 
 cdef class CaptureReader:

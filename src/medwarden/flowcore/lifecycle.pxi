@@ -14,6 +14,10 @@ cdef void free_core(Core *c) noexcept:
         for slot in range(FRAGMENT_SLOTS):
             drop_pieces(c, &c.fragments[slot])
     free(c.buckets)
+    free(c.by_id)
+    free(c.said)
+    free(c.volatile_bytes)
+    free(c.volatile_of)
     free(c.flows)
     free(c.ended)
     free(c.arena)
@@ -37,6 +41,11 @@ cdef Core *new_core(object config) except NULL:
         raise MemoryError("no memory left for a flow core")
     c.max_flows = config.max_flows
     c.mask = buckets - 1
+    c.id_mask = (1 << (2 * c.max_flows - 1).bit_length()) - 1
+    c.by_id = <uint32_t *>calloc(<size_t>c.id_mask + 1, sizeof(uint32_t))
+    c.said = <Said *>calloc(SAID_SLOTS, sizeof(Said))
+    c.volatile_bytes = <Volatile *>calloc(len(config.datagram_volatile) + 1, sizeof(Volatile))
+    c.volatile_of = <uint16_t *>calloc(65536, sizeof(uint16_t))
     c.buckets = <uint32_t *>malloc(buckets * sizeof(uint32_t))
     c.port_bytes = <uint32_t *>calloc(65536, sizeof(uint32_t))
     c.port_bits = <uint8_t *>calloc(65536, 1)
@@ -46,7 +55,8 @@ cdef Core *new_core(object config) except NULL:
     c.batch = <Packet *>calloc(BATCH, sizeof(Packet))
     c.starts = <Start *>calloc(len(config.stream_starts) + 1, sizeof(Start))
     if (
-        c.buckets == NULL or c.port_bytes == NULL or c.port_bits == NULL or c.ethertypes == NULL
+        c.by_id == NULL or c.said == NULL or c.volatile_bytes == NULL or c.volatile_of == NULL
+        or c.buckets == NULL or c.port_bytes == NULL or c.port_bits == NULL or c.ethertypes == NULL
         or c.fragments == NULL or c.assembled == NULL or c.batch == NULL or c.starts == NULL
         or posix_memalign(&flows, 64, <size_t>c.max_flows * sizeof(Flow)) != 0
     ):
@@ -80,6 +90,7 @@ cdef void set_bounds(Core *c, object config):
     c.payload_packets = config.payload_packets
     c.payload_bytes = config.payload_bytes
     c.datagram_packets = config.datagram_packets
+    c.repeat_ns = int(config.repeat_s * 1e9)
 
 
 cdef void set_wanted(Core *c, object config):
@@ -90,8 +101,15 @@ cdef void set_wanted(Core *c, object config):
     for port, wanted in config.stream_ports.items():
         c.port_bytes[<int>port] = wanted
         c.port_bits[<int>port] |= 1
+    for port in config.opening_ports:
+        c.port_bits[<int>port] |= 8
     for port in config.datagram_ports:
         c.port_bits[<int>port] |= 2
+    for index, (port, ranges) in enumerate(config.datagram_volatile.items()):
+        c.volatile_of[<int>port] = index + 1
+        for which, (first, last) in enumerate(ranges):
+            c.volatile_bytes[<int>index].first[<int>which] = first
+            c.volatile_bytes[<int>index].last[<int>which] = last
     for ethertype in config.ethertypes:
         c.ethertypes[<int>ethertype] = 1
     # by first byte, the longest first, so that the most particular start is the one that counts
@@ -103,6 +121,7 @@ cdef void set_wanted(Core *c, object config):
             start = &c.starts[at]
             start.length = len(prefix)
             start.wanted = wanted
+            start.opening = prefix in config.opening_starts
             memcpy(start.prefix, PyBytes_AS_STRING(<bytes>prefix), start.length)
             at += 1
     c.start_first[256] = at

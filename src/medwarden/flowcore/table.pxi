@@ -209,6 +209,8 @@ cdef uint32_t create(Core *c, const Packet *p) noexcept nogil:
     f.chain = c.buckets[p.hash & c.mask]
     c.buckets[p.hash & c.mask] = at
     f.flow_id = c.next_id
+    f.opening = NIL
+    c.by_id[<uint32_t>f.flow_id & c.id_mask] = at
     c.next_id += 1
     f.last_mono = c.mono
     f.start_mono = c.mono

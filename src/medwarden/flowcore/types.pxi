@@ -234,6 +234,7 @@ cdef enum:
     HAS_SERVER_MAC = 2
     ACK0_KNOWN = 8
     ACK1_KNOWN = 16
+    PASSED_OVER = 4  # the dissectors want no more of the flow
     STARTED0 = 32  # the first payload of the direction was compared with the stream starts
     STARTED1 = 64
 
@@ -269,6 +270,7 @@ cdef struct Flow:
     uint32_t held_bytes[2]
     uint32_t acked[2]
     uint32_t isn
+    uint32_t opening  # place of the first payload among what was said; NIL: none
     uint8_t macs[2][6]  # of the client, of the server
     Syn syn[2]
     uint8_t reason
@@ -289,6 +291,7 @@ cdef struct Hand:
     uint64_t dst1
     uint64_t offset
     uint32_t length
+    uint32_t slot  # of the flow in the table
     uint16_t src_port
     uint16_t dst_port
     uint16_t vlan
@@ -302,8 +305,20 @@ cdef struct Hand:
     uint8_t dst_mac[6]
 
 
+cdef struct Said:
+    uint64_t digest
+    int64_t mono  # when it was handed off, or first handed off
+    uint32_t times
+
+
+cdef struct Volatile:
+    uint16_t first[2]  # byte ranges of a datagram that differ between repetitions
+    uint16_t last[2]
+
+
 cdef struct Start:
     uint32_t length
+    bint opening  # it tells whether the stream repeats another
     uint32_t wanted
     uint8_t prefix[32]
 
@@ -331,6 +346,8 @@ cdef struct Fragments:
 
 cdef enum:
     FRAGMENT_SLOTS = 1024
+    SAID_SLOTS = 131072
+    OPENINGS = 2  # streams that open alike and are handed off all the same
     LISTS = 3
     LIST_DATAGRAM = 0
     LIST_TCP = 1
@@ -361,6 +378,8 @@ cdef struct Core:
     int64_t idle_ns[LISTS]
     int64_t active_ns
     int64_t next_id
+    uint32_t *by_id  # slot of a flow by the low bits of its id; a later flow may have taken the place
+    uint32_t id_mask
     # ended flows waiting to be taken
     Flow *ended
     size_t ended_count
@@ -369,14 +388,21 @@ cdef struct Core:
     # hand-offs waiting to be taken
     uint8_t *arena
     size_t arena_used
+    size_t arena_taken  # up to here Python has it
     size_t arena_size
     size_t arena_limit
     size_t arena_bound  # as configured
     uint64_t hands
     uint64_t waiting
+    uint64_t passed_over
+    uint64_t repeated
+    Said *said
+    int64_t repeat_ns
+    Volatile *volatile_bytes  # by datagram port
+    uint16_t *volatile_of  # port -> 1 + index into volatile_bytes, 0: none
     # what to hand off
     uint32_t *port_bytes  # by TCP server port
-    uint8_t *port_bits  # bit 0: stream port, bit 1: datagram port, bit 2: below 1024
+    uint8_t *port_bits  # bit 0: stream port, bit 1: datagram port, bit 2: below 1024, bit 3: opening tells
     uint8_t *ethertypes  # 65536 flags
     Start *starts
     uint32_t start_first[257]  # starts sorted by first byte
