@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from medwarden.dissect.observer import Observer
 from medwarden.flowcore import FlowCore, FlowCoreConfig
@@ -18,6 +19,9 @@ from medwarden.model.evidence import Evidence
 from medwarden.model.tables import FLOW_SCHEMA
 
 _STACK = "tcp.stack"
+_STACK_OF = ("client_mac", "client_ip", "vlan", "syn_out")
+_SERVICE = ("server_ip", "server_port", "ip_protocol")
+_MOST_SERVICES = 100_000
 _MOST_FACTS = 200_000
 _PAYLOAD_PACKETS = 2  # per direction of a flow on no known port; four find 1 % more applications
 _HANDOFF_BYTES = 1 << 17  # a small batch stays in the processor's cache, and early verdicts spare more
@@ -72,6 +76,8 @@ class PacketStage:
                 stream_starts=interest.stream_starts,
                 datagram_ports=interest.datagram_ports,
                 datagram_volatile=interest.datagram_volatile,
+                opening_ports=interest.opening_ports,
+                opening_starts=interest.opening_starts,
                 ethertypes=interest.ethertypes,
                 payload_packets=_PAYLOAD_PACKETS,
                 handoff_bytes=_HANDOFF_BYTES,
@@ -79,6 +85,7 @@ class PacketStage:
         )
         self.observer.pass_over = self.core.pass_over
         self._facts: dict[tuple[str | None, str | None, int | None, str, str, str], _Heard] = {}
+        self._services: dict[tuple[str | None, int, int], str] = {}
 
     def drain(self, core: FlowCore | None = None) -> None:
         """Take the hand-offs that wait in the core through the dissectors."""
@@ -118,19 +125,40 @@ class PacketStage:
             self._facts[key] = _Heard(evidence)
         else:
             heard.count += 1
-            heard.last = max(heard.last, evidence.ts_ns)
+            if evidence.ts_ns > heard.last:
+                heard.last = evidence.ts_ns
 
     def _named(self, records: pa.RecordBatch, applications: Mapping[int, str]) -> pa.Table:
-        """Return flow records with their application, and hear the TCP stack each side showed."""
+        """Return flow records with their application, and hear the TCP stack each client showed.
+
+        A flow that the core held back because it only repeated another with the same service has that
+        service's name.
+        """
         table = pa.Table.from_batches([records], FLOW_SCHEMA)
         names = [applications.get(flow) for flow in records.column("flow_id").to_pylist()]
-        for mac, ip, syn, vlan, start in zip(
-            *(
-                records.column(c).to_pylist()
-                for c in ("client_mac", "client_ip", "syn_out", "vlan", "start_ns")
-            ),
-            strict=True,
-        ):
-            if syn is not None:
-                self._hear(Evidence(start, mac, ip, vlan, _STACK, syn, "tcp"))
+        services = zip(*(records.column(c).to_pylist() for c in _SERVICE), strict=True)
+        known = self._services
+        for at, (name, service) in enumerate(zip(names, services, strict=True)):
+            if name is None:
+                names[at] = known.get(service)
+            else:
+                known[service] = name
+        while len(known) > _MOST_SERVICES:
+            del known[next(iter(known))]
+        self._hear_stacks(table)
         return table.append_column(pa.field("application", pa.string()), pa.array(names, pa.string()))
+
+    def _hear_stacks(self, flows: pa.Table) -> None:
+        stacks = (
+            flows.filter(pc.is_valid(flows.column("syn_out")))
+            .group_by(list(_STACK_OF))
+            .aggregate([("start_ns", "min"), ("start_ns", "max"), ("start_ns", "count")])
+        )
+        columns = (*_STACK_OF, "start_ns_min", "start_ns_max", "start_ns_count")
+        for mac, ip, vlan, syn, first, last, count in zip(
+            *(stacks.column(c).to_pylist() for c in columns), strict=True
+        ):
+            self._hear(Evidence(first, mac, ip, vlan, _STACK, syn, "tcp"))
+            heard = self._facts[(mac, ip, vlan, _STACK, syn, "tcp")]
+            heard.count += count - 1
+            heard.last = max(heard.last, last)

@@ -18,6 +18,8 @@ from medwarden.kernel.errors import MalformedInput
 from medwarden.model.evidence import MAX_VALUE, Evidence, clean
 from medwarden.model.segment import DissectorManifest, Segment, Transport
 
+_UDP = Transport.UDP
+
 MAX_FACTS = 256
 """Distinct facts told per connection; a peer that invents ever new names is not followed further."""
 
@@ -89,6 +91,11 @@ class Inbox:
         return MalformedInput(self.source, reason, self.offset)
 
 
+def _broken(facts: list[Evidence], error: MalformedInput) -> Iterator[Evidence]:
+    yield from facts
+    raise error
+
+
 class Connection:
     """State of one TCP connection; for UDP, the worker that looks at one datagram after another."""
 
@@ -108,26 +115,27 @@ class Connection:
         del payload, from_client
         return False
 
-    def feed(self, segment: Segment) -> Iterator[Evidence]:
-        """Yield the facts that became known with ``segment``; those before a fault come out first.
+    def feed(self, segment: Segment) -> Iterable[Evidence]:
+        """Return the facts that became known with ``segment``.
 
-        Raises MalformedInput when the bytes break the protocol.
+        Where the bytes break the protocol, reading what is returned raises MalformedInput after the facts
+        before the fault.
         """
         self._segment = segment
         try:
-            if segment.transport is Transport.UDP:
+            if segment.transport is _UDP:
                 self._told.clear()
                 self.datagram(segment.payload, segment.from_client)
             else:
                 self._stream(segment)
-        except MalformedInput:
-            yield from self._told_now()
-            raise
+        except MalformedInput as error:
+            return _broken(self._told_now(), error)
         except (struct.error, IndexError) as error:
             # Every read of a fixed field is bounds-checked by these two: the message ended early.
-            yield from self._told_now()
-            raise MalformedInput(self.manifest.name, "a message ends within a field") from error
-        yield from self._told_now()
+            broken = MalformedInput(self.manifest.name, "a message ends within a field")
+            broken.__cause__ = error
+            return _broken(self._told_now(), broken)
+        return self._told_now()
 
     def _stream(self, segment: Segment) -> None:
         if self._inner is not None:
@@ -168,14 +176,12 @@ class Connection:
             self._tell(field, value, by_sender=True)
 
     def _tell(self, field: str, value: str, by_sender: bool) -> None:
-        if not value or len(self._told) >= MAX_FACTS:
-            return
         segment = self.segment
         side = segment.from_client == by_sender
         # Peers repeat themselves: what was told in this very form need not be cleaned again.
-        value = value[: 2 * MAX_VALUE]
-        if (side, field, value) in self._told:
+        if not value or (side, field, value) in self._told or len(self._told) >= MAX_FACTS:
             return
+        value = value[: 2 * MAX_VALUE]
         self._told.add((side, field, value))
         cleaned = clean(value)
         if cleaned != value:

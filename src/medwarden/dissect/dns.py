@@ -38,6 +38,7 @@ class Dns:
         transports=(Transport.UDP, Transport.TCP),
         reference="RFC 1035",
         ports=(53,),
+        volatile=((0, 2),),
         stream_bytes=_STREAM_BYTES,
         fields=("dns.query", "dns.domain", "dns.role", "dns.name", "dns.resolved", "dns.nxdomain"),
     )

@@ -59,6 +59,7 @@ class HttpDissector(Connection):
         ports=(80, 81, 591, 3128, 5985, 8000, 8008, 8042, 8080, 8081, 8088, 8888, 49152, 49153),
         starts=(*METHODS, b"HTTP/1."),
         stream_bytes=65536,
+        opening_tells=True,
         fields=(
             "http.user_agent", "http.server", "http.host", "http.title", "http.method", "http.status",
             "http.www_authenticate", "http.auth_scheme", "http.login_form", "http.path", "http.content_type",

@@ -26,6 +26,7 @@ class Llmnr:
         transports=(Transport.UDP,),
         reference="RFC 4795",
         ports=(5355,),
+        volatile=((0, 2),),
         fields=("llmnr.host_name", "llmnr.query"),
     )
 

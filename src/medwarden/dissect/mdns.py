@@ -49,6 +49,7 @@ class Mdns:
         transports=(Transport.UDP,),
         reference="RFC 6762, RFC 6763",
         ports=(5353,),
+        volatile=((0, 2),),
         fields=(
             "mdns.query",
             "mdns.service",

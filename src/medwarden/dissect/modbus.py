@@ -45,6 +45,7 @@ class ModbusDissector(Connection):
         reference="MODBUS Application Protocol V1.1b3",
         ports=(502,),
         stream_bytes=16384,
+        opening_tells=True,
         fields=("modbus.role", "modbus.function", "modbus.unit_id", "modbus.server_id", *_OBJECTS.values()),
     )
 

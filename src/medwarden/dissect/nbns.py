@@ -46,6 +46,7 @@ class Nbns:
         transports=(Transport.UDP,),
         reference="RFC 1001, RFC 1002",
         ports=(137,),
+        volatile=((0, 2),),
         fields=("nbns.name", "nbns.domain", "nbns.role", "nbns.query", "nbns.unit_id"),
     )
 

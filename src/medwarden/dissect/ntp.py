@@ -32,6 +32,7 @@ class Ntp:
         transports=(Transport.UDP,),
         reference="RFC 5905, RFC 9327",
         ports=(123,),
+        volatile=((2, 12), (16, 48)),
         fields=("ntp.role", "ntp.version", "ntp.stratum", "ntp.reference_id", *_VARIABLES.values()),
     )
 

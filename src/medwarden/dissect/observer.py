@@ -43,12 +43,15 @@ class CoreInterest(NamedTuple):
     stream_starts: tuple[tuple[bytes, int], ...]  # first bytes of a TCP stream -> bytes of each direction
     datagram_ports: frozenset[int]
     ethertypes: frozenset[int]
+    datagram_volatile: Mapping[int, tuple[tuple[int, int], ...]]  # UDP port -> bytes no repetition keeps
+    opening_ports: frozenset[int]  # TCP ports whose streams are known by their opening
+    opening_starts: frozenset[bytes]
 
 
 class _Flow:
     """What is known of one flow: its dissector, or the segments held until one is found."""
 
-    __slots__ = ("attempts", "dissector", "feed", "held", "name", "strikes", "tells", "undecided")
+    __slots__ = ("attempts", "dissector", "ends", "feed", "held", "name", "strikes", "tells", "undecided")
 
     def __init__(self) -> None:
         self.dissector: Dissector | None = None
@@ -59,6 +62,7 @@ class _Flow:
         self.attempts = 0
         self.undecided = True
         self.tells = False
+        self.ends = False
 
 
 class _Table:
@@ -86,6 +90,10 @@ class _Table:
                 yield member
 
 
+def _let_come(flow_id: int, unclaimed: bool) -> None:
+    """Take no notice: whoever hands segments over goes on doing so."""
+
+
 class Observer:
     """Route segments to dissectors; hold their state per flow; count what was malformed.
 
@@ -93,6 +101,8 @@ class Observer:
     ``<name>!defect`` exceptions that no dissector should raise: those are defects of ours, logged with
     their traceback on first sight, and cost only the flow they happened in. At most ``max_flows`` flows
     are remembered; beyond that the oldest is forgotten and ``evicted`` counts it.
+    ``pass_over`` is told the id of each flow of which no further segment is wanted, so that its bytes need
+    not even be copied, and whether that is because no dissector knows it.
     """
 
     def __init__(
@@ -100,11 +110,13 @@ class Observer:
         token_key: bytes,
         members: Sequence[type[Dissector]] | None = None,
         max_flows: int = 200_000,
+        pass_over: Callable[[int, bool], None] = _let_come,
     ) -> None:
         members = dissectors() if members is None else members
         check_manifests(members)
         self.malformed: Counter[str] = Counter()
         self.evicted = 0
+        self.pass_over = pass_over
         self._tokeniser = Tokeniser(token_key)
         self._max_flows = max_flows
         self._members = members
@@ -130,25 +142,38 @@ class Observer:
         """Return what all manifests together ask of the flow core."""
         ports: dict[int, int] = {}
         starts: dict[bytes, int] = {}
-        datagram_ports: set[int] = set()
+        streams = self._streams
+        attentive_ports: set[int] = set()
+        attentive_starts: set[bytes] = set()
+        volatile: dict[int, tuple[tuple[int, int], ...]] = {}
         for member in self._members:
             manifest = member.manifest
             if Transport.TCP in manifest.transports:
+                if not manifest.opening_tells:
+                    attentive_ports.update(manifest.ports)
+                    attentive_starts.update(manifest.starts)
                 for port in manifest.ports:
                     ports[port] = max(ports.get(port, 0), manifest.stream_bytes)
                 for start in manifest.starts:
                     wanted = manifest.stream_bytes or SNIFF_STREAM_BYTES
                     starts[start] = max(starts.get(start, 0), wanted)
             if Transport.UDP in manifest.transports:
-                datagram_ports.update(manifest.ports)
+                for port in manifest.ports:
+                    # two dissectors of one port that differ in this get every byte compared
+                    agreed = volatile.get(port, manifest.volatile) == manifest.volatile
+                    volatile[port] = manifest.volatile if agreed else ()
         return CoreInterest(
-            ports, tuple(sorted(starts.items())), frozenset(datagram_ports), frozenset(self._ethernet)
+            ports,
+            tuple(sorted(starts.items())),
+            frozenset(volatile),
+            frozenset(self._ethernet),
+            {port: ranges for port, ranges in volatile.items() if ranges},
+            frozenset(streams.by_port) - attentive_ports,
+            frozenset(starts) - attentive_starts,
         )
 
     def observe(self, segment: Segment) -> list[Evidence]:
         """Return the facts that became known with ``segment``; never raises for what it holds."""
-        if segment.transport is _ETHERNET:
-            return self._observe_frame(segment)
         flow = self._flows.get(segment.flow_id)
         if flow is None:
             return self._begin(segment)
@@ -157,6 +182,7 @@ class Observer:
             return self._feed(flow, feed, segment)
         if flow.undecided:
             return self._decide(flow, segment)
+        self.pass_over(segment.flow_id, False)
         return []
 
     def applications(self) -> Mapping[int, str]:
@@ -185,8 +211,11 @@ class Observer:
         return facts
 
     def _begin(self, segment: Segment) -> list[Evidence]:
-        if segment.stream_offset and segment.transport is Transport.TCP:
+        if segment.transport is _ETHERNET:
+            return self._observe_frame(segment)
+        if segment.stream_offset and segment.transport is _TCP:
             # The flow was forgotten or evicted: a dissector made now would start in mid-sentence.
+            self.pass_over(segment.flow_id, False)
             return []
         if len(self._flows) >= self._max_flows:
             self.forget((next(iter(self._flows)),))
@@ -197,7 +226,7 @@ class Observer:
     def _decide(self, flow: _Flow, segment: Segment) -> list[Evidence]:
         """Choose the dissector of a flow; hold segments while their first bytes are too few to tell."""
         flow.attempts += 1
-        stream = segment.transport is Transport.TCP
+        stream = segment.transport is _TCP
         payload = segment.payload
         if stream:
             flow.held.append(segment)
@@ -221,6 +250,7 @@ class Observer:
             return []
         self._release(flow)
         flow.undecided = False
+        self.pass_over(segment.flow_id, stream)
         return []
 
     def _candidates(
@@ -256,7 +286,8 @@ class Observer:
         stateless = held[0].transport is Transport.UDP
         dissector = self._stateless[member] if stateless else self._made(member)
         flow.dissector, flow.feed, flow.name = dissector, dissector.feed, member.manifest.name
-        flow.tells = hasattr(dissector, "done") or hasattr(dissector, "application")
+        flow.tells = hasattr(dissector, "application")
+        flow.ends = not stateless and hasattr(dissector, "done")
         flow.undecided = False
         facts: list[Evidence] = []
         for segment in held:
@@ -269,8 +300,7 @@ class Observer:
             flow.strikes = 0
             return None
         self._release(flow)
-        if not flow.tells:
-            self._applications[held[0].flow_id] = flow.name
+        self._applications.setdefault(held[0].flow_id, flow.name)
         return facts
 
     def _release(self, flow: _Flow) -> None:
@@ -282,30 +312,33 @@ class Observer:
         """Feed one segment; return the facts, also those stated before it broke."""
         facts: list[Evidence] = []
         try:
-            facts.extend(feed(segment))
+            stated = feed(segment)
+            if type(stated) is list:  # most are: nothing of it is left to be read
+                facts = stated
+            else:
+                facts.extend(stated)
         except MalformedInput:
             self.malformed[flow.name] += 1
-            self._break(flow, segment.transport)
+            self._break(flow, segment)
         except Exception as error:  # noqa: BLE001 - a defect of ours: counted and logged, the sensor lives
             self._defect(flow.name, error)
-            self._break(flow, segment.transport)
+            self._break(flow, segment)
         else:
             if flow.tells:
-                self._told(flow, segment.flow_id)
+                self._applications[segment.flow_id] = getattr(flow.dissector, "application", flow.name)
+            if flow.ends and getattr(flow.dissector, "done", False):
+                flow.dissector = flow.feed = None
+                self.pass_over(segment.flow_id, False)
         return facts
 
-    @staticmethod
-    def _break(flow: _Flow, transport: Transport) -> None:
+    def _break(self, flow: _Flow, segment: Segment) -> None:
         flow.strikes += 1
         # A bad datagram says little about the next one; a broken stream stays broken.
+        transport = segment.transport
         if transport is _TCP or (transport is _UDP and flow.strikes >= _DATAGRAM_STRIKES):
             flow.dissector = flow.feed = None
-
-    def _told(self, flow: _Flow, flow_id: int) -> None:
-        """Look at the optional attributes of a dissector that has them."""
-        self._applications[flow_id] = getattr(flow.dissector, "application", flow.name)
-        if getattr(flow.dissector, "done", False):
-            flow.dissector = flow.feed = None
+            if not flow.held:  # what is held may yet be another dissector's
+                self.pass_over(segment.flow_id, False)
 
     def _defect(self, name: str, error: Exception) -> None:
         key = f"{name}!defect"

@@ -39,6 +39,7 @@ class TlsDissector(Connection):
         ),
         starts=tuple(b"\x16\x03" + bytes((minor,)) for minor in range(5)),
         stream_bytes=24576,
+        opening_tells=True,
         sniff=True,
         fields=(
             "tls.sni", "tls.ja4", "tls.version", "tls.client_versions", "tls.cipher", "tls.alpn",

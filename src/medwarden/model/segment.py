@@ -60,7 +60,10 @@ class DissectorManifest(msgspec.Struct, frozen=True):
     byte prefixes by which a stream or datagram on any other port is recognised. ``stream_bytes`` is
     how much of each direction of a TCP stream is wanted (0: only the first payload packets);
     ``sniff`` says that :meth:`Dissector.recognises` may be asked for payloads on unknown ports.
-    ``reference`` names the standard.
+    ``reference`` names the standard. ``volatile`` are up to two rising ranges of bytes (from, to) of a
+    datagram that differ between repetitions of the same (an id, a time): what is otherwise repeated
+    within a minute is not handed over again. ``opening_tells`` says so of streams: one that opens with the
+    very payload of others between the same peers within a minute would tell nothing new.
     """
 
     name: str
@@ -74,6 +77,8 @@ class DissectorManifest(msgspec.Struct, frozen=True):
     sniff: bool = False
     fields: tuple[str, ...] = ()
     medical: bool = False
+    volatile: tuple[tuple[int, int], ...] = ()
+    opening_tells: bool = False
 
 
 class Dissector(Protocol):
