@@ -81,8 +81,8 @@ ClientMaker = Callable[..., Client]
 def signed_in(person: PersonMaker) -> ClientMaker:
     """Make a browser in which a person of some role is signed in."""
 
-    def make(role: Role, name: str = "", sites: tuple[str, ...] = (), **options: bool) -> Client:
-        client = Client(**options)
+    def make(role: Role, name: str = "", sites: tuple[str, ...] = (), checks: bool = False) -> Client:
+        client = Client(enforce_csrf_checks=checks)
         client.force_login(
             person(role, name, sites) if name else User.objects.get(username=role.value),
             backend="allauth.account.auth_backends.AuthenticationBackend",

@@ -8,11 +8,12 @@ from django.test import Client
 
 from medwarden.model.role import Role
 from medwarden.store.models import AuditEntry, User
+from medwarden.store.open import Store
 from medwarden.web.accounts import ensure_first_user, first_password
 from medwarden.web.models import FirstPassword
 
 
-def test_the_first_start_makes_an_administrator_and_the_second_does_not(empty_store) -> None:
+def test_the_first_start_makes_an_administrator_and_the_second_does_not(empty_store: Store) -> None:
     password = ensure_first_user()
     assert password is not None
     user = User.objects.get()
@@ -25,7 +26,7 @@ def test_the_first_start_makes_an_administrator_and_the_second_does_not(empty_st
     assert client.get("/")["Location"] == "/account/password/"
 
 
-def test_the_password_itself_is_nowhere_in_the_audit_chain(empty_store) -> None:
+def test_the_password_itself_is_nowhere_in_the_audit_chain(empty_store: Store) -> None:
     password = ensure_first_user()
     assert password is not None
     entries = [f"{e.before}{e.after}{e.reason}" for e in AuditEntry.objects.all()]
@@ -39,7 +40,7 @@ def test_passwords_are_long_readable_and_never_the_same() -> None:
     assert all(re.fullmatch(r"[a-hjkmnp-tv-z2-9]{5}(-[a-hjkmnp-tv-z2-9]{5}){3}", p) for p in made)
 
 
-def test_wrong_passwords_are_limited(store) -> None:
+def test_wrong_passwords_are_limited(store: Store) -> None:
     from django.core.cache import cache
 
     cache.clear()

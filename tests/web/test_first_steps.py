@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.test import Client
@@ -10,6 +12,9 @@ from medwarden.model.role import Role
 from medwarden.store.models import User
 from medwarden.web.accounts import mark_first_password
 from medwarden.web.models import FirstPassword
+
+SignedIn = Callable[..., Client]
+Person = Callable[..., User]
 
 PASSWORD = "correct-horse-battery"
 NEW = "seven-quiet-otters-swim"
@@ -22,7 +27,7 @@ def sign_in(user: str, password: str = PASSWORD) -> Client:
     return client
 
 
-def test_an_administrator_without_a_factor_is_led_to_set_one_up(person) -> None:
+def test_an_administrator_without_a_factor_is_led_to_set_one_up(person: Person) -> None:
     person(Role.ADMINISTRATOR, "boss", factor=False)
     client = sign_in("boss")
     for path in ("/", "/devices/", "/settings/people/", "/devices/export.csv", "/account/tokens/"):
@@ -32,7 +37,7 @@ def test_an_administrator_without_a_factor_is_led_to_set_one_up(person) -> None:
     assert "Authenticator app" in client.get("/account/second-factor/").content.decode()
 
 
-def test_the_authenticator_app_opens_the_door(person) -> None:
+def test_the_authenticator_app_opens_the_door(person: Person) -> None:
     person(Role.ADMINISTRATOR, "boss", factor=False)
     client = sign_in("boss")
     page = client.get("/account/factors/totp/activate/")
@@ -44,14 +49,14 @@ def test_the_authenticator_app_opens_the_door(person) -> None:
     assert Authenticator.objects.filter(user__username="boss", type=Authenticator.Type.TOTP).exists()
 
 
-def test_removing_the_last_factor_closes_it_again_at_once(signed_in) -> None:
+def test_removing_the_last_factor_closes_it_again_at_once(signed_in: SignedIn) -> None:
     client = signed_in(Role.ADMINISTRATOR)
     assert client.get("/").status_code == 200
     Authenticator.objects.filter(user__username="administrator").delete()
     assert client.get("/")["Location"] == "/account/second-factor/"
 
 
-def test_recovery_codes_alone_are_no_second_factor(person) -> None:
+def test_recovery_codes_alone_are_no_second_factor(person: Person) -> None:
     user = person(Role.ADMINISTRATOR, "boss", factor=False)
     Authenticator.objects.create(user=user, type=Authenticator.Type.RECOVERY_CODES, data={})
     client = Client()
@@ -59,7 +64,7 @@ def test_recovery_codes_alone_are_no_second_factor(person) -> None:
     assert client.get("/")["Location"] == "/account/second-factor/"
 
 
-def test_a_first_password_has_to_be_replaced(person) -> None:
+def test_a_first_password_has_to_be_replaced(person: Person) -> None:
     mark_first_password(person(Role.VIEWER, "newcomer"))
     client = sign_in("newcomer")
     assert client.get("/devices/")["Location"] == "/account/password/"
@@ -70,7 +75,7 @@ def test_a_first_password_has_to_be_replaced(person) -> None:
     assert sign_in("newcomer", NEW).get("/devices/").status_code == 200
 
 
-def test_a_short_or_common_password_is_refused(person) -> None:
+def test_a_short_or_common_password_is_refused(person: Person) -> None:
     mark_first_password(person(Role.VIEWER, "newcomer"))
     client = sign_in("newcomer")
     for weak in ("short", "password12345"):
@@ -79,11 +84,11 @@ def test_a_short_or_common_password_is_refused(person) -> None:
     assert FirstPassword.objects.filter(owner__username="newcomer").exists()
 
 
-def test_a_viewer_needs_no_second_factor(signed_in) -> None:
+def test_a_viewer_needs_no_second_factor(signed_in: SignedIn) -> None:
     assert signed_in(Role.VIEWER).get("/devices/").status_code == 200
 
 
-def test_somebody_made_administrator_is_stopped_in_the_middle(signed_in) -> None:
+def test_somebody_made_administrator_is_stopped_in_the_middle(signed_in: SignedIn) -> None:
     client = signed_in(Role.VIEWER)
     assert client.get("/").status_code == 200
     User.objects.filter(username=Role.VIEWER.value).update(role=Role.ADMINISTRATOR.value)

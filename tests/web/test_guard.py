@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from medwarden.model.role import GRANTS, Permission, Role
-from medwarden.store.models import Device, Finding, Site
+from medwarden.store.models import Device, Finding, Site, User
 from medwarden.store.open import Store
 from medwarden.web.api.access import SessionMay, TokenMay
 from medwarden.web.api.v1 import api
 from medwarden.web.guard import SIGNED_IN
+
+SignedIn = Callable[..., Client]
+Person = Callable[..., User]
 
 # django-allauth guards its own pages: signing in must be open, the rest demands a signed-in person.
 OPEN = {"account_login", "account_logout", "account_inactive", "account_reauthenticate"}
@@ -129,7 +132,7 @@ def test_strangers_are_led_to_the_login_everywhere(store: Store) -> None:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_pages_keep_out_exactly_whom_the_table_keeps_out(role: Role, signed_in) -> None:
+def test_pages_keep_out_exactly_whom_the_table_keeps_out(role: Role, signed_in: SignedIn) -> None:
     client = signed_in(role)
     client.raise_request_exception = True
     for route, pattern in ours():
@@ -142,7 +145,7 @@ def test_pages_keep_out_exactly_whom_the_table_keeps_out(role: Role, signed_in) 
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_operations_keep_out_exactly_whom_the_table_keeps_out(role: Role, signed_in) -> None:
+def test_operations_keep_out_exactly_whom_the_table_keeps_out(role: Role, signed_in: SignedIn) -> None:
     client = signed_in(role)
     for method, path, ways in operations():
         permission = getattr(ways[0], "permission")  # noqa: B009
@@ -174,7 +177,7 @@ def test_a_partial_request_of_a_stranger_moves_the_whole_page(store: Store) -> N
     assert answer["HX-Redirect"] == "/account/login/"
 
 
-def test_somebody_switched_off_is_a_stranger(signed_in, person) -> None:
+def test_somebody_switched_off_is_a_stranger(signed_in: SignedIn, person: Person) -> None:
     client = signed_in(Role.VIEWER)
     from medwarden.store.models import User
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
+from django.test import Client
 
 from medwarden.model.role import Role
 from medwarden.store.models import Device, Finding
+from medwarden.store.open import Store
+
+SignedIn = Callable[..., Client]
 
 PATHS = (
     "/",
@@ -56,7 +61,7 @@ def pages() -> list[str]:
     return [*PATHS, *(f"/devices/{device}/?tab={tab}" for tab in tabs), f"/findings/{finding}/"]
 
 
-def test_no_page_holds_inline_script_style_or_foreign_address(signed_in) -> None:
+def test_no_page_holds_inline_script_style_or_foreign_address(signed_in: SignedIn) -> None:
     client = signed_in(Role.ADMINISTRATOR)
     for path in pages():
         parser = Inline()
@@ -64,7 +69,7 @@ def test_no_page_holds_inline_script_style_or_foreign_address(signed_in) -> None
         assert parser.found == [], path
 
 
-def test_every_answer_carries_the_headers(signed_in) -> None:
+def test_every_answer_carries_the_headers(signed_in: SignedIn) -> None:
     client = signed_in(Role.ADMINISTRATOR)
     for path in [*pages(), "/api/v1/me", "/account/login/"]:
         headers = client.get(path).headers
@@ -79,7 +84,7 @@ def test_every_answer_carries_the_headers(signed_in) -> None:
         assert "no-store" in headers["Cache-Control"] or "no-cache" in headers["Cache-Control"]
 
 
-def test_the_session_cookie_is_for_this_host_and_tls_alone(store) -> None:
+def test_the_session_cookie_is_for_this_host_and_tls_alone(store: Store) -> None:
     from django.test import Client
 
     client = Client()
@@ -94,13 +99,13 @@ def test_the_session_cookie_is_for_this_host_and_tls_alone(store) -> None:
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "https://evil.example/", "javascript:alert(1)"])
-def test_nobody_is_sent_elsewhere_after_a_form(path: str, signed_in) -> None:
+def test_nobody_is_sent_elsewhere_after_a_form(path: str, signed_in: SignedIn) -> None:
     answer = signed_in(Role.VIEWER).post("/account/appearance/", {"theme": "dark", "next": path})
     assert answer["Location"] == "/"
 
 
-def test_a_form_without_its_token_is_refused_in_words(signed_in) -> None:
-    client = signed_in(Role.VIEWER, enforce_csrf_checks=True)
+def test_a_form_without_its_token_is_refused_in_words(signed_in: SignedIn) -> None:
+    client = signed_in(Role.VIEWER, checks=True)
     answer = client.post("/account/appearance/", {"theme": "dark"})
     assert answer.status_code == 403
     assert "The form is out of date" in answer.content.decode()

@@ -19,27 +19,35 @@ def ask(
 ) -> tuple[int, dict[str, str], bytes]:
     sent: list[dict[str, object]] = []
 
-    async def application(scope, receive, send) -> None:
+    async def application(
+        _scope: static_files.Message, _receive: static_files.Receive, send: static_files.Send
+    ) -> None:
         await send({"type": "http.response.start", "status": 299, "headers": []})
         await send({"type": "http.response.body", "body": b"django"})
 
-    async def send(message) -> None:
+    async def send(message: static_files.Message) -> None:
         sent.append(dict(message))
 
     async def receive() -> dict[str, object]:
         return {"type": "http.request"}
 
-    scope = {
+    scope: dict[str, object] = {
         "type": "http",
         "path": path,
         "method": method,
         "query_string": query,
         "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
     }
-    asyncio.run(static_files.with_static_files(application)(scope, receive, send))
-    start = sent[0]
-    found = {k.decode(): v.decode() for k, v in start["headers"]}
-    return start["status"], found, sent[1]["body"]
+
+    async def call() -> None:
+        await static_files.with_static_files(application)(scope, receive, send)
+
+    asyncio.run(call())
+    status, pairs, body = sent[0]["status"], sent[0]["headers"], sent[1]["body"]
+    assert isinstance(status, int)
+    assert isinstance(pairs, list)
+    assert isinstance(body, bytes)
+    return status, {k.decode(): v.decode() for k, v in pairs}, body
 
 
 def test_a_versioned_asset_may_be_kept_for_ever() -> None:

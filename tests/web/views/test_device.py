@@ -5,17 +5,22 @@ from __future__ import annotations
 import html as html_module
 import json
 import re
+from collections.abc import Callable
 
 import pytest
+from django.test import Client
 
 from medwarden.model.role import Role
 from medwarden.store import queries
 from medwarden.store.models import AuditEntry, Device, MergedDevice
 from medwarden.web.views.device import TABS
 
+SignedIn = Callable[..., Client]
+One = Callable[..., Device]
+
 
 @pytest.mark.parametrize("tab", sorted(TABS))
-def test_every_tab_of_every_kind_of_device_opens(tab: str, signed_in) -> None:
+def test_every_tab_of_every_kind_of_device_opens(tab: str, signed_in: SignedIn) -> None:
     client = signed_in(Role.VIEWER)
     seen = set()
     for device in Device.objects.order_by("pk"):
@@ -26,7 +31,9 @@ def test_every_tab_of_every_kind_of_device_opens(tab: str, signed_in) -> None:
             assert device.name is None or html_module.escape(device.name) in answer.content.decode()
 
 
-def test_identity_shows_the_evidence_behind_a_value_and_what_is_missing(signed_in, one) -> None:
+def test_identity_shows_the_evidence_behind_a_value_and_what_is_missing(
+    signed_in: SignedIn, one: One
+) -> None:
     page = signed_in(Role.VIEWER).get(f"/devices/{one(category='ct').pk}/").content.decode()
     assert "dicom.ae_title" in page
     assert "CT1_SOM" in page
@@ -35,7 +42,7 @@ def test_identity_shows_the_evidence_behind_a_value_and_what_is_missing(signed_i
     assert "a DHCP request of the device" in stranger.replace("A DHCP", "a DHCP")
 
 
-def test_the_points_on_the_risk_tab_add_up_to_the_score(signed_in) -> None:
+def test_the_points_on_the_risk_tab_add_up_to_the_score(signed_in: SignedIn) -> None:
     client = signed_in(Role.VIEWER)
     checked = 0
     for device in Device.objects.filter(risk_score__gt=0).order_by("pk")[:20]:
@@ -47,7 +54,7 @@ def test_the_points_on_the_risk_tab_add_up_to_the_score(signed_in) -> None:
     assert checked
 
 
-def test_isolation_is_the_engines_answer(signed_in, one) -> None:
+def test_isolation_is_the_engines_answer(signed_in: SignedIn, one: One) -> None:
     from medwarden.risk import isolated
 
     device = one(risk_score__gt=10)
@@ -58,17 +65,17 @@ def test_isolation_is_the_engines_answer(signed_in, one) -> None:
     assert f" {isolated(score).score}</span>" in part[: part.index("</section>")].replace("\n", "")
 
 
-def test_the_graph_and_the_table_name_the_same_peers(signed_in, one) -> None:
+def test_the_graph_and_the_table_name_the_same_peers(signed_in: SignedIn, one: One) -> None:
     page = signed_in(Role.VIEWER).get(f"/devices/{one(category='pacs').pk}/?tab=traffic").content.decode()
-    data = json.loads(
-        html_module.unescape(re.search(r'id="graph-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
-    )
+    drawn = re.search(r'id="graph-data"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert drawn is not None
+    data = json.loads(html_module.unescape(drawn[1]))
     peers = {d["data"]["id"] for d in data if d["data"].get("kind") == "device"}
     assert peers
     assert all(f"/devices/{peer}/" in page for peer in peers)
 
 
-def test_the_allow_list_is_downloaded_as_text_and_mud(signed_in, one) -> None:
+def test_the_allow_list_is_downloaded_as_text_and_mud(signed_in: SignedIn, one: One) -> None:
     client = signed_in(Role.ANALYST)
     device = one(category="ct")
     text = client.get(f"/devices/{device.pk}/policy.text").content.decode()
@@ -80,7 +87,7 @@ def test_the_allow_list_is_downloaded_as_text_and_mud(signed_in, one) -> None:
     assert client.get(f"/devices/{device.pk}/policy.doc").status_code == 404
 
 
-def test_a_merged_id_leads_to_the_device_that_remained(signed_in, one) -> None:
+def test_a_merged_id_leads_to_the_device_that_remained(signed_in: SignedIn, one: One) -> None:
     kept = one(category="ct")
     MergedDevice.objects.create(
         gone="dev-gone",
@@ -95,7 +102,7 @@ def test_a_merged_id_leads_to_the_device_that_remained(signed_in, one) -> None:
     assert answer["Location"] == f"/devices/{kept.pk}/"
 
 
-def test_retiring_needs_a_reason_and_is_kept(signed_in, one) -> None:
+def test_retiring_needs_a_reason_and_is_kept(signed_in: SignedIn, one: One) -> None:
     client = signed_in(Role.BIOMEDICAL_ENGINEER)
     device = one(category="printer")
     client.post(f"/devices/{device.pk}/retire/", {"reason": "  "})

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from django.test import Client
 
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.role import Role
 from medwarden.store.models import AuditEntry, Finding, FindingEvent
+
+SignedIn = Callable[..., Client]
 
 DAY = 86_400 * 1_000_000_000
 
@@ -15,11 +20,11 @@ def finding() -> Finding:
     return Finding.objects.filter(state="open").order_by("pk")[0]
 
 
-def step(client, pk: str, state: str, reason: str = "checked on site", **more: object):
-    return client.post(f"/findings/{pk}/steps/", {"state": state, "reason": reason, **more})
+def step(client: Client, pk: str, state: str, reason: str = "checked on site", **more: int) -> int:
+    return client.post(f"/findings/{pk}/steps/", {"state": state, "reason": reason, **more}).status_code
 
 
-def test_the_list_begins_with_what_wants_somebody(signed_in) -> None:
+def test_the_list_begins_with_what_wants_somebody(signed_in: SignedIn) -> None:
     first = finding()
     Finding.objects.filter(pk=first.pk).update(state="resolved")
     client = signed_in(Role.VIEWER)
@@ -29,9 +34,9 @@ def test_the_list_begins_with_what_wants_somebody(signed_in) -> None:
     assert f'data-id="{first.pk}"' in page
 
 
-def test_a_step_is_kept_with_name_and_reason(signed_in) -> None:
+def test_a_step_is_kept_with_name_and_reason(signed_in: SignedIn) -> None:
     one = finding()
-    assert step(signed_in(Role.ANALYST), one.pk, "acknowledged").status_code == 302
+    assert step(signed_in(Role.ANALYST), one.pk, "acknowledged") == 302
     one.refresh_from_db()
     assert one.state == "acknowledged"
     event = FindingEvent.objects.filter(finding=one).latest("pk")
@@ -48,14 +53,14 @@ def test_a_step_is_kept_with_name_and_reason(signed_in) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
-def test_no_step_without_a_reason(reason: str, signed_in) -> None:
+def test_no_step_without_a_reason(reason: str, signed_in: SignedIn) -> None:
     one = finding()
     step(signed_in(Role.ANALYST), one.pk, "resolved", reason)
     one.refresh_from_db()
     assert one.state == "open"
 
 
-def test_accepting_a_risk_is_the_administrators_and_ends(signed_in) -> None:
+def test_accepting_a_risk_is_the_administrators_and_ends(signed_in: SignedIn) -> None:
     one = finding()
     step(signed_in(Role.ANALYST), one.pk, "accepted", days=90)
     one.refresh_from_db()
@@ -71,7 +76,7 @@ def test_accepting_a_risk_is_the_administrators_and_ends(signed_in) -> None:
     assert abs(one.accepted_until_ns - wall_clock() - 90 * DAY) < DAY
 
 
-def test_a_step_the_table_does_not_know_is_refused_in_words(signed_in) -> None:
+def test_a_step_the_table_does_not_know_is_refused_in_words(signed_in: SignedIn) -> None:
     one = finding()
     client = signed_in(Role.ANALYST)
     step(client, one.pk, "false_positive")
@@ -81,13 +86,13 @@ def test_a_step_the_table_does_not_know_is_refused_in_words(signed_in) -> None:
     assert "may not take a finding from false positive to resolved" in answer.content.decode()
 
 
-def test_a_viewer_is_offered_no_step(signed_in) -> None:
+def test_a_viewer_is_offered_no_step(signed_in: SignedIn) -> None:
     page = signed_in(Role.VIEWER).get(f"/findings/{finding().pk}/").content.decode()
     assert "Your role may look at findings, not move them." in page
     assert "/steps/" not in page
 
 
-def test_many_are_moved_at_once_and_refusals_are_named(signed_in) -> None:
+def test_many_are_moved_at_once_and_refusals_are_named(signed_in: SignedIn) -> None:
     ids = list(Finding.objects.filter(state="open").order_by("pk").values_list("pk", flat=True)[:3])
     Finding.objects.filter(pk=ids[0]).update(state="accepted")
     answer = signed_in(Role.ANALYST).post(
@@ -100,7 +105,7 @@ def test_many_are_moved_at_once_and_refusals_are_named(signed_in) -> None:
     assert "1 left as they were" in page
 
 
-def test_download_follows_the_filter(signed_in) -> None:
+def test_download_follows_the_filter(signed_in: SignedIn) -> None:
     answer = signed_in(Role.ANALYST).get("/findings/export.csv?severity=high")
-    lines = b"".join(answer.streaming_content).decode().splitlines()
+    lines = answer.getvalue().decode().splitlines()
     assert len(lines) - 1 >= Finding.objects.filter(severity="high", state="open").count() > 0

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from medwarden.kernel.clock import NANOSECONDS, to_datetime, wall_clock
 from medwarden.knowledge import taxonomy
-from medwarden.store.queries import AuditRow, SensorRow
+from medwarden.store.queries import AuditRow, DeviceRow, SensorRow
 from medwarden.web import icons, static_files
 
 register = template.Library()
@@ -325,3 +325,9 @@ def seen(span: Span) -> SafeString:
         ago(span.last_seen, wall_clock()),
         first.strftime("%Y-%m-%d %H:%M"),
     )
+
+
+@register.filter
+def device_label(row: DeviceRow) -> str:
+    """Return how a person calls a device: name, else an address, else its id."""
+    return row.name or (row.ips or row.macs or [row.id])[0]

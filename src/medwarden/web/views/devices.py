@@ -19,6 +19,7 @@ from medwarden.store.models import SavedView
 from medwarden.web import device_list
 from medwarden.web.exports import FORMATS, download
 from medwarden.web.guard import requires
+from medwarden.web.recent import coarse, recently
 from medwarden.web.scope import scope_of, signed_in
 
 PAGES_WITH_VIEWS = ("devices", "findings")
@@ -33,7 +34,7 @@ def devices(request: HttpRequest) -> HttpResponse:
     page = queries.devices(
         scope.store, asked.wanted, sort=asked.sort, offset=asked.offset, limit=asked.per_page
     )
-    counts = queries.facets(scope.store, asked.wanted)
+    counts = recently(queries.facets, scope.store, coarse(asked.wanted))
     context = {
         "page": page,
         "asked": asked,

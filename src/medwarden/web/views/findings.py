@@ -23,6 +23,7 @@ from medwarden.store.models import User
 from medwarden.web import finding_list
 from medwarden.web.exports import FORMATS, download
 from medwarden.web.guard import requires
+from medwarden.web.recent import recently
 from medwarden.web.scope import Scope, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
 
@@ -49,7 +50,7 @@ def findings(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "asked": asked,
-        "menus": finding_list.menus(request.GET, queries.finding_counts(scope.store)),
+        "menus": finding_list.menus(request.GET, recently(queries.finding_counts, scope.store)),
         "chips": finding_list.chips(request.GET),
         "pages": math.ceil(page.total / asked.per_page) or 1,
         "first": page.offset + 1 if page.total else 0,

@@ -15,6 +15,7 @@ from medwarden.store.models import User
 from medwarden.web import shapes
 from medwarden.web.guard import requires
 from medwarden.web.models import LastLook
+from medwarden.web.recent import on_the_minute, recently
 from medwarden.web.scope import scope_of, signed_in
 
 _SITTING = 30 * 60 * NANOSECONDS
@@ -43,7 +44,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     looked = last_look(user, scope.until_ns)
     since = looked if scope.since_ns is None else scope.since_ns
     numbers = queries.overview(scope.store, since)
-    trend = queries.trend(scope.store, scope.until_ns)
+    trend = recently(queries.trend, scope.store, on_the_minute(scope.until_ns) or scope.until_ns)
     fresh = queries.devices(scope.store, queries.DeviceFilter(added_since=since), sort="-added", limit=8)
     context = {
         "numbers": numbers,

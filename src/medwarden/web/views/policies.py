@@ -17,6 +17,7 @@ from medwarden.store.models import User
 from medwarden.store.policies import NEXT_STATES, set_policy_state
 from medwarden.web import policy_learning
 from medwarden.web.guard import requires
+from medwarden.web.recent import recently
 from medwarden.web.scope import scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
 from medwarden.web.views.device import policy_download
@@ -31,7 +32,7 @@ def policies(request: HttpRequest) -> HttpResponse:
     """List policies and the categories one could be learnt for."""
     scope = scope_of(request)
     rows = queries.policies(scope.store)
-    counts = queries.facets(scope.store).get("category", {})
+    counts = recently(queries.facets, scope.store).get("category", {})
     covered = {row.subject for row in rows if row.subject_kind == "category"}
     return render(
         request,

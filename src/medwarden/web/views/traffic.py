@@ -11,6 +11,7 @@ from medwarden.store import queries
 from medwarden.web import traffic_map
 from medwarden.web.device_page import peer_rows
 from medwarden.web.guard import requires
+from medwarden.web.recent import on_the_minute, recently
 from medwarden.web.scope import scope_of
 from medwarden.web.templatetags.console import page_url
 
@@ -23,7 +24,7 @@ def traffic(request: HttpRequest) -> HttpResponse:
     """Show who talks to whom by class, category, subnet or vendor."""
     scope = scope_of(request)
     axis = traffic_map.axis_of(request.GET.get("by", ""))
-    cells = queries.matrix(scope.store, axis, since=scope.since_ns)
+    cells = recently(queries.matrix, scope.store, axis, since=on_the_minute(scope.since_ns))
     application = request.GET.get("application", "")
     applications: dict[str, int] = {}
     for cell in cells:
