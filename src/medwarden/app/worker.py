@@ -18,12 +18,16 @@ TIDY_SECONDS = 3600.0
 
 
 def work(home: Path, *, once: bool = False) -> None:
-    """Judge stale devices every second and tidy the lake every hour, until SIGTERM or SIGINT."""
+    """Judge stale devices every second and tidy the lake every hour, until SIGTERM or SIGINT.
+
+    Devices that an older version labelled or scored are judged anew from what was stored of them.
+    """
     ending = threading.Event()
     if not once and threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: ending.set())
     with open_store(home, writer=True, role="worker") as store:
+        renew(store)
         tidied = time.monotonic()
         while not ending.is_set():
             round_of_work(store)
@@ -34,6 +38,18 @@ def work(home: Path, *, once: bool = False) -> None:
                 for table in TABLES:
                     store.lake.maintain(table)
             ending.wait(ROUND_SECONDS)
+
+
+def renew(_store: Store) -> int:
+    """Have devices judged anew that older labels or risk rules judged; return how many."""
+    from medwarden.inventory.labelling import labelling_version
+    from medwarden.risk.weights import rules_version
+    from medwarden.store.identities import mark_outdated
+
+    outdated = mark_outdated(labelling_version(), rules_version())
+    if outdated:
+        _log.info("judging %d devices anew: the labels or the risk rules changed", outdated)
+    return outdated
 
 
 def round_of_work(_store: Store) -> int:
