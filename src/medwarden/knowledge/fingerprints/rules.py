@@ -142,6 +142,7 @@ DERIVED_FIELDS = {
     "flow.serves": "transport and port on which it answered, as tcp/104",
     "flow.talks_to": "transport and port that it sent to",
     "flow.client_of": "transport and port that answered it",
+    "tcp.stack": "how its TCP handshakes look: hop limit, window, options",
     "flow.gateway": "it forwards for addresses that are not its own",
 }
 """Fields that no dissector tells: what the inventory makes of addresses and traffic."""
