@@ -39,7 +39,7 @@ def runtime() -> list[str]:
 
 def stated_in(about: metadata.PackageMetadata, key: str) -> str:
     """Return a header of a package's metadata, or nothing."""
-    return about[key] if key in about else ""
+    return next(iter(about.get_all(key) or ()), "")
 
 
 def problems(name: str) -> list[str]:
