@@ -21,6 +21,7 @@ from medwarden.dissect import ntlmssp
 from medwarden.dissect.connection import Connection, Inbox
 from medwarden.dissect.http_login import login_in_body, login_in_query
 from medwarden.dissect.http_message import METHODS, HttpBody, HttpHead, HttpStream, http_pair
+from medwarden.dissect.http_paths import public_path
 from medwarden.dissect.upnp import FIELDS as UPNP_FIELDS
 from medwarden.dissect.upnp import facts_of_description, is_description
 from medwarden.model.evidence import MAX_VALUE
@@ -36,10 +37,6 @@ _FORM_LIMIT = 4096
 _TITLED_PAGES = frozenset(
     {"", "index", "login", "home", "main", "default", "start", "status", "logon", "signin"}
 )
-_DEVICE_PATHS = (
-    "/onvif/", "/cgi-bin/", "/HNAP1", "/upnp/", "/dicom-web/", "/dicomweb/", "/wado", "/rs/", "/fhir/",
-    "/api/", "/rest/", "/ClientWebService/", "/SimpleAuthWebService/", "/ReportingWebService/", "/scale/",
-)  # fmt: skip
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
 
 
@@ -191,38 +188,16 @@ def _kept(head: HttpHead) -> int:
 
 
 def _shows_title(head: HttpHead) -> bool:
-    """Tell whether a response is an entry page: what its title says is about the site, not a person."""
+    """Tell whether a response is an entry page: what its title says is about the site, not a person.
+
+    Where the request was not seen it may be any page.
+    """
+    if not head.target:
+        return False
     if "html" not in head.media_type and head.media_type:
         return False
     stem = head.path.lstrip("/").lower().partition(".")[0]
     return "?" not in head.target and stem in _TITLED_PAGES
-
-
-def public_path(path: str) -> str:
-    """Return the part of a request path that names a program and never a person.
-
-    That is the first segment, and the second below the roots in ``_DEVICE_PATHS``; a segment with
-    more than three digits in a row, or with anything but letters, digits, dot, dash and underscore, may be
-    an identifier and ends it.
-    """
-    segments = path.split("/")[1:]
-    depth = 2 if path.startswith(_DEVICE_PATHS) else 1
-    named = []
-    for segment in segments[:depth]:
-        plain = segment.replace(".", "").replace("-", "").replace("_", "")
-        if not plain.isascii() or not plain.isalnum() or len(segment) > 40 or _has_number(segment):
-            break
-        named.append(segment)
-    return "/" + "/".join(named)
-
-
-def _has_number(segment: str) -> bool:
-    run = 0
-    for character in segment:
-        run = run + 1 if character.isdigit() else 0
-        if run > 3:
-            return True
-    return False
 
 
 DISSECTOR = HttpDissector

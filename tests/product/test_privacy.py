@@ -1,0 +1,170 @@
+"""No patient leaves the wire: not a byte of one in anything that is stored, shown, logged or exported."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from tests.product.conftest import Command, Outcome
+from tests.product.patients import MARK, Patient, hospital, invented
+
+_DIGITS = re.compile(rb"(?<![0-9])[0-9]{8,10}(?![0-9])")
+_MARKED = re.compile(MARK.encode(), re.IGNORECASE)
+
+CONSOLE = """
+import sys
+from pathlib import Path
+from medwarden.store.open import open_store
+
+with open_store(Path(sys.argv[1]), writer=True) as store:
+    from django.test import Client
+    from medwarden.model.role import Role
+    from medwarden.store.accounts import create_user
+    from medwarden.store.changes import Change
+    from medwarden.store.models import Device, Finding
+
+    with Change("test", "test") as change:
+        user = create_user(change, "reader", "correct-horse-battery", Role.ANALYST)
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(user)
+    pages = ["/", "/devices/", "/findings/", "/map/", "/sensors/", "/policies/"]
+    pages += [f"/{what}/export.{kind}" for what in ("devices", "findings") for kind in ("csv", "json")]
+    pages += [f"/devices/{pk}/" for pk in Device.objects.values_list("pk", flat=True)]
+    pages += [f"/findings/{pk}/" for pk in Finding.objects.values_list("pk", flat=True)]
+    for page in pages:
+        answer = client.get(page, secure=True)
+        assert answer.status_code == 200, (page, answer.status_code)
+        sys.stdout.buffer.write(answer.getvalue() + b"\\n")
+"""
+
+
+def console_pages(home: Path) -> bytes:
+    """Return all that the console shows and lets download, one after the other."""
+    done = subprocess.run([sys.executable, "-c", CONSOLE, str(home)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def stored(home: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield every file of a data folder as it is, and databases and Parquet files once more unpacked."""
+    for path in sorted(p for p in home.rglob("*") if p.is_file()):
+        yield str(path), path.read_bytes()
+        if path.name.endswith(".sqlite3"):
+            yield f"{path} (rows)", b"\n".join(rows_of(path))
+        elif path.suffix == ".parquet":
+            yield f"{path} (rows)", repr(pq.read_table(path).to_pydict()).encode()
+
+
+def rows_of(database: Path) -> Iterator[bytes]:
+    """Yield every row of every table."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        tables = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+        for (table,) in tables:
+            for row in connection.execute(f'select * from "{table}"'):
+                yield repr(row).encode()
+    finally:
+        connection.close()
+
+
+def said(*outcomes: Outcome) -> Iterator[tuple[str, bytes]]:
+    """Yield what commands printed."""
+    for outcome in outcomes:
+        yield " ".join(outcome.args[3:]), (outcome.stdout + outcome.stderr).encode()
+
+
+def leaks(texts: Iterable[tuple[str, bytes]], patients: Iterable[Patient]) -> list[str]:
+    """Return where something of a patient stands, with what stands around it."""
+    numbers = {number.encode() for patient in patients for number in patient.numbers}
+    found = []
+    for name, text in texts:
+        places = [match.start() for match in _MARKED.finditer(text)]
+        places += [match.start() for match in _DIGITS.finditer(text) if match.group() in numbers]
+        found += [f"{name}: {text[max(0, at - 60) : at + 40]!r}" for at in places[:5]]
+    return found
+
+
+def test_the_search_would_find_a_patient() -> None:
+    """Show that the search finds every kind of token, so that finding none means that there is none."""
+    patients = invented(3)
+    for patient in patients:
+        for token in (*patient.words, *patient.numbers):
+            assert leaks([("x", f'{{"value":"{token}"}}'.encode())], patients)
+            assert leaks([("x", token.upper().encode())], patients)
+    assert not leaks([("x", b"1790000000000000000 ordinary words")], patients)
+    assert len(leaks([("x", hospital(patients))], patients)) == 5
+
+
+@pytest.mark.parametrize(("count", "loss"), [(1_000, 0.0), (150, 0.15)], ids=["whole", "with-gaps"])
+def test_patients_leave_no_trace(run: Command, home: Path, tmp_path: Path, count: int, loss: float) -> None:
+    patients = invented(count)
+    capture, out = tmp_path / "hospital.pcap", tmp_path / "out"
+    capture.write_bytes(hospital(patients, loss=loss))
+    replayed = run("replay", capture, "--json")
+    assert replayed.returncode == 0, replayed.stderr
+    assessed = run("assess", capture, "--out", out)
+    assert assessed.returncode == 0, assessed.stderr
+    capture.unlink()
+    shown = [run("devices", "--json"), run("findings", "--json")]
+    report = (out / "report.json").read_bytes()
+    # What is told of the machines shows that the traffic was understood and not only passed over.
+    for told in (b"CT_ZENTRAL", b"OFFIS_DCMTK_367", b"MONITORS", b"ehr01", b"nginx"):
+        assert told in report
+    pages = console_pages(home)
+    assert b"CT_ZENTRAL" in pages
+    texts = [
+        *stored(home),
+        *((str(path), path.read_bytes()) for path in out.iterdir()),
+        *said(replayed, assessed, *shown),
+        ("the console", pages),
+    ]
+    assert len(texts) > 15
+    assert leaks(texts, patients) == []
+
+
+def test_patients_of_real_captures_leave_no_trace(
+    run: Command, home: Path, tmp_path: Path, shared: Path
+) -> None:
+    """Let tshark name the patients of recorded DICOM and HL7 traffic, and search for them."""
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        pytest.skip("tshark is not installed")
+    folder = shared / "captures" / "made"
+    captures = sorted(folder.glob("*dicom*.pcap")) + sorted(folder.glob("*hl7*.pcap"))
+    if not captures:
+        pytest.skip(f"no DICOM or HL7 captures in {folder}")
+    names = {name for capture in captures for name in named_by(tshark, capture)}
+    assert names, "tshark finds no patient in captures that were made with some"
+    out = tmp_path / "out"
+    outcomes = [run("replay", *captures), run("assess", *captures, "--out", out), run("devices", "--json")]
+    assert [o.returncode for o in outcomes] == [0, 0, 0], [o.stderr for o in outcomes]
+    texts = [*stored(home), *((str(p), p.read_bytes()) for p in out.iterdir()), *said(*outcomes)]
+    wanted = re.compile(b"|".join(re.escape(name.encode()) for name in sorted(names)), re.IGNORECASE)
+    found = [f"{name}: {m.group()!r}" for name, text in texts for m in wanted.finditer(text)]
+    assert found == []
+
+
+def named_by(tshark: str, capture: Path) -> set[str]:
+    """Return names and ids of patients that tshark finds in a capture."""
+    done = subprocess.run(
+        [tshark, "-n", "-r", str(capture), "-Y", "dicom || hl7", "-V"],
+        capture_output=True,
+        check=True,
+        timeout=120,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+    text = done.stdout.decode(errors="replace")
+    found = set(re.findall(r"Patient(?:'s)? Name\s+\(?([^\r\n)]+?)\)?\s*$", text, re.MULTILINE))
+    found |= set(re.findall(r"\(0010,0010\)[^\r\n]*?\s([A-Za-z]+\^[^\r\n]*?)\s*$", text, re.MULTILINE))
+    for fields in (m.split("|") for m in re.findall(r"PID\|[^\r\n\\]*", text)):
+        found |= {fields[at].split("^")[0] for at in (3, 5) if len(fields) > at}
+    words = {word for name in found for word in re.split(r"[\^\s]", name)}
+    return {word for word in words if len(word) > 3}
