@@ -232,9 +232,7 @@ def test_a_full_disk_is_said_in_a_sentence_and_harms_nothing(
 
         with monkeypatch.context() as patch:
             patch.setattr(DurableStream, "write", write)
-            with pytest.raises(
-                ResourceError, match=r"No space left.*nothing that was acknowledged"
-            ):
+            with pytest.raises(ResourceError, match=r"No space left.*nothing that was acknowledged"):
                 lake.append_once("flows", "b1", flows(500, 5, **MINE))
         assert ids(lake) == list(range(5))
     assert lake.append_once("flows", "b1", flows(5, 5, **MINE))

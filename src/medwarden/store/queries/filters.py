@@ -87,7 +87,10 @@ def select(scope: Scope, wanted: DeviceFilter) -> QuerySet[Device]:
         open_ones = Finding.objects.filter(device_id=OuterRef("pk"), state="open", type__in=wanted.finding)
         rows = rows.filter(Exists(open_ones))
     for term in wanted.text.split()[:_MOST_TERMS]:
-        rows = _containing(rows, term)
+        # SQLite ends a search phrase at a NUL, and nothing that is stored holds control characters.
+        printable = "".join(c for c in term if c.isprintable())
+        if printable:
+            rows = _containing(rows, printable)
     return rows
 
 
