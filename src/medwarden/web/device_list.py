@@ -149,10 +149,10 @@ class Menu(NamedTuple):
 def label_of(parameter: str, value: str) -> str:
     """Return how a person calls a filter's value."""
     plain = value.removeprefix("!")
-    if parameter == "category" and plain in taxonomy.categories():
+    if plain == queries.UNKNOWN:
+        text = "Not identified" if parameter in ("class", "category", "vendor", "model") else "Not known"
+    elif parameter == "category" and plain in taxonomy.categories():
         text = taxonomy.name_of(plain)
-    elif plain == queries.UNKNOWN:
-        text = "Not known"
     elif parameter in ("level", "managed", "phi", "finding"):
         text = plain.replace("_", " ").capitalize()
     else:

@@ -21,6 +21,7 @@ from medwarden.web import icons, static_files
 
 register = template.Library()
 KEPT = ("site", "range")
+_NANOSECONDS_FROM = 10**17  # 1973: no count in an audit entry comes near
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _PREFIXES = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -286,6 +287,10 @@ def audit_change(entry: AuditRow) -> dict[str, object]:
 def _plain(value: object) -> str | None:
     if value is None:
         return None
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and value > _NANOSECONDS_FROM:
+        return f"{to_datetime(value):%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, list):
         return ", ".join(str(v) for v in value)
     return str(value)
