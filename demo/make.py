@@ -90,11 +90,12 @@ class Ward:
         """Make the bridge and one namespace with a veth pair for each host."""
         net = PREFIX + "net"
         run("ip", "netns", "add", net)
+        # Bridge and ports are no hosts of the ward: without IPv6 addresses of their own they say nothing.
+        run("ip", "netns", "exec", net, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
         run("ip", "-n", net, "link", "add", "ward", "type", "bridge")
         # A bridge keeps LLDP to itself unless told to forward that group address (bit 14).
         run("ip", "-n", net, "link", "set", "ward", "type", "bridge", "group_fwd_mask", "0x4000")
-        # The bridge is no host of the ward: without an IPv6 address of its own it says nothing.
-        run("ip", "-n", net, "link", "set", "ward", "addrgenmode", "none", "up")
+        run("ip", "-n", net, "link", "set", "ward", "up")
         for number, host in enumerate(HOSTS):
             port = f"p{number}"
             run("ip", "netns", "add", host.namespace)
