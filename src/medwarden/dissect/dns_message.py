@@ -7,6 +7,7 @@ to its length; names keep to 255 octets (section 2.3.4); at most :data:`MAX_RECO
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
@@ -134,6 +135,10 @@ class DnsMessage:
         """Return the name at ``offset`` and the offset behind it (RFC 1035 4.1.4)."""
         octets, suffixes = self.octets, self._suffixes
         size = len(octets)
+        if offset + 1 < size and octets[offset] >= 192:  # as most records begin: a name read before
+            known = suffixes.get((octets[offset] & 63) << 8 | octets[offset + 1])
+            if known is not None:
+                return known, offset + 2
         labels: list[bytes] = []
         starts: list[int] = []
         behind = -1
@@ -192,6 +197,7 @@ def strings(octets: bytes, most: int = 128) -> list[bytes]:
     return found
 
 
+@lru_cache(maxsize=16384)
 def name_text(name: Name) -> str:
     """Return ``name`` with dots between its labels, in lower case, without the last dot."""
     return printable(b".".join(name)).lower()

@@ -88,8 +88,10 @@ class HttpDissector(Connection):
                 self._request(event)
             else:
                 self._response(event)
-        if not from_client and (body := stream.partial()) is not None and _shows_title(body[0]):
-            self._title(body[0], bytes(body[1]))
+        if not from_client and (body := stream.partial()) is not None:
+            head = body[0]
+            if self._titled is not head and _shows_title(head):
+                self._title(head, bytes(body[1]))
         if stream.tunnel:
             self.close()
 

@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
 from medwarden.dissect.connection import Inbox
+from medwarden.kernel.errors import MalformedInput
 
 HEAD_LIMIT = 32768
 """Longest message head read, in bytes; servers in use answer 431 from 8 to 32 KiB on."""
@@ -37,6 +39,11 @@ METHODS = (
     b"PROPFIND ", b"NOTIFY ", b"SUBSCRIBE ", b"UNSUBSCRIBE ", b"M-POST ", b"REPORT ", b"MKCOL ", b"SEARCH ",
 )  # fmt: skip
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+@lru_cache(maxsize=1024)
+def _media_type(stated: str) -> str:
+    return stated.partition(";")[0].strip().lower()
 
 
 class HttpHead(msgspec.Struct, frozen=True):
@@ -57,7 +64,7 @@ class HttpHead(msgspec.Struct, frozen=True):
     @property
     def media_type(self) -> str:
         """Return the Content-Type without its parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return _media_type(self.headers.get("content-type", ""))
 
     @property
     def path(self) -> str:
@@ -94,6 +101,11 @@ class HttpBody(msgspec.Struct, frozen=True):
 HttpEvent = HttpHead | HttpBody
 
 
+def _broken(events: list[HttpEvent], fault: MalformedInput) -> Iterator[HttpEvent]:
+    yield from events
+    raise fault
+
+
 def http_pair(keep: Callable[[HttpHead], int]) -> tuple[HttpStream, HttpStream]:
     """Return the streams of client and server of one connection, the latter told of each request."""
     asked: deque[HttpHead] = deque()
@@ -120,17 +132,25 @@ class HttpStream:
         self._wanted = 0
         self._remaining = 0
 
-    def feed(self, data: bytes) -> Iterator[HttpEvent]:
-        """Yield the events that ``data`` completes; raises MalformedInput after those before the fault."""
+    def feed(self, data: bytes) -> Iterable[HttpEvent]:
+        """Return the events that ``data`` completes; reading on after those before a fault raises it.
+
+        The fault is a MalformedInput.
+        """
         if self.tunnel:
-            return
-        self._inbox.add(data)
+            return ()
+        inbox = self._inbox
+        inbox.add(data)
+        fault: MalformedInput | None = None
         try:
-            while self._inbox.data and self._step():
+            while inbox.data and self._step():
                 pass
-        finally:
-            events, self._events = self._events, []
-            yield from events
+        except MalformedInput as error:
+            fault = error
+        events = self._events
+        if events:
+            self._events = []
+        return events if fault is None else _broken(events, fault)
 
     def partial(self) -> tuple[HttpHead, bytearray] | None:
         """Return head and bytes so far of a body that is kept and still under way."""
@@ -211,7 +231,10 @@ class HttpStream:
         fields: dict[str, str] = {}
         name = ""
         for line in lines[1:]:
-            if line[:1] in " \t" and line.strip() and name:
+            if line.isspace() or not line:
+                name = ""
+                continue
+            if line[0] in " \t" and name:
                 fields[name] += " " + line.strip()  # RFC 9112 section 5.2: obsolete folding
                 continue
             name, colon, value = line.partition(":")

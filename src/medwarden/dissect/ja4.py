@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from functools import lru_cache
 
 import msgspec
 
@@ -99,7 +100,7 @@ def _parse(body: bytes) -> ClientHello:
 
 def _numbers(body: bytes, at: int, length: int) -> tuple[int, ...]:
     numbers = struct.unpack_from(f">{length // 2}H", body, at)
-    return tuple(n for n in numbers if n not in _GREASE)
+    return tuple([n for n in numbers if n not in _GREASE])
 
 
 def _server_name(body: bytes, at: int, end: int) -> str | None:
@@ -129,11 +130,15 @@ def ja4(hello: ClientHello, carrier: str = "t") -> str:
         f"{'d' if _SERVER_NAME in hello.extensions else 'i'}"
         f"{min(len(hello.ciphers), 99):02d}{min(len(hello.extensions), 99):02d}{alpn}"
     )
-    extensions = sorted(f"{e:04x}" for e in hello.extensions if e not in (_SERVER_NAME, _ALPN))
-    c = ",".join(extensions)
+    c = _listed(tuple([e for e in hello.extensions if e not in (_SERVER_NAME, _ALPN)]))
     if c and hello.signature_algorithms:
         c += "_" + ",".join(f"{s:04x}" for s in hello.signature_algorithms)
-    return f"{a}_{_digest(','.join(sorted(f'{x:04x}' for x in hello.ciphers)))}_{_digest(c)}"
+    return f"{a}_{_digest(_listed(hello.ciphers))}_{_digest(c)}"
+
+
+@lru_cache(maxsize=4096)
+def _listed(numbers: tuple[int, ...]) -> str:
+    return ",".join(sorted([f"{number:04x}" for number in numbers]))
 
 
 def _alpn_marks(name: bytes) -> str:
@@ -145,6 +150,7 @@ def _alpn_marks(name: bytes) -> str:
     return digits[0] + digits[-1]
 
 
+@lru_cache(maxsize=4096)
 def _digest(listed: str) -> str:
     if not listed:
         return _NOTHING_HASHED

@@ -29,6 +29,7 @@ _ATTEMPTS = 6  # segments of an undecided TCP flow looked at
 _TELLING_BYTES = 64  # no dissector wants more of one side than this to say yes
 _PORT_TRUST_BYTES = 8
 _DATAGRAM_STRIKES = 3
+_QUIET_SEGMENTS = 64  # of a known flow without a fact: what follows is more of the same
 _HELD_BYTES = 32 * 1024 * 1024  # of all undecided TCP flows together
 
 _TCP, _UDP, _ETHERNET = Transport.TCP, Transport.UDP, Transport.ETHERNET
@@ -51,7 +52,18 @@ class CoreInterest(NamedTuple):
 class _Flow:
     """What is known of one flow: its dissector, or the segments held until one is found."""
 
-    __slots__ = ("attempts", "dissector", "ends", "feed", "held", "name", "strikes", "tells", "undecided")
+    __slots__ = (
+        "attempts",
+        "dissector",
+        "ends",
+        "feed",
+        "held",
+        "name",
+        "patience",
+        "strikes",
+        "tells",
+        "undecided",
+    )
 
     def __init__(self) -> None:
         self.dissector: Dissector | None = None
@@ -63,6 +75,7 @@ class _Flow:
         self.undecided = True
         self.tells = False
         self.ends = False
+        self.patience = 0
 
 
 class _Table:
@@ -288,6 +301,8 @@ class Observer:
         flow.dissector, flow.feed, flow.name = dissector, dissector.feed, member.manifest.name
         flow.tells = hasattr(dissector, "application")
         flow.ends = not stateless and hasattr(dissector, "done")
+        # medical peers are heard to the end: a system may say who it is late
+        flow.patience = -1 if member.manifest.medical or stateless else _QUIET_SEGMENTS
         flow.undecided = False
         facts: list[Evidence] = []
         for segment in held:
@@ -329,6 +344,13 @@ class Observer:
             if flow.ends and getattr(flow.dissector, "done", False):
                 flow.dissector = flow.feed = None
                 self.pass_over(segment.flow_id, False)
+            elif not facts and flow.patience >= 0:
+                flow.patience -= 1
+                if flow.patience < 0:
+                    flow.dissector = flow.feed = None
+                    self.pass_over(segment.flow_id, False)
+            elif flow.patience >= 0:
+                flow.patience = _QUIET_SEGMENTS
         return facts
 
     def _break(self, flow: _Flow, segment: Segment) -> None:
