@@ -75,7 +75,7 @@ class _Flow:
         self.undecided = True
         self.tells = False
         self.ends = False
-        self.patience = 0
+        self.patience = -1
 
 
 class _Table:
