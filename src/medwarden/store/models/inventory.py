@@ -77,6 +77,7 @@ class Device(Scoped):
                     "managed",
                     "phi",
                     "subnet",
+                    "model",
                 ],
                 name="device_facets",
             ),

@@ -126,7 +126,7 @@ def facets(scope: Scope, wanted: DeviceFilter | None = None) -> dict[str, dict[s
     counters: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for group in _GROUPS:
         columns = [_FACET_COLUMNS.get(name, name) for name in group]
-        for *values, count in rows.values_list(*columns).annotate(devices=Count("pk")):
+        for *values, count in rows.values_list(*columns).annotate(devices=Count("*")):
             for name, value in zip(group, values, strict=True):
                 counters[name][_word(value)] += count
     return {name: dict(counter.most_common()) for name, counter in counters.items()}
@@ -146,7 +146,7 @@ def subnets(scope: Scope) -> list[tuple[str, int, int]]:
         select(scope, DeviceFilter())
         .filter(subnet__isnull=False)
         .values("subnet")
-        .annotate(n=Count("pk"), known=Count("category"))
+        .annotate(n=Count("*"), known=Count("category"))
         .order_by(F("n").desc(), "subnet")
     )
     return [(row["subnet"] or UNKNOWN, row["n"], row["known"]) for row in rows]
