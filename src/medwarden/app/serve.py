@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
+import threading
 from pathlib import Path
 
 import uvicorn
@@ -61,4 +63,19 @@ def serve(home: Path, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, *, tls
                 lifespan="off",
             )
         )
+        _end_in_order(server)
         server.run(sockets=[sock])
+
+
+def _end_in_order(server: uvicorn.Server) -> None:
+    """Let SIGTERM and SIGINT end the server alone: uvicorn raises them once more when it has ended.
+
+    That would kill the process before the store is closed and sealed.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)

@@ -18,7 +18,11 @@ import msgspec
 
 from medwarden.app.serve import DEFAULT_HOST, DEFAULT_PORT, listen
 from medwarden.kernel.errors import ResourceError
+from medwarden.store.folder import FolderLock
 from medwarden.store.open import open_store
+
+LOCK = "up"
+"""Held as long as the roles run: a second ``up`` on a folder ends at once, and says why."""
 
 _TRIES = 5
 _PR_SET_PDEATHSIG = 1
@@ -69,7 +73,7 @@ def prepare(home: Path, host: str, port: int, first_user: Callable[[], str | Non
     Raises ResourceError (port in use, folder locked, disk full) or ConfigurationError in words.
     """
     listen(host, port).close()
-    with open_store(home, writer=True, role="up"):
+    with open_store(home, writer=True, role=LOCK):
         password = first_user()
     shown = "localhost" if host in ("127.0.0.1", "::1") else host
     address = f"https://{shown}:{port}"
@@ -84,7 +88,10 @@ def run(
     port: int = DEFAULT_PORT,
     interfaces: Sequence[str] = (),
 ) -> int:
-    """Run all roles until SIGTERM or SIGINT; return 0, or 1 when a role would not stay up."""
+    """Run all roles until SIGTERM or SIGINT; return 0, or 1 when a role would not stay up.
+
+    Raises ResourceError where another ``up`` runs on the folder.
+    """
     folder = ["--home", str(home)]
     roles = [_Role("console", ["serve", *folder, "--host", host, "--port", str(port)])]
     roles.append(_Role("worker", ["worker", *folder]))
@@ -95,6 +102,7 @@ def run(
         nonlocal ending
         ending = True
 
+    lock = FolderLock(home, LOCK).acquire()
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         for role in roles:
@@ -109,6 +117,7 @@ def run(
         return 1
     finally:
         _end_all(roles)
+        lock.release()
         for number, handler in before.items():
             signal.signal(number, handler)
 
