@@ -7,6 +7,7 @@ batch is due.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -23,6 +24,7 @@ _STACK_OF = ("client_mac", "client_ip", "vlan", "syn_out")
 _SERVICE = ("server_ip", "server_port", "ip_protocol")
 _MOST_SERVICES = 100_000
 _MOST_FACTS = 200_000
+_MOST_FLOWS = 200_000
 _PAYLOAD_PACKETS = 2  # per direction of a flow on no known port; four find 1 % more applications
 _HANDOFF_BYTES = 1 << 17  # a small batch stays in the processor's cache, and early verdicts spare more
 
@@ -81,6 +83,8 @@ class PacketStage:
                 ethertypes=interest.ethertypes,
                 payload_packets=_PAYLOAD_PACKETS,
                 handoff_bytes=_HANDOFF_BYTES,
+                # Batches read again after a crash must come out as they did, yet be nobody's to foresee.
+                seed=hashlib.blake2b(token_key, digest_size=16, person=b"mw-flow-table").digest(),
             )
         )
         self.observer.pass_over = self.core.pass_over
@@ -96,17 +100,23 @@ class PacketStage:
                 hear(evidence)
 
     def due(self) -> bool:
-        """Tell whether so many facts have gathered that a batch should be taken now."""
-        return len(self._facts) >= _MOST_FACTS
+        """Tell whether so many facts or ended flows have gathered that a batch should be taken now."""
+        return len(self._facts) >= _MOST_FACTS or self.core.flows_waiting >= _MOST_FLOWS
 
     def take(self, *, final: bool = False) -> Batch:
         """Return what has gathered since the last call; with ``final`` all open flows end."""
         self.drain()
         records = self.core.take_flows(final=final)
-        applications = self.observer.applications()
-        flows = self._named(records, applications)
-        if records.num_rows:
-            self.observer.forget(records.column("flow_id").to_pylist())
+        if final:
+            self.drain()  # what waited for lost bytes of its stream is handed off when the flow ends
+        flows = self._named(records, self.observer.applications())
+        self.observer.forget(
+            flow
+            for flow, reason in zip(
+                records.column("flow_id").to_pylist(), records.column("end_reason").to_pylist(), strict=True
+            )
+            if reason != "active"  # an interim record: the flow goes on
+        )
         facts = tuple(Fact(h.first, h.last, h.count) for h in self._facts.values())
         self._facts = {}
         return Batch(flows, facts)

@@ -32,6 +32,9 @@ class FlowCoreConfig:
     that opens with the payload with which two others between the same peers opened, where its port is
     among ``opening_ports``, that payload begins with one of ``opening_starts``, or neither port nor
     start asks for more than the first payloads.
+
+    ``seed`` keys the hashes of the tables, so that nobody on the network can aim at one place of them:
+    16 secret bytes, or none for random ones. The same seed makes the same input come out the same.
     """
 
     max_flows: int = 500_000
@@ -54,6 +57,7 @@ class FlowCoreConfig:
     reassembly_bytes: int = 67_108_864
     fragment_bytes: int = 16_777_216
     handoff_bytes: int = 1_048_576
+    seed: bytes = b""
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for a bound that cannot be kept."""
@@ -70,6 +74,8 @@ class FlowCoreConfig:
             "fragment_bytes": (self.fragment_bytes, 0, 2**40),
             "handoff_bytes": (self.handoff_bytes, 1, 2**31 - 1),
         }
+        if len(self.seed) not in (0, 16):
+            raise ConfigurationError(f"the seed must have 16 bytes, not {len(self.seed)}")
         for name, (value, least, most) in bounds.items():
             if not least <= value <= most:
                 raise ConfigurationError(f"{name} must be from {least} to {most}, not {value}")

@@ -68,7 +68,7 @@ cdef Core *new_core(object config) except NULL:
         c.lists[i].head = NIL
         c.lists[i].tail = NIL
     c.spare = NIL
-    seeds = os.urandom(16)
+    seeds = config.seed or os.urandom(16)
     c.seed0 = int.from_bytes(seeds[:8], "little") | 1
     c.seed1 = int.from_bytes(seeds[8:], "little") | 1
     set_bounds(c, config)
