@@ -37,7 +37,7 @@ COLUMNS = (
     Column("model", "Vendor, model", "vendor"),
     Column("ip", "Address", "ip"),
     Column("mac", "MAC", "", shown=False),
-    Column("os", "Operating system", "os"),
+    Column("os", "Operating system", "os", shown=False),
     Column("subnet", "Subnet", "subnet", shown=False),
     Column("confidence", "Confidence", "", numeric=True),
     Column("risk", "Risk", "risk", numeric=True),

@@ -42,6 +42,11 @@ class Known(NamedTuple):
     verdict: Verdict | None
     entries: tuple[LedgerEntry, ...]
 
+    @property
+    def measured(self) -> bool:
+        """Tell whether a confidence belongs to what is shown; some values follow from a rule alone."""
+        return self.verdict is not None and (self.value is None or self.verdict.label is not None)
+
 
 def _title(level: str) -> str:
     return {"os": "Operating system", "os_version": "OS version"}.get(
@@ -72,7 +77,8 @@ def identity(device: Device) -> list[Known]:
         entries = tuple(e for e in device.ledger if (e.field, e.value) in heard) or tuple(
             e for e in device.ledger if e.field in fields
         )
-        if verdict is not None or value_of(device, level) is not None:
+        voted = verdict is not None and (bool(verdict.ballots) or level in HEADER_LEVELS)
+        if voted or value_of(device, level) is not None:
             found.append(Known(level, _title(level), value_of(device, level), verdict, entries))
     return found
 
@@ -90,7 +96,7 @@ def missing(device: Device) -> list[tuple[str, float, str]]:
     for line in what_is_missing(msgspec.structs.replace(device, verdicts=doubtful)):
         level, _, text = line.partition(": ")
         verdict = device.verdict(level)
-        sure = verdict.confidence if verdict is not None and verdict.label is not None else 0.0
+        sure = verdict.confidence if verdict is not None else 0.0
         found.append((_title(level), sure, text[:1].upper() + text[1:]))
     return found
 
@@ -145,11 +151,12 @@ def peer_graph(device: Device, peers: list[Peer], links: dict[str, str]) -> list
     nodes: dict[str, dict[str, object]] = {
         device.id: {"id": device.id, "label": device.label, "kind": "self", "title": device.label}
     }
-    edges: list[dict[str, object]] = []
-    marks: dict[str, int] = {}
-    for number, peer in enumerate(peers[:MOST_GRAPH_PEERS]):
+    talk: dict[tuple[str, str], dict[str, int]] = {}
+    for peer in peers:
         c = peer.conversation
         key = c.peer_device or f"ip:{c.peer_ip}"
+        if key not in nodes and len(nodes) > MOST_GRAPH_PEERS:
+            continue
         outside = c.peer_device is None
         nodes.setdefault(
             key,
@@ -161,22 +168,34 @@ def peer_graph(device: Device, peers: list[Peer], links: dict[str, str]) -> list
                 "href": links.get(c.peer_device or ""),
             },
         )
+        pair = (device.id, key) if c.role == "client" else (key, device.id)
+        volumes = talk.setdefault(pair, {})
         application = c.application or f"{c.transport}/{c.port}"
-        source, target = (device.id, key) if c.role == "client" else (key, device.id)
-        volume = c.bytes_sent + c.bytes_received
+        volumes[application] = volumes.get(application, 0) + c.bytes_sent + c.bytes_received
+    edges = pair_edges(talk)
+    elements: list[dict[str, object]] = [{"data": one} for one in (*nodes.values(), *edges)]
+    return elements
+
+
+def pair_edges(talk: dict[tuple[str, str], dict[str, int]]) -> list[dict[str, object]]:
+    """Return one edge per client and server, named after the largest application and how many more."""
+    marks: dict[str, int] = {}
+    edges: list[dict[str, object]] = []
+    for number, ((source, target), volumes) in enumerate(talk.items()):
+        largest = max(volumes, key=lambda name: volumes[name])
+        more = f" and {len(volumes) - 1} more" if len(volumes) > 1 else ""
         edges.append(
             {
                 "id": f"e{number}",
                 "source": source,
                 "target": target,
-                "label": application,
-                "mark": mark_of(application, marks),
-                "volume": volume,
-                "title": f"{application}, {size(volume)}",
+                "label": f"{largest}{more}",
+                "mark": mark_of(largest, marks),
+                "volume": sum(volumes.values()),
+                "title": ", ".join(f"{name} {size(volume)}" for name, volume in volumes.items()),
             }
         )
-    elements: list[dict[str, object]] = [{"data": one} for one in (*nodes.values(), *edges)]
-    return elements
+    return edges
 
 
 def mark_of(application: str, marks: dict[str, int]) -> int:

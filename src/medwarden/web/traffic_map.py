@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 from medwarden.knowledge import taxonomy
 from medwarden.store.queries import Cell, Edge
 from medwarden.store.queries.traffic import Axis
-from medwarden.web.device_page import mark_of
+from medwarden.web.device_page import mark_of, pair_edges
 from medwarden.web.templatetags.console import size
 
 AXES: dict[Axis, str] = {
@@ -18,6 +18,8 @@ AXES: dict[Axis, str] = {
     "vendor": "Vendors",
 }
 OUTSIDE = ("internet", "multicast", "broadcast", "internal")
+TO_EVERYBODY = ("multicast", "broadcast")
+AMONG = "among themselves"
 MOST_EDGES = 60
 MOST_GROUPS = 24
 
@@ -50,9 +52,19 @@ class Box(NamedTuple):
 
 
 def elements(axis: Axis, cells: list[Cell], link: Callable[[str, str], str]) -> list[dict[str, object]]:
-    """Return graph elements of the largest flows; several ports of one application are one edge."""
+    """Return graph elements of the largest flows; several ports of one application are one edge.
+
+    What goes to everybody (multicast, broadcast) is left to the matrix: it would hide the rest. What a
+    group says among itself is one edge.
+    """
     volumes: dict[tuple[str, str, str], int] = {}
     for cell in cells:
+        if cell.server in TO_EVERYBODY:
+            continue
+        if cell.client == cell.server:
+            among = (cell.client, cell.server, AMONG)
+            volumes[among] = volumes.get(among, 0) + cell.bytes
+            continue
         key = (cell.client, cell.server, cell.application or f"{cell.transport}/{cell.port}")
         volumes[key] = volumes.get(key, 0) + cell.bytes
     largest = sorted(volumes, key=lambda k: -volumes[k])[:MOST_EDGES]
@@ -137,21 +149,10 @@ def between(
         if row:
             data |= {"href": link(one), "level": row[3]}
         nodes.append({"data": data})
-    marks: dict[str, int] = {}
-    drawn: list[dict[str, object]] = []
-    for number, e in enumerate(shown):
+    talk: dict[tuple[str, str], dict[str, int]] = {}
+    for e in shown:
+        volumes = talk.setdefault((e.client, e.server), {})
         application = e.application or f"{e.transport}/{e.port}"
-        drawn.append(
-            {
-                "data": {
-                    "id": f"e{number}",
-                    "source": e.client,
-                    "target": e.server,
-                    "label": application,
-                    "mark": mark_of(application, marks),
-                    "volume": e.bytes,
-                    "title": f"{application}, {size(e.bytes)}",
-                }
-            }
-        )
+        volumes[application] = volumes.get(application, 0) + e.bytes
+    drawn: list[dict[str, object]] = [{"data": edge} for edge in pair_edges(talk)]
     return nodes + drawn

@@ -49,6 +49,7 @@ function graphStyle(many) {
     { selector: "node[kind='outside']", style: { "border-style": "dashed" } },
     { selector: "node[level='high'], node[level='critical']", style: { "border-color": (node) => token(`--${node.data("level")}`), "border-width": 2.5 } },
     { selector: "edge", style: { width: "data(width)", "line-color": (edge) => token(`--mark-${edge.data("mark")}`), "target-arrow-color": (edge) => token(`--mark-${edge.data("mark")}`), "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier", opacity: many ? 0.5 : 0.75, label: many ? "" : "data(label)", "font-size": 10, color: token("--text-soft"), "text-background-color": token("--surface"), "text-background-opacity": 0.85, "text-background-padding": "2px", "text-rotation": "autorotate", "min-zoomed-font-size": 8 } },
+    { selector: "edge:loop", style: { "loop-direction": "-90deg", "loop-sweep": "40deg", "control-point-step-size": 36 } },
     { selector: ".is-dimmed", style: { opacity: 0.15 } },
     { selector: ":active", style: { "overlay-opacity": 0.08 } },
   ];
@@ -76,7 +77,12 @@ function layered(data, element) {
   const edges = data.map((one) => one.data).filter((one) => one.source && one.source !== one.target);
   const out = new Set(edges.map((edge) => edge.source));
   const into = new Set(edges.map((edge) => edge.target));
-  const rank = (node) => (node.kind === "self" ? 1 : out.has(node.id) && into.has(node.id) ? 1 : out.has(node.id) ? 0 : 2);
+  const star = nodes.some((node) => node.kind === "self");
+  const rank = (node) => {
+    if (node.kind === "self") return 1;
+    if (out.has(node.id) && into.has(node.id)) return star ? 2 : 1;
+    return out.has(node.id) ? 0 : 2;
+  };
   const columns = [0, 1, 2].map((wanted) => nodes.filter((node) => rank(node) === wanted));
   const place = new Map();
   const number = () => columns.forEach((column) => column.forEach((node, i) => place.set(node.id, (i + 0.5) / column.length)));
