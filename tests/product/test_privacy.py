@@ -17,7 +17,7 @@ from tests.product.conftest import Command, Outcome
 from tests.product.patients import MARK, Patient, hospital, invented
 
 _DIGITS = re.compile(rb"(?<![0-9])[0-9]{8,10}(?![0-9])")
-# The mark alone stands in one of three page tokens or packed files by chance; with five letters more it does not.
+# The mark alone stands in page tokens and packed files by chance; with five letters more it does not.
 _MARKED = re.compile(MARK.encode() + rb"[aeiounlrst]{5}", re.IGNORECASE)
 
 CONSOLE = """
