@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,11 +70,12 @@ def listen(
     site: str | None = None,
     user: str | None = None,
     seconds: float | None = None,
+    on_ready: Callable[[], None] | None = None,
 ) -> InputReport:
     """Listen on an interface until SIGTERM or SIGINT, or for ``seconds``; return the accounting.
 
-    The socket is opened first; then, with ``user``, root's rights are dropped. Raises ResourceError when
-    the interface or the folder cannot be had.
+    The socket is opened first; then, with ``user``, root's rights are dropped; ``on_ready`` is called
+    when packets are taken. Raises ResourceError when the interface or the folder cannot be had.
     """
     key_free = PacketStage(b"\0" * 32)
     LiveCapture(interface, key_free.core, lambda _core: None).close()  # a wrong name ends here, in words
@@ -95,6 +97,8 @@ def listen(
         try:
             if timer is not None:
                 timer.start()
+            if on_ready is not None:
+                on_ready()
             report = capture.run()
         finally:
             if timer is not None:

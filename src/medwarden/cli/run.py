@@ -71,7 +71,14 @@ def sensor(
     from medwarden.app.live import listen
     from medwarden.cli.output import report_inputs
 
-    report = listen(data_folder(home), interface, site=site, user=user, seconds=seconds)
+    report = listen(
+        data_folder(home),
+        interface,
+        site=site,
+        user=user,
+        seconds=seconds,
+        on_ready=lambda: click.echo(f"listening on {interface}", err=True),
+    )
     return report_inputs([report], ())
 
 
