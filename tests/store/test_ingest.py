@@ -24,7 +24,7 @@ from medwarden.model.inventory_delta import (
 )
 from medwarden.store import models, queries
 from medwarden.store.chain import verify_chain
-from medwarden.store.ingest import IngestWriter, evidence_table
+from medwarden.store.ingest import IngestWriter, Part, evidence_table
 from medwarden.store.open import Store, open_store
 
 from .conftest import HOUR, DeltaMaker, TableMaker
@@ -104,6 +104,48 @@ def test_the_same_content_is_recognised(store: Store, flows: TableMaker, heard: 
     assert contents(store) == before
     row = models.InputLedger.objects.get()
     assert (row.times_seen, row.path, row.status) == (2, "a.pcap", "complete")
+
+
+def test_inputs_that_share_a_flush_keep_their_own_names(
+    store: Store, flows: TableMaker, facts: TableMaker, heard: DeltaMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group is acknowledged as a whole or not at all; what the lake holds of it is not doubled."""
+    writer = IngestWriter(store, "s1")
+
+    def group(*names: str) -> list[Part]:
+        return [
+            Part(
+                writer.begin_input(name, f"{name}.pcap", "pcap"),
+                0,
+                flows(5),
+                facts(3),
+                final=InputReport(f"{name}.pcap", "pcap", PacketCount(5, 5)),
+            )
+            for name in names
+        ]
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("medwarden.store.ingest.apply_delta", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit_group(group("c1", "c2"), heard(1))
+    assert store.lake.count("flows", tenant="default") == 10  # in the lake, but not acknowledged
+    assert set(models.InputLedger.objects.values_list("status", flat=True)) == {"reading"}
+    assert not models.Device.objects.exists()
+    parts = group("c2", "c3")  # the next run groups them otherwise
+    writer.commit_group(parts, heard(1))
+    writer.commit_group(group("c1"), heard(2))
+    assert store.lake.count("flows", tenant="default") == 15
+    rows = store.lake.query("SELECT batch, count(*) AS n FROM flows GROUP BY batch", tenant="default")
+    assert {row["batch"]: row["n"] for row in rows.to_pylist()} == {
+        f"default/main/{name}/0": 5 for name in ("c1", "c2", "c3")
+    }
+    assert all(part.state.complete for part in parts)
+    assert set(models.InputLedger.objects.values_list("status", flat=True)) == {"complete"}
+    with pytest.raises(InternalError):
+        writer.commit_group(parts, heard(3))
 
 
 def test_a_failed_input_goes_on_where_it_stopped(store: Store, heard: DeltaMaker) -> None:
