@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with everything escaped that is not printable: controls, direction marks, lone bytes.
+    r"""Return ``text`` with everything escaped that is not printable: controls, direction marks, lone bytes.
 
     File names may hold any byte but NUL and ``/``; Python carries those that are no UTF-8 as lone
-    surrogates (PEP 383), which no encoder takes. They become ``\\xff``, a newline ``\\n``, and a terminal's
-    escape character ``\\x1b``, so that a name can neither break a line nor steer a terminal.
+    surrogates (PEP 383), which no encoder takes. They become ``\xff``, a newline ``\n``, and a terminal's
+    escape character ``\x1b``, so that a name can neither break a line nor steer a terminal.
     """
     if text.isprintable():
         return text
