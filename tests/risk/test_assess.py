@@ -254,3 +254,10 @@ def test_any_device_has_a_score_that_its_points_add_up_to(
     assert sum(f.points for f in score.factors) == score.score
     assert {f.type for f in findings} <= {f.id for f in score.factors}
     assert len({f.id for f in findings}) == len(findings)
+
+
+def test_a_certificate_counts_as_expired_only_when_it_was_shown_after_its_end() -> None:
+    shown = heard("tls.certificate_not_after", "2024-02-01T00:00:00Z")
+    in_time = msgspec.structs.replace(shown, last_seen=1_700_000_000 * NANOSECONDS)  # 2023-11-14
+    assert "certificate_expired" in factors_of(device(ledger=(shown,)))
+    assert "certificate_expired" not in factors_of(device(ledger=(in_time,)))
