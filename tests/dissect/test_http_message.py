@@ -77,7 +77,7 @@ def test_a_skipped_body_costs_no_memory() -> None:
     client, server = http_pair(keep=lambda head: 0)
     events(client, b"GET /image HTTP/1.1\r\n\r\n")
     events(server, b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 5000)
-    assert len(server._inbox.data) == 0
+    assert len(server.inbox.data) == 0
     assert server.partial() is None
 
 

@@ -77,7 +77,7 @@ class Ingest:
         return Part(taken.state, taken.number, flows, evidence, taken.report, taken.final)
 
     def _evidence(self, facts: Sequence[Fact]) -> pa.Table:
-        columns: dict[str, list[object]] = {
+        columns: dict[str, Sequence[object]] = {
             "ts_ns": [f.evidence.ts_ns for f in facts],
             "mac": [f.evidence.mac for f in facts],
             "ip": [f.evidence.ip for f in facts],
@@ -87,7 +87,7 @@ class Ingest:
             "source": [f.evidence.source for f in facts],
             "count": [f.count for f in facts],
             "last_ns": [f.last_ns for f in facts],
-            "device": [self.resolver.owner(f.evidence.mac, f.evidence.ip, f.last_ns) for f in facts],
+            "device": self.resolver.owners((f.evidence.mac, f.evidence.ip, f.last_ns) for f in facts),
         }
         fields = [field for field in EVIDENCE_LAKE_SCHEMA if field.name not in _SCOPE]
         return pa.table({field.name: pa.array(columns[field.name], field.type) for field in fields})

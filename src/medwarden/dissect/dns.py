@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from publicsuffixlist import PublicSuffixList
 
@@ -27,6 +27,20 @@ _MAX_ANSWERS = 32
 _STREAM_BYTES = 64 * 1024
 _ADDRESSES = (wire.A, wire.AAAA)
 _OPCODES = (wire.QUERY, wire.NOTIFY, wire.UPDATE)
+
+
+_LONGEST_REMEMBERED = 512
+_NO_ID = b"\0\0"
+_SENDER, _RECEIVER = "sender", "receiver"
+
+_Statement = tuple[str, str, str]
+
+
+class _Statements(NamedTuple):
+    """What a message says, and where it broke (reason and offset), if it did."""
+
+    facts: tuple[_Statement, ...]
+    fault: tuple[str, int | None] | None
 
 
 class Dns:
@@ -88,8 +102,48 @@ class Dns:
         del pending[:start]
 
 
-def facts_of_message(segment: Segment, octets: bytes) -> Iterator[Evidence]:
-    """Yield the facts of one DNS message carried by ``segment``; raises MalformedInput where it breaks."""
+def facts_of_message(segment: Segment, octets: bytes) -> Iterable[Evidence]:
+    """Return the facts of one DNS message carried by ``segment``.
+
+    Where the message breaks, reading what is returned raises MalformedInput after the facts before.
+    """
+    if len(octets) > _LONGEST_REMEMBERED:
+        return _told(segment, _statements(octets))
+    # The id differs between repetitions; RFC 1035 has no name before byte 12 point to it.
+    return _told(segment, _remembered(_NO_ID + octets[2:]))
+
+
+def _told(segment: Segment, statements: _Statements) -> Iterable[Evidence]:
+    facts: list[Evidence] = []
+    for whose, field, value in statements.facts:
+        if whose is _SENDER:
+            facts.append(segment.said(field, value, SOURCE))
+        elif whose is _RECEIVER:
+            facts.append(segment.heard(field, value, SOURCE))
+        else:
+            facts.append(Evidence(segment.ts_ns, None, whose, segment.vlan, field, value, SOURCE))
+    return facts if statements.fault is None else _broken(facts, statements.fault)
+
+
+def _broken(facts: list[Evidence], fault: tuple[str, int | None]) -> Iterator[Evidence]:
+    yield from facts
+    raise MalformedInput(SOURCE, *fault)
+
+
+def _statements(octets: bytes) -> _Statements:
+    facts: list[_Statement] = []
+    try:
+        facts.extend(_read(octets))
+    except MalformedInput as error:
+        return _Statements(tuple(facts), (error.reason, error.offset))
+    return _Statements(tuple(facts), None)
+
+
+_remembered = lru_cache(maxsize=4096)(_statements)
+
+
+def _read(octets: bytes) -> Iterator[_Statement]:
+    """Yield what one message says: whose fact it is (an address, or one of its peers), field and value."""
     message = DnsMessage(octets, SOURCE)
     header = message.header
     if header.opcode not in _OPCODES:
@@ -98,24 +152,24 @@ def facts_of_message(segment: Segment, octets: bytes) -> Iterator[Evidence]:
     if not header.response:
         for question in questions[:_MAX_QUESTIONS]:
             if text := name_text(question.name):
-                yield segment.said("dns.query", text, SOURCE)
+                yield _SENDER, "dns.query", text
                 if domain := registrable_domain(text):
-                    yield segment.said("dns.domain", domain, SOURCE)
+                    yield _SENDER, "dns.domain", domain
         return
-    yield segment.said("dns.role", "server", SOURCE)
+    yield _SENDER, "dns.role", "server"
     name = name_text(questions[0].name) if questions else ""
     if not name:
         return
     if header.rcode == wire.NAME_ERROR:
-        yield segment.heard("dns.nxdomain", name, SOURCE)
+        yield _RECEIVER, "dns.nxdomain", name
     elif header.rcode == wire.NO_ERROR:
         for record in message.records(min(header.answers, _MAX_ANSWERS)):
-            fact = _answer(segment, message, name, record)
+            fact = _answer(message, name, record)
             if fact is not None:
                 yield fact
 
 
-def _answer(segment: Segment, message: DnsMessage, asked: str, record: Record) -> Evidence | None:
+def _answer(message: DnsMessage, asked: str, record: Record) -> _Statement | None:
     """Return what an address or pointer record says, under the name that was asked for.
 
     The asked name is the one a policy would write; the aliases between are the operator's.
@@ -134,8 +188,8 @@ def _answer(segment: Segment, message: DnsMessage, asked: str, record: Record) -
     if address is None or not name or is_loopback(octets):
         return None
     if is_internal(octets):
-        return Evidence(segment.ts_ns, None, address, segment.vlan, "dns.name", name, SOURCE)
-    return segment.heard("dns.resolved", f"{name}={address}"[:MAX_VALUE], SOURCE)
+        return address, "dns.name", name
+    return _RECEIVER, "dns.resolved", f"{name}={address}"[:MAX_VALUE]
 
 
 @cache

@@ -68,6 +68,7 @@ class HttpDissector(Connection):
     def __init__(self) -> None:
         super().__init__()
         self._streams = http_pair(_kept)
+        self.client, self.server = (stream.inbox for stream in self._streams)
         self._titled: HttpHead | None = None
 
     @staticmethod
@@ -80,8 +81,8 @@ class HttpDissector(Connection):
 
     def parse(self, inbox: Inbox, from_client: bool) -> None:
         """Read messages of one direction."""
-        stream = self._streams[0 if from_client else 1]
-        for event in stream.feed(inbox.take(len(inbox.data)) or b""):
+        stream = self._streams[0 if inbox is self.client else 1]
+        for event in stream.read():
             if isinstance(event, HttpBody):
                 self._body(event)
             elif from_client:

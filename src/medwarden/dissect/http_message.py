@@ -33,6 +33,7 @@ HEAD_LIMIT = 32768
 
 _CHUNK_LINE_LIMIT = 512
 _PENDING_LIMIT = 64
+_FOR_EVER = 1 << 62
 _INFLATED_LIMIT = 262144
 METHODS = (
     b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"CONNECT ", b"TRACE ",
@@ -115,7 +116,8 @@ def http_pair(keep: Callable[[HttpHead], int]) -> tuple[HttpStream, HttpStream]:
 class HttpStream:
     """Messages of one direction of a connection, read as their bytes come in.
 
-    ``tunnel`` turns true after a successful CONNECT or Upgrade: what follows is no HTTP and is ignored.
+    ``inbox`` holds what is not read yet. ``tunnel`` turns true after a successful CONNECT or Upgrade: what
+    follows is no HTTP and is ignored.
     """
 
     def __init__(self, from_client: bool, asked: deque[HttpHead], keep: Callable[[HttpHead], int]) -> None:
@@ -123,7 +125,7 @@ class HttpStream:
         self.tunnel = False
         self._asked = asked
         self._keep = keep
-        self._inbox = Inbox("http")
+        self.inbox = Inbox("http")
         self._events: list[HttpEvent] = []
         self._step: Callable[[], bool] = self._read_head
         self._scanned = 0
@@ -139,8 +141,12 @@ class HttpStream:
         """
         if self.tunnel:
             return ()
-        inbox = self._inbox
-        inbox.add(data)
+        self.inbox.add(data)
+        return self.read()
+
+    def read(self) -> Iterable[HttpEvent]:
+        """Return the events of what was added to :attr:`inbox`, as :meth:`feed` does."""
+        inbox = self.inbox
         fault: MalformedInput | None = None
         try:
             while inbox.data and self._step():
@@ -159,18 +165,18 @@ class HttpStream:
         return self._head, self._body
 
     def _read_head(self) -> bool:
-        data = self._inbox.data
+        data = self.inbox.data
         blank = 0
         while blank < len(data) and data[blank] in b"\r\n":
             blank += 1  # RFC 9112 section 2.2: empty lines before a start line are ignored
         if blank:
-            self._inbox.discard(blank)
+            self.inbox.discard(blank)
             self._scanned = 0
             return bool(data)
         end = self._end_of_head()
         if end is None:
             return False
-        raw = self._inbox.take(end) or b""
+        raw = self.inbox.take(end) or b""
         try:
             lines = raw.decode().split("\n")
         except UnicodeDecodeError:
@@ -181,7 +187,7 @@ class HttpStream:
         return True
 
     def _end_of_head(self) -> int | None:
-        data = self._inbox.data
+        data = self.inbox.data
         start = max(self._scanned - 3, 0)
         ends = [
             at + len(mark) for mark in (b"\n\r\n", b"\n\n") if (at := data.find(mark, start, HEAD_LIMIT)) >= 0
@@ -190,7 +196,7 @@ class HttpStream:
             self._scanned = 0
             return min(ends)
         if len(data) >= HEAD_LIMIT:
-            raise self._inbox.malformed(f"the head does not end within {HEAD_LIMIT} bytes")
+            raise self.inbox.malformed(f"the head does not end within {HEAD_LIMIT} bytes")
         self._check_start(data)
         self._scanned = len(data)
         return None
@@ -199,15 +205,15 @@ class HttpStream:
         """Refuse at once what cannot become a start line, instead of waiting for its end."""
         if self.from_client:
             if not _TOKEN.issuperset(bytes(data[:24]).partition(b" ")[0].decode("latin-1")):
-                raise self._inbox.malformed("no HTTP request line")
+                raise self.inbox.malformed("no HTTP request line")
         elif not b"HTTP/1.".startswith(bytes(data[:7])):
-            raise self._inbox.malformed("no HTTP/1.x status line")
+            raise self.inbox.malformed("no HTTP/1.x status line")
 
     def _request(self, lines: list[str]) -> HttpHead:
         method, _, rest = lines[0].rstrip("\r").partition(" ")
         target, _, version = rest.rpartition(" ")
         if not method or not _TOKEN.issuperset(method) or not target or not version.startswith("HTTP/"):
-            raise self._inbox.malformed("no HTTP request line")
+            raise self.inbox.malformed("no HTTP request line")
         if method == "PRI":
             self._become_tunnel()  # RFC 9113 section 3.4: the connection preface of HTTP/2
         head = HttpHead(True, version, self._fields(lines), method, target.strip())
@@ -219,7 +225,7 @@ class HttpStream:
         version, _, rest = lines[0].rstrip("\r").partition(" ")
         code, _, reason = rest.strip().partition(" ")
         if not version.startswith("HTTP/1.") or len(code) != 3 or not code.isascii() or not code.isdigit():
-            raise self._inbox.malformed("no HTTP/1.x status line")
+            raise self.inbox.malformed("no HTTP/1.x status line")
         status = int(code)
         asked = self._asked[0] if self._asked else None
         if asked is not None and (status >= 200 or status == 101):
@@ -241,7 +247,7 @@ class HttpStream:
             name = name.strip().lower()
             if not colon:
                 if name:
-                    raise self._inbox.malformed("a header field has no colon")
+                    raise self.inbox.malformed("a header field has no colon")
                 continue
             fields[name] = f"{fields[name]}, {value.strip()}" if name in fields else value.strip()
         return fields
@@ -262,7 +268,7 @@ class HttpStream:
             if coding.endswith("chunked"):
                 self._step = self._read_chunk_size
             elif self.from_client:
-                raise self._inbox.malformed("a request with a transfer coding other than chunked")
+                raise self.inbox.malformed("a request with a transfer coding other than chunked")
             else:
                 self._step = self._read_to_close
             return
@@ -270,7 +276,7 @@ class HttpStream:
         if lengths:
             length = lengths.pop()
             if lengths or not length.isascii() or not length.isdigit() or len(length) > 18:
-                raise self._inbox.malformed("the content length is no number")
+                raise self.inbox.malformed("the content length is no number")
             self._remaining = int(length)
             self._step = self._read_identity
             if not self._remaining:
@@ -282,15 +288,15 @@ class HttpStream:
 
     def _become_tunnel(self) -> None:
         self.tunnel = True
-        self._inbox.close()
+        self.inbox.close()
 
     def _collect(self, most: int) -> int:
         """Take up to ``most`` body bytes from the inbox and return how many there were."""
-        count = min(most, len(self._inbox.data))
+        count = min(most, len(self.inbox.data))
         missing = self._wanted - len(self._body)
         if missing > 0:
-            self._body += self._inbox.data[: min(count, missing)]
-        self._inbox.discard(count)
+            self._body += self.inbox.data[: min(count, missing)]
+        self.inbox.discard(count)
         if 0 < missing <= count:
             self._finish_body(complete=False)
         return count
@@ -311,23 +317,25 @@ class HttpStream:
             self._wanted += 1  # exactly as much as wanted: complete, not cut
         self._remaining -= self._collect(self._remaining)
         if not self._wanted:
-            self._inbox.discard(self._remaining)
+            self.inbox.discard(self._remaining)
             self._remaining = 0
         if not self._remaining:
             self._end_body()
         return True
 
     def _read_to_close(self) -> bool:
-        self._collect(len(self._inbox.data))
+        self._collect(len(self.inbox.data))
+        if not self._wanted:
+            self.inbox.discard(_FOR_EVER)
         return True
 
     def _read_chunk_size(self) -> bool:
-        line = self._inbox.line(_CHUNK_LINE_LIMIT)
+        line = self.inbox.line(_CHUNK_LINE_LIMIT)
         if line is None:
             return False
         size = line.partition(b";")[0].strip()
         if not size or len(size) > 15 or size.strip(b"0123456789abcdefABCDEF"):
-            raise self._inbox.malformed("a chunk size is no hexadecimal number")
+            raise self.inbox.malformed("a chunk size is no hexadecimal number")
         self._remaining = int(size, 16)
         self._step = self._read_chunk if self._remaining else self._read_trailer
         return True
@@ -335,23 +343,23 @@ class HttpStream:
     def _read_chunk(self) -> bool:
         self._remaining -= self._collect(self._remaining)
         if not self._wanted:
-            self._inbox.discard(self._remaining)
+            self.inbox.discard(self._remaining)
             self._remaining = 0
         if not self._remaining:
             self._step = self._read_chunk_end
         return True
 
     def _read_chunk_end(self) -> bool:
-        line = self._inbox.line(3)
+        line = self.inbox.line(3)
         if line is None:
             return False
         if line:
-            raise self._inbox.malformed("a chunk is longer than its size")
+            raise self.inbox.malformed("a chunk is longer than its size")
         self._step = self._read_chunk_size
         return True
 
     def _read_trailer(self) -> bool:
-        line = self._inbox.line(HEAD_LIMIT)
+        line = self.inbox.line(HEAD_LIMIT)
         if line is None:
             return False
         if not line:

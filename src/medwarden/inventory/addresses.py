@@ -148,6 +148,10 @@ class Bindings:
         """Return the binding of ``ip`` to ``mac``, or None."""
         return self._by_mac.get(mac, {}).get(ip)
 
+    def timeless(self, mac: str | None, ip: str | None) -> bool:
+        """Tell whether the holder of a pair of addresses is the same at any time."""
+        return ip is None or ip not in self._by_ip or (mac is not None and self.get(mac, ip) is not None)
+
     def proxies(self, mac: str) -> bool:
         """Tell whether the interface claims so many addresses that it must be answering for others."""
         own = self._by_mac.get(mac)

@@ -402,8 +402,23 @@ class Resolver:
                 table["start_ns"].to_pylist(),
                 strict=True,
             )
-            columns.append(pa.array([self.owner(mac, ip, ts_ns) for mac, ip, ts_ns in pairs], pa.string()))
+            columns.append(pa.array(self.owners(pairs), pa.string()))
         return columns[0], columns[1]
+
+    def owners(self, pairs: Iterable[tuple[str | None, str | None, int]]) -> list[str | None]:
+        """Return :meth:`owner` of each, asking only once where the time makes no difference."""
+        known: dict[tuple[str | None, str | None], str | None] = {}
+        owners: list[str | None] = []
+        for mac, ip, ts_ns in pairs:
+            pair = (mac, ip)
+            if pair in known:
+                owners.append(known[pair])
+                continue
+            owner = self.owner(mac, ip, ts_ns)
+            if self._bindings.timeless(mac, ip):
+                known[pair] = owner
+            owners.append(owner)
+        return owners
 
     # -- output
 
