@@ -61,7 +61,11 @@ def with_table(text: str) -> str:
         if r["state"] != "not yet"
     ]
     open_count = sum(r["state"] == "not yet" for r in rows())
-    lines += ["", f"{open_count} further capabilities are not yet there; `docs/capabilities.csv` lists all.", ""]
+    lines += [
+        "",
+        f"{open_count} further capabilities are not yet there; `docs/capabilities.csv` lists all.",
+        "",
+    ]
     return f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{tail}"
 
 
