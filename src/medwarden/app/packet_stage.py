@@ -110,13 +110,13 @@ class PacketStage:
         if final:
             self.drain()  # what waited for lost bytes of its stream is handed off when the flow ends
         flows = self._named(records, self.observer.applications())
-        self.observer.forget(
-            flow
-            for flow, reason in zip(
-                records.column("flow_id").to_pylist(), records.column("end_reason").to_pylist(), strict=True
-            )
-            if reason != "active"  # an interim record: the flow goes on
-        )
+        if final:
+            self.observer.forget_all()
+        elif records.num_rows:
+            ended = pc.not_equal(
+                records.column("end_reason"), "active"
+            )  # an interim record: the flow goes on
+            self.observer.forget(records.column("flow_id").filter(ended).to_pylist())
         facts = tuple(Fact(h.first, h.last, h.count) for h in self._facts.values())
         self._facts = {}
         return Batch(flows, facts)
@@ -145,7 +145,7 @@ class PacketStage:
         service's name.
         """
         table = pa.Table.from_batches([records], FLOW_SCHEMA)
-        names = [applications.get(flow) for flow in records.column("flow_id").to_pylist()]
+        names = list(map(applications.get, records.column("flow_id").to_pylist()))
         services = zip(*(records.column(c).to_pylist() for c in _SERVICE), strict=True)
         known = self._services
         for at, (name, service) in enumerate(zip(names, services, strict=True)):

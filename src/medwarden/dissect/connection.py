@@ -164,7 +164,20 @@ class Connection:
 
     def said(self, field: str, value: str) -> None:
         """Record that the sender said ``value``; blank values and repetitions are no facts."""
-        self._tell(field, value, by_sender=True)
+        segment = self._segment or self.segment
+        told = self._told
+        fact = (segment.from_client, field, value)
+        if not value or fact in told or len(told) >= MAX_FACTS:
+            return
+        if len(value) > MAX_VALUE or not value.isprintable() or value[0] == " " or value[-1] == " ":
+            self._tell(field, value, by_sender=True)
+            return
+        told.add(fact)
+        self._facts.append(
+            Evidence(
+                segment.ts_ns, segment.src_mac, segment.src_ip, segment.vlan, field, value, self.manifest.name
+            )
+        )
 
     def heard(self, field: str, value: str) -> None:
         """Record a fact about the receiver."""
@@ -173,7 +186,7 @@ class Connection:
     def said_all(self, facts: Iterable[tuple[str, str]]) -> None:
         """Record several facts that the sender said."""
         for field, value in facts:
-            self._tell(field, value, by_sender=True)
+            self.said(field, value)
 
     def _tell(self, field: str, value: str, by_sender: bool) -> None:
         segment = self.segment

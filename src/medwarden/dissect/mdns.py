@@ -134,7 +134,7 @@ def _host_text(name: Name) -> str:
 
 
 def _folded(name: Name) -> Name:
-    return tuple(label.lower() for label in name)
+    return tuple(map(bytes.lower, name))
 
 
 class _Announcement:

@@ -210,6 +210,12 @@ class Observer:
                 self._release(flow)
             self._applications.pop(flow_id, None)
 
+    def forget_all(self) -> None:
+        """Drop the state of all flows."""
+        self._flows.clear()
+        self._applications.clear()
+        self._held_bytes = 0
+
     def _made(self, member: type[Dissector]) -> Dissector:
         dissector = member()
         if hasattr(dissector, "tokeniser"):

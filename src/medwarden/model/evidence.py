@@ -44,6 +44,7 @@ class LedgerEntry(msgspec.Struct, frozen=True):
 
 def clean(value: str) -> str:
     """Return ``value`` without control characters and outer blanks, cut to :data:`MAX_VALUE`."""
+    value = value.strip()
     if not value.isprintable():
         value = "".join(c if c.isprintable() else " " for c in value)
     return value.strip()[:MAX_VALUE].rstrip()
