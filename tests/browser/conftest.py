@@ -123,7 +123,10 @@ def browser() -> Iterator[Browser]:
     found = CHROMIUM if CHROMIUM.is_file() else Path(shutil.which("chromium") or "")
     if not found.is_file():
         pytest.skip("no Chromium on this machine: install it or name it in MEDWARDEN_CHROMIUM")
-    with sync_playwright() as playwright:
+    # Playwright keeps an event loop in this thread for as long as it lives, and Django then takes every
+    # later test of this process for asynchronous code.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         started = playwright.chromium.launch(executable_path=str(found), args=FLAGS)
         yield started
         started.close()
