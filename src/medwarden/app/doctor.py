@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 import msgspec
+from django.db import DatabaseError
+from sqlalchemy.exc import SQLAlchemyError
 
 from medwarden.kernel.errors import MedwardenError
 from medwarden.store.folder import VERSION_FILE
+from medwarden.store.integrity import check_databases
 from medwarden.store.open import open_store
 
 _LOW_SPACE = 2 << 30
@@ -86,18 +89,22 @@ def _folder(home: Path) -> list[Check]:
     ]
     if not os.access(home, os.W_OK):
         return [*checks, Check("data folder", False, f"{home} cannot be written by this user")]
+    # Before the store is opened: a database that is open cannot be compared with its seal.
+    damage = check_databases(home)
     try:
         with open_store(home, writer=False) as store:
-            from medwarden.store.chain import check_chain
-            from medwarden.store.integrity import check_databases
-
-            chain = check_chain()
-            whole = f"{chain.entries} entries, unbroken"
-            checks.append(Check("audit chain", chain.broken is None, chain.reason or whole))
-            damage = [*check_databases(home), *store.lake.check()]
-            checks += [Check("stored file", False, f"{item.path}: {item.fault}") for item in damage]
-            if not damage:
-                checks.append(Check("stored files", True, "databases and telemetry are as they were written"))
-    except MedwardenError as error:
-        checks.append(Check("data folder", False, str(error)))
+            checks.append(_chain())
+            damage += store.lake.check()
+    except (MedwardenError, DatabaseError, sqlite3.DatabaseError, SQLAlchemyError) as error:
+        checks.append(Check("data folder", False, f"{home} cannot be read through: {error}"))
+    checks += [Check("stored file", False, f"{item.path}: {item.fault}") for item in damage]
+    if not damage:
+        checks.append(Check("stored files", True, "databases and telemetry are as they were written"))
     return checks
+
+
+def _chain() -> Check:
+    from medwarden.store.chain import check_chain
+
+    chain = check_chain()
+    return Check("audit chain", chain.broken is None, chain.reason or f"{chain.entries} entries, unbroken")

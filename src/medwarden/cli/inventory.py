@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from medwarden.cli.output import home_option, json_option, print_json, print_table
+from medwarden.kernel.printable import printable
 
 
 @click.command()
@@ -56,7 +57,7 @@ def device(identifier: str, home: Path | None, as_json: bool) -> int:
     for name, value in found.items():
         if name in ("attributes", "services", "risk") or value in (None, [], ""):
             continue
-        click.echo(f"{name:12} {_text(value)}")
+        click.echo(f"{name:12} {printable(_text(value))}")
     risk, attributes = found["risk"], found["attributes"]
     assert isinstance(risk, dict) and isinstance(attributes, list)
     click.echo(f"{'risk':12} {risk['score']} ({risk['level']})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import select
 import sys
 import traceback
 
@@ -64,6 +65,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; never lets a traceback reach the user."""
     try:
         outcome = cli.main(args=arguments, prog_name="medwarden", standalone_mode=False)
+        sys.stdout.flush()
         return outcome if isinstance(outcome, int) else 0
     except click.exceptions.Exit as ended:
         return ended.exit_code
@@ -73,8 +75,13 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("medwarden: interrupted", err=True)
         return 130
+    except SystemExit:
+        # click's way to say that the reader of our output went away (`medwarden devices | head`).
+        if not _reader_is_gone():
+            raise
+        return 0
     except BrokenPipeError:
-        # The reader of our output went away (`medwarden devices | head`): nothing is wrong.
+        # The same, found when the last of our output was written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ConfigurationError as error:
@@ -92,6 +99,13 @@ def run(arguments: list[str]) -> int:
             err=True,
         )
         return DEFECT_STATUS
+
+
+def _reader_is_gone() -> bool:
+    """Tell whether nobody can read our output any more."""
+    output = select.poll()
+    output.register(1, 0)
+    return any(event & select.POLLERR for _, event in output.poll(0))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,13 @@ def read_labels(text: str, source: str) -> list[Truth]:
     Raises ConfigurationError naming ``source`` and the line when a column or a value is missing.
     """
     rows = csv.DictReader(text.splitlines(), delimiter="\t")
+    try:
+        return _truths(rows, source)
+    except csv.Error as error:
+        raise ConfigurationError(f"{source}, line {rows.line_num}: not a table ({error})") from error
+
+
+def _truths(rows: csv.DictReader[str], source: str) -> list[Truth]:
     absent = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if absent:
         raise ConfigurationError(

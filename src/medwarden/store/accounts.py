@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.role import Permission, Role
 from medwarden.store.changes import Change, active_change
 from medwarden.store.models import Site, User
+
+_USERNAME = re.compile(r"[\w.@+-]{1,150}")
 
 
 class PermissionRefused(ConfigurationError):
@@ -35,8 +38,12 @@ def create_user(
 ) -> User:
     """Create a person in the change's tenant; without password only a passkey lets him in.
 
-    Raises ConfigurationError where the name is taken or a site is not the tenant's.
+    Raises ConfigurationError where the name is taken or cannot be one, or a site is not the tenant's.
     """
+    if not _USERNAME.fullmatch(username):
+        raise ConfigurationError(
+            f"{username[:60]!r} cannot be a user name: use up to 150 letters, digits and @ . + - _"
+        )
     if User.objects.filter(username__iexact=username).exists():
         raise ConfigurationError(f"there is already a user named {username}: choose another name")
     user = User(
