@@ -19,13 +19,14 @@ from medwarden.flowcore import FlowCore, FlowCoreConfig
 from medwarden.model.evidence import Evidence
 from medwarden.model.tables import FLOW_SCHEMA
 
-_STACK = "tcp.stack"
+_STACK, _TCP = "tcp.stack", "tcp"
 _STACK_OF = ("client_mac", "client_ip", "vlan", "syn_out")
 _SERVICE = ("server_ip", "server_port", "ip_protocol")
 _MOST_SERVICES = 100_000
 _MOST_FACTS = 200_000
 _MOST_FLOWS = 200_000
 _PAYLOAD_PACKETS = 2  # per direction of a flow on no known port; four find 1 % more applications
+_REPEAT_S = 180  # how stale the last word of a fact may be; flows tell who is there to the second
 _HANDOFF_BYTES = 1 << 17  # a small batch stays in the processor's cache, and early verdicts spare more
 
 
@@ -83,6 +84,7 @@ class PacketStage:
                 ethertypes=interest.ethertypes,
                 payload_packets=_PAYLOAD_PACKETS,
                 handoff_bytes=_HANDOFF_BYTES,
+                repeat_s=_REPEAT_S,
                 # Batches read again after a crash must come out as they did, yet be nobody's to foresee.
                 seed=hashlib.blake2b(token_key, digest_size=16, person=b"mw-flow-table").digest(),
             )
@@ -94,10 +96,24 @@ class PacketStage:
     def drain(self, core: FlowCore | None = None) -> None:
         """Take the hand-offs that wait in the core through the dissectors."""
         observe = self.observer.observe
-        hear = self._hear
+        facts = self._facts
         for segment in (core or self.core).segments():
             for evidence in observe(segment):
-                hear(evidence)
+                key = (
+                    evidence.mac,
+                    evidence.ip,
+                    evidence.vlan,
+                    evidence.field,
+                    evidence.value,
+                    evidence.source,
+                )
+                heard = facts.get(key)
+                if heard is None:
+                    facts[key] = _Heard(evidence)
+                else:
+                    heard.count += 1
+                    if evidence.ts_ns > heard.last:
+                        heard.last = evidence.ts_ns
 
     def due(self) -> bool:
         """Tell whether so many facts or ended flows have gathered that a batch should be taken now."""
@@ -120,23 +136,6 @@ class PacketStage:
         facts = tuple(Fact(h.first, h.last, h.count) for h in self._facts.values())
         self._facts = {}
         return Batch(flows, facts)
-
-    def _hear(self, evidence: Evidence) -> None:
-        key = (
-            evidence.mac,
-            evidence.ip,
-            evidence.vlan,
-            evidence.field,
-            evidence.value,
-            evidence.source,
-        )
-        heard = self._facts.get(key)
-        if heard is None:
-            self._facts[key] = _Heard(evidence)
-        else:
-            heard.count += 1
-            if evidence.ts_ns > heard.last:
-                heard.last = evidence.ts_ns
 
     def _named(self, records: pa.RecordBatch, applications: Mapping[int, str]) -> pa.Table:
         """Return flow records with their application, and hear the TCP stack each client showed.
@@ -168,7 +167,10 @@ class PacketStage:
         for mac, ip, vlan, syn, first, last, count in zip(
             *(stacks.column(c).to_pylist() for c in columns), strict=True
         ):
-            self._hear(Evidence(first, mac, ip, vlan, _STACK, syn, "tcp"))
-            heard = self._facts[(mac, ip, vlan, _STACK, syn, "tcp")]
-            heard.count += count - 1
+            key = (mac, ip, vlan, _STACK, syn, _TCP)
+            heard = self._facts.get(key)
+            if heard is None:
+                heard = self._facts[key] = _Heard(Evidence(first, mac, ip, vlan, _STACK, syn, _TCP))
+                heard.count = 0
+            heard.count += count
             heard.last = max(heard.last, last)

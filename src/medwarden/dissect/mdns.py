@@ -116,6 +116,7 @@ def _asked(questions: list[wire.Question]) -> list[str]:
     return list(asked)
 
 
+@lru_cache(maxsize=4096)
 def split_service(name: Name) -> tuple[str, Name]:
     """Return the service type (``_ipp._tcp``) in ``name`` and the labels before it, or "" and ``name``.
 
@@ -127,6 +128,7 @@ def split_service(name: Name) -> tuple[str, Name]:
     return "", name
 
 
+@lru_cache(maxsize=4096)
 def _host_text(name: Name) -> str:
     if name and name[-1].lower() == b"local":
         name = name[:-1]

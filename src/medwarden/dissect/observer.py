@@ -288,6 +288,8 @@ class Observer:
         trusted = of_port or table.by_port.get(far, ())
         chosen: list[type[Dissector]] = []
         try:
+            if len(of_port) == 1 and of_port[0].recognises(payload, segment.from_client):
+                return list(of_port)
             chosen += [member for member in of_port if member.recognises(payload, segment.from_client)]
             if not chosen:
                 chosen += table.by_content(payload, segment.from_client)

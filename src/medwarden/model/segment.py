@@ -62,8 +62,8 @@ class DissectorManifest(msgspec.Struct, frozen=True):
     ``sniff`` says that :meth:`Dissector.recognises` may be asked for payloads on unknown ports.
     ``reference`` names the standard. ``volatile`` are up to two rising ranges of bytes (from, to) of a
     datagram that differ between repetitions of the same (an id, a time): what is otherwise repeated
-    within a minute is not handed over again. ``opening_tells`` says so of streams: one that opens with the
-    very payload of others between the same peers within a minute would tell nothing new.
+    within minutes is not handed over again. ``opening_tells`` says so of streams: one that opens with the
+    very payload of others between the same peers within minutes would tell nothing new.
     """
 
     name: str
