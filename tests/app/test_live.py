@@ -51,5 +51,5 @@ def test_batches_are_stored_as_they_come_and_silence_is_a_heartbeat(store: Store
 
 def test_an_interface_that_is_not_there_is_named_before_a_folder_is_made(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match="nowhere0"):
-        listen(tmp_path / "home", "nowhere0")
+        listen(tmp_path / "home", ["nowhere0"])
     assert not (tmp_path / "home").exists()

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,3 +137,28 @@ def test_a_new_device_is_known_in_seconds_and_a_kill_doubles_nothing(
         assert by_mac["00:30:e6:00:00:01"]["vendor"] == "Draeger"
         assert worker.end() == 0
     assert medwarden("doctor", "--json", home=home).returncode == 0
+
+
+def test_two_interfaces_are_heard_by_one_console_and_a_lost_one_leaves_it_up(
+    wire: Wire, home: Path, tmp_path: Path
+) -> None:
+    second = "ear1"
+    ip("-n", wire.namespace, "link", "add", second, "type", "veth", "peer", "name", "mouth1")
+    for name in (second, "mouth1"):
+        ip("-n", wire.namespace, "link", "set", name, "up")
+    listening = ["up", "--home", home, "--port", 18443, "--interface", wire.far, "--interface", second]
+    with running(listening, tmp_path, wire.inside) as everything:
+        until(lambda: f"listening on {wire.far}, {second}" in everything.printed, "both are listened on")
+        speak = (
+            "import socket, sys; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW);"
+            "s.bind(('mouth1', 0)); [s.send(bytes.fromhex(f)) for f in sys.argv[1:]]"
+        )
+        wire.send(*arrival(1))
+        frames = [frame.hex() for frame in arrival(2)]
+        subprocess.run([*wire.inside, sys.executable, "-c", speak, *frames], check=True)
+        both = {"00:30:e6:00:00:01", "00:30:e6:00:00:02"}
+        until(lambda: both <= known(home), "a device of either interface is known", SOON)
+        ip("-n", wire.namespace, "link", "del", second)
+        until(lambda: "trying again every" in everything.printed, "the sensor is tried more seldom")
+        assert {"serve", "worker"} <= everything.children().keys()
+        assert everything.end() == 0

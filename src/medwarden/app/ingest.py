@@ -36,14 +36,28 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Ingest:
-    """One sensor's way into the store: resolver of its site, warmed from the rows, and the writer."""
+    """One sensor's way into the store: resolver of its site, warmed from the rows, and the writer.
+
+    Sensors of one site in one process share the resolver of the one they stand ``beside``, and then
+    commit in turn.
+    """
 
     def __init__(
-        self, store: Store, sensor: str, *, kind: str, site: str | None = None, name: str = ""
+        self,
+        store: Store,
+        sensor: str,
+        *,
+        kind: str,
+        site: str | None = None,
+        name: str = "",
+        beside: Ingest | None = None,
     ) -> None:
         self.writer = IngestWriter(store, sensor, site=site, kind=kind, name=name)
-        self.resolver = Resolver(self.writer.site)
-        self.resolver.restore(load_state(self.writer.site))
+        if beside is None:
+            self.resolver = Resolver(self.writer.site)
+            self.resolver.restore(load_state(self.writer.site))
+        else:
+            self.resolver = beside.resolver
         self.token_key = token_key(store.home)
         self.new_devices = 0
 

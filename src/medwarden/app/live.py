@@ -1,10 +1,15 @@
-"""A live interface into the store: a batch every two seconds, exact accounting, a clean end."""
+"""Live interfaces into the store: a batch every two seconds, exact accounting, a clean end.
+
+All interfaces of a folder are heard by one process, each in a thread of its own: what one of them says
+of an address, the others' packets are understood by, so they share one resolver and store in turn.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +19,7 @@ from medwarden.flowcore import FlowCore
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.accounting import InputReport
 from medwarden.sensors.live import LiveCapture, drop_privileges
-from medwarden.store.open import open_store
+from medwarden.store.open import Store, open_store
 
 if TYPE_CHECKING:
     from medwarden.app.ingest import Ingest
@@ -26,8 +31,11 @@ FLUSH_SECONDS = 2.0
 class _Listener:
     """Hands what the ring brought to the stage, and every so often to the store."""
 
-    def __init__(self, ingest: Ingest, stage: PacketStage, interface: str) -> None:
+    def __init__(
+        self, ingest: Ingest, stage: PacketStage, interface: str, turn: threading.Lock | None = None
+    ) -> None:
         self._ingest = ingest
+        self._turn = turn or threading.Lock()
         self._stage = stage
         self._interface = interface
         self._number = 0
@@ -49,11 +57,19 @@ class _Listener:
         """Store what has gathered; with ``final`` all open flows end."""
         batch = self._stage.take(final=final)
         report = self._report()
-        if batch.empty():
-            self._ingest.writer.heartbeat()
-            return
-        number, self._number = self._number, self._number + 1
-        self._ingest.commit(self.state, number, batch, report)
+        with self._turn:
+            if batch.empty():
+                self._ingest.writer.heartbeat()
+                return
+            number, self._number = self._number, self._number + 1
+            self._ingest.commit(self.state, number, batch, report)
+
+    def finish(self, report: InputReport) -> InputReport:
+        """Store what is left and close the input with the accounting of its capture."""
+        self.flush(final=True)
+        report.malformed = dict(self._stage.observer.malformed)
+        self._ingest.writer.finish_input(self.state, report)
+        return report
 
     def _report(self) -> InputReport:
         assert self.capture is not None
@@ -65,47 +81,101 @@ class _Listener:
 
 def listen(
     home: Path,
-    interface: str,
+    interfaces: Sequence[str],
     *,
     site: str | None = None,
     user: str | None = None,
     seconds: float | None = None,
     on_ready: Callable[[], None] | None = None,
-) -> InputReport:
-    """Listen on an interface until SIGTERM or SIGINT, or for ``seconds``; return the accounting.
+) -> list[InputReport]:
+    """Listen on interfaces until SIGTERM or SIGINT, or for ``seconds``; return the accounting of each.
 
-    The socket is opened first; then, with ``user``, root's rights are dropped; ``on_ready`` is called
-    when packets are taken. Raises ResourceError when the interface or the folder cannot be had.
+    The sockets are opened first; then, with ``user``, root's rights are dropped; ``on_ready`` is called
+    when packets are taken. All end when one of them ends. Raises ResourceError when an interface or the
+    folder cannot be had.
     """
+    interfaces = list(dict.fromkeys(interfaces))
     key_free = PacketStage(b"\0" * 32)
-    LiveCapture(interface, key_free.core, lambda _core: None).close()  # a wrong name ends here, in words
+    for name in interfaces:  # a wrong name ends here, in words
+        LiveCapture(name, key_free.core, lambda _core: None).close()
     with open_store(home, writer=True, role=LOCK) as store:
-        from medwarden.app.ingest import Ingest
-
-        sensor = f"live-{interface}" if site is None else f"live-{interface}@{site}"
-        ingest = Ingest(store, sensor, kind="live", site=site, name=f"interface {interface}")
-        stage = PacketStage(ingest.token_key)
-        listener = _Listener(ingest, stage, interface)
-        capture = listener.capture = LiveCapture(interface, stage.core, listener)
+        captures, listeners = _open(store, interfaces, site)
         if user is not None:
             drop_privileges(user)
-        timer = threading.Timer(seconds, capture.stop) if seconds is not None else None
-        before = {
-            number: signal.signal(number, lambda _number, _frame: capture.stop())
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
+
+        def stop() -> None:
+            for capture in captures:
+                capture.stop()
+
+        timer = threading.Timer(seconds, stop) if seconds is not None else None
+        with _stopped_by_signals(stop):
+            try:
+                if timer is not None:
+                    timer.start()
+                if on_ready is not None:
+                    on_ready()
+                reports = _run(store, captures, stop)
+            finally:
+                if timer is not None:
+                    timer.cancel()
+        return [listener.finish(report) for listener, report in zip(listeners, reports, strict=True)]
+
+
+def _open(
+    store: Store, interfaces: Sequence[str], site: str | None
+) -> tuple[list[LiveCapture], list[_Listener]]:
+    from medwarden.app.ingest import Ingest
+
+    captures: list[LiveCapture] = []
+    listeners: list[_Listener] = []
+    turn = threading.Lock()
+    first: Ingest | None = None
+    for name in interfaces:
+        sensor = f"live-{name}" if site is None else f"live-{name}@{site}"
+        ingest = Ingest(store, sensor, kind="live", site=site, name=f"interface {name}", beside=first)
+        first = first or ingest
+        stage = PacketStage(ingest.token_key)
+        listener = _Listener(ingest, stage, name, turn)
+        listener.capture = LiveCapture(name, stage.core, listener)
+        captures.append(listener.capture)
+        listeners.append(listener)
+    return captures, listeners
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    before = {
+        number: signal.signal(number, lambda _number, _frame: stop())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(store: Store, captures: Sequence[LiveCapture], stop: Callable[[], None]) -> list[InputReport]:
+    """Run one capture here, several in threads; the first error of any is raised once all have ended."""
+    if len(captures) == 1:
+        return [captures[0].run()]
+    reports: dict[int, InputReport] = {}
+    errors: list[BaseException] = []
+
+    def hear(at: int, capture: LiveCapture) -> None:
         try:
-            if timer is not None:
-                timer.start()
-            if on_ready is not None:
-                on_ready()
-            report = capture.run()
+            reports[at] = capture.run()
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that is waited for
+            errors.append(error)
         finally:
-            if timer is not None:
-                timer.cancel()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-        listener.flush(final=True)
-        report.malformed = dict(stage.observer.malformed)
-        ingest.writer.finish_input(listener.state, report)
-        return report
+            stop()
+            store.leave_thread()
+
+    threads = [threading.Thread(target=hear, args=each) for each in enumerate(captures)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [reports[at] for at in range(len(captures))]

@@ -27,6 +27,7 @@ LOCK = "up"
 _TRIES = 5
 _PR_SET_PDEATHSIG = 1
 _SETTLED_SECONDS = 60.0
+_SELDOM_SECONDS = 30.0
 _END_SECONDS = 10.0
 
 Say = Callable[[str], None]
@@ -40,17 +41,22 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 class _Role:
-    """One child process and how often it had to be started."""
+    """One child process and how often it had to be started.
 
-    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+    One that is not ``vital`` is never given up: what was found stays in sight while its cable is out.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], *, vital: bool = True) -> None:
         self.name = name
+        self.vital = vital
+        self.due: float | None = None
         self.command = [sys.executable, "-m", "medwarden", *arguments]
         self.process: subprocess.Popen[bytes] | None = None
         self.failures = 0
         self.started = 0.0
 
     def start(self) -> None:
-        self.started = time.monotonic()
+        self.started, self.due = time.monotonic(), None
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             self.command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent
         )
@@ -95,7 +101,9 @@ def run(
     folder = ["--home", str(home)]
     roles = [_Role("console", ["serve", *folder, "--host", host, "--port", str(port)])]
     roles.append(_Role("worker", ["worker", *folder]))
-    roles += [_Role(f"sensor {name}", ["sensor", *folder, "--interface", name]) for name in interfaces]
+    if interfaces:
+        chosen = [word for name in interfaces for word in ("--interface", name)]
+        roles.append(_Role(f"sensor {', '.join(interfaces)}", ["sensor", *folder, *chosen], vital=False))
     ending = False
 
     def end(_number: int, _frame: object) -> None:
@@ -123,13 +131,25 @@ def run(
 
 
 def _watch(role: _Role, say: Say) -> None:
-    """Restart a role that ended; give up, naming it, when it keeps ending."""
+    """Restart a role that ended; when it keeps ending, give up, naming it, or try more seldom."""
     assert role.process is not None
     status = role.process.poll()
     if status is None:
         return
+    if role.due is not None:
+        if time.monotonic() >= role.due:
+            role.start()
+        return
     lived = time.monotonic() - role.started
     role.failures = 1 if lived > _SETTLED_SECONDS else role.failures + 1
+    if role.failures >= _TRIES and not role.vital:
+        if role.failures == _TRIES:
+            say(
+                f"the {role.name} ended {role.failures} times in a row (status {status}): see above; "
+                f"trying again every {_SELDOM_SECONDS:.0f} s"
+            )
+        role.due = time.monotonic() + _SELDOM_SECONDS
+        return
     if role.failures >= _TRIES:
         raise ResourceError(
             f"the {role.name} ended {role.failures} times in a row (status {status}): see above"

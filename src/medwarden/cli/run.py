@@ -59,27 +59,37 @@ def serve(home: Path | None, host: str, port: int, no_tls: bool) -> int:
 
 @click.command()
 @home_option
-@click.option("--interface", required=True, help="Interface that receives the mirrored traffic.")
-@click.option("--site", default=None, help="Site the interface listens at (made when new).")
+@click.option(
+    "--interface",
+    "interfaces",
+    required=True,
+    multiple=True,
+    help="Interface that receives mirrored traffic (may be repeated).",
+)
+@click.option("--site", default=None, help="Site the interfaces listen at (made when new).")
 @click.option("--user", default=None, help="User to become once the socket is open (when started as root).")
 @click.option("--seconds", default=None, type=click.FloatRange(min=0.1), help="Stop after this long.")
 def sensor(
-    home: Path | None, interface: str, site: str | None, user: str | None, seconds: float | None
+    home: Path | None,
+    interfaces: tuple[str, ...],
+    site: str | None,
+    user: str | None,
+    seconds: float | None,
 ) -> int:
-    """Listen on an interface and store what it hears."""
+    """Listen on interfaces and store what they hear."""
     from medwarden.app.home import data_folder
     from medwarden.app.live import listen
     from medwarden.cli.output import report_inputs
 
-    report = listen(
+    reports = listen(
         data_folder(home),
-        interface,
+        interfaces,
         site=site,
         user=user,
         seconds=seconds,
-        on_ready=lambda: click.echo(f"listening on {interface}", err=True),
+        on_ready=lambda: click.echo(f"listening on {', '.join(interfaces)}", err=True),
     )
-    return report_inputs([report], ())
+    return report_inputs(reports, ())
 
 
 @click.command()

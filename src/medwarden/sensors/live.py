@@ -16,6 +16,7 @@ import select
 import socket
 import struct
 import time
+import weakref
 from collections.abc import Callable
 from types import TracebackType
 
@@ -86,12 +87,10 @@ class LiveCapture:
         self._block = 0
         self._stopping = False
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        try:
-            self._socket = _packet_socket(interface)
-            self._ring = self._open_ring(promiscuous, block_bytes, blocks)
-        except BaseException:
-            os.close(self._wake)
-            raise
+        # Not closed before the object goes: a late stop() must not write into a file that took its number.
+        weakref.finalize(self, os.close, self._wake)
+        self._socket = _packet_socket(interface)
+        self._ring = self._open_ring(promiscuous, block_bytes, blocks)
         whole = memoryview(self._ring)
         self._blocks = [whole[at * block_bytes : (at + 1) * block_bytes] for at in range(blocks)]
         self._whole = whole
@@ -188,7 +187,6 @@ class LiveCapture:
         self._whole.release()
         self._ring.close()
         self._socket.close()
-        os.close(self._wake)
 
     def __enter__(self) -> LiveCapture:
         return self

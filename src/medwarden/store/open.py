@@ -56,6 +56,11 @@ class Store:
             cursor.execute("PRAGMA analysis_limit=2000")
             cursor.execute("ANALYZE")
 
+    @staticmethod
+    def leave_thread() -> None:
+        """Close what the calling thread opened of the database; a thread that ends calls it last."""
+        connections.close_all()
+
     def close(self) -> None:
         """Close the databases, seal their digests where this was the last writer, release the lock."""
         if self._lake is not None:
