@@ -315,3 +315,73 @@ def test_real_interest_serves_the_medical_protocols() -> None:
     assert interest.stream_ports[104] >= 32768
     assert interest.stream_ports[2575] >= 32768
     assert any(b"\x0bMSH|".startswith(start) for start, _ in interest.stream_starts)
+
+
+def passing(*members: type[Toy]) -> tuple[Observer, list[tuple[int, bool]]]:
+    passed: list[tuple[int, bool]] = []
+    watching = Observer(KEY, members, pass_over=lambda flow, unclaimed: passed.append((flow, unclaimed)))
+    return watching, passed
+
+
+def test_flow_that_nobody_knows_is_passed_over_as_unclaimed() -> None:
+    watching, passed = passing(Alpha)
+    watching.observe(segment(b"?" * 100, port=9999, flow=7))
+    assert not passed
+    watching.observe(segment(b"#" * 100, port=9999, flow=7, from_client=False))
+    assert passed == [(7, True)]
+
+
+def test_broken_stream_and_stream_joined_late_are_passed_over() -> None:
+    watching, passed = passing(Alpha)
+    watching.observe(segment(b"alpha words", flow=1))
+    watching.observe(segment(b"!bad", flow=1, offset=11))
+    watching.observe(segment(b"alpha", flow=2, offset=700))
+    assert passed == [(1, False), (2, False)]
+
+
+def test_stream_that_long_says_nothing_new_is_left() -> None:
+    watching, passed = passing(Alpha)
+    watching.observe(segment(b"alpha"))
+    for at in range(63):
+        watching.observe(segment(b" ", offset=5 + at))
+    assert words(watching.observe(segment(b"news", offset=100))) == ["news"]
+    assert not passed
+    for at in range(65):
+        watching.observe(segment(b" ", offset=200 + at))
+    assert passed == [(1, False)]
+    assert not watching.observe(segment(b"late", offset=300))
+    assert watching.applications() == {1: "alpha"}
+
+
+def test_medical_stream_and_frames_are_heard_to_the_end() -> None:
+    class Ward(Toy):
+        manifest = manifest("ward", ports=(100,), medical=True)
+
+    watching, passed = passing(Ward, Frames)
+    watching.observe(segment(b"ward"))
+    for at in range(200):
+        watching.observe(segment(b" ", offset=4 + at))
+        frame = segment(b" ", port=0, flow=2, transport=Transport.ETHERNET, ethertype=0x88CC)
+        assert not watching.observe(frame)
+    assert words(watching.observe(segment(b"ventilator", offset=300))) == ["ventilator"]
+    heard = segment(b"hello", port=0, flow=2, transport=Transport.ETHERNET, ethertype=0x88CC)
+    assert words(watching.observe(heard)) == ["hello"]
+    assert not passed
+
+
+def test_what_differs_between_repetitions_is_told_where_a_port_agrees_on_it() -> None:
+    class Clock(Toy):
+        manifest = manifest("clock", transports=(Transport.UDP,), ports=(123, 200), volatile=((2, 12),))
+
+    interest = observer(Datagrams, Clock).core_interest
+    assert interest.datagram_volatile == {123: ((2, 12),)}
+    assert interest.datagram_ports == {123, 200}
+
+
+def test_openings_tell_only_where_all_dissectors_of_a_port_say_so() -> None:
+    class Web(Toy):
+        manifest = manifest("web", ports=(80, 100), starts=(b"GET ", b"beta"), opening_tells=True)
+
+    interest = observer(Alpha, Beta, Web).core_interest
+    assert interest.opening_ports == {80}
+    assert interest.opening_starts == {b"GET "}
