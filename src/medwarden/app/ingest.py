@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from medwarden.app.intake import warn_of_flood
 from medwarden.app.packet_stage import Batch, Fact
 from medwarden.inventory.identity import Resolver
 from medwarden.kernel.errors import ConfigurationError
@@ -77,6 +78,7 @@ class Ingest:
             )
             self.resolver.flows(taken.batch.flows)
         delta = self.resolver.delta()
+        warn_of_flood(delta)
         due = [taken for taken in group if taken.number >= taken.state.next_batch]
         if not due:
             return

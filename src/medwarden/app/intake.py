@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from medwarden.app.packet_stage import Batch, PacketStage
 from medwarden.flowcore import FlowCore
+from medwarden.inventory.flood import SAID_IN_A_FLOOD
 from medwarden.kernel.errors import ResourceError
 from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
+from medwarden.model.inventory_delta import InventoryDelta
 from medwarden.sensors.capture_file import read_capture
 
 Sink = Callable[[Batch], None]
 _PIECE = 1 << 20
+_log = logging.getLogger(__name__)
 _COLLECTION = (100_000, 50, 20)
 
 
@@ -59,6 +63,16 @@ def take_in(
     report.path = printable(report.path)
     report.error = None if report.error is None else printable(report.error)
     return report
+
+
+def warn_of_flood(delta: InventoryDelta) -> None:
+    """Say in the log that made-up interfaces flooded the network and were left out of the inventory."""
+    if facts := delta.ignored.get(SAID_IN_A_FLOOD):
+        _log.warning(
+            "a flood of interfaces that were heard only once: %d facts of them were left out of the "
+            "inventory; look for a tool that makes up MAC addresses, or a faulty bridge",
+            facts,
+        )
 
 
 def content_id(path: Path) -> str:

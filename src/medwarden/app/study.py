@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from medwarden.app.intake import take_in
+from medwarden.app.intake import take_in, warn_of_flood
 from medwarden.app.packet_stage import Batch
 from medwarden.inventory.book import Book
 from medwarden.inventory.identity import Resolver
@@ -41,7 +41,9 @@ def study(files: Iterable[Path], *, site: str = "default", progress: Progress | 
     def sink(batch: Batch) -> None:
         resolver.counted_evidence(((f.evidence, f.last_ns, f.count) for f in batch.facts), SENSOR)
         resolver.flows(batch.flows)
-        book.apply(resolver.delta())
+        delta = resolver.delta()
+        warn_of_flood(delta)
+        book.apply(delta)
 
     reports: list[InputReport] = []
     for number, path in enumerate(paths):

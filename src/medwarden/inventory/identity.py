@@ -25,6 +25,7 @@ from medwarden.inventory.addresses import (
     Bindings,
     came_directly,
 )
+from medwarden.inventory.flood import MOST_INTERFACES, SAID_IN_A_FLOOD, Doorkeeper
 from medwarden.inventory.sightings import (
     Fact,
     FactKey,
@@ -32,18 +33,19 @@ from medwarden.inventory.sightings import (
     Pair,
     Sighting,
     add_fact,
+    device_change,
+    interface_change,
     is_interface,
+    known_again,
     pair_order,
 )
 from medwarden.inventory.traffic import Endpoint, FlowGroup, Traffic, group_flows
 from medwarden.kernel.ids import stable_id
-from medwarden.knowledge.oui import is_group, is_locally_administered, is_virtual_router
+from medwarden.knowledge.oui import is_group, is_virtual_router
 from medwarden.model.evidence import Evidence
 from medwarden.model.inventory_delta import (
     AddressChange,
     BindingSource,
-    DeviceChange,
-    InterfaceChange,
     InventoryDelta,
     KeyKind,
     LedgerIncrement,
@@ -90,11 +92,14 @@ class Resolver:
         self._names: dict[str, str] = {}
         self._hearsay: dict[str, dict[FactKey, Fact]] = {}
         self._unclaimed: dict[tuple[str, AddressKind, bool], set[str]] = {}
+        self._door = Doorkeeper()
         self._begin()
 
     def _begin(self) -> None:
         self._facts: dict[Pair, dict[FactKey, Fact]] = {}
         self._sightings: dict[Pair, Sighting] = {}
+        self._claimed: list[tuple[str, str, BindingSource, int, int]] = []
+        self._away: frozenset[str] = frozenset()
         self._groups: list[FlowGroup] = []
         self._told: set[str] = set()
         self._touched: dict[str, Known] = {}
@@ -119,7 +124,7 @@ class Resolver:
             ip = None if kind is AddressKind.NONE else fact.ip
             claim = _CLAIMS.get(fact.field)
             if claim is not None and mac is not None:
-                self._claim(mac, fact.value, claim, fact.ts_ns, last_ns)
+                self._claimed.append((mac, fact.value, claim, fact.ts_ns, last_ns))
             if fact.field == _RESOLVED:
                 self._remember_name(fact.value)
                 continue
@@ -185,6 +190,12 @@ class Resolver:
 
     def delta(self) -> InventoryDelta:
         """Return what changed since the last call, and begin a new round."""
+        self._away, unheard = self._door.turn_away(self._sightings, self._facts, self._by_mac.keys())
+        if unheard:
+            self._ignored[SAID_IN_A_FLOOD] += unheard
+        for claim in self._claimed:
+            if claim[0] not in self._away:
+                self._claim(*claim)
         self._learn_gateways()
         self._learn_bindings()
         self._merge()
@@ -198,9 +209,9 @@ class Resolver:
         addresses = self._address_changes()
         delta = InventoryDelta(
             site=self.site,
-            devices=tuple(self._device_change(known) for _, known in sorted(self._touched.items())),
+            devices=tuple(device_change(self.site, known) for _, known in sorted(self._touched.items())),
             interfaces=tuple(
-                self._interface_change(known)
+                interface_change(known)
                 for _, known in sorted(self._touched.items())
                 if known.kind is KeyKind.MAC
             ),
@@ -350,7 +361,7 @@ class Resolver:
             return known or self._device(KeyKind.MAC, binding.mac, binding.first_seen, binding.last_seen)
         if self._plan.kind(ip) not in (AddressKind.INTERNAL, AddressKind.LINK_LOCAL):
             return None
-        if create_from is None:
+        if create_from is None or (len(self._by_ip) >= MOST_INTERFACES and ip not in self._by_ip):
             return self._by_ip.get(ip)
         return self._device(KeyKind.IP, ip, create_from, ts_ns)
 
@@ -381,7 +392,7 @@ class Resolver:
         kind = self._plan.kind(ip)
         if mac is not None and is_group(mac) and kind is not AddressKind.MULTICAST:
             kind = AddressKind.BROADCAST
-        if kind in (AddressKind.MULTICAST, AddressKind.BROADCAST):
+        if kind in (AddressKind.MULTICAST, AddressKind.BROADCAST) or mac in self._away:
             return Endpoint(None, ip, kind)
         if not is_interface(mac):
             mac = None
@@ -422,23 +433,6 @@ class Resolver:
 
     # -- output
 
-    def _device_change(self, known: Known) -> DeviceChange:
-        return DeviceChange(
-            id=known.id,
-            site=self.site,
-            kind=known.kind,
-            new=not known.announced,
-            gateway=known.gateway,
-            first_seen=known.first_seen,
-            last_seen=known.last_seen,
-            vlans=tuple(sorted(known.vlans)),
-        )
-
-    def _interface_change(self, known: Known) -> InterfaceChange:
-        virtual = is_virtual_router(known.key)
-        randomised = is_locally_administered(known.key) and not virtual
-        return InterfaceChange(known.id, known.key, randomised, virtual, known.first_seen, known.last_seen)
-
     def _address_changes(self) -> tuple[AddressChange, ...]:
         changes = []
         for _, binding in sorted(self._bindings.changed.items()):
@@ -477,17 +471,8 @@ class Resolver:
             if key is None:
                 continue
             table = self._by_mac if device.kind is KeyKind.MAC else self._by_ip
-            table[key] = Known(
-                device.id,
-                device.kind,
-                key,
-                device.first_seen,
-                device.last_seen,
-                announced=True,
-                gateway=device.gateway,
-                told_gateway=device.gateway,
-                vlans=set(device.vlans),
-            )
+            self._door.restore(device)
+            table[key] = known_again(device, key)
         for address in stored.addresses:
             if address.mac is not None:
                 self._bindings.restore(

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
-from medwarden.knowledge.oui import is_group
-from medwarden.model.inventory_delta import KeyKind
+from medwarden.knowledge.oui import is_group, is_locally_administered, is_virtual_router
+from medwarden.model.inventory_delta import DeviceChange, InterfaceChange, KeyKind
 
 _K = TypeVar("_K")
 _ZERO_MAC = "00:00:00:00:00:00"
@@ -26,6 +26,42 @@ class Known(msgspec.Struct):
     told_gateway: bool = False
     vlans: set[int] = msgspec.field(default_factory=set)
     values: dict[str, set[int]] = msgspec.field(default_factory=dict)
+
+
+def known_again(stored: DeviceChange, key: str) -> Known:
+    """Return a device as it was stored; ``key`` is its MAC or IP address."""
+    return Known(
+        stored.id,
+        stored.kind,
+        key,
+        stored.first_seen,
+        stored.last_seen,
+        announced=True,
+        gateway=stored.gateway,
+        told_gateway=stored.gateway,
+        vlans=set(stored.vlans),
+    )
+
+
+def device_change(site: str, known: Known) -> DeviceChange:
+    """Return what is to be said of a device that was heard of."""
+    return DeviceChange(
+        id=known.id,
+        site=site,
+        kind=known.kind,
+        new=not known.announced,
+        gateway=known.gateway,
+        first_seen=known.first_seen,
+        last_seen=known.last_seen,
+        vlans=tuple(sorted(known.vlans)),
+    )
+
+
+def interface_change(known: Known) -> InterfaceChange:
+    """Return what is to be said of the interface of a device that is known by it."""
+    virtual = is_virtual_router(known.key)
+    randomised = is_locally_administered(known.key) and not virtual
+    return InterfaceChange(known.id, known.key, randomised, virtual, known.first_seen, known.last_seen)
 
 
 class Fact(msgspec.Struct):
