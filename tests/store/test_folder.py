@@ -30,6 +30,17 @@ def hold(home: Path) -> subprocess.Popen[str]:
     return process
 
 
+def test_the_database_is_private_though_the_folder_is_not(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    home.mkdir(mode=0o755)
+    folder.prepare(home)
+    (home / folder.DATABASE_FILE).write_bytes(b"kept")
+    folder.prepare(home)
+    assert (home / folder.DATABASE_FILE).read_bytes() == b"kept"
+    assert stat.S_IMODE((home / folder.DATABASE_FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE((home / folder.LAKE_FOLDER).stat().st_mode) == 0o700
+
+
 def test_keys_are_private_and_stay(tmp_path: Path) -> None:
     home = tmp_path / "data"
     folder.prepare(home)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,27 @@ def test_the_seal_lists_every_database(
     with django_db_blocker.unblock(), open_store(home, writer=True) as store:
         fill(store, flows, heard)
     assert set(json.loads((home / "seal.json").read_text())) == set(integrity.SEALED)
+
+
+OPEN_AND_CLOSE = """
+import sys
+from pathlib import Path
+from medwarden.store.open import open_store
+for _ in range(4):
+    with open_store(Path(sys.argv[1]), writer=True, role=sys.argv[2]) as store:
+        if store.damage:
+            sys.exit(f"false alarm: {store.damage}")
+"""
+
+
+def test_processes_that_begin_at_once_on_a_new_folder_neither_collide_nor_see_damage(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN_AND_CLOSE, str(tmp_path / "home"), f"role-{number}"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    said = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], said

@@ -252,3 +252,21 @@ def test_arrow_columns_may_come_in_any_order(lake: Lake, flows: TableMaker) -> N
     shuffled: pa.Table = rows.select(list(reversed(rows.column_names)))
     assert lake.append_once("flows", "b0", shuffled)
     assert ids(lake) == [0, 1, 2]
+
+
+def test_two_writers_that_compact_the_same_files_double_nothing(
+    lake: Lake, flows: TableMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake_module, "COMPACT_AT", 4)
+    worker = Lake(lake.root, writer=True)
+    try:
+        for number in range(6):
+            lake.append_once("flows", f"b{number}", flows(2, 2 * number, **MINE))
+        lake.maintain("flows")
+        worker.maintain("flows")
+        assert lake.append_once("flows", "b6", flows(2, 12, **MINE))
+        worker.maintain("flows")
+        lake.maintain("flows")
+        assert ids(lake) == list(range(14))
+    finally:
+        worker.close()

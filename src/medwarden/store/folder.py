@@ -19,7 +19,8 @@ import errno
 import fcntl
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -53,6 +54,8 @@ def prepare(home: Path) -> None:
         for name in (SECRET_KEY_FILE, AUDIT_KEY_FILE):
             if not (home / name).exists():
                 _create(home / name, secrets.token_urlsafe(48) + "\n", 0o600)
+        if not (home / DATABASE_FILE).exists():
+            _create(home / DATABASE_FILE, "", 0o600)  # SQLite gives its logs the mode of the database
     except NotADirectoryError as error:
         raise ConfigurationError(f"{home} is not a folder: name a folder with --home") from error
     except FileExistsError as error:
@@ -125,6 +128,17 @@ def replace_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
         os.close(descriptor)
     temporary.replace(path)
     sync_directory(path.parent)
+
+
+@contextmanager
+def waiting_lock(home: Path, name: str) -> Iterator[None]:
+    """Hold the lock ``name`` meanwhile, waiting for whoever has it: for steps that are short."""
+    descriptor = os.open(home / f"lock-{name}", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class FolderLock:

@@ -1,14 +1,19 @@
 """The telemetry lake: flows and evidence in Apache Iceberg tables, queried by DuckDB in process.
 
-Writing is for one process at a time (the data folder's lock); reading for any number. A batch is
-appended once however often it is offered: the id of the batch stands in the snapshot that added it,
-committed with the data in one step (https://iceberg.apache.org/spec/, snapshots).
+The process that takes batches in and the one that keeps the files in order write in turn, under a lock of
+the lake's own; reading is for any number. A batch is appended once however often it is offered: the id of
+the batch stands in the snapshot that added it, committed with the data in one step
+(https://iceberg.apache.org/spec/, snapshots).
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -40,6 +45,7 @@ __all__ = ["BATCH_PROPERTY", "TABLES", "Lake"]
 
 NAMESPACE = "medwarden"
 CATALOG_FILE = "catalog.sqlite3"
+LOCK_FILE = "lock-write"
 BATCH_PROPERTY = "medwarden.batch"
 _BATCH_SEPARATOR = "\n"
 TABLES: dict[str, pa.Schema] = {"flows": FLOW_LAKE_SCHEMA, "evidence": EVIDENCE_LAKE_SCHEMA}
@@ -75,6 +81,8 @@ class Lake:
         self.root = root.resolve()
         self.writer = writer
         self._appends = dict.fromkeys(TABLES, 0)
+        self._tables: dict[str, Table] = {}
+        self._mark = secrets.token_bytes(16)
         with storage_errors(self.root):
             self._ledger = open_ledger(self.root)
             self._catalog = SqlCatalog(
@@ -86,9 +94,28 @@ class Lake:
                 },
             )
             if writer:
-                self._catalog.create_namespace_if_not_exists(NAMESPACE)
-                self._tables = {name: self._open_or_create(name) for name in TABLES}
-                self._recover()
+                with self._writing():
+                    self._catalog.create_namespace_if_not_exists(NAMESPACE)
+                    self._tables = {name: self._open_or_create(name) for name in TABLES}
+                    self._recover()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Be the only writer meanwhile, with the tables as the writer before left them.
+
+        The lock's file holds the mark of who wrote last. A table that another process has changed must
+        not be compacted as it was: files that are gone would be merged, and their rows doubled.
+        """
+        descriptor = os.open(self.root / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.pread(descriptor, len(self._mark), 0) != self._mark:
+                for table in self._tables.values():
+                    table.refresh()
+                os.pwrite(descriptor, self._mark, 0)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _open_or_create(self, name: str) -> Table:
         identifier = (NAMESPACE, name)
@@ -141,7 +168,7 @@ class Lake:
         if not fresh:
             return 0
         schema = TABLES[table]
-        with storage_errors(self.root):
+        with storage_errors(self.root), self._writing():
             together = pa.concat_tables([rows.select(schema.names).cast(schema) for rows in fresh.values()])
             self._tables[table].append(
                 together, snapshot_properties={BATCH_PROPERTY: _BATCH_SEPARATOR.join(fresh)}
@@ -154,7 +181,7 @@ class Lake:
 
     def maintain(self, table: str) -> None:
         """Compact where there are many small files, expire old snapshots, delete what nobody refers to."""
-        with storage_errors(self.root):
+        with storage_errors(self.root), self._writing():
             self._compact(table)
             self._expire(table)
             self.clean_orphans(table)

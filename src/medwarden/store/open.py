@@ -19,12 +19,14 @@ from django.db import DatabaseError, connection, connections
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ResourceError
 from medwarden.store import folder
-from medwarden.store.folder import DATABASE_FILE, FolderLock
+from medwarden.store.folder import DATABASE_FILE, FolderLock, waiting_lock
 from medwarden.store.integrity import Damage, check_seals, seal_databases, unseal
 from medwarden.store.storage_errors import storage_errors
 
 if TYPE_CHECKING:
     from medwarden.store.lake import Lake
+
+_TURN = "open"
 
 
 class Store:
@@ -70,7 +72,8 @@ class Store:
             self.analyse()
         connections.close_all()
         if self._lock is not None:
-            seal_databases(self.home)
+            with waiting_lock(self.home, _TURN):
+                seal_databases(self.home)
             self._lock.release()
             self._lock = None
 
@@ -98,7 +101,12 @@ def open_store(home: Path, *, writer: bool, role: str = "writer") -> Store:
         folder.check(home)
     try:
         configure(home)
-        damage = _take_over(home) if writer else ()
+        damage: tuple[Damage, ...] = ()
+        if writer:
+            # In turn: seals are not compared while another process begins to write or closes, and of
+            # two that find an old database, one brings it up to date.
+            with waiting_lock(home, _TURN):
+                damage = _take_over(home)
     except BaseException:
         if lock is not None:
             lock.release()
