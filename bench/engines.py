@@ -68,9 +68,7 @@ def run_sensor(capture: Path, head: Path) -> tuple[int, float]:
         def read(path: Path) -> int:
             state = ingest.writer.begin_input(path.name, str(path), "pcap")
             numbers = count()
-            report = take_in(
-                path, ingest.token_key, lambda batch: ingest.commit(state, next(numbers), batch)
-            )
+            report = take_in(path, ingest.token_key, lambda batch: ingest.commit(state, next(numbers), batch))
             ingest.writer.finish_input(state, report)
             assert report.packets.balanced()
             return report.packets.read
@@ -176,7 +174,15 @@ def packets_in(capture: Path) -> int:
     return packets
 
 
-_FIELDS = ("frame.time_epoch", "ip.src", "ip.dst", "tcp.srcport", "tcp.dstport", "udp.srcport", "_ws.col.Protocol")
+_FIELDS = (
+    "frame.time_epoch",
+    "ip.src",
+    "ip.dst",
+    "tcp.srcport",
+    "tcp.dstport",
+    "udp.srcport",
+    "_ws.col.Protocol",
+)
 ENGINES: dict[str, Callable[[Path, Path], tuple[int, float]]] = {
     "medwarden, whole sensor into the store": run_sensor,
     "medwarden, without the store": run_stage,
