@@ -77,3 +77,14 @@ def test_proxy_arp_is_recognised() -> None:
         bindings.add(f"10.0.0.{i}", "a", BindingSource.ARP, 0, 0)
     assert bindings.proxies("a")
     assert not bindings.proxies("b")
+
+
+def test_an_address_that_came_back_was_somebody_elses_in_between() -> None:
+    for first, guest in (("a", "b"), ("b", "a")):
+        bindings = Bindings()
+        day = SLACK_NS
+        bindings.add("10.0.0.5", first, BindingSource.DHCP, 0, 2 * day)
+        bindings.add("10.0.0.5", guest, BindingSource.DHCP, 30 * day, 32 * day)
+        bindings.add("10.0.0.5", first, BindingSource.DHCP, 60 * day, 62 * day)
+        held = [bindings.holder("10.0.0.5", at * day) for at in (1, 31, 61)]
+        assert [binding.mac for binding in held if binding] == [first, guest, first]

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -257,6 +258,27 @@ def test_values_of_a_field_are_bounded(fact: Fact) -> None:
     delta = resolver.delta()
     assert len(_of(delta, "dns.query")) == MOST_VALUES
     assert sum(delta.ignored.values()) == 500 - MOST_VALUES
+
+
+def test_the_bound_of_values_outlives_a_restart(fact: Fact) -> None:
+    resolver = Resolver()
+    said = [fact("dns.query", f"{i}.example.org", PC, "10.0.0.6") for i in range(MOST_VALUES)]
+    resolver.evidence(said)
+    stored = resolver.delta()
+    again = Resolver()
+    again.restore(stored)
+    again.evidence([said[0], fact("dns.query", "new.example.org", PC, "10.0.0.6")])
+    assert [value for _, value in _of(again.delta(), "dns.query")] == ["0.example.org"]
+
+
+def test_names_of_addresses_are_renewed_when_there_are_too_many(
+    fact: Fact, flows: Flows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medwarden.inventory.identity._MOST_NAMES", 2)
+    resolver = Resolver()
+    resolver.evidence([fact("dns.resolved", f"{i}.example.org=8.8.8.{i}", PC, "10.0.0.6") for i in range(5)])
+    resolver.flows(flows({"client_mac": PC, "client_ip": "10.0.0.6", "server_ip": "8.8.8.4"}))
+    assert {talk.peer_name for talk in resolver.delta().conversations} == {"4.example.org"}
 
 
 def test_counted_evidence_is_the_same_as_single(fact: Fact) -> None:

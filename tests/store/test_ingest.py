@@ -229,6 +229,18 @@ def test_state_comes_back_as_the_delta_that_brought_it(store: Store, heard: Delt
     assert queries.load_state("elsewhere").empty()
 
 
+def test_fields_with_many_values_come_back_with_the_state(store: Store, heard: DeltaMaker) -> None:
+    writer = IngestWriter(store, "s1")
+    asked = tuple(
+        LedgerIncrement("d-main-1", "s1", "dns", "dns.query", f"{number}.example.org", 1, 2, 3)
+        for number in range(40)
+    )
+    few = LedgerIncrement("d-main-1", "s1", "dhcp", "dhcp.host_name", "ct", 1, 2, 3)
+    delta = msgspec.structs.replace(heard(1), ledger=(*asked, few))
+    writer.commit_batch(writer.begin_input("c1", "a.pcap", "pcap"), 0, None, None, delta)
+    assert sorted(queries.load_state("main").ledger, key=repr) == sorted(asked, key=repr)
+
+
 def test_sites_keep_their_own_devices(store: Store, heard: DeltaMaker) -> None:
     for site in ("main", "north"):
         writer = IngestWriter(store, f"sensor-{site}", site=site)

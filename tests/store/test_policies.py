@@ -7,9 +7,12 @@ from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.policy import Direction, Peer, Policy, PolicyRule, PolicyState
 from medwarden.store import queries as q
 from medwarden.store.changes import Change
+from medwarden.store.ingest import IngestWriter
 from medwarden.store.models import AuditEntry
 from medwarden.store.open import Store
 from medwarden.store.policies import record_policy, set_policy_state
+
+from .conftest import DeltaMaker
 
 MAIN = q.Scope()
 
@@ -64,3 +67,29 @@ def test_states_go_forth_and_back_and_keep_their_history(store: Store) -> None:
     assert learn(policy(105)).state is PolicyState.LEARNT
     assert q.policies(q.Scope("other")) == []
     assert q.policy(q.Scope("other"), "p-1") is None
+
+
+def test_a_policy_is_of_the_site_of_its_devices_whoever_learns_or_moves_it(
+    store: Store, heard: DeltaMaker
+) -> None:
+    for site in ("north", "south"):
+        writer = IngestWriter(store, f"s-{site}", site=site)
+        delta = heard(1, 2, site=site)
+        writer.commit_batch(writer.begin_input("c1", "a.pcap", "pcap"), 0, None, None, delta)
+    of_south = msgspec.structs.replace(policy(104), devices=("d-south-1", "d-south-2"))
+    with Change("user:anna", "learn") as change:
+        record_policy(change, of_south)
+    with Change("user:anna", "approve") as change:
+        set_policy_state(change, "p-1", PolicyState.APPROVED)
+    (row,) = q.policies(q.Scope(sites=("south",)))
+    assert (row.site, row.state) == ("south", "approved")
+    assert len(q.policy_history(q.Scope(sites=("south",)), "p-1")) == 2
+    for elsewhere in ("main", "north"):
+        assert q.policies(q.Scope(sites=(elsewhere,))) == []
+        assert q.policy(q.Scope(sites=(elsewhere,)), "p-1") is None
+    of_both = msgspec.structs.replace(of_south, id="p-2", devices=("d-north-1", "d-south-1"))
+    with (
+        pytest.raises(ConfigurationError, match=r"at 2 sites \(north, south\): choose one"),
+        Change("user:anna", "learn") as change,
+    ):
+        record_policy(change, of_both)

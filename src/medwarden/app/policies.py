@@ -15,24 +15,27 @@ from medwarden.policy.text import to_text
 from medwarden.store.open import open_store
 
 
-def learn_policy(home: Path, *, device: str | None, category: str | None, actor: str) -> Policy:
+def learn_policy(
+    home: Path, *, device: str | None, category: str | None, actor: str, site: str | None = None
+) -> Policy:
     """Learn the allow list of one device or category from all stored conversations and store it.
 
-    Raises ConfigurationError when neither or both are named or nothing is called so.
+    ``site`` chooses the devices of a category at one site. Raises ConfigurationError when neither or both
+    of device and category are named, nothing is called so, or the category is at several sites.
     """
     if (device is None) == (category is None):
         raise ConfigurationError("name either --device or --category")
     with open_store(home, writer=True, role="policy"):
-        return learn_stored(device=device, category=category, actor=actor)
+        return learn_stored(device=device, category=category, actor=actor, site=site)
 
 
-def learn_stored(*, device: str | None, category: str | None, actor: str) -> Policy:
+def learn_stored(*, device: str | None, category: str | None, actor: str, site: str | None = None) -> Policy:
     """Do the same on a store that is open already (the console)."""
     from medwarden.store import queries
     from medwarden.store.changes import Change
     from medwarden.store.policies import record_policy
 
-    scope = queries.Scope()
+    scope = queries.Scope(sites=None if site is None else (site,))
     devices = {each.id: each for each in queries.complete_devices(queries.device_ids(scope))}
     if device is not None:
         learnt = learn_device(one_device(device), devices)

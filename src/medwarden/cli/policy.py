@@ -19,15 +19,18 @@ def policy() -> None:
 @home_option
 @click.option("--device", default=None, help="Id, MAC or IP address of one device.")
 @click.option("--category", default=None, help="A category of the taxonomy, for all its devices.")
+@click.option("--site", default=None, help="Site of the category's devices, where they are at several.")
 @json_option
-def learn(home: Path | None, device: str | None, category: str | None, as_json: bool) -> int:
+def learn(
+    home: Path | None, device: str | None, category: str | None, site: str | None, as_json: bool
+) -> int:
     """Learn an allow list from what was observed, and store it as a policy."""
     from medwarden.app.home import data_folder
     from medwarden.app.policies import learn_policy
     from medwarden.policy.text import to_text
 
     learnt = learn_policy(
-        data_folder(home), device=device, category=category, actor=f"cli:{getpass.getuser()}"
+        data_folder(home), device=device, category=category, actor=f"cli:{getpass.getuser()}", site=site
     )
     if as_json:
         print_json(plain(learnt))

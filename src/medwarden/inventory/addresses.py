@@ -160,14 +160,18 @@ class Bindings:
         return sum(b.source is BindingSource.ARP for b in own.values()) > _MOST_CLAIMS
 
     def holder(self, ip: str, ts_ns: int, authoritative: bool = False) -> Binding | None:
-        """Return who held ``ip`` at ``ts_ns``: the authoritative binding nearest in time, else a seen one."""
+        """Return who held ``ip`` at ``ts_ns``: the authoritative binding nearest in time, else a seen one.
+
+        Where several hold it at that time, because an address came back to who had it before, the one
+        that began last had it in between.
+        """
         best: Binding | None = None
-        best_rank: tuple[bool, int, str] | None = None
+        best_rank: tuple[bool, int, int, str] | None = None
         for binding in self._by_ip.get(ip, ()):
             if not binding.covers(ts_ns) or (authoritative and not binding.source.authoritative):
                 continue
             distance = max(binding.first_seen - ts_ns, ts_ns - binding.last_seen, 0)
-            rank = (binding.source.authoritative, -distance, binding.mac)
+            rank = (binding.source.authoritative, -distance, binding.first_seen, binding.mac)
             if best_rank is None or rank > best_rank:
                 best, best_rank = binding, rank
         return best

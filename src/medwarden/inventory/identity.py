@@ -160,8 +160,11 @@ class Resolver:
 
     def _remember_name(self, value: str) -> None:
         name, _, ip = value.rpartition("=")
-        if name and len(self._names) < _MOST_NAMES:
+        if name:
+            self._names.pop(ip, None)
             self._names[ip] = name
+            if len(self._names) > _MOST_NAMES:
+                del self._names[next(iter(self._names))]
 
     def _see(
         self,
@@ -461,7 +464,7 @@ class Resolver:
     def restore(self, stored: InventoryDelta) -> None:
         """Take over what was stored: a delta that holds all devices, interfaces, addresses, services, merges.
 
-        Facts, conversations and activity of it are not needed and not looked at.
+        Facts of it count towards the bound of values per field; conversations and activity are not needed.
         """
         self._gone.update({merge.gone: merge.kept for merge in stored.merges})
         macs = {interface.device: interface.mac for interface in stored.interfaces}
@@ -485,5 +488,10 @@ class Resolver:
                         address.current,
                     )
                 )
+        known_by_id = {known.id: known for table in (self._by_mac, self._by_ip) for known in table.values()}
+        for fact in stored.ledger:
+            mark = hash((fact.sensor, fact.source, fact.field, fact.value))
+            if fact.device in known_by_id:
+                known_by_id[fact.device].values.setdefault(fact.field, set()).add(mark)
         for service in stored.services:
             self._traffic.restore_service(service)

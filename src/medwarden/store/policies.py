@@ -8,7 +8,7 @@ from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.policy import Policy as ModelPolicy
 from medwarden.model.policy import PolicyState
 from medwarden.store.changes import Change
-from medwarden.store.models import DEFAULT_SITE, Policy, PolicyVersion
+from medwarden.store.models import DEFAULT_SITE, Device, Policy, PolicyVersion
 
 NEXT_STATES: dict[PolicyState, frozenset[PolicyState]] = {
     PolicyState.LEARNT: frozenset({PolicyState.SIMULATED, PolicyState.APPROVED}),
@@ -24,7 +24,9 @@ def record_policy(change: Change, policy: ModelPolicy) -> ModelPolicy:
     """Store a policy that was learnt and return it as stored.
 
     Where its rules differ from what stands, it becomes the next version, in the state it carries;
-    where only counts and times moved on, the newest version is brought up to date without one.
+    where only counts and times moved on, the newest version is brought up to date without one. It belongs
+    to the site of its devices, so that who may not see them does not see it either; raises
+    ConfigurationError where they are at several.
     """
     row = Policy.objects.filter(tenant_id=change.tenant, pk=policy.id).first()
     if row is None:
@@ -69,7 +71,7 @@ def _allowed(policy: ModelPolicy) -> frozenset[tuple[object, ...]]:
 
 
 def _store(change: Change, policy: ModelPolicy, before: ModelPolicy | None) -> ModelPolicy:
-    site = change.site or DEFAULT_SITE
+    site = _site_of(policy)
     row, _ = Policy.objects.update_or_create(
         id=policy.id,
         defaults={
@@ -104,6 +106,19 @@ def _store(change: Change, policy: ModelPolicy, before: ModelPolicy | None) -> M
         site=site,
     )
     return policy
+
+
+def _site_of(policy: ModelPolicy) -> str:
+    standing = Policy.objects.filter(pk=policy.id).values_list("site_id", flat=True).first()
+    if standing is not None:
+        return standing
+    members = Device.objects.filter(pk__in=policy.devices)
+    sites = sorted(members.order_by().values_list("site_id", flat=True).distinct())
+    if len(sites) > 1:
+        raise ConfigurationError(
+            f"the devices of this policy are at {len(sites)} sites ({', '.join(sites)}): choose one of them"
+        )
+    return sites[0] if sites else DEFAULT_SITE
 
 
 def _summary(policy: ModelPolicy) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Count
+
 from medwarden.model.inventory_delta import (
     AddressChange,
     BindingSource,
@@ -9,14 +11,21 @@ from medwarden.model.inventory_delta import (
     InterfaceChange,
     InventoryDelta,
     KeyKind,
+    LedgerIncrement,
     Merge,
     ServiceIncrement,
 )
-from medwarden.store.models import Address, Device, Interface, MergedDevice, Service
+from medwarden.store.models import Address, Device, EvidenceEntry, Interface, MergedDevice, Service
+
+_MANY_VALUES = 32
+"""From so many values of one field of a device on, the resolver must know them to keep within its bound."""
 
 
 def load_state(site: str) -> InventoryDelta:
-    """Return devices, interfaces, addresses, services and merges of ``site`` for ``Resolver.restore``."""
+    """Return devices, interfaces, addresses, services and merges of ``site`` for ``Resolver.restore``.
+
+    Of the ledger it holds the fields of which a device has many values.
+    """
     return InventoryDelta(
         site=site,
         devices=tuple(
@@ -37,6 +46,7 @@ def load_state(site: str) -> InventoryDelta:
             .order_by("pk")
             .values_list("device_id", "mac", "ip", "source", "current", "first_seen", "last_seen")
         ),
+        ledger=_crowded(site),
         services=tuple(
             ServiceIncrement(*values)
             for values in Service.objects.filter(site_id=site)
@@ -59,4 +69,15 @@ def load_state(site: str) -> InventoryDelta:
             .order_by("pk")
             .values_list("gone", "kept", "at_ns", "reason")
         ),
+    )
+
+
+def _crowded(site: str) -> tuple[LedgerIncrement, ...]:
+    rows = EvidenceEntry.objects.filter(site_id=site).order_by()
+    crowded = rows.values_list("device_id", "field").annotate(n=Count("pk")).filter(n__gte=_MANY_VALUES)
+    columns = ("device_id", "sensor", "source", "field", "value", "first_seen", "last_seen", "count")
+    return tuple(
+        LedgerIncrement(*values)
+        for device, field, _ in crowded
+        for values in rows.filter(device_id=device, field=field).values_list(*columns)
     )
