@@ -1,15 +1,17 @@
 """Live interfaces into the store: a batch every two seconds, exact accounting, a clean end.
 
 All interfaces of a folder are heard by one process, each in a thread of its own: what one of them says
-of an address, the others' packets are understood by, so they share one resolver and store in turn.
+of an address, the others' packets are understood by, so they share one resolver and one storekeeper.
 """
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,21 +28,63 @@ if TYPE_CHECKING:
     from medwarden.store.ingest import InputState
 
 FLUSH_SECONDS = 2.0
+_MOST_WAITING = 4
+_RING_BLOCKS = 128  # of a mebibyte: seconds of a busy link, while Python is busy elsewhere
+
+
+class _Storekeeper:
+    """Stores batches in a thread of its own, so that a slow disk does not keep a ring from being read.
+
+    A few batches may wait; when more do, whoever brings the next one waits too, and what the kernel
+    drops meanwhile is counted. The first error is raised at whoever comes next.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="storekeeper")
+        self._thread.start()
+
+    def bring(self, job: Callable[[], None]) -> None:
+        """Let ``job`` be done after those that wait. Raises what an earlier one raised."""
+        if self._error is not None:
+            raise self._error
+        self._waiting.put(job)
+
+    def end(self) -> None:
+        """Wait until everything is stored. Raises what a job raised."""
+        self._waiting.put(None)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        try:
+            while (job := self._waiting.get()) is not None:
+                if self._error is None:
+                    self._do(job)
+        finally:
+            self._store.leave_thread()
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as error:  # noqa: BLE001 - raised again at whoever brings or ends
+            self._error = error
 
 
 class _Listener:
-    """Hands what the ring brought to the stage, and every so often to the store."""
+    """Hands what the ring brought to the stage, and every so often to the storekeeper."""
 
-    def __init__(
-        self, ingest: Ingest, stage: PacketStage, interface: str, turn: threading.Lock | None = None
-    ) -> None:
+    def __init__(self, ingest: Ingest, stage: PacketStage, interface: str) -> None:
         self._ingest = ingest
-        self._turn = turn or threading.Lock()
         self._stage = stage
         self._interface = interface
         self._number = 0
         self._last = 0
         self.capture: LiveCapture | None = None
+        self.keeper: _Storekeeper | None = None
         begun = wall_clock()
         self.state: InputState = ingest.writer.begin_input(
             f"live:{ingest.writer.sensor}:{begun}", interface, "live"
@@ -54,21 +98,21 @@ class _Listener:
             self.flush(final=False)
 
     def flush(self, *, final: bool) -> None:
-        """Store what has gathered; with ``final`` all open flows end."""
+        """Bring what has gathered to the storekeeper; with ``final`` all open flows end."""
+        assert self.keeper is not None
         batch = self._stage.take(final=final)
-        report = self._report()
-        with self._turn:
-            if batch.empty():
-                self._ingest.writer.heartbeat()
-                return
-            number, self._number = self._number, self._number + 1
-            self._ingest.commit(self.state, number, batch, report)
+        if batch.empty():
+            self.keeper.bring(self._ingest.writer.heartbeat)
+            return
+        number, self._number = self._number, self._number + 1
+        self.keeper.bring(partial(self._ingest.commit, self.state, number, batch, self._report()))
 
     def finish(self, report: InputReport) -> InputReport:
-        """Store what is left and close the input with the accounting of its capture."""
+        """Bring what is left and close the input with the accounting of its capture."""
+        assert self.keeper is not None
         self.flush(final=True)
         report.malformed = dict(self._stage.observer.malformed)
-        self._ingest.writer.finish_input(self.state, report)
+        self.keeper.bring(partial(self._ingest.writer.finish_input, self.state, report))
         return report
 
     def _report(self) -> InputReport:
@@ -108,17 +152,24 @@ def listen(
                 capture.stop()
 
         timer = threading.Timer(seconds, stop) if seconds is not None else None
-        with _stopped_by_signals(stop):
-            try:
-                if timer is not None:
-                    timer.start()
-                if on_ready is not None:
-                    on_ready()
-                reports = _run(store, captures, stop)
-            finally:
-                if timer is not None:
-                    timer.cancel()
-        return [listener.finish(report) for listener, report in zip(listeners, reports, strict=True)]
+        keeper = _Storekeeper(store)
+        try:
+            for listener in listeners:
+                listener.keeper = keeper
+            with _stopped_by_signals(stop):
+                try:
+                    if timer is not None:
+                        timer.start()
+                    if on_ready is not None:
+                        on_ready()
+                    reports = _run(captures, stop)
+                finally:
+                    if timer is not None:
+                        timer.cancel()
+            finished = [listener.finish(report) for listener, report in zip(listeners, reports, strict=True)]
+        finally:
+            keeper.end()
+        return finished
 
 
 def _open(
@@ -128,15 +179,14 @@ def _open(
 
     captures: list[LiveCapture] = []
     listeners: list[_Listener] = []
-    turn = threading.Lock()
     first: Ingest | None = None
     for name in interfaces:
         sensor = f"live-{name}" if site is None else f"live-{name}@{site}"
         ingest = Ingest(store, sensor, kind="live", site=site, name=f"interface {name}", beside=first)
         first = first or ingest
         stage = PacketStage(ingest.token_key)
-        listener = _Listener(ingest, stage, name, turn)
-        listener.capture = LiveCapture(name, stage.core, listener)
+        listener = _Listener(ingest, stage, name)
+        listener.capture = LiveCapture(name, stage.core, listener, blocks=_RING_BLOCKS)
         captures.append(listener.capture)
         listeners.append(listener)
     return captures, listeners
@@ -155,7 +205,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run(store: Store, captures: Sequence[LiveCapture], stop: Callable[[], None]) -> list[InputReport]:
+def _run(captures: Sequence[LiveCapture], stop: Callable[[], None]) -> list[InputReport]:
     """Run one capture here, several in threads; the first error of any is raised once all have ended."""
     if len(captures) == 1:
         return [captures[0].run()]
@@ -169,7 +219,6 @@ def _run(store: Store, captures: Sequence[LiveCapture], stop: Callable[[], None]
             errors.append(error)
         finally:
             stop()
-            store.leave_thread()
 
     threads = [threading.Thread(target=hear, args=each) for each in enumerate(captures)]
     for thread in threads:
