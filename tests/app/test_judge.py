@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+from django.db.models import F
 from tests.app.test_ingest import batches
 
 from medwarden.app.ingest import Ingest
 from medwarden.app.judge import judge_stale, surroundings
+from medwarden.app.worker import renew
+from medwarden.model.device import Device as ModelDevice
 from medwarden.store.open import Store
+from medwarden.store.queries import complete_devices
 
 
 def test_what_was_heard_of_is_judged_once(store: Store, capture: Path) -> None:
@@ -35,3 +41,42 @@ def test_another_site_is_left_alone(store: Store, capture: Path) -> None:
     ingest.commit(ingest.writer.begin_input("file:1", "a.pcap", "pcap"), 0, batch)
     assert judge_stale(ingest.writer.tenant, "south") == 0
     assert judge_stale(ingest.writer.tenant, "north") == 2
+
+
+def test_a_device_heard_again_while_it_was_judged_is_judged_once_more(
+    store: Store, capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medwarden.store.models import Device
+
+    ingest = Ingest(store, "capture", kind="capture")
+    (batch,) = batches(capture, ingest.token_key)
+    ingest.commit(ingest.writer.begin_input("file:1", "a.pcap", "pcap"), 0, batch)
+    rounds: list[int] = []
+
+    def read_just_before_more_came(ids: Sequence[str]) -> list[ModelDevice]:
+        devices = complete_devices(ids)
+        if not rounds:
+            Device.objects.filter(pk=ids[0]).update(last_seen=F("last_seen") + 1, stale=True)
+        rounds.append(len(ids))
+        return devices
+
+    monkeypatch.setattr("medwarden.app.judge.complete_devices", read_just_before_more_came)
+    assert judge_stale(ingest.writer.tenant, ingest.writer.site) == 2
+    assert rounds == [2, 1, 2], "both identified, the one once more, both assessed"
+    assert not Device.objects.filter(stale=True).exists()
+
+
+def test_what_was_identified_and_not_assessed_is_judged_when_the_worker_starts(
+    store: Store, capture: Path
+) -> None:
+    from medwarden.store.models import Device, RiskScore
+
+    ingest = Ingest(store, "capture", kind="capture")
+    (batch,) = batches(capture, ingest.token_key)
+    ingest.commit(ingest.writer.begin_input("file:1", "a.pcap", "pcap"), 0, batch)
+    judge_stale(ingest.writer.tenant, ingest.writer.site)
+    assert renew(store) == 0
+    RiskScore.objects.filter(device_id=Device.objects.order_by("pk")[0].pk).delete()
+    assert renew(store) == 1
+    assert judge_stale(ingest.writer.tenant, ingest.writer.site) == 1
+    assert RiskScore.objects.filter(current=True).count() == 2

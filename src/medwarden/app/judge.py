@@ -27,16 +27,16 @@ def judge_stale(tenant: str, site: str) -> int:
 
     All are identified before any is assessed: the risk of a device depends on who its neighbours are.
     """
-    judged: list[str] = []
+    judged: dict[str, None] = {}
     while ids := stale_devices(site, _AT_ONCE):
         devices = [identify(device) for device in complete_devices(ids)]
         with Change(
             "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
         ) as change:
             record_identities(change, devices)
-        judged += ids
+        judged |= dict.fromkeys(ids)
     if judged:
-        assess(tenant, site, judged)
+        assess(tenant, site, list(judged))
     return len(judged)
 
 

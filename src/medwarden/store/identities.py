@@ -48,6 +48,7 @@ _AT_ONCE = 400
 def record_identities(change: Change, devices: Sequence[ModelDevice]) -> None:
     """Store what was concluded of devices (labels, names, verdicts) and mark them as assessed.
 
+    One that was heard again after it was read for this stays marked, so that it is judged once more.
     ``change.rule_version`` is the model version. Addresses are the inventory's own rows and are not
     taken from here. Devices that are gone (merged) are left out.
     """
@@ -58,12 +59,15 @@ def record_identities(change: Change, devices: Sequence[ModelDevice]) -> None:
 def mark_outdated(labels_version: str, rules_version: str) -> int:
     """Mark devices that other labels or another risk rule judged as to be judged anew; return how many.
 
+    So are those that a process identified and was killed before it assessed them.
     What was heard of them is kept, so that better rules need no capture to be read again.
     """
     current = RiskScore.objects.filter(device_id=OuterRef("pk"), current=True)
     labelled = Identification.objects.filter(device_id=OuterRef("pk"))
-    outdated = Exists(labelled.exclude(model_version=labels_version)) | Exists(
-        current.exclude(rules_version=rules_version)
+    outdated = (
+        Exists(labelled.exclude(model_version=labels_version))
+        | Exists(current.exclude(rules_version=rules_version))
+        | ~Exists(current)
     )
     return Device.objects.filter(outdated, stale=False, retired_at=None).update(stale=True)
 
@@ -89,7 +93,7 @@ def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
         row.name = device.label[:512]
         row.address_order = _order(row.ips)
         row.confidence = {v.level: round(v.confidence, 4) for v in device.verdicts if v.label is not None}
-        row.stale = False
+        row.stale = row.last_seen > device.last_seen
     update_rows([row for row, _ in known], [*LABELS, *_PLAIN, "name", "address_order", "confidence", "stale"])
     _verdicts(change, known)
     _texts(known)
