@@ -8,6 +8,7 @@ tells the two apart: hosts start it at 64, 128 or 255, every router takes one of
 from __future__ import annotations
 
 import ipaddress
+import re
 from enum import StrEnum
 from functools import lru_cache
 
@@ -38,8 +39,16 @@ class AddressKind(StrEnum):
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+_PLAIN_IPV4 = re.compile(r"([1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])){3}\Z")
+_SPECIAL_FIRST = frozenset({0, 10, 100, 127, 169, 172, 192, 198, 203})
+"""First octets below 224 with a block in the IANA IPv4 Special-Purpose Address Registry (RFC 6890)."""
+
+
 @lru_cache(maxsize=65536)
 def _kind(text: str) -> AddressKind:
+    plain = _PLAIN_IPV4.match(text)  # most addresses of a hospital's traffic: public, and nothing special
+    if plain is not None and (first := int(plain[1])) < 224 and first not in _SPECIAL_FIRST:
+        return AddressKind.INTERNET
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

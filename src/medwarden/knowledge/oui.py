@@ -23,6 +23,7 @@ from medwarden.knowledge.makers import is_module_maker, short_name
 
 _LINE = re.compile(r"^([0-9A-F:]+)(?:/(\d\d))?[ ]*\t[^\t\n]*\t([^\t\n]+)", re.MULTILINE)
 _PREFIX_DIGITS = (9, 7, 6)
+_ODD = frozenset("13579bdfBDF")
 
 _VIRTUAL = (
     "00:00:5e:00:01:",  # VRRP and CARP for IPv4, RFC 5798 section 7.3
@@ -64,7 +65,7 @@ def is_locally_administered(mac: str) -> bool:
 
 def is_group(mac: str) -> bool:
     """Tell whether the address is multicast or broadcast and so never a device's own."""
-    return bool(int(mac[:2], 16) & 1)
+    return mac[1:2] in _ODD
 
 
 def is_virtual_router(mac: str) -> bool:
