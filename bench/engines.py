@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -71,6 +71,57 @@ def run_sensor(capture: Path, head: Path) -> tuple[int, float]:
             report = take_in(path, ingest.token_key, lambda batch: ingest.commit(state, next(numbers), batch))
             ingest.writer.finish_input(state, report)
             assert report.packets.balanced()
+            return report.packets.read
+
+        read(head)
+        begin = cpu_seconds()
+        packets = read(capture)
+        return packets, cpu_seconds() - begin
+
+
+def run_lake(capture: Path, head: Path) -> tuple[int, float]:
+    """Read into the lake: core, dissectors, flows with application, evidence; nobody's identity."""
+    import pyarrow as pa
+
+    from medwarden.app.packet_stage import Batch, Fact
+    from medwarden.model.inventory_delta import InventoryDelta
+    from medwarden.model.tables import EVIDENCE_LAKE_SCHEMA
+    from medwarden.store.open import open_store
+
+    scope = {"tenant", "site", "sensor", "batch"}
+    fields = [named for named in EVIDENCE_LAKE_SCHEMA if named.name not in scope]
+
+    def evidence(facts: Sequence[Fact]) -> pa.Table:
+        columns: dict[str, list[object]] = {
+            name: [getattr(fact.evidence, name) for fact in facts]
+            for name in ("ts_ns", "mac", "ip", "vlan", "field", "value", "source")
+        }
+        columns |= {"count": [f.count for f in facts], "last_ns": [f.last_ns for f in facts]}
+        columns["device"] = [None] * len(facts)
+        return pa.table({named.name: pa.array(columns[named.name], named.type) for named in fields})
+
+    with (
+        tempfile.TemporaryDirectory(prefix="medwarden-bench-") as folder,
+        open_store(Path(folder) / "home", writer=True) as store,
+    ):
+        from medwarden.app.intake import take_in
+        from medwarden.store.ingest import IngestWriter, Part
+
+        writer = IngestWriter(store, "bench", kind="capture", name="bench")
+
+        def read(path: Path) -> int:
+            state = writer.begin_input(path.name, str(path), "pcap")
+            numbers = count()
+
+            def commit(batch: Batch) -> None:
+                nobody = pa.nulls(batch.flows.num_rows, pa.string())
+                flows = batch.flows.append_column("client_device", nobody)
+                flows = flows.append_column("server_device", nobody)
+                part = Part(state, next(numbers), flows, evidence(batch.facts))
+                writer.commit_group([part], InventoryDelta(writer.site))
+
+            report = take_in(path, b"\0" * 32, commit)
+            writer.finish_input(state, report)
             return report.packets.read
 
         read(head)
@@ -184,8 +235,9 @@ _FIELDS = (
     "_ws.col.Protocol",
 )
 ENGINES: dict[str, Callable[[Path, Path], tuple[int, float]]] = {
-    "medwarden, whole sensor into the store": run_sensor,
-    "medwarden, without the store": run_stage,
+    "medwarden, whole sensor into the lake": run_lake,
+    "medwarden, with identities and rows": run_sensor,
+    "medwarden, without any store": run_stage,
     "nfstream with DPI": run_nfstream,
     "ndpiReader": _program("ndpiReader", "libndpi-bin", "-i", "{}", "-q"),
     "dpkt loop with flow dict": run_dpkt,

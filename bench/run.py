@@ -30,7 +30,8 @@ import engines  # noqa: E402
 import flow_core  # noqa: E402
 
 NFSTREAM, NDPI = "nfstream with DPI", "ndpiReader"
-SENSOR = "medwarden, whole sensor into the store"
+SENSOR = "medwarden, whole sensor into the lake"
+INVENTORY = "medwarden, with identities and rows"
 BUSY_PACKETS, STRETCH_NFSTREAM, FIRST_NFSTREAM, NDPI_RATIO = 0.8, 5.0, 3.0, 1.5
 
 
@@ -122,6 +123,14 @@ def judge_sensor(result: Result, medians: dict[str, float]) -> None:
             f">= {bound:g} x",
             f"{other} is missing" if found is None else f"{found:.2f} x",
             None if found is None else found >= bound,
+        )
+    if NFSTREAM in medians:
+        found = medians[INVENTORY] / medians[NFSTREAM]
+        result.row(
+            f"the same with identities and rows, against {NFSTREAM}",
+            f">= {FIRST_NFSTREAM:g} x",
+            f"{found:.2f} x",
+            found >= FIRST_NFSTREAM,
         )
     result.row(
         "whole sensor",
