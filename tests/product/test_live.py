@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pwd
 import random
 import signal
 import socket
@@ -11,6 +12,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,3 +164,24 @@ def test_two_interfaces_are_heard_by_one_console_and_a_lost_one_leaves_it_up(
         until(lambda: "trying again every" in everything.printed, "the sensor is tried more seldom")
         assert {"serve", "worker"} <= everything.children().keys()
         assert everything.end() == 0
+
+
+def test_a_sensor_that_gave_up_root_stores_what_it_hears(wire: Wire) -> None:
+    try:
+        subprocess.run([sys.executable, "-c", "import medwarden"], user="nobody", cwd="/", check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("the user nobody cannot read this Python installation")
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are root's alone
+        place = Path(folder)
+        place.chmod(0o755)
+        home = place / "home"
+        home.mkdir(mode=0o700)
+        nobody = pwd.getpwnam("nobody")
+        os.chown(home, nobody.pw_uid, nobody.pw_gid)
+        sensor = ["sensor", "--home", home, "--interface", wire.far, "--user", "nobody"]
+        with running(sensor, place, wire.inside) as listening:
+            until(lambda: "listening on" in listening.printed, "the sensor listens")
+            wire.send(*arrival(1))
+            until(lambda: "00:30:e6:00:00:01" in known(home), "the device is known", SOON)
+            assert listening.end() == 0, listening.printed
+        assert {path.stat().st_uid for path in home.rglob("*")} == {nobody.pw_uid}

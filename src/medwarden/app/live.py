@@ -20,7 +20,7 @@ from medwarden.app.replay import LOCK
 from medwarden.flowcore import FlowCore
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.accounting import InputReport
-from medwarden.sensors.live import LiveCapture, drop_privileges
+from medwarden.sensors.live import LiveCapture, acting_as, drop_privileges
 from medwarden.store.open import Store, open_store
 
 if TYPE_CHECKING:
@@ -142,8 +142,10 @@ def listen(
     key_free = PacketStage(b"\0" * 32)
     for name in interfaces:  # a wrong name ends here, in words
         LiveCapture(name, key_free.core, lambda _core: None).close()
-    with open_store(home, writer=True, role=LOCK) as store:
-        captures, listeners = _open(store, interfaces, site)
+    with acting_as(user):
+        opened = open_store(home, writer=True, role=LOCK)
+    with opened as store:
+        captures, listeners = _open(store, interfaces, site, user)
         if user is not None:
             drop_privileges(user)
 
@@ -173,7 +175,7 @@ def listen(
 
 
 def _open(
-    store: Store, interfaces: Sequence[str], site: str | None
+    store: Store, interfaces: Sequence[str], site: str | None, user: str | None
 ) -> tuple[list[LiveCapture], list[_Listener]]:
     from medwarden.app.ingest import Ingest
 
@@ -182,10 +184,11 @@ def _open(
     first: Ingest | None = None
     for name in interfaces:
         sensor = f"live-{name}" if site is None else f"live-{name}@{site}"
-        ingest = Ingest(store, sensor, kind="live", site=site, name=f"interface {name}", beside=first)
+        with acting_as(user):
+            ingest = Ingest(store, sensor, kind="live", site=site, name=f"interface {name}", beside=first)
+            stage = PacketStage(ingest.token_key)
+            listener = _Listener(ingest, stage, name)
         first = first or ingest
-        stage = PacketStage(ingest.token_key)
-        listener = _Listener(ingest, stage, name)
         listener.capture = LiveCapture(name, stage.core, listener, blocks=_RING_BLOCKS)
         captures.append(listener.capture)
         listeners.append(listener)

@@ -17,7 +17,8 @@ import socket
 import struct
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from medwarden.flowcore import FlowCore
@@ -290,6 +291,33 @@ def drop_privileges(user: str) -> None:
     except PermissionError:
         return
     raise ResourceError(f"running as {user} could be undone; refusing to go on")
+
+
+@contextmanager
+def acting_as(user: str | None) -> Iterator[None]:
+    """Act as ``user`` meanwhile, and as root again afterwards; None changes nothing.
+
+    What is made before :func:`drop_privileges` must be made like this, or the user could not open it.
+    Raises ConfigurationError for a user that does not exist and ResourceError where this is not root.
+    """
+    if user is None:
+        yield
+        return
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError as error:
+        raise ConfigurationError(f"there is no user {user!r} to run as") from error
+    user_id, group_id = os.geteuid(), os.getegid()
+    try:
+        os.setegid(account.pw_gid)
+        os.seteuid(account.pw_uid)
+    except PermissionError as error:
+        raise ResourceError(f"only root can go on as {user}: start as root, or as {user}") from error
+    try:
+        yield
+    finally:
+        os.seteuid(user_id)
+        os.setegid(group_id)
 
 
 def _packet_socket(interface: str) -> socket.socket:
