@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import sqlite3
@@ -38,7 +37,7 @@ class Check(msgspec.Struct, frozen=True):
 
 def examine(home: Path) -> list[Check]:
     """Return every check of the machine, and of the data folder where there is one."""
-    checks = [_python(), _sqlite(), _capture(), _ndpi(), _space(home)]
+    checks = [_python(), _sqlite(), _capture(), _space(home)]
     if not (home / VERSION_FILE).exists():
         return [*checks, Check("data folder", None, f"{home} holds no data yet")]
     return checks + _folder(home)
@@ -64,14 +63,6 @@ def _capture() -> Check:
     if effective >> _CAP_NET_RAW & 1:
         return Check("live capture", True, "packet sockets may be opened")
     return Check("live capture", None, "needs root or CAP_NET_RAW; captures in files need neither")
-
-
-def _ndpi() -> Check:
-    if importlib.util.find_spec("nfstream") is None:
-        return Check(
-            "nDPI", None, "not installed (extra ndpi): applications are named by own dissectors only"
-        )
-    return Check("nDPI", True, "installed")
 
 
 def _space(home: Path) -> Check:

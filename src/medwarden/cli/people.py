@@ -61,13 +61,17 @@ def change_role(home: Path, name: str, role: str, actor: str) -> None:
 
 
 def reset_person(home: Path, name: str, actor: str) -> str:
-    """Return a new first password for a person; the second factor has to be set up again."""
+    """Return a new first password for a person; the second factor has to be set up again.
+
+    API tokens are withdrawn: whoever had the old password may have made one.
+    """
     with open_store(home, writer=True, role=_LOCK):
         from allauth.mfa.models import Authenticator
 
         from medwarden.store.accounts import set_password
         from medwarden.store.changes import Change
         from medwarden.web.accounts import first_password, mark_first_password
+        from medwarden.web.models import ApiToken
 
         password = first_password()
         with Change(actor, "password reset on the command line") as change:
@@ -75,6 +79,8 @@ def reset_person(home: Path, name: str, actor: str) -> str:
             set_password(change, user, password)
             removed, _ = Authenticator.objects.filter(user_id=user.pk).delete()
             change.record("user.second_factor_removed", f"user:{user.username}", removed, 0)
+            withdrawn, _ = ApiToken.objects.filter(owner=user).delete()
+            change.record("user.tokens_withdrawn", f"user:{user.username}", withdrawn, 0)
             mark_first_password(user)
     return password
 
