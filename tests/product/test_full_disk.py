@@ -39,12 +39,12 @@ def fill(place: Path, leave: int) -> Path:
 
 @pytest.mark.parametrize("leave", [300_000, 1_200_000])
 def test_a_replay_that_fills_the_disk_says_so_and_completes_later(
-    small_disk: Path, tmp_path: Path, leave: int
+    small_disk: Path, prepared: Path, tmp_path: Path, leave: int
 ) -> None:
     capture = tmp_path / "ward.pcap"
     capture.write_bytes(gzip.decompress(WARD.read_bytes()))
-    home, undisturbed = small_disk / "home", tmp_path / "undisturbed"
-    assert medwarden("worker", "--once", home=home).returncode == 0  # a folder that exists already
+    home = Path(shutil.copytree(prepared, small_disk / "home"))
+    undisturbed = Path(shutil.copytree(prepared, tmp_path / "undisturbed"))
     ballast = fill(small_disk, leave)
     full = medwarden("replay", capture, home=home)
     assert full.returncode == 1, full.stderr
