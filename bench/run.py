@@ -34,6 +34,8 @@ SENSOR = "medwarden, whole sensor into the lake"
 INVENTORY = "medwarden, with identities and rows"
 BUSY_PACKETS, STRETCH_NFSTREAM, FIRST_NFSTREAM, NDPI_RATIO = 0.8, 5.0, 3.0, 1.5
 
+_PAGES = ("list,", "facets", "overview", "one device", "traffic matrix")
+
 
 @dataclass
 class Result:
@@ -182,18 +184,17 @@ def measure_store(result: Result, devices: int) -> None:
         for match in re.finditer(r"^(.{62})\s*([\d,.]+) ", done.stdout, re.MULTILINE)
     }
     result.notes.append("store, as bench/store.py prints it:\n\n```\n" + done.stdout.rstrip() + "\n```")
-    pages = [
-        ms
-        for what, ms in found.items()
-        if what.startswith(("list, sorted", "list, filter", "overview", "one device"))
-    ]
-    searches = [ms for what, ms in found.items() if what.startswith("list, filter text")]
-    result.row(
-        f"slowest page query at {devices:,} devices", "< 200 ms", f"{max(pages):.0f} ms", max(pages) < 200
-    )
-    result.row(
-        f"slowest search at {devices:,} devices", "< 100 ms", f"{max(searches):.0f} ms", max(searches) < 100
-    )
+    pages = {what: ms for what, ms in found.items() if what.startswith(_PAGES)}
+    searches = {what: ms for what, ms in found.items() if what.startswith("list, filter text")}
+    for word, measured, bound in (("page query", pages, 200), ("search", searches, 100)):
+        slowest = max(measured, key=measured.__getitem__)
+        within = sum(ms < bound for ms in measured.values())
+        result.row(
+            f"slowest {word} at {devices:,} devices",
+            f"< {bound} ms",
+            f"{measured[slowest]:,.0f} ms ({slowest}); {within} of {len(measured)} within",
+            within == len(measured),
+        )
     rows = found["flows appended to the lake, batches of 100,000"]
     result.row("flows appended to the lake", ">= 250,000 rows/s", f"{rows:,.0f} rows/s", rows >= 250_000)
 
