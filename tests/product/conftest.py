@@ -15,6 +15,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 WARD = ROOT / "src" / "medwarden" / "app" / "demo" / "ward.pcap.gz"
 
+# Where Python may not write byte code beside the sources, every process would compile everything anew.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".pytest_cache" / "bytecode")
+
 Outcome = subprocess.CompletedProcess[str]
 Command = Callable[..., Outcome]
 
