@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from tests.product.conftest import WARD, Command, lines, medwarden
 
-
 Rows = dict[str, list[tuple[object, ...]]]
 Held = tuple[Rows, tuple[int, int]]
 
