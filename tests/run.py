@@ -42,6 +42,9 @@ def main(arguments: list[str]) -> int:
     results = ROOT / ".pytest_cache" / "medwarden-results.json"
     results.parent.mkdir(exist_ok=True)
     environment = os.environ | {"MEDWARDEN_TEST_RESULTS": str(results)}
+    # Tests start the product often; where byte code may not lie beside the sources, it lies here.
+    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
+        environment["PYTHONPYCACHEPREFIX"] = str(results.parent / "bytecode")
     pytest = [sys.executable, "-m", "pytest", "-q", "-n", str(os.cpu_count() or 2), "--dist", "worksteal"]
     if arguments:
         return subprocess.run(pytest[:4] + arguments, cwd=ROOT, env=environment, check=False).returncode
