@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     target = os.environ.get("MEDWARDEN_TEST_RESULTS")
     if target and not hasattr(session.config, "workerinput"):
         Path(target).write_text(json.dumps(_outcomes, indent=0, sort_keys=True))
+
+
+@pytest.fixture(autouse=True)
+def no_loop_of_a_browser(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hide the event loop that a browser keeps in this thread from tests that do not drive it.
+
+    Playwright's loop counts as running for as long as the browser lives; a later test of the same
+    process could neither run a coroutine nor use Django's synchronous calls.
+    """
+    loop = None if "browser" in request.fixturenames else asyncio._get_running_loop()
+    if loop is None:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
 
 
 @pytest.fixture(scope="session")
