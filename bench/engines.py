@@ -83,7 +83,7 @@ def run_lake(capture: Path, head: Path) -> tuple[int, float]:
     """Read into the lake: core, dissectors, flows with application, evidence; nobody's identity."""
     import pyarrow as pa
 
-    from medwarden.app.packet_stage import Batch, Fact
+    from medwarden.model.batch import Batch, Fact
     from medwarden.model.inventory_delta import InventoryDelta
     from medwarden.model.tables import EVIDENCE_LAKE_SCHEMA
     from medwarden.store.open import open_store

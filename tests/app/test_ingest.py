@@ -8,8 +8,8 @@ import pytest
 
 from medwarden.app.ingest import Ingest, token_key
 from medwarden.app.intake import take_in
-from medwarden.app.packet_stage import Batch
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.batch import Batch
 from medwarden.store.open import Store
 
 

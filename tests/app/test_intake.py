@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from medwarden.app.intake import content_id, take_in
-from medwarden.app.packet_stage import Batch
 from medwarden.kernel.errors import ResourceError
+from medwarden.model.batch import Batch
 
 KEY = b"k" * 32
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.flowcore import packets as made
 
 from medwarden.app.ingest import Ingest
-from medwarden.app.live import _Listener, _Storekeeper, listen
+from medwarden.app.live import _Listener, listen
 from medwarden.app.packet_stage import PacketStage
 from medwarden.kernel.errors import ResourceError
 from medwarden.model.accounting import PacketCount
@@ -33,34 +32,6 @@ class AtOnce:
 
     def bring(self, job: Callable[[], None]) -> None:
         job()
-
-
-class Threadless:
-    """Stands in for a store whose threads have nothing to close."""
-
-    def leave_thread(self) -> None:
-        pass
-
-
-def test_the_storekeeper_stores_in_order_and_hands_its_error_back() -> None:
-    done: list[int] = []
-    keeper = _Storekeeper(Threadless())  # type: ignore[arg-type]
-    for number in range(20):
-        keeper.bring(partial(done.append, number))
-    keeper.end()
-    assert done == list(range(20))
-
-    def full() -> None:
-        raise ResourceError("the disk is full")
-
-    keeper = _Storekeeper(Threadless())  # type: ignore[arg-type]
-    keeper.bring(full)
-    with pytest.raises(ResourceError, match="disk is full"):
-        for _ in range(1000):  # whoever comes next is told; no job behind the error is done
-            keeper.bring(partial(done.append, -1))
-    with pytest.raises(ResourceError, match="disk is full"):
-        keeper.end()
-    assert -1 not in done
 
 
 def test_batches_are_stored_as_they_come_and_silence_is_a_heartbeat(store: Store) -> None:

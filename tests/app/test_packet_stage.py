@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from medwarden.app.intake import seldom_collecting, take_in
-from medwarden.app.packet_stage import Batch, PacketStage
+from medwarden.app.packet_stage import PacketStage
+from medwarden.model.batch import Batch
 
 KEY = b"k" * 32
 SECOND = 10**9

@@ -13,10 +13,10 @@ import msgspec
 import pyarrow as pa
 
 from medwarden.app.intake import warn_of_flood
-from medwarden.app.packet_stage import Batch, Fact
 from medwarden.inventory.identity import Resolver
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.accounting import InputReport
+from medwarden.model.batch import Batch, Fact
 from medwarden.model.tables import EVIDENCE_LAKE_SCHEMA
 from medwarden.store.folder import SECRET_KEY_FILE
 from medwarden.store.ingest import IngestWriter, InputState, Part

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from medwarden.app.packet_stage import Batch, PacketStage
+from medwarden.app.packet_stage import PacketStage
 from medwarden.flowcore import FlowCore
 from medwarden.inventory.flood import SAID_IN_A_FLOOD
 from medwarden.kernel.errors import ResourceError
 from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
+from medwarden.model.batch import Batch
 from medwarden.model.inventory_delta import InventoryDelta
 from medwarden.sensors.capture_file import read_capture
 

@@ -6,7 +6,6 @@ of an address, the others' packets are understood by, so they share one resolver
 
 from __future__ import annotations
 
-import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from medwarden.app.packet_stage import PacketStage
 from medwarden.app.replay import LOCK
+from medwarden.app.storekeeper import Storekeeper
 from medwarden.flowcore import FlowCore
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.accounting import InputReport
@@ -28,50 +28,7 @@ if TYPE_CHECKING:
     from medwarden.store.ingest import InputState
 
 FLUSH_SECONDS = 2.0
-_MOST_WAITING = 4
 _RING_BLOCKS = 128  # of a mebibyte: seconds of a busy link, while Python is busy elsewhere
-
-
-class _Storekeeper:
-    """Stores batches in a thread of its own, so that a slow disk does not keep a ring from being read.
-
-    A few batches may wait; when more do, whoever brings the next one waits too, and what the kernel
-    drops meanwhile is counted. The first error is raised at whoever comes next.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="storekeeper")
-        self._thread.start()
-
-    def bring(self, job: Callable[[], None]) -> None:
-        """Let ``job`` be done after those that wait. Raises what an earlier one raised."""
-        if self._error is not None:
-            raise self._error
-        self._waiting.put(job)
-
-    def end(self) -> None:
-        """Wait until everything is stored. Raises what a job raised."""
-        self._waiting.put(None)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _work(self) -> None:
-        try:
-            while (job := self._waiting.get()) is not None:
-                if self._error is None:
-                    self._do(job)
-        finally:
-            self._store.leave_thread()
-
-    def _do(self, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except BaseException as error:  # noqa: BLE001 - raised again at whoever brings or ends
-            self._error = error
 
 
 class _Listener:
@@ -84,7 +41,7 @@ class _Listener:
         self._number = 0
         self._last = 0
         self.capture: LiveCapture | None = None
-        self.keeper: _Storekeeper | None = None
+        self.keeper: Storekeeper | None = None
         begun = wall_clock()
         self.state: InputState = ingest.writer.begin_input(
             f"live:{ingest.writer.sensor}:{begun}", interface, "live"
@@ -154,7 +111,7 @@ def listen(
                 capture.stop()
 
         timer = threading.Timer(seconds, stop) if seconds is not None else None
-        keeper = _Storekeeper(store)
+        keeper = Storekeeper(store)
         try:
             for listener in listeners:
                 listener.keeper = keeper

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from medwarden.dissect.observer import Observer
 from medwarden.flowcore import FlowCore, FlowCoreConfig
+from medwarden.model.batch import Batch, Fact
 from medwarden.model.evidence import Evidence
 from medwarden.model.tables import FLOW_SCHEMA
 
@@ -28,29 +28,6 @@ _MOST_FLOWS = 200_000
 _PAYLOAD_PACKETS = 2  # per direction of a flow on no known port; four find 1 % more applications
 _REPEAT_S = 180  # how stale the last word of a fact may be; flows tell who is there to the second
 _HANDOFF_BYTES = 1 << 17  # a small batch stays in the processor's cache, and early verdicts spare more
-
-
-class Fact(msgspec.Struct, frozen=True, gc=False):
-    """One fact of a batch with how often it was heard: first time in ``evidence``, last, count."""
-
-    evidence: Evidence
-    last_ns: int
-    count: int
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """What one stretch of an input came to.
-
-    ``flows`` has FLOW_SCHEMA and a further column ``application``; ``facts`` are distinct per
-    (addresses, field, value, source).
-    """
-
-    flows: pa.Table
-    facts: tuple[Fact, ...]
-
-    def empty(self) -> bool:
-        """Tell whether there is nothing in it."""
-        return self.flows.num_rows == 0 and not self.facts
 
 
 class _Heard:

@@ -10,10 +10,10 @@ import msgspec
 
 from medwarden.app.inputs import find_inputs
 from medwarden.app.intake import content_id, take_in
-from medwarden.app.packet_stage import Batch
 from medwarden.kernel.errors import ResourceError
 from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
+from medwarden.model.batch import Batch
 from medwarden.sensors.capture_file import sniff
 from medwarden.store.open import Store, open_store
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from medwarden.app.intake import take_in, warn_of_flood
-from medwarden.app.packet_stage import Batch
 from medwarden.inventory.book import Book
 from medwarden.inventory.identity import Resolver
 from medwarden.inventory.labelling import identify
 from medwarden.model.accounting import InputReport
+from medwarden.model.batch import Batch
 from medwarden.model.device import Device
 
 SENSOR = "capture"

@@ -24,7 +24,9 @@ class InputReport(msgspec.Struct):
     ``records`` counts log records like ``packets`` does packets. ``rejected_reasons`` sums up why
     packets were rejected; ``malformed`` counts payloads a dissector gave up on, by dissector (their
     packets still count as parsed: link, network and transport headers were sound). ``already`` is
-    true when this very content had been taken in before, so that only counters changed.
+    true when this very content had been taken in before, so that only counters changed. ``repeated``
+    records were told before; ``missing`` never arrived, as an exporter's sequence numbers tell (they are
+    no part of ``records``).
     """
 
     path: str
@@ -38,3 +40,5 @@ class InputReport(msgspec.Struct):
     malformed: dict[str, int] = msgspec.field(default_factory=dict)
     already: bool = False
     error: str | None = None
+    repeated: int = 0
+    missing: int = 0
