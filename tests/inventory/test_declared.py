@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from medwarden.inventory.declared import carries_patient_data, location_of, names_of, subnet_of
+from medwarden.inventory.declared import carries_patient_data, names_of, subnet_of
 from medwarden.inventory.labelling import identify
 from medwarden.model.device import Device
 
@@ -48,13 +48,6 @@ def test_names(heard: Heard) -> None:
         ("dicom.ae_title", "STORE1"),
     )
     assert names_of(device) == ("PC7", "printer-3.example.org", "STORE1")
-
-
-def test_places(heard: Heard) -> None:
-    assert location_of(heard(("snmp.sys_location", "Radiology, room 12"))) == "Radiology, room 12"
-    assert location_of(heard(("dhcp.relay_agent_circuit_id", "0004000a0003"))) is None
-    assert location_of(heard(("dhcp.relay_agent_circuit_id", "Gi1/0/12"))) == "Gi1/0/12"
-    assert location_of(heard(("snmp.sys_location", "Unknown"))) is None
 
 
 def test_patient_data(heard: Heard) -> None:

@@ -1,9 +1,8 @@
-"""What a device says of itself in so many words: maker, model, firmware, serial, names, place."""
+"""What a device says of itself in so many words: maker, model, firmware, serial, names."""
 
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable, Iterator
 
 from medwarden.knowledge.end_of_support import windows_release
@@ -116,15 +115,6 @@ _NAME_FIELDS = (
     "sdc.friendly_name",
     "upnp.friendly_name",
 )
-_LOCATION_FIELDS = (
-    "sdc.location",
-    "snmp.sys_location",
-    "bacnet.location",
-    "cdp.location",
-    "hl7.location",
-    "dicom.performed_location",
-    "dhcp.relay_agent_circuit_id",
-)
 _PATIENT_DATA_FIELDS = frozenset(
     {
         "astm.patient_data",
@@ -145,7 +135,6 @@ _PLACEHOLDERS = frozenset(
 """What forms leave in a field that nobody filled in."""
 
 _MOST_NAMES = 8
-_HEX = re.compile(r"(?:0x)?[0-9a-f]{8,}", re.IGNORECASE)
 
 
 def _meant(value: str) -> bool:
@@ -217,17 +206,6 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def location_of(device: Device) -> str | None:
-    """Return where the device says, or its network says, that it is; None where nobody does."""
-    for field in _LOCATION_FIELDS:
-        entries = [e for e in device.ledger if e.field == field and _meant(e.value)]
-        if field == "dhcp.relay_agent_circuit_id":
-            entries = [e for e in entries if not _HEX.fullmatch(e.value)]
-        if entries:
-            return max(entries, key=lambda e: (e.last_seen, e.count, e.value)).value
-    return None
 
 
 def carries_patient_data(device: Device) -> bool | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from medwarden.kernel.clock import iso
 from medwarden.model.device import Device, Verdict
 from medwarden.model.evidence import LedgerEntry
+from medwarden.model.place import PARTS, Place
 from medwarden.model.risk import RiskScore
 
 _CONCLUDED = ("class", "category", "vendor", "model", "os", "os_version", "firmware", "serial", "managed")
@@ -35,6 +36,7 @@ def to_contract(device: Device, risk: RiskScore | None) -> dict[str, object]:
         "confidence": {level: _confidence(device.verdict(level)) for level in _SCORED},
         "managed": device.managed,
         "location": device.location,
+        "place": _place(device.place),
         "subnet": device.subnet,
         "first_seen": iso(device.first_seen),
         "last_seen": iso(device.last_seen),
@@ -55,6 +57,10 @@ def to_contract(device: Device, risk: RiskScore | None) -> dict[str, object]:
         "peers_count": len(peers_of(device)),
         "attributes": [*_concluded(device), *_heard(device)],
     }
+
+
+def _place(place: Place | None) -> dict[str, str | None] | None:
+    return None if place is None else {part: getattr(place, part) for part in PARTS}
 
 
 def _confidence(verdict: Verdict | None) -> float | None:

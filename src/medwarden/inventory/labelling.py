@@ -17,11 +17,12 @@ from medwarden.inventory.declared import (
     carries_patient_data,
     declared_ballots,
     heard_fields,
-    location_of,
     names_of,
     subnet_of,
 )
 from medwarden.inventory.imaging import imaging_ballots, own_ledger
+from medwarden.inventory.places import place_of
+from medwarden.inventory.plan import Plan
 from medwarden.kernel.ids import stable_id
 from medwarden.knowledge.dicom import dicom_knowledge
 from medwarden.knowledge.fingerprints.index import index
@@ -149,8 +150,11 @@ def _managed(verdict: Verdict, device_class: DeviceClass, system: str | None) ->
     return None
 
 
-def identify(device: Device) -> Device:
-    """Return ``device`` with its verdicts and what follows from them, judged from its ledger and traffic."""
+def identify(device: Device, plan: Plan | None = None) -> Device:
+    """Return ``device`` with its verdicts and what follows from them, judged from its ledger and traffic.
+
+    ``plan`` says which room its switch port, access point, station or subnet is in.
+    """
     own = msgspec.structs.replace(device, ledger=own_ledger(device))
     entries: list[Pair] = [(entry.field, entry.value) for entry in own.ledger]
     ballots = [
@@ -162,6 +166,7 @@ def identify(device: Device) -> Device:
     verdicts = _verdicts(ballots)
     device_class = DeviceClass(verdicts["class"].label or DeviceClass.UNKNOWN)
     system = verdicts["os"].label
+    place = place_of(own, plan)
     return msgspec.structs.replace(
         device,
         names=names_of(own),
@@ -174,7 +179,8 @@ def identify(device: Device) -> Device:
         firmware=verdicts["firmware"].label,
         serial=verdicts["serial"].label,
         managed=_managed(verdicts["managed"], device_class, system),
-        location=location_of(own),
+        location=None if place is None else place.label,
+        place=place,
         subnet=subnet_of(device),
         phi=carries_patient_data(device),
         verdicts=tuple(verdicts[level] for level in LEVELS),

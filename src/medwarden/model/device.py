@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from medwarden.model.evidence import LedgerEntry
+from medwarden.model.place import Place
 
 
 class DeviceClass(StrEnum):
@@ -121,6 +122,7 @@ class Device(msgspec.Struct, frozen=True):
     ledger: tuple[LedgerEntry, ...] = ()
     services: tuple[Service, ...] = ()
     conversations: tuple[Conversation, ...] = ()
+    place: Place | None = None
 
     @property
     def label(self) -> str:
