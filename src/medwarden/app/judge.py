@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medwarden.inventory.labelling import identify, labelling_version
+from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.knowledge.end_of_support import support_ends
 from medwarden.model.device import Device, DeviceClass
@@ -14,6 +15,7 @@ from medwarden.risk.weights import rules_version
 from medwarden.store.changes import Change
 from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
+from medwarden.store.places import plan_rows
 from medwarden.store.queries import complete_devices, stale_devices
 from medwarden.store.queries.devices import each_device
 from medwarden.store.queries.scope import Scope
@@ -28,8 +30,10 @@ def judge_stale(tenant: str, site: str) -> int:
     All are identified before any is assessed: the risk of a device depends on who its neighbours are.
     """
     judged: dict[str, None] = {}
+    plan: Plan | None = None
     while ids := stale_devices(site, _AT_ONCE):
-        devices = [identify(device) for device in complete_devices(ids)]
+        plan = plan or Plan(plan_rows(tenant, site))
+        devices = [identify(device, plan) for device in complete_devices(ids)]
         with Change(
             "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
         ) as change:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "device": "medwarden.cli.inventory",
     "findings": "medwarden.cli.inventory",
     "policy": "medwarden.cli.policy",
+    "places": "medwarden.cli.places",
     "up": "medwarden.cli.run",
     "serve": "medwarden.cli.run",
     "sensor": "medwarden.cli.run",

@@ -32,7 +32,7 @@ from medwarden.knowledge.oui import hypervisor_of, is_locally_administered, is_v
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "1"
+_CODE_VERSION = "2"
 _MOST_DERIVED = 200
 _EMBEDDED = frozenset({"Embedded Linux", "RTOS", "VxWorks", "QNX", "eCos", "webOS", "tvOS", "IGEL OS"})
 

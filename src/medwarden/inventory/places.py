@@ -17,9 +17,9 @@ from medwarden.model.evidence import LedgerEntry
 from medwarden.model.place import Place, PlaceBasis, PlanKey, PlanRow
 
 _NOBODYS = Plan()
-_SWITCH = ("switch.name", "radius.nas_identifier", "radius.nas_ip_address")
+_SWITCH = ("switch.name", "radius.nas")
 _PORT = ("switch.port", "radius.nas_port_id")
-_ACCESS_POINT = ("wireless.ap", "wireless.access_point", "radius.called_station_mac")
+_ACCESS_POINT = ("wireless.ap", "radius.access_point")
 _SSID = ("wireless.ssid", "radius.ssid")
 _CIRCUIT = ("dhcp.relay_agent_circuit_id",)
 _STATION = ("dicom.station_name", "dicom.ae_title")
@@ -159,8 +159,7 @@ class _Finder:
         """
         for switch_field, port_field in (
             ("switch.name", "switch.port"),
-            ("radius.nas_identifier", "radius.nas_port_id"),
-            ("radius.nas_ip_address", "radius.nas_port_id"),
+            ("radius.nas", "radius.nas_port_id"),
         ):
             port = self.first([port_field])
             if port is None:

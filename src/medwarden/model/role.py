@@ -24,6 +24,7 @@ class Permission(StrEnum):
     CHANGE_FINDING = "change_finding"
     ACCEPT_RISK = "accept_risk"
     CORRECT_IDENTITY = "correct_identity"
+    EDIT_PLACES = "edit_places"
     LEARN_POLICY = "learn_policy"
     APPROVE_POLICY = "approve_policy"
     FEED_DATA = "feed_data"  # replay captures and logs
@@ -42,12 +43,18 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.NETWORK_ENGINEER: _READ
     | {
         Permission.CHANGE_FINDING,
+        Permission.EDIT_PLACES,
         Permission.LEARN_POLICY,
         Permission.APPROVE_POLICY,
         Permission.FEED_DATA,
     },
     Role.BIOMEDICAL_ENGINEER: _READ
-    | {Permission.CHANGE_FINDING, Permission.CORRECT_IDENTITY, Permission.SEE_STAFF_NAMES},
+    | {
+        Permission.CHANGE_FINDING,
+        Permission.CORRECT_IDENTITY,
+        Permission.EDIT_PLACES,
+        Permission.SEE_STAFF_NAMES,
+    },
     Role.AUDITOR: _READ | {Permission.SEE_AUDIT},
     Role.ADMINISTRATOR: frozenset(Permission),
 }

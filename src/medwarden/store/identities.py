@@ -41,7 +41,7 @@ _SEARCHED = (
 )
 """Evidence fields that text search looks through beside names, addresses and labels."""
 
-_PLAIN = ("names", "vlans", "location", "subnet")
+_PLAIN = ("names", "vlans", "location", "place", "subnet")
 _AT_ONCE = 400
 
 
@@ -90,6 +90,7 @@ def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
             setattr(row, name, after[name])
         row.names, row.vlans = list(device.names), sorted({*row.vlans, *device.vlans})
         row.location, row.subnet = device.location, device.subnet
+        row.place = None if device.place is None else msgspec.to_builtins(device.place)
         row.name = device.label[:512]
         row.address_order = _order(row.ips)
         row.confidence = {v.level: round(v.confidence, 4) for v in device.verdicts if v.label is not None}

@@ -18,6 +18,7 @@ from medwarden.store.models.inventory import (
     MergedDevice,
     Service,
 )
+from medwarden.store.models.places import FloorPlanRow
 from medwarden.store.models.policy import Policy, PolicyVersion
 from medwarden.store.models.risk import RiskFactor, RiskScore
 from medwarden.store.models.tenancy import DEFAULT_SITE, DEFAULT_TENANT, Site, Tenant
@@ -34,6 +35,7 @@ __all__ = [
     "EvidenceEntry",
     "Finding",
     "FindingEvent",
+    "FloorPlanRow",
     "Identification",
     "InputLedger",
     "Interface",

@@ -18,6 +18,7 @@ class Device(Scoped):
     ``confidence`` maps a level (class, category, vendor, model ...) to its probability;
     ``address_order`` is the first IP address as hexadecimal digits, which sort as addresses do.
     ``added_ns`` is when medwarden first stored it (wall clock), ``first_seen`` when it was first heard.
+    ``location`` is ``place`` (model ``Place`` as JSON) in one line.
     ``stale``: something was heard since the device was last identified and assessed.
     """
 
@@ -40,6 +41,7 @@ class Device(Scoped):
     serial = models.CharField(max_length=200, null=True)
     managed = models.BooleanField(null=True)
     location = models.CharField(max_length=200, null=True)
+    place = models.JSONField(null=True)
     subnet = models.CharField(max_length=49, null=True)
     phi = models.BooleanField(null=True)
     confidence = models.JSONField(default=dict)

@@ -12,6 +12,7 @@ from medwarden.model.device import Conversation, DeviceClass, Service, Verdict
 from medwarden.model.device import Device as ModelDevice
 from medwarden.model.evidence import LedgerEntry
 from medwarden.model.finding import FindingEvidence
+from medwarden.model.place import Place
 from medwarden.model.risk import Factor, RiskLevel, RiskScore
 from medwarden.store import models
 from medwarden.store.models import ActivityHour, Device, EvidenceEntry, Identification, MergedDevice
@@ -121,6 +122,7 @@ def to_model(
         ledger=tuple(ledger),
         services=tuple(services),
         conversations=tuple(conversations),
+        place=None if row.place is None else msgspec.convert(row.place, Place),
     )
 
 

@@ -1,0 +1,77 @@
+"""The plan of a site: replaced as a whole, audited, and devices are placed anew by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from medwarden.model.place import PlanKey, PlanRow
+from medwarden.store.bulk import insert_rows
+from medwarden.store.changes import Change
+from medwarden.store.models import Device, FloorPlanRow
+from medwarden.store.queries.scope import Page, Scope, bounds
+
+_PARTS = ("building", "floor", "room", "department")
+
+
+class PlanCount(msgspec.Struct, frozen=True):
+    """What a plan came to: rows before, rows now, and devices that are placed anew."""
+
+    before: int
+    rows: int
+    devices: int
+
+
+def replace_plan(change: Change, site: str, rows: Sequence[PlanRow]) -> PlanCount:
+    """Put ``rows`` in the place of the plan of ``site``; of several rows with one key the last counts."""
+    last = {(row.kind, row.key): row for row in rows}
+    standing = FloorPlanRow.objects.filter(tenant_id=change.tenant, site_id=site)
+    before = standing.count()
+    standing.delete()
+    insert_rows(
+        [
+            FloorPlanRow(
+                tenant_id=change.tenant,
+                site_id=site,
+                kind=row.kind.value,
+                key=row.key[:420],
+                **{part: getattr(row, part) or "" for part in _PARTS},
+            )
+            for row in last.values()
+        ]
+    )
+    devices = Device.objects.filter(tenant_id=change.tenant, site_id=site, retired_at=None).update(stale=True)
+    kinds = {kind.value: sum(k is kind for k, _ in last) for kind in PlanKey}
+    change.record(
+        "plan.replaced",
+        f"site:{site}",
+        {"rows": before},
+        {"rows": len(last), **{kind: count for kind, count in kinds.items() if count}},
+        site=site,
+    )
+    return PlanCount(before, len(last), devices)
+
+
+def plan_rows(tenant: str, site: str) -> list[PlanRow]:
+    """Return the plan of one site."""
+    rows = FloorPlanRow.objects.filter(tenant_id=tenant, site_id=site).order_by("kind", "key")
+    return [_row(row) for row in rows.iterator()]
+
+
+def plan_page(
+    scope: Scope, *, text: str = "", kind: str = "", offset: int = 0, limit: int = 100
+) -> Page[PlanRow]:
+    """Return a page of the plans of a scope, sorted by kind and key; ``text`` is part of a key or room."""
+    offset, limit = bounds(offset, limit)
+    rows = scope.over(FloorPlanRow.objects.all())
+    if kind:
+        rows = rows.filter(kind=kind)
+    if text:
+        rows = rows.filter(key__icontains=text) | rows.filter(room__icontains=text)
+    chosen = rows.order_by("kind", "key", "pk")[offset : offset + limit]
+    return Page(tuple(_row(row) for row in chosen), rows.count(), offset, limit)
+
+
+def _row(row: FloorPlanRow) -> PlanRow:
+    return PlanRow(PlanKey(row.kind), row.key, *(getattr(row, part) or None for part in _PARTS))
