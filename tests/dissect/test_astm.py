@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medwarden.dissect.astm import MAX_FRAME_BYTES, Astm
+from medwarden.dissect.astm import MAX_FRAME_BYTES, MAX_REJECTED, Astm
 from medwarden.dissect.observer import Observer
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.segment import Segment, Transport
@@ -36,8 +36,12 @@ OF_HEADER = {
     ("astm.receiver", "LIS^HOST", "client"),
     ("astm.processing_id", "P", "client"),
     ("astm.version", "LIS2-A2", "client"),
+    ("astm.framing", "e1381", "client"),
 }
 SAID = OF_HEADER | {
+    ("astm.record", "order", "client"),
+    ("astm.record", "result", "client"),
+    ("astm.termination", "N", "client"),
     ("astm.patient_data", "yes", "client"),
     ("astm.role", "analyser", "client"),
     ("astm.role", "host", "server"),
@@ -76,17 +80,65 @@ def test_other_delimiters_and_an_empty_patient() -> None:
         ("astm.sender", "Analyser^One", "client"),
         ("astm.processing_id", "T", "client"),
         ("astm.version", "1394-97", "client"),
+        ("astm.framing", "e1381", "client"),
     }
+
+
+def test_bare_records_name_the_instrument_of_a_result() -> None:
+    result = "R|1|^^^GLU|5.4|mmol/L||N||F||OPERATOR-7|20250101|20250101|XN-1000^SN 4711\r\n"
+    facts = told((True, (HEADER + "\nP|1\r\n" + result + "L|1|Q\r").encode()))
+    assert facts == (OF_HEADER - {("astm.framing", "e1381", "client")}) | {
+        ("astm.framing", "none", "client"),
+        ("astm.record", "result", "client"),
+        ("astm.instrument", "XN-1000^SN 4711", "client"),
+        ("astm.role", "analyser", "client"),
+        ("astm.role", "host", "server"),
+        ("astm.termination", "Q", "client"),
+    }
+
+
+def test_refused_frame_is_sent_again_and_read_once() -> None:
+    good, patient = frame(1, HEADER), frame(2, "P|1||PAT-1\r")
+    facts = told(
+        (True, b"\x05"),
+        (False, b"\x06"),
+        (True, good.replace(b"AU680", b"AU681")),
+        (False, b"\x15"),
+        (True, good),
+        (False, b"\x06"),
+        (True, good + patient),
+    )
+    assert facts == OF_HEADER | {
+        ("astm.transmission", "corrupt", "client"),
+        ("astm.transmission", "refused", "server"),
+        ("astm.transmission", "repeated", "client"),
+        ("astm.patient_data", "yes", "client"),
+    }
+
+
+def test_lost_frame_leaves_no_half_record() -> None:
+    facts = told((True, b"\x05" + frame(1, HEADER + "P|1||DOE^", last=False) + frame(3, "H|\\^&|||odd\r")))
+    assert ("astm.sender", "odd", "client") in facts
+    assert not [fact for fact in facts if "DOE" in fact[1]]
+
+
+def test_host_asks_and_a_password_is_told_as_such_alone() -> None:
+    header = "H|\\^&||s3cret|HOST\r"
+    facts = told((True, b"\x05" + frame(1, header) + frame(2, "Q|1|^SAMPLE-1||ALL\rL|1|N\r") + b"\x04"))
+    assert ("astm.password", "in clear", "client") in facts
+    assert ("astm.record", "request", "client") in facts
+    assert not [fact for fact in facts if "s3cret" in fact[1] or fact[0] == "astm.role"]
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (b"\x05hello", "between frames"),
-        (frame(1, HEADER).replace(b"AU680", b"AU681"), "checksum"),
+        (frame(1, HEADER).replace(b"AU680", b"AU681") * MAX_REJECTED, "checksum"),
         (b"\x02" + b"9x\x03" + b"00\r\n", "without number"),
         (frame(1, HEADER)[:-2] + b"xx", "not ended by CR LF"),
         (b"\x021" + b"x" * (MAX_FRAME_BYTES + 10), "longer than"),
+        (b"H|" + b"x" * MAX_FRAME_BYTES, "a record longer than"),
     ],
 )
 def test_broken_framing_is_refused(data: bytes, reason: str) -> None:

@@ -80,11 +80,16 @@ CREATED = b"\xe1\0\0\2" + invoke(
 )
 
 
-def polled(kind: int, count: int, action: int = 0x0C16) -> bytes:
+def polled(kind: int, count: int, action: int = 0x0C16, *values: tuple[int, bytes]) -> bytes:
+    """Return a PollMdibDataReply of one object in each of ``count`` contexts, with a patient's name in it."""
     sequence = b"\0\1" if action == 0xF13B else b""
-    reply = struct.pack(">H", 1) + sequence + bytes(12) + struct.pack(">HHHHH", 1, kind, 0, count, 4)
-    names = "Doe".encode("utf-16-be")
-    return struct.pack(">HHHHH", 0x21, 0, 0, action, len(reply) + len(names)) + reply + names
+    name = (0x095C, label("Doe\0".encode("utf-16-be")))
+    objects = struct.pack(">H", 4) + attributes(name, *values)
+    contexts = (struct.pack(">HHH", 0, 1, len(objects)) + objects) * count
+    reply = (
+        struct.pack(">H", 1) + sequence + bytes(12) + struct.pack(">HHHHH", 1, kind, 0, count, len(contexts))
+    )
+    return struct.pack(">HHHHH", 0x21, 0, 0, action, len(reply) + len(contexts)) + reply + contexts
 
 
 def told(payload: bytes, from_client: bool = False, port: int = 24105) -> set[tuple[str, str, str]]:
@@ -117,7 +122,10 @@ def test_created_system_is_named_after_association() -> None:
 
 
 def test_association_tells_who_is_who() -> None:
-    request = b"\x0d\xec\5\x08\x13\1\0\x16\1\2\1\0" + bytes(40)
+    request = bytes.fromhex("0dec0508130100160102800014020002c1dc318000a0") + bytes(40)
+    assert IntelliVue.recognises(request, True)
+    assert IntelliVue.recognises(b"\x0d\xff\1\2" + request[2:], True)
+    assert not IntelliVue.recognises(b"\x0d\x0a\x0d\x0a" + bytes(40), True)
     assert told(request, from_client=True) == {("intellivue.role", "client", "client")}
     assert told(b"\x0e" + request[1:]) == {("intellivue.role", "monitor", "monitor")}
     assert told(b"\x09\x18\xc1\x16", from_client=True) == set()
@@ -131,11 +139,34 @@ def test_polled_demographics_are_told_as_such_alone(kind: int, action: int) -> N
     facts = told(b"\xe1\0\0\2" + invoke(7, polled(42, 1, action), kind))
     assert facts == {
         ("intellivue.role", "monitor", "monitor"),
+        ("intellivue.streams", "demographics", "monitor"),
         ("intellivue.patient_data", "yes", "monitor"),
     }
     numerics = told(b"\xe1\0\0\2" + invoke(7, polled(6, 1, action), kind))
     nobody = told(b"\xe1\0\0\2" + invoke(7, polled(42, 0, action), kind))
-    assert numerics == nobody == {("intellivue.role", "monitor", "monitor")}
+    assert nobody == {("intellivue.role", "monitor", "monitor")}
+    assert numerics == {*nobody, ("intellivue.streams", "numerics", "monitor")}
+
+
+def test_polls_tell_that_a_patient_is_monitored_and_what_alarms() -> None:
+    admitted = polled(42, 1, 0x0C16, (0x0957, b"\0\2"))
+    assert ("intellivue.patient_state", "admitted", "monitor") in told(b"\xe1\0\0\2" + invoke(7, admitted, 2))
+    alarms = polled(54, 1, 0xF13B, (0x0902, b"\0\1\0\4abcd"), (0x0904, b"\0\0\0\0"))
+    assert told(b"\xe1\0\0\2" + invoke(7, alarms, 2)) == {
+        ("intellivue.role", "monitor", "monitor"),
+        ("intellivue.streams", "alarms", "monitor"),
+        ("intellivue.active_alarm", "patient", "monitor"),
+    }
+    system = polled(33, 2, 0x0C16, *IDENTITY, (0x0946, b"\x40\0"), (0x090D, b"\0\2"))
+    facts = told(b"\xe1\0\0\2" + invoke(7, system, 2))
+    assert facts == (SAID - {("intellivue.bed_label", "ICU 7", "monitor")}) - {
+        ("intellivue.mac_address", "00:09:fb:11:22:33", "monitor")
+    } | {
+        ("intellivue.streams", "system", "monitor"),
+        ("intellivue.operating_mode", "monitoring", "monitor"),
+        ("intellivue.application_area", "intensive care", "monitor"),
+    }
+    assert not [fact for fact in facts if "Doe" in fact[1]]
 
 
 @pytest.mark.parametrize(

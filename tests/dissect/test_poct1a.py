@@ -52,6 +52,47 @@ def test_greeting_and_result(size: int) -> None:
     }
 
 
+SESSION = (
+    (True, b'<HEL.R01><DEV><DEV.device_name V="Sofia"/></DEV><DSC><DSC.connection_profile_cd V="CS"/>'),
+    (True, b'<DSC.topics_supported_cd V="DTV"/><DSC.topics_supported_cd V="OP_LST_I"/></DSC></HEL.R01>'),
+    (True, b'<DST.R01><DST><DST.new_observations_qty V="1"/><DST.condition_cd V="R"/></DST></DST.R01>'),
+    (False, b'<DTV.R01><DTV><DTV.command_cd V="START_CONTINUOUS"/></DTV></DTV.R01>'),
+    (False, b'<OPL.R01><OPR><OPR.operator_id V="5047"/><OPR.name V="Otto Ops"/></OPR></OPL.R01>'),
+    (True, b'<OBS.R01><SVC><SVC.role_cd V="OBS"/><PT><PT.patient_id V="Y B1232"/>'),
+    (True, b'<OBS><OBS.observation_id SN="LN" V="41653-7"/><OBS.value V="5.1"/></OBS></PT>'),
+    (True, b'<RGT><RGT.name V="Glucose strip"/></RGT></SVC></OBS.R01><END.R01><TRM.reason_cd V="USR"/>'),
+)
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_session_tells_what_the_device_does_and_never_for_whom(size: int) -> None:
+    facts = told(*SESSION, size=size)
+    assert facts == {
+        ("poct1a.role", "device", "client"),
+        ("poct1a.role", "data_manager", "server"),
+        ("poct1a.device_name", "Sofia", "client"),
+        ("poct1a.connection_profile", "CS", "client"),
+        ("poct1a.topic", "DTV", "client"),
+        ("poct1a.topic", "OP_LST_I", "client"),
+        ("poct1a.condition", "R", "client"),
+        ("poct1a.command", "START_CONTINUOUS", "server"),
+        ("poct1a.observation_role", "OBS", "client"),
+        ("poct1a.observation", "41653-7", "client"),
+        ("poct1a.reagent", "Glucose strip", "client"),
+        ("poct1a.termination", "USR", "client"),
+        ("poct1a.patient_data", "yes", "client"),
+    }
+
+
+def test_patient_list_is_told_as_such_alone() -> None:
+    names = b'<PTL.R01><PT><PT.patient_id V="77"/><PT.name V="Doe^Jane"/></PT></PTL.R01>'
+    assert told((False, names)) == {
+        ("poct1a.role", "data_manager", "server"),
+        ("poct1a.role", "device", "client"),
+        ("poct1a.patient_data", "yes", "server"),
+    }
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

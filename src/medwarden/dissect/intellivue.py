@@ -1,10 +1,10 @@
 """Philips IntelliVue monitors: what they announce on the network and say when a client associates.
 
-The data export interface: connect indication (UDP 24005) and the protocol commands, association and MDS
-create event (UDP 24105). The maker's programming guide was not at hand: the field layout is that of public
-descriptions of the protocol and was not checked against a monitor. Object and attribute names follow IEEE
-11073-10101. Waves and numerics are not read; that patient demographics were polled is told, what they say
-is not.
+Philips IntelliVue Patient Monitor, Data Export Interface Programming Guide: connect indication (UDP 24005),
+association, MDS create event and poll results (UDP 24105). The layouts were checked against two open clients
+of the interface, not against a monitor. Object and attribute names follow IEEE 11073-10101. Of waves and
+numerics it is told that they flow, not what they say; of patient demographics that they were polled and
+whether somebody is admitted.
 """
 
 from __future__ import annotations
@@ -22,15 +22,31 @@ MAX_ATTRIBUTES = 256
 _NOMENCLATURE = b"\0\0\1\0"  # magic 0, version 1.0: opens a connect indication
 _SESSION_DATA = b"\xe1\0"  # SPpdu: data of an association
 _CONNECT, _ACCEPT = 0x0D, 0x0E  # session headers of association request and response
+_CONNECT_ITEMS = b"\x05\x08\x13\x01\x00\x16\x01\x02"  # what follows the length in both
+_LONG_LENGTH = 0xFF
 _INVOKE, _RESULT, _LINKED_RESULT = 1, 2, 5  # ROapdus.ro_type
 _EVENT_REPORT, _CONFIRMED_EVENT_REPORT, _CONFIRMED_ACTION = 0, 1, 7
 _MDS_CREATE, _CONNECT_INDICATION = 0x0D06, 0x0D17
 _POLL, _POLL_EXTENDED = 0x0C16, 0xF13B
 _PATIENT_DEMOGRAPHICS = 42  # NOM_MOC_PT_DEMOG
+# Classes of polled objects (NOM_MOC_*) -> what flows.
+_STREAMS = {6: "numerics", 9: "waves", 33: "system", _PATIENT_DEMOGRAPHICS: "demographics", 54: "alarms"}
+_MAX_OBSERVATIONS = 64
 
 _SYSTEM_TYPE, _MODEL, _PRODUCTION_SPECIFICATION = 0x0986, 0x0928, 0x092D
 _BED_LABEL, _BED_LABEL_ANNOUNCED = 0x091E, 0xF135
 _NETWORK_ADDRESS, _SYSTEM_ID = 0xF100, 0x0984
+_OPERATING_MODE, _APPLICATION_AREA, _PATIENT_STATE = 0x0946, 0x090D, 0x0957
+_PATIENT_ALARMS, _TECHNICAL_ALARMS = 0x0902, 0x0904
+_OPERATING_MODES = {
+    0x4000: "monitoring",
+    0x2000: "demo",
+    0x1000: "service",
+    0x0002: "standby",
+    0x0001: "configuration",
+}
+_AREAS = {1: "operating room", 2: "intensive care", 3: "neonatal intensive care", 4: "cardiology"}
+_PATIENT_STATES = {0: "empty", 1: "pre-admitted", 2: "admitted", 8: "discharged"}
 
 # ProdSpecEntry: what is specified, of which component.
 _WHOLE_PRODUCT, _APPLICATION_SOFTWARE = 0x0008, 0x0058
@@ -50,7 +66,7 @@ class IntelliVue(Connection):
         name="intellivue",
         title="Philips IntelliVue data export",
         transports=(Transport.UDP,),
-        reference="Philips IntelliVue data export interface, as publicly described",
+        reference="Philips IntelliVue Data Export Interface Programming Guide",
         ports=(24005, 24105),
         fields=(
             "intellivue.role",
@@ -60,6 +76,11 @@ class IntelliVue(Connection):
             "intellivue.bed_label",
             "intellivue.mac_address",
             "intellivue.ip_address",
+            "intellivue.operating_mode",
+            "intellivue.application_area",
+            "intellivue.streams",
+            "intellivue.active_alarm",
+            "intellivue.patient_state",
             "intellivue.patient_data",
             *_SPECIFICATIONS.values(),
         ),
@@ -70,9 +91,11 @@ class IntelliVue(Connection):
     def recognises(payload: bytes, from_client: bool) -> bool:
         """Tell a connect indication, an association or its data by their first octets."""
         del from_client
-        return payload.startswith((_NOMENCLATURE, _SESSION_DATA)) or (
-            payload[:1] in (b"\x0d", b"\x0e") and b"\x01\x02\x01" in payload[:64]
-        )
+        if payload.startswith(_NOMENCLATURE):
+            return payload[4:6] == b"\0\1" and payload[10:12] == b"\0\0"
+        if payload.startswith(_SESSION_DATA):
+            return payload[4:5] == b"\0" and payload[5:6] in b"\1\2\3\5"
+        return payload[:1] in b"\x0d\x0e" and payload[_items_at(payload) :].startswith(_CONNECT_ITEMS)
 
     def datagram(self, payload: bytes, from_client: bool) -> None:
         """Read one datagram."""
@@ -126,9 +149,29 @@ class IntelliVue(Connection):
             return
         self.said("intellivue.role", "monitor")
         at += 2 if action == _POLL else 4  # poll number; the extended form adds a sequence number
-        _, polled, _, count = struct.unpack_from(">HHHH", data, at + 12)
-        if polled == _PATIENT_DEMOGRAPHICS and count:
+        _, polled, _, count, _ = struct.unpack_from(">HHHHH", data, at + 12)
+        if not count or polled not in _STREAMS:
+            return
+        self.said("intellivue.streams", _STREAMS[polled])
+        if polled == _PATIENT_DEMOGRAPHICS:
             self.said("intellivue.patient_data", "yes")
+        if polled in (33, _PATIENT_DEMOGRAPHICS, 54):
+            self._observations(data, at + 22, count)
+
+    def _observations(self, data: bytes, at: int, contexts: int) -> None:
+        """Read the SingleContextPolls of a result: each a list of objects with their attributes."""
+        read = 0
+        for _ in range(contexts):
+            _, objects, _ = struct.unpack_from(">HHH", data, at)
+            at += 6
+            for _ in range(objects):
+                read += 1
+                if read > _MAX_OBSERVATIONS:
+                    return
+                (length,) = struct.unpack_from(">H", data, at + 4)
+                for attribute, value in self._attributes(data, at + 2):
+                    self._attribute(attribute, value)
+                at += 6 + length
 
     def _attributes(self, data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
         count, length = struct.unpack_from(">HH", data, at)
@@ -161,6 +204,26 @@ class IntelliVue(Connection):
             self.said("intellivue.mac_address", mac_text(self._label(value)[0]) or "")
         elif attribute == _PRODUCTION_SPECIFICATION:
             self._specification(value)
+        else:
+            self._use(attribute, value)
+
+    def _use(self, attribute: int, value: bytes) -> None:
+        """Tell attributes that say how the monitor is used."""
+        if attribute in (_PATIENT_ALARMS, _TECHNICAL_ALARMS):
+            if struct.unpack_from(">H", value)[0]:
+                kind = "patient" if attribute == _PATIENT_ALARMS else "technical"
+                self.said("intellivue.active_alarm", kind)
+        elif attribute == _OPERATING_MODE:
+            (bits,) = struct.unpack_from(">H", value)
+            for bit, mode in _OPERATING_MODES.items():
+                if bits & bit:
+                    self.said("intellivue.operating_mode", mode)
+        elif attribute == _APPLICATION_AREA:
+            (area,) = struct.unpack_from(">H", value)
+            self.said("intellivue.application_area", _AREAS.get(area, ""))
+        elif attribute == _PATIENT_STATE:
+            (state,) = struct.unpack_from(">H", value)
+            self.said("intellivue.patient_state", _PATIENT_STATES.get(state, ""))
 
     def _specification(self, value: bytes) -> None:
         """Read ProdSpecEntry items: type, component, text."""
@@ -182,6 +245,11 @@ class IntelliVue(Connection):
         if length > len(value) - 2:
             raise self.malformed("a label is longer than its attribute")
         return value[2 : 2 + length], value[2 + length :]
+
+
+def _items_at(payload: bytes) -> int:
+    """Return where the items of a session header begin: its length takes one octet, or three after 0xFF."""
+    return 4 if payload[1:2] == bytes((_LONG_LENGTH,)) else 2
 
 
 def _utf_16(value: bytes) -> str:

@@ -1,9 +1,9 @@
-"""Point-of-care analysers by POCT1-A: what a device says of itself when it greets.
+"""Point-of-care analysers by POCT1-A: what a device says of itself, what it measures, how it is used.
 
-CLSI POCT1-A2, device messaging layer (HEL.R01 and its DEV, HDR objects), as publicly described; not
-checked against a real analyser. Messages are XML without DTD that follow one another on a TCP connection;
-each value is an attribute ``V``. Only the device's own objects are told; of patients (PT) and operators
-(OPR) nothing but that a patient was named.
+CLSI POCT1-A2, device messaging layer (appendix B: messages HEL, DST, OBS, DTV, REQ, OPL, PTL, END; objects
+HDR, DEV, DCP, DSC, DST, SVC, RGT, TRM). Messages are XML without DTD that follow one another on a TCP
+connection; each value is an attribute ``V``. Of patients (PT) nothing is told but that one was named; of
+operators (OPR) nothing at all.
 """
 
 from __future__ import annotations
@@ -18,8 +18,15 @@ from medwarden.model.segment import DissectorManifest, Transport
 
 MAX_TAG_BYTES = 4096
 
-_OPENING = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?<(?:HEL|DST|ACK|OBS|REQ|DTV|END|EOT|KPA)\.R0[0-9]")
-_VALUE = re.compile(rb"<([A-Z]{2,4})\.([a-z_]{2,40})\s+V\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_OPENING = re.compile(
+    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?<(?:HEL|DST|ACK|OBS|REQ|DTV|END|EOT|KPA|ESC|EVS|OPL|PTL)\.R0[0-9]"
+)
+_MESSAGE = re.compile(rb"<([A-Z]{3})\.R0[0-9]")
+_VALUE = re.compile(
+    rb"<([A-Z]{2,4})\.([a-z_]{2,40})\s(?:[^>\"']|\"[^\"]*\"|'[^']*')*?\bV\s*=\s*(?:\"([^\"]*)\"|'([^']*)')"
+)
+_BY_DEVICE = frozenset({b"HEL", b"DST", b"OBS", b"EVS"})
+_BY_MANAGER = frozenset({b"DTV", b"REQ", b"OPL", b"PTL"})
 _DEVICE = {
     b"device_id": "poct1a.device_id",
     b"vendor_id": "poct1a.vendor_id",
@@ -30,6 +37,20 @@ _DEVICE = {
     b"sw_version": "poct1a.software_version",
     b"device_name": "poct1a.device_name",
 }
+# Objects and attributes that say what a device can and does, none of them about people.
+_OTHER = {
+    (b"HDR", b"version_id"): "poct1a.version",
+    (b"DSC", b"connection_profile_cd"): "poct1a.connection_profile",
+    (b"DSC", b"topics_supported_cd"): "poct1a.topic",
+    (b"DSC", b"directives_supported_cd"): "poct1a.directive",
+    (b"DST", b"condition_cd"): "poct1a.condition",
+    (b"DTV", b"command_cd"): "poct1a.command",
+    (b"SVC", b"role_cd"): "poct1a.observation_role",
+    (b"OBS", b"observation_id"): "poct1a.observation",
+    (b"RGT", b"name"): "poct1a.reagent",
+    (b"TRM", b"reason_cd"): "poct1a.termination",
+}
+_MAX_OBSERVATIONS = 64
 
 
 class Poct1A(Connection):
@@ -40,11 +61,15 @@ class Poct1A(Connection):
         title="POCT1-A device messages",
         transports=(Transport.TCP,),
         reference="CLSI POCT1-A2, device messaging layer",
-        starts=(b"<HEL.R01", b"<?xml"),
+        starts=(b"<HEL.R01", b"<DST.R01", b"<OBS.R0", b"<KPA.R01", b"<?xml"),
         stream_bytes=16 * 1024,
-        fields=(*_DEVICE.values(), "poct1a.version", "poct1a.role", "poct1a.patient_data"),
+        fields=(*_DEVICE.values(), *_OTHER.values(), "poct1a.role", "poct1a.patient_data"),
         medical=True,
     )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._observations = 0
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
@@ -72,19 +97,37 @@ class Poct1A(Connection):
             self._tag(tag)
 
     def _tag(self, tag: bytes) -> None:
-        if tag.startswith(b"<HEL.R01"):
-            self.said("poct1a.role", "device")
-            self.heard("poct1a.role", "data_manager")
+        message = _MESSAGE.match(tag)
+        if message is not None:
+            self._roles(message[1])
+            return
         found = _VALUE.match(tag)
         if found is None:
             return
         part, name = found[1], found[2]
         value = html.unescape(printable(found[3] if found[3] is not None else found[4]))
-        if part == b"DEV" and name in _DEVICE:
+        if part == b"PT" and value.strip():
+            self.said("poct1a.patient_data", "yes")
+        elif part == b"DEV" and name in _DEVICE:
             self.said(_DEVICE[name], value)
-        elif part == b"HDR" and name == b"version_id":
-            self.said("poct1a.version", value)
-        elif part == b"PT" and value.strip():
+        else:
+            field = _OTHER.get((part, name))
+            if field == "poct1a.observation":
+                self._observations += 1
+                if self._observations > _MAX_OBSERVATIONS:
+                    return
+            if field is not None:
+                self.said(field, value)
+
+    def _roles(self, message: bytes) -> None:
+        """Tell who is who by the message: devices greet, report and observe, managers direct and list."""
+        if message in _BY_DEVICE:
+            self.said("poct1a.role", "device")
+            self.heard("poct1a.role", "data_manager")
+        elif message in _BY_MANAGER:
+            self.said("poct1a.role", "data_manager")
+            self.heard("poct1a.role", "device")
+        if message == b"PTL":
             self.said("poct1a.patient_data", "yes")
 
 
