@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.datadict import dictionary_VR
 
-from medwarden.dissect.dicom import (
-    _MATCHES,
-    _PERFORMED_STEP,
-    _QUERY_KEYS,
-    _REPRESENTATIONS,
-    _STORED,
-    _WORKLIST_KEYS,
-    MAX_NAMED_CLASSES,
-    Dicom,
+from medwarden.dissect.dicom import MAX_NAMED_CLASSES, Dicom
+from medwarden.dissect.dicom_dimse import (
+    MATCHES,
+    PERFORMED_RESULT,
+    PERFORMED_STEP,
+    QUERY_KEYS,
+    REPRESENTATIONS,
+    STORED,
+    WORKLIST_KEYS,
 )
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.evidence import Evidence
@@ -27,7 +27,7 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 COMMIT = "1.2.840.10008.1.20.1"
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
-WANTED = (_STORED, _WORKLIST_KEYS, _QUERY_KEYS, _MATCHES, _PERFORMED_STEP)
+WANTED = (STORED, WORKLIST_KEYS, QUERY_KEYS, MATCHES, PERFORMED_STEP, PERFORMED_RESULT)
 
 
 def item(kind: int, value: bytes) -> bytes:
@@ -163,7 +163,7 @@ def test_representations_are_those_of_the_dictionary() -> None:
     tags = {tag for wanted in WANTED for tag in wanted.tags}
     assert len(tags) > 15
     for tag in tags:
-        assert _REPRESENTATIONS.get(tag, b"LO").decode() == dictionary_VR(tag), f"{tag:08x}"
+        assert REPRESENTATIONS.get(tag, b"LO").decode() == dictionary_VR(tag), f"{tag:08x}"
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,23 @@
 """DICOM upper layer over TCP: associations, DIMSE commands and the heads of data sets.
 
 DICOM PS3.8 section 9.3 (PDUs), PS3.7 sections 6.3, 9.3, 10.3 and annex E (DIMSE), PS3.5 (encodings),
-PS3.6 (dictionaries). Of data sets only what names the equipment is told. Group 0010 (patient),
-accession numbers, physicians' names and identifiers of studies never leave this module; the operators'
-name leaves as a keyed token.
+PS3.6 (dictionaries). Of data sets only what names the equipment and its use is told. Group 0010 (patient),
+accession numbers, physicians' names, dates and identifiers of studies never leave this module; the
+operators' name leaves as a keyed token, a description only if it is made of words of procedures alone.
+
+An image describes who made it, not who sends it. ``dicom.manufacturer`` and its like are said of a sender
+that stores images of its own; of images sent on (for a C-MOVE, as the answer of a C-GET, or beside images
+of other equipment on the same association) the same stands in ``dicom.source_*``, and the sender then has
+the role ``storage_forwarder`` where the images themselves give that away.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import ClassVar
 
-import msgspec
-
+from medwarden.dissect import dicom_dimse as dimse
 from medwarden.dissect.connection import Connection, Inbox
 from medwarden.dissect.dicom_association import (
     ABORT,
@@ -26,101 +31,37 @@ from medwarden.dissect.dicom_association import (
     Associate,
     Context,
     abort_reason,
+    context_result,
     read_associate,
     rejection,
-    uid,
 )
 from medwarden.dissect.dicom_dataset import (
     DataSetReader,
     Element,
     Encoding,
-    Wanted,
     decode,
     encoding_of,
     is_text,
 )
-from medwarden.dissect.dicom_uids import MODALITY_WORKLIST, SOP_CLASSES, TRANSFER_SYNTAXES, service
-from medwarden.dissect.octets import printable
+from medwarden.dissect.dicom_dimse import Command, wanted
+from medwarden.dissect.dicom_uids import SOP_CLASSES, TRANSFER_SYNTAXES, service
+from medwarden.dissect.dicom_use import SentImages, minute
+from medwarden.dissect.dicom_words import body_part, procedure_words
 from medwarden.dissect.phi import Tokeniser
 from medwarden.model.segment import DissectorManifest, Transport
 
 MAX_ASSOCIATE_BYTES = 256 * 1024
 """Longest A-ASSOCIATE PDU read: 128 contexts with a dozen transfer syntaxes each take 50 KB."""
+STREAM_BYTES = 128 * 1024
+"""Of each direction: the largest proposal, the head of the first image, and 700 answers to C-STORE."""
 MAX_NAMED_CLASSES = 48
 MAX_NAMED_SYNTAXES = 16
+MAX_NAMED_REFUSALS = 16
 
 _SHORT_PDUS = (ASSOCIATE_RJ, RELEASE_RQ, RELEASE_RP, ABORT)
-
-# PS3.7 table E.1-1: command field -> name; bit 0x8000 marks a response.
-_COMMANDS = {
-    0x0001: "C-STORE",
-    0x0010: "C-GET",
-    0x0020: "C-FIND",
-    0x0021: "C-MOVE",
-    0x0030: "C-ECHO",
-    0x0100: "N-EVENT-REPORT",
-    0x0110: "N-GET",
-    0x0120: "N-SET",
-    0x0130: "N-ACTION",
-    0x0140: "N-CREATE",
-    0x0150: "N-DELETE",
-    0x0FFF: "C-CANCEL",
-}
-_RESPONSE = 0x8000
-_STORE_RQ, _FIND_RQ, _FIND_RSP, _CREATE_RQ = 0x0001, 0x0020, 0x8020, 0x0140
-
-_COMMAND_SET = Wanted(frozenset({0x00000002, 0x00000003, 0x00000100, 0x00000600, 0x00001030}), 0x0000FFFF)
-
-_CHARACTER_SET, _MODALITY, _OPERATORS = 0x00080005, 0x00080060, 0x00081070
-_PATIENT = frozenset({0x00100010, 0x00100020})
-_INSTITUTION = {0x00080080: "dicom.institution_name", 0x00081040: "dicom.institutional_department"}
-_EQUIPMENT = {
-    0x00080064: "dicom.conversion_type",
-    0x00080070: "dicom.manufacturer",
-    0x00081010: "dicom.station_name",
-    0x00081090: "dicom.model_name",
-    0x00181000: "dicom.device_serial_number",
-    0x00181016: "dicom.secondary_capture_manufacturer",
-    0x00181018: "dicom.secondary_capture_model",
-    0x00181020: "dicom.software_versions",
-}
-_SCHEDULED_STEP, _SCHEDULED_STATION_AE = 0x00400100, 0x00400001
-_PERFORMED_STATION_NAME, _PERFORMED_LOCATION = 0x00400242, 0x00400243
-_RETRIEVE_AE = 0x00080054
-
-# PS3.6 table 6-1: the value representation of what is read, where it is not LO. Another one means that
-# the bytes are not what they seem, and then they could be anybody's name.
-_REPRESENTATIONS = {
-    **dict.fromkeys((_CHARACTER_SET, _MODALITY, 0x00080064), b"CS"),
-    **dict.fromkeys((0x00081010, _PERFORMED_STATION_NAME, _PERFORMED_LOCATION), b"SH"),
-    **dict.fromkeys((_RETRIEVE_AE, _SCHEDULED_STATION_AE), b"AE"),
-    **dict.fromkeys((0x00100010, _OPERATORS), b"PN"),
-}
-
-_STORED = Wanted(
-    frozenset({_CHARACTER_SET, _MODALITY, _OPERATORS, *_PATIENT, *_INSTITUTION, *_EQUIPMENT}), 0x00181020
-)
-_WORKLIST_KEYS = Wanted(
-    frozenset({_CHARACTER_SET, _MODALITY, *_PATIENT, _SCHEDULED_STATION_AE}),
-    0x00400100,
-    frozenset({_SCHEDULED_STEP}),
-)
-_QUERY_KEYS = Wanted(frozenset({_CHARACTER_SET, *_PATIENT}), 0x00100020)
-_MATCHES = Wanted(frozenset({_CHARACTER_SET, _RETRIEVE_AE, *_INSTITUTION, *_PATIENT}), 0x00100020)
-_PERFORMED_STEP = Wanted(
-    frozenset(
-        {_CHARACTER_SET, _MODALITY, *_PATIENT, *_EQUIPMENT, _PERFORMED_STATION_NAME, _PERFORMED_LOCATION}
-    ),
-    0x00400243,
-)
-
-
-class _Command(msgspec.Struct):
-    """The command set that a data set belongs to."""
-
-    field: int = 0
-    sop_class: str = ""
-    move_originator: str = ""
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9_ ]{0,15}\Z")
+_TELLS_THE_MAKER = frozenset({dimse.MANUFACTURER, dimse.SERIAL_NUMBER})
+_RELAYABLE = (*dimse.INSTITUTION.values(), *dimse.EQUIPMENT.values(), "modality")
 
 
 class _Side:
@@ -131,9 +72,11 @@ class _Side:
         "command",
         "fragment",
         "is_last",
+        "modality",
         "pdu",
         "reader",
         "reads_command",
+        "step_status",
     )
 
     def __init__(self) -> None:
@@ -142,8 +85,10 @@ class _Side:
         self.is_last = False
         self.reads_command = False
         self.reader: DataSetReader | None = None
-        self.command = _Command()
+        self.command = Command()
         self.character_set = ""
+        self.modality = ""
+        self.step_status = ""
 
 
 class Dicom(Connection):
@@ -156,7 +101,7 @@ class Dicom(Connection):
         reference="DICOM PS3.8 section 9.3, PS3.7, PS3.5",
         ports=(104, 4242, 11112),
         starts=(b"\x01\x00\x00\x00",),
-        stream_bytes=64 * 1024,
+        stream_bytes=STREAM_BYTES,
         sniff=True,
         fields=(
             "dicom.ae_title",
@@ -168,18 +113,32 @@ class Dicom(Connection):
             "dicom.role",
             "dicom.transfer_syntax",
             "dicom.user_identity",
+            "dicom.async_operations",
+            "dicom.extended_negotiation",
+            "dicom.context_refused",
             "dicom.reject_reason",
             "dicom.abort_reason",
             "dicom.command",
+            "dicom.status",
+            "dicom.query_level",
             "dicom.move_destination",
             "dicom.move_originator",
-            "dicom.modality",
+            "dicom.retrieve_ae_title",
+            "dicom.scheduled_station_ae_title",
+            "dicom.performed_station_ae_title",
+            "dicom.performed_location",
+            "dicom.storage_commitment",
+            "dicom.exam_started",
+            "dicom.exam_ended",
+            "dicom.images_sent",
+            "dicom.images_moved",
+            "dicom.body_part",
+            "dicom.study_description",
+            "dicom.series_description",
             "dicom.operator",
             "dicom.patient_data",
-            "dicom.performed_location",
-            "dicom.retrieve_ae_title",
-            *_INSTITUTION.values(),
-            *_EQUIPMENT.values(),
+            *(f"dicom.{name}" for name in _RELAYABLE),
+            *(f"dicom.source_{name}" for name in _RELAYABLE),
         ),
         medical=True,
     )
@@ -191,6 +150,9 @@ class Dicom(Connection):
         self._request: Associate | None = None
         self._requestor: bool | None = None  # from_client of the side that asked for the association
         self._contexts: dict[int, Context] = {}
+        self._sent = SentImages()
+        self._first_image: dict[int, str] = {}  # equipment of the first data set of this association
+        self._forwards = False
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
@@ -224,7 +186,7 @@ class Dicom(Connection):
                 header = inbox.take(6)
                 if header is None:
                     return
-                self._begin_fragment(header, inbox, side)
+                self._begin_fragment(header, inbox, side, from_client)
             elif not self._read_pdu(inbox, side, from_client):
                 return
 
@@ -256,12 +218,22 @@ class Dicom(Connection):
             self.said("dicom.reject_reason", rejection(body))
         elif kind == ABORT:
             self.said("dicom.abort_reason", abort_reason(body))
+        if kind in (RELEASE_RQ, RELEASE_RP, ABORT):
+            self._tell_images_sent(from_client)
         return True
+
+    def _tell_images_sent(self, from_client: bool) -> None:
+        """Sum up, once an association ends, what was stored in it."""
+        sent, self._sent = self._sent, SentImages()
+        if statement := sent.statement():
+            say = self.said if sent.sender is from_client else self.heard
+            say("dicom.images_sent", statement)
 
     def _requested(self, request: Associate, from_client: bool) -> None:
         self._requestor = from_client
         self._request = request
         self._contexts = {context.identifier: context for context in request.contexts}
+        self._first_image, self._forwards = {}, False
         self.said("dicom.ae_title", request.calling)
         self.heard("dicom.called_ae_title", request.called)
         self._said_implementation(request)
@@ -281,6 +253,7 @@ class Dicom(Connection):
         self._said_implementation(accepted)
         sop_classes: list[str] = []
         syntaxes: list[str] = []
+        refused: dict[str, None] = {}
         for answer in accepted.contexts:
             context = self._contexts.get(answer.identifier)
             if context is None:
@@ -290,6 +263,11 @@ class Dicom(Connection):
             if answer.result == 0:
                 sop_classes.append(context.abstract_syntax)
                 syntaxes += context.transfer_syntaxes
+            elif answer.result is not None:
+                name = SOP_CLASSES.get(context.abstract_syntax) or context.abstract_syntax
+                refused[f"{name}: {context_result(answer.result)}"] = None
+        for refusal in list(refused)[:MAX_NAMED_REFUSALS]:
+            self.said("dicom.context_refused", refusal)
         self._said_services(sop_classes, accepted, by_requestor=False)
         self._said_syntaxes(list(dict.fromkeys(syntaxes)))
 
@@ -297,7 +275,10 @@ class Dicom(Connection):
         self.said("dicom.implementation_class_uid", pdu.implementation_class)
         self.said("dicom.implementation_version_name", pdu.implementation_version)
         if pdu.max_length is not None:
-            self.said("dicom.max_pdu", str(pdu.max_length))
+            self.said("dicom.max_pdu", "unlimited" if pdu.max_length == 0 else str(pdu.max_length))
+        self.said("dicom.async_operations", pdu.async_operations)
+        for sop_class in pdu.extended[:MAX_NAMED_SYNTAXES]:
+            self.said("dicom.extended_negotiation", SOP_CLASSES.get(sop_class) or sop_class)
 
     def _said_services(self, sop_classes: list[str], pdu: Associate, by_requestor: bool) -> None:
         """Tell SOP classes and the roles they mean: SCU for the requestor unless negotiated otherwise."""
@@ -321,7 +302,7 @@ class Dicom(Connection):
         for syntax in syntaxes[:MAX_NAMED_SYNTAXES]:
             self.said("dicom.transfer_syntax", TRANSFER_SYNTAXES.get(syntax, syntax))
 
-    def _begin_fragment(self, header: bytes, inbox: Inbox, side: _Side) -> None:
+    def _begin_fragment(self, header: bytes, inbox: Inbox, side: _Side, from_client: bool) -> None:
         """Open one presentation data value (PS3.8 section 9.3.5.1 and annex E.2)."""
         length, context_id, control = struct.unpack(">IBB", header)
         if length < 2 or length + 4 > side.pdu:
@@ -334,20 +315,20 @@ class Dicom(Connection):
             side.reads_command = is_command
             side.reader = self._reader(side, context_id, is_command)
         if not side.fragment and side.is_last:
-            self._end_message(side)
+            self._end_message(side, from_client)
 
     def _reader(self, side: _Side, context_id: int, is_command: bool) -> DataSetReader | None:
         """Return the reader for the message part that begins, or None when nothing of it is wanted."""
         if is_command:
-            side.command = _Command()
-            return DataSetReader(Encoding.IMPLICIT_LITTLE, _COMMAND_SET)
-        side.character_set = ""
-        wanted = _wanted(side.command)
-        if wanted is None:
+            side.command = Command()
+            return DataSetReader(Encoding.IMPLICIT_LITTLE, dimse.COMMAND_SET)
+        side.character_set = side.modality = side.step_status = ""
+        chosen = wanted(side.command)
+        if chosen is None:
             return None
         context = self._contexts.get(context_id)
         syntaxes = context.transfer_syntaxes if context is not None else ()
-        return DataSetReader(encoding_of(syntaxes[0] if len(syntaxes) == 1 else None), wanted)
+        return DataSetReader(encoding_of(syntaxes[0] if len(syntaxes) == 1 else None), chosen)
 
     def _read_fragment(self, inbox: Inbox, side: _Side, from_client: bool) -> None:
         reader = side.reader
@@ -360,101 +341,160 @@ class Dicom(Connection):
             side.fragment -= count
             for element in reader.feed(chunk):
                 if side.reads_command:
-                    self._command_element(element, side.command)
+                    side.command.read(element)
                 else:
                     self._data_element(element, side, from_client)
         if not side.fragment and side.is_last:
-            self._end_message(side)
+            self._end_message(side, from_client)
 
-    def _end_message(self, side: _Side) -> None:
+    def _end_message(self, side: _Side, from_client: bool) -> None:
         reader, side.reader = side.reader, None
         if reader is not None:
             reader.close()
-        command = side.command
-        if side.reads_command and not command.field & _RESPONSE and command.field in _COMMANDS:
-            self.said("dicom.command", _COMMANDS[command.field])
+        if side.reads_command:
+            self._end_command(side.command, from_client)
+        elif reader is not None:
+            self._end_data_set(side, reader)
 
-    def _command_element(self, element: Element, command: _Command) -> None:
-        tag, value = element.tag, element.value
-        if tag in (0x00000002, 0x00000003):
-            command.sop_class = uid(value)
-        elif tag == 0x00000100 and len(value) == 2:
-            (command.field,) = struct.unpack("<H", value)
-        elif tag == 0x00000600:
-            self.said("dicom.move_destination", printable(value))
-        elif tag == 0x00001030:
-            command.move_originator = printable(value)
-            self.said("dicom.move_originator", command.move_originator)
+    def _end_command(self, command: Command, from_client: bool) -> None:
+        """Tell what a complete command set says by itself."""
+        field, now = command.field, self.segment.ts_ns
+        self.said("dicom.move_destination", command.destination)
+        self.said("dicom.move_originator", command.move_originator)
+        self.said("dicom.status", command.complaint())
+        if field == dimse.STORE_RQ:
+            self._sent.request(now, from_client, self._is_relayed(command, from_client))
+        elif field == dimse.STORE_RSP and command.status is not None:
+            self._sent.response(now, not from_client, command.succeeded)
+        elif field == dimse.MOVE_RSP and command.status is not None and command.status >> 8 != 0xFF:
+            failed = f" failed={command.failed}" if command.failed else ""
+            moved = command.completed + command.warned
+            self.said("dicom.images_moved", f"{minute(now)} images={moved}{failed}" if moved else "")
+        if field & dimse.RESPONSE or field not in dimse.COMMANDS:
+            return
+        self.said("dicom.command", dimse.COMMANDS[field])
+        if (
+            field in (dimse.ACTION_RQ, dimse.EVENT_REPORT_RQ)
+            and service(command.sop_class) == "storage_commitment"
+        ):
+            result = (
+                dimse.COMMITMENT_RESULTS.get(command.event_type, "")
+                if field == dimse.EVENT_REPORT_RQ
+                else "requested"
+            )
+            self.said("dicom.storage_commitment", result)
+
+    def _end_data_set(self, side: _Side, reader: DataSetReader) -> None:
+        """Tell of a performed procedure step that it began or ended (PS3.4 annex F.7.2)."""
+        field = side.command.field
+        if side.step_status not in dimse.STEP_STATUSES:
+            return
+        when = minute(self.segment.ts_ns)
+        if field == dimse.CREATE_RQ:
+            self.said("dicom.exam_started", f"{when} {side.modality or 'unknown'}")
+        elif field == dimse.SET_RQ and side.step_status != "IN PROGRESS":
+            series, images = (
+                reader.items.get(dimse.PERFORMED_SERIES, 0),
+                reader.items.get(dimse.REFERENCED_IMAGES, 0),
+            )
+            outcome = side.step_status.lower()
+            self.said("dicom.exam_ended", f"{when} {outcome} series={series} images={images}")
 
     def _data_element(self, element: Element, side: _Side, from_client: bool) -> None:
         """Tell what one element says about the equipment; about patients only that there was one."""
         tag, command = element.tag, side.command
-        if not is_text(element.value) or element.vr not in (b"", b"UN", _REPRESENTATIONS.get(tag, b"LO")):
+        if not is_text(element.value) or element.vr not in (
+            b"",
+            b"UN",
+            dimse.REPRESENTATIONS.get(tag, b"LO"),
+        ):
             raise self.malformed(f"element {tag >> 16:04x},{tag & 0xFFFF:04x} is no text of its kind")
-        if tag == _CHARACTER_SET:
-            side.character_set = printable(element.value)
-            return
-        value = decode(element.value, side.character_set)
-        if tag in _PATIENT:
+        value = decode(element.value, "" if tag == dimse.CHARACTER_SET else side.character_set)
+        if tag == dimse.CHARACTER_SET:
+            side.character_set = value
+        elif tag in dimse.PATIENT:
             # Universal matching and wildcards of a query name nobody (PS3.4 section C.2.2.2).
             if value.strip("*?^= "):
                 self.said("dicom.patient_data", "yes")
-            return
-        if command.field == _FIND_RQ:
+        elif tag == dimse.QUERY_LEVEL:
+            if value in dimse.QUERY_LEVELS:
+                self.said("dicom.query_level", value)
+        elif command.field == dimse.FIND_RQ:
             self._worklist_key(tag, value)
-            return
-        if element.depth:
-            return
-        if tag in _INSTITUTION:
-            self.said(_INSTITUTION[tag], value)
-        elif tag == _RETRIEVE_AE:
-            self.said("dicom.retrieve_ae_title", value)
-        elif tag == _PERFORMED_LOCATION:
-            self.said("dicom.performed_location", value)
-        elif not self._is_relayed(command, from_client):
-            self._equipment(tag, value)
+        elif not element.depth:
+            self._equipment(tag, value, side, from_client)
 
     def _worklist_key(self, tag: int, value: str) -> None:
         """A modality asks the worklist for steps of its own kind and title (PS3.4 annex K.6.1.2.2)."""
         if "*" in value or "?" in value or "\\" in value:
             return
-        if tag == _MODALITY:
+        if tag == dimse.MODALITY and _CODE.match(value):
             self.said("dicom.modality", value)
-        elif tag == _SCHEDULED_STATION_AE:
-            self.said("dicom.ae_title", value)
+        elif tag == dimse.SCHEDULED_STATION_AE:
+            self.said("dicom.scheduled_station_ae_title", value)
 
-    def _is_relayed(self, command: _Command, from_client: bool) -> bool:
+    def _is_relayed(self, command: Command, from_client: bool) -> bool:
         """Tell whether an archive sends: on behalf of a C-MOVE, or as the answering side of a C-GET."""
-        if command.field != _STORE_RQ:
+        if command.field != dimse.STORE_RQ:
             return False
         return bool(command.move_originator) or (
             self._requestor is not None and self._requestor is not from_client
         )
 
-    def _equipment(self, tag: int, value: str) -> None:
-        if tag == _MODALITY:
-            self.said("dicom.modality", value)
-        elif tag == _PERFORMED_STATION_NAME:
+    def _equipment(self, tag: int, value: str, side: _Side, from_client: bool) -> None:
+        """Tell what an image or a step says of the equipment that made it."""
+        command = side.command
+        if tag == dimse.PERFORMED_LOCATION:
+            self.said("dicom.performed_location", value)
+        elif tag == dimse.RETRIEVE_AE:
+            self.said("dicom.retrieve_ae_title", value)
+        elif tag == dimse.PERFORMED_STATION_NAME:
             self.said("dicom.station_name", value)
-        elif tag == _OPERATORS:
-            if self.tokeniser is not None:
-                for name in value.split("\\")[:4]:
-                    if name.strip("^= "):
-                        self.said("dicom.operator", self.tokeniser.token("operator", name))
-        elif tag in _EQUIPMENT:
-            self.said(_EQUIPMENT[tag], value)
+        elif tag == dimse.PERFORMED_STATION_AE:
+            self.said("dicom.performed_station_ae_title", value)
+        elif tag == dimse.PERFORMED_STATUS:
+            side.step_status = value
+        elif tag == dimse.OPERATORS:
+            self._operators(value)
+        elif tag == dimse.BODY_PART:
+            self.said("dicom.body_part", body_part(value))
+        elif tag in (dimse.STUDY_DESCRIPTION, dimse.SERIES_DESCRIPTION):
+            what = "study" if tag == dimse.STUDY_DESCRIPTION else "series"
+            self.said(f"dicom.{what}_description", procedure_words(value))
+        elif tag == dimse.MODALITY:
+            if _CODE.match(value):
+                side.modality = value
+                if command.field == dimse.STORE_RQ:
+                    self._sent.of_modality(value)
+                prefix = "source_" if self._is_relayed(command, from_client) or self._forwards else ""
+                self.said(f"dicom.{prefix}modality", value)
+        else:
+            name = dimse.EQUIPMENT.get(tag) or dimse.INSTITUTION.get(tag)
+            if name is not None:
+                self.said(f"dicom.{self._whose(tag, value, command, from_client)}{name}", value)
 
+    def _whose(self, tag: int, value: str, command: Command, from_client: bool) -> str:
+        """Return "source_" where an image is of other equipment than the sender, else "".
 
-def _wanted(command: _Command) -> Wanted | None:
-    if command.field == _STORE_RQ:
-        return _STORED
-    if command.field == _FIND_RQ:
-        return _WORKLIST_KEYS if command.sop_class == MODALITY_WORKLIST else _QUERY_KEYS
-    if command.field == _FIND_RSP:
-        return _MATCHES
-    if command.field == _CREATE_RQ and service(command.sop_class) == "mpps":
-        return _PERFORMED_STEP
-    return None
+        Without a word of C-MOVE in it, an association that carries images of two makers or serial numbers
+        is a forwarder's; what differs from its first image is then told of the source.
+        """
+        if self._is_relayed(command, from_client):
+            return "source_"
+        if command.field != dimse.STORE_RQ:
+            return ""
+        if value == self._first_image.setdefault(tag, value):
+            return "source_" if self._forwards else ""
+        if tag in _TELLS_THE_MAKER:
+            self._forwards = True
+            self.said("dicom.role", "storage_forwarder")
+        return "source_"
+
+    def _operators(self, value: str) -> None:
+        if self.tokeniser is not None:
+            for name in value.split("\\")[:4]:
+                if name.strip("^= "):
+                    self.said("dicom.operator", self.tokeniser.token("operator", name))
 
 
 DISSECTOR = Dicom

@@ -21,16 +21,19 @@ MAX_ITEMS = 4096
 
 _CONTEXT_RQ, _CONTEXT_AC, _USER_INFORMATION = 0x20, 0x21, 0x50
 _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX = 0x30, 0x40
-_MAXIMUM_LENGTH, _IMPLEMENTATION_CLASS, _ROLE_SELECTION, _IMPLEMENTATION_VERSION, _IDENTITY_RQ = (
-    0x51,
-    0x52,
-    0x54,
-    0x55,
-    0x58,
-)
+_MAXIMUM_LENGTH, _IMPLEMENTATION_CLASS, _ASYNC_OPERATIONS, _ROLE_SELECTION = 0x51, 0x52, 0x53, 0x54
+_IMPLEMENTATION_VERSION, _EXTENDED, _COMMON_EXTENDED, _IDENTITY_RQ = 0x55, 0x56, 0x57, 0x58
 
 _IDENTITY_TYPES = {1: "username", 2: "username_and_passcode", 3: "kerberos", 4: "saml", 5: "jwt"}
 
+# PS3.8 table 9-18: result/reason of a presentation context.
+_CONTEXT_RESULTS = {
+    0: "accepted",
+    1: "refused by the user",
+    2: "no reason given",
+    3: "abstract syntax not supported",
+    4: "transfer syntaxes not supported",
+}
 # PS3.8 table 9-21: (source, reason) -> words.
 _REJECTIONS = {
     (1, 1): "no reason given",
@@ -66,7 +69,10 @@ class Context(msgspec.Struct):
 
 
 class Associate(msgspec.Struct):
-    """What one A-ASSOCIATE-RQ or -AC says. ``roles`` maps SOP class to (SCU, SCP) of the requestor."""
+    """What one A-ASSOCIATE-RQ or -AC says. ``roles`` maps SOP class to (SCU, SCP) of the requestor.
+
+    ``extended`` are the SOP classes with extended negotiation (PS3.7 D.3.3.5 and D.3.3.6).
+    """
 
     called: str
     calling: str
@@ -76,6 +82,8 @@ class Associate(msgspec.Struct):
     implementation_version: str = ""
     max_length: int | None = None
     identity: str = ""
+    async_operations: str = ""
+    extended: list[str] = msgspec.field(default_factory=list)
 
 
 def read_associate(body: bytes, offset: int) -> Associate:
@@ -140,6 +148,12 @@ def _user_information(item: bytes, found: Associate, offset: int) -> None:
         elif kind == _ROLE_SELECTION and len(value) > 4:
             sop_class = uid(value[2:-2])
             found.roles[sop_class] = (value[-2] == 1, value[-1] == 1)
+        elif kind == _ASYNC_OPERATIONS and len(value) == 4:
+            invoked, performed = struct.unpack(">HH", value)
+            # Zero stands for any number (PS3.7 D.3.3.3.1).
+            found.async_operations = f"invoked={invoked or 'any'} performed={performed or 'any'}"
+        elif kind in (_EXTENDED, _COMMON_EXTENDED) and len(value) > 2:
+            found.extended.append(uid(value[2 : 2 + int.from_bytes(value[:2], "big")]))
         elif kind == _IDENTITY_RQ and value:
             found.identity = _IDENTITY_TYPES.get(value[0], f"type {value[0]}")
 
@@ -147,6 +161,11 @@ def _user_information(item: bytes, found: Associate, offset: int) -> None:
 def uid(value: bytes) -> str:
     """Return a UID of the wire as text, without its padding (PS3.5 section 9.1)."""
     return printable(value.rstrip(b"\0 ")[:64])
+
+
+def context_result(result: int) -> str:
+    """Return the result of a presentation context in the words of the standard."""
+    return _CONTEXT_RESULTS.get(result, f"result {result}")
 
 
 def rejection(body: bytes) -> str:

@@ -95,11 +95,15 @@ class Element(msgspec.Struct):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What to read: ``tags``, ``sequences`` to enter, up to and including the top-level tag ``last``."""
+    """What to read: ``tags``, ``sequences`` to enter, up to and including the top-level tag ``last``.
+
+    Of the ``counted`` sequences the items are counted and passed over.
+    """
 
     tags: frozenset[int]
     last: int
     sequences: frozenset[int] = frozenset()
+    counted: frozenset[int] = frozenset()
 
 
 class _Content(Enum):
@@ -118,24 +122,30 @@ class _Level(msgspec.Struct):
     implicit: bool
     is_sequence: bool
     entered: bool
+    tag: int
 
 
 _UNWANTED = Element(0, 0, b"")
 
 
 class DataSetReader:
-    """Push fragments in, take wanted elements out; ``finished`` once no further byte matters."""
+    """Push fragments in, take wanted elements out; ``finished`` once no further byte matters.
+
+    ``items`` counts, by tag, the items of the sequences that were entered or are to be counted.
+    """
 
     __slots__ = (
         "_buffer",
         "_count",
         "_encoding",
+        "_exhausted",
         "_inflater",
         "_levels",
         "_position",
         "_skip",
         "_wanted",
         "finished",
+        "items",
     )
 
     def __init__(self, encoding: Encoding, wanted: Wanted) -> None:
@@ -147,7 +157,9 @@ class DataSetReader:
         self._skip = 0
         self._count = 0
         self._levels: list[_Level] = []
+        self._exhausted = False
         self.finished = False
+        self.items: dict[int, int] = {}
 
     def feed(self, fragment: bytes) -> Iterator[Element]:
         """Yield the wanted elements that ``fragment`` completes.
@@ -163,6 +175,8 @@ class DataSetReader:
                 break
             if element.tag:
                 yield element
+        if self._exhausted:
+            self._finish()
 
     def close(self) -> None:
         """Say that the last fragment was fed; raises MalformedInput when an element is cut off."""
@@ -176,7 +190,7 @@ class DataSetReader:
             raise self._malformed("the deflated data set does not inflate") from error
         if inflater.unconsumed_tail or self._position + len(self._buffer) > MAX_INFLATED:
             # Enough for every head; a bomb gets no further.
-            self.finished = True
+            self._exhausted = True
         return plain
 
     def _advance(self) -> bool:
@@ -263,6 +277,8 @@ class DataSetReader:
             size = 12
         if tag in self._wanted.sequences:
             return tag, length, size, _Content.ENTER
+        if tag in self._wanted.counted:
+            return tag, length, size, _Content.FOLLOW
         if length != UNDEFINED:
             return tag, length, size, _Content.VALUE
         unknown = size == 12 and vr == b"UN"
@@ -278,15 +294,17 @@ class DataSetReader:
         elif tag == _ITEM:
             if level is None or not level.is_sequence:
                 raise self._malformed("an item outside a sequence")
+            if level.entered or level.tag in self._wanted.counted:
+                self.items[level.tag] = self.items.get(level.tag, 0) + 1
             if level.entered or length == UNDEFINED:
-                self._push(_Level(self._end(length), level.implicit, False, level.entered))
+                self._push(_Level(self._end(length), level.implicit, False, level.entered, level.tag))
             else:
                 self._skip = length
         elif content is _Content.VALUE:
             self._skip = length
         else:
             implicit = self._implicit() or content is _Content.FOLLOW_IMPLICIT
-            self._push(_Level(self._end(length), implicit, True, content is _Content.ENTER))
+            self._push(_Level(self._end(length), implicit, True, content is _Content.ENTER, tag))
 
     def _end(self, length: int) -> int | None:
         return None if length == UNDEFINED else self._position + length

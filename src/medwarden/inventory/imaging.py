@@ -75,9 +75,17 @@ class _Imaging:
         return bool(self._values.keys() - {"called_ae_title"})
 
     def mixed(self) -> bool:
-        """Tell whether the images are of several makers or kinds, as only somebody who forwards has them."""
+        """Tell whether the images are of several makers, kinds or machines, as only a forwarder has them.
+
+        Of machines: more serial numbers than kinds of images (a PET/CT may have one for each of its two).
+        """
         telling = self.modalities & dicom_knowledge().modalities.keys()
-        return len(self.makers) > 1 or (len(telling) > 1 and kind_of_modalities(self.modalities) is None)
+        return (
+            "storage_forwarder" in self.roles
+            or len(self.makers) > 1
+            or (len(telling) > 1 and kind_of_modalities(self.modalities) is None)
+            or len(set(self.values("device_serial_number"))) > max(1, len(telling))
+        )
 
     def source(self) -> bool:
         """Tell whether the data sets describe this very device."""
