@@ -1,1 +1,1 @@
-"""Floor 3: utilisation, maintenance windows, recalls as biomedical engineering sees them."""
+"""Engines of running a hospital's devices: whether one is at work on a patient, and who may touch it."""
