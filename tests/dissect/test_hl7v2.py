@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from medwarden.dissect.hl7v2 import Hl7v2
 from medwarden.dissect.observer import Observer
+from medwarden.dissect.phi import Tokeniser
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.segment import Segment, Transport
 
@@ -62,13 +63,18 @@ def test_observation_and_its_acknowledgement() -> None:
         ("hl7.software_product", "Gateway Suite", "client"),
         ("hl7.patient_data", "yes", "client"),
         ("hl7.location", "ICU West", "client"),
-        ("hl7.device", "MDC_DEV_MON_PHYSIO_MULTI_PARAM_MDS", "client"),
-        ("hl7.equipment", "MON-17", "client"),
-        ("hl7.equipment_namespace", "Carescape B650", "client"),
-        ("hl7.equipment_uid", "0009fbfffe123456", "client"),
-        ("hl7.equipment", "PUMP-3", "client"),
-        ("hl7.equipment_uid", "0012210000000001", "client"),
-        ("hl7.equipment", "PUMP-4", "client"),
+        ("hl7.character_set", "UNICODE UTF-8", "client"),
+        ("hl7.transaction", "PCD-01 communicate device data", "client"),
+        ("hl7.orders", "<=1", "client"),
+        ("hl7.observations", "<=1", "client"),
+        ("hl7.role", "gateway", "client"),
+        ("hl7.source_kind", "MDC_DEV_MON_PHYSIO_MULTI_PARAM_MDS", "client"),
+        ("hl7.source_id", "MON-17", "client"),
+        ("hl7.source_model", "Carescape B650", "client"),
+        ("hl7.source_uid", "0009fbfffe123456", "client"),
+        ("hl7.source_id", "PUMP-3", "client"),
+        ("hl7.source_uid", "0012210000000001", "client"),
+        ("hl7.source_id", "PUMP-4", "client"),
         ("hl7.sending_application", "EHR", "server"),
         ("hl7.sending_facility", "HOSP", "server"),
         ("hl7.receiving_application", "GW", "client"),
@@ -77,7 +83,157 @@ def test_observation_and_its_acknowledgement() -> None:
         ("hl7.processing_id", "P", "server"),
         ("hl7.version", "2.6", "server"),
         ("hl7.ack_code", "AA", "server"),
+        ("hl7.ack_latency_ms", "<=1", "server"),
     }
+
+
+HEAD = r"MSH|^~\&|{}|ICU|EHR|HOSP|20250101||{}|1|P|2.6"
+PUMP = "OBX|1||69986^MDC_DEV_PUMP_INFUS_MDS^MDC|1.0.0.0|||||||X|||||||{}"
+
+
+def test_device_that_speaks_for_itself_is_told_as_the_sender() -> None:
+    by_uid = block(
+        HEAD.format("PUMP^0012210000000001^EUI-64", "ORU^R01^ORU_R01"),
+        PUMP.format("SN-4711^Alaris 8015^0012210000000001^EUI-64"),
+        "OBX|2|NM|67996^MDC_ATTR_VAL_BATT_CHARGE^MDC|1.0.0.1|87|262688^MDC_DIM_PERCENT^MDC",
+        "OBX|3|CWE|67925^MDC_ATTR_POWER_STAT^MDC|1.0.0.2|onBattery",
+    )
+    facts = told((True, by_uid))
+    assert {
+        ("hl7.equipment", "SN-4711", "client"),
+        ("hl7.equipment_namespace", "Alaris 8015", "client"),
+        ("hl7.equipment_uid", "0012210000000001", "client"),
+        ("hl7.device", "MDC_DEV_PUMP_INFUS_MDS", "client"),
+        ("hl7.battery_percent", "80", "client"),
+        ("hl7.power", "battery", "client"),
+    } <= facts
+    assert not [f for f in facts if f[0].startswith("hl7.source_") or f[0] == "hl7.role"]
+    by_name = block(HEAD.format("Evita-1", "ORU^R01"), PUMP.format("EVITA-1"))
+    assert ("hl7.equipment", "EVITA-1", "client") in told((True, by_name))
+
+
+def test_one_piece_of_equipment_that_is_not_the_sender_is_its_source() -> None:
+    message = block(HEAD.format("MON", "ORU^R01"), "PV1||I|ICU^7^2", PUMP.format("N17-0042^Mindray N17"))
+    facts = told((True, message))
+    assert {
+        ("hl7.source_id", "N17-0042", "client"),
+        ("hl7.source_model", "Mindray N17", "client"),
+        ("hl7.source_kind", "MDC_DEV_PUMP_INFUS_MDS", "client"),
+        ("hl7.source_location", "N17-0042 at ICU/7/2", "client"),
+        ("hl7.location", "ICU", "client"),
+    } <= facts
+    assert not [f for f in facts if f[0] in ("hl7.role", "hl7.equipment", "hl7.device")]
+
+
+def test_sender_whose_own_number_differs_is_a_gateway() -> None:
+    message = block(HEAD.format("GW^00AA^x~", "ORU^R01"), PUMP.format("P1^^0012210000000001^EUI-64"))
+    assert not [f for f in told((True, message)) if f[0] == "hl7.role"]
+    message = block(
+        HEAD.format("GW^0099990000000001^EUI-64", "ORU^R01"), PUMP.format("P1^^0012210000000001^EUI-64")
+    )
+    assert ("hl7.role", "gateway", "client") in told((True, message))
+
+
+def test_gateway_over_several_messages_tells_each_battery_with_its_pump() -> None:
+    messages = [
+        block(
+            HEAD.format("GW", "ORU^R01"),
+            PUMP.format(f"P{n}"),
+            f"OBX|2|NM|x^MDC_ATTR_VAL_BATT_CHARGE^MDC|1|{30 * n + 5}|262688^MDC_DIM_PERCENT^MDC",
+        )
+        for n in (1, 2)
+    ]
+    facts = told((True, b"".join(messages)))
+    assert {
+        ("hl7.source_battery_percent", "P1 30", "client"),
+        ("hl7.source_battery_percent", "P2 60", "client"),
+        ("hl7.role", "gateway", "client"),
+    } <= facts
+
+
+@pytest.mark.parametrize("value", ["101", "-5", "full", "1e2", "9" * 400])
+def test_battery_that_is_no_percentage_is_not_told(value: str) -> None:
+    message = block(
+        HEAD.format("P", "ORU^R01"), PUMP.format("P"), f"OBX|2|NM|x^MDC_ATTR_VAL_BATT_CHARGE|1|{value}|"
+    )
+    assert not [f for f in told((True, message)) if "battery" in f[0]]
+
+
+def test_participation_tells_serial_number_type_and_place_of_a_device() -> None:
+    message = block(
+        HEAD.format("GW", "ORU^R40"),
+        "PRT|1|AD||EQUIP|||||OR 2^12^1|PUMP-9^Infusomat^^||||||(01)04046963123456||||SN-88123||"
+        "LVP^Volumetric pump",
+        "OBX|1|CWE|x^MDC_EVT_ALARM^MDC||0^MDC_EVT_PUMP_DELIV_STOP^MDC",
+    )
+    assert {
+        ("hl7.source_id", "PUMP-9", "client"),
+        ("hl7.source_serial", "SN-88123", "client"),
+        ("hl7.source_udi", "(01)04046963123456", "client"),
+        ("hl7.source_type", "Volumetric pump", "client"),
+        ("hl7.source_location", "PUMP-9 at OR 2/12/1", "client"),
+        ("hl7.transaction", "PCD-04 report alert", "client"),
+        ("hl7.event", "MDC_EVT_ALARM", "client"),
+        ("hl7.event", "MDC_EVT_PUMP_DELIV_STOP", "client"),
+    } <= told((True, message))
+
+
+def test_visit_number_in_the_place_of_a_room_is_not_told() -> None:
+    message = block(HEAD.format("MON", "ORU^R01"), "PV1||I|ICU^4711471147^2", PUMP.format("M1"))
+    facts = told((True, message))
+    assert ("hl7.source_location", "M1 at ICU", "client") in facts
+    assert not [f for f in facts if "4711" in f[1]]
+
+
+def test_infusion_order_and_its_administration() -> None:
+    order = block(
+        HEAD.format("BCMA", "RGV^O15"),
+        "PID|1||77",
+        "ORC|RE|x",
+        "RXG|1",
+        "RXA|0|1|20250101",
+        "RXA|0|2|20250101",
+    )
+    assert {
+        ("hl7.transaction", "PCD-03 communicate infusion order", "client"),
+        ("hl7.order_control", "RE", "client"),
+        ("hl7.administrations", "<=2", "client"),
+    } <= told((True, order))
+
+
+def test_header_tells_acknowledgement_conditions_profile_and_sequence() -> None:
+    head = r"MSH|^~\&|A|B|C|D|1||ORU^R01|77|P|2.6|4||AL|NE|||||IHE_PCD_001^IHE PCD^1.3.6^ISO"
+    assert {
+        ("hl7.sequence_numbers", "yes", "client"),
+        ("hl7.accept_acknowledgement", "AL", "client"),
+        ("hl7.application_acknowledgement", "NE", "client"),
+        ("hl7.profile", "IHE_PCD_001", "client"),
+    } <= told((True, block(head)))
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "step"), [(0, "<=1"), (7, "<=10"), (1_500, "<=2000"), (90_000, ">60000")]
+)
+def test_latency_is_told_in_steps(milliseconds: int, step: str) -> None:
+    dissector = Hl7v2()
+    found = set()
+    for number, (is_client, data) in enumerate(((True, OBSERVATION), (False, ACKNOWLEDGEMENT))):
+        ips = ("192.0.2.10", "192.0.2.20") if is_client else ("192.0.2.20", "192.0.2.10")
+        at = 1_000_000_000 + number * milliseconds * 1_000_000
+        segment = Segment(at, 1, Transport.TCP, None, None, *ips, 1, 2575, None, is_client, data)
+        found |= {(f.field, f.value) for f in dissector.feed(segment)}
+    assert ("hl7.ack_latency_ms", step) in found
+
+
+def test_operator_of_an_event_is_a_token() -> None:
+    dissector = Hl7v2()
+    dissector.tokeniser = Tokeniser(b"0123456789abcdef")
+    data = block(HEAD.format("HIS", "ADT^A01"), "EVN|A01|20250101||x|NURSE7^Otto^Olga||Ward 4^^^")
+    segment = Segment(1, 1, Transport.TCP, None, None, "192.0.2.1", "192.0.2.2", 1, 2575, None, True, data)
+    facts = {f.field: f.value for f in dissector.feed(segment)}
+    assert facts["hl7.operator"].startswith("operator-")
+    assert facts["hl7.event_facility"] == "Ward 4"
+    assert not [value for value in facts.values() if "Otto" in value or "NURSE7" in value]
 
 
 def test_message_cut_into_single_bytes_says_the_same() -> None:
@@ -112,6 +268,7 @@ def test_batch_headers_name_the_sender() -> None:
     )
     senders = {value for field, value, _ in told((True, batch)) if field == "hl7.sending_application"}
     assert senders == {"LAB", "ANALYSER"}
+    assert {("hl7.batch", "file", "client"), ("hl7.batch", "batch", "client")} <= told((True, batch))
 
 
 def test_empty_patient_segment_is_no_patient() -> None:

@@ -17,7 +17,7 @@ def read(data: bytes, size: int = 1 << 20) -> list[bytes]:
     found: list[bytes] = []
     for start in range(0, len(data), size):
         inbox.add(data[start : start + size])
-        found += reader.segments()
+        found += (segment for segment in reader.segments() if segment)
     return found
 
 
@@ -80,3 +80,29 @@ def test_pieces_do_not_matter(parts: list[bytes], size: int) -> None:
             return None
 
     assert outcome(size) == outcome(1 << 20)
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_end_of_a_block_is_told(size: int) -> None:
+    data = b"\x0bMSH|1\rPID|2\r\x1c\r\x0bMSH|3\x1c\r"
+    inbox = Inbox("hl7")
+    reader = MllpReader(inbox)
+    found: list[bytes] = []
+    for start in range(0, len(data), size):
+        inbox.add(data[start : start + size])
+        found += reader.segments()
+    assert found == [b"MSH|1", b"PID|2", b"", b"MSH|3", b""]
+
+
+def test_segment_of_a_hundred_megabytes_without_end_is_not_kept() -> None:
+    inbox = Inbox("hl7")
+    reader = MllpReader(inbox)
+    inbox.add(b"\x0bMSH|1\rOBX|1|ED|")
+    assert list(reader.segments()) == [b"MSH|1"]
+    piece = b"A" * (1 << 20)
+    for _ in range(100):
+        inbox.add(piece)
+        assert list(reader.segments()) == []
+        assert len(inbox.data) <= MAX_SEGMENT_BYTES
+    inbox.add(b"\rPV1|2\r\x1c\r")
+    assert list(reader.segments()) == [b"PV1|2", b""]

@@ -33,7 +33,7 @@ class MllpReader:
         self._scanned = 0
 
     def segments(self) -> Iterator[bytes]:
-        """Yield the complete segments at hand, without their terminators.
+        """Yield the complete segments at hand, without their terminators, and b"" where a block ends.
 
         Raises MalformedInput where the framing is broken: bytes between blocks, a block that begins
         within a block, or one that does not begin with a header segment.
@@ -56,6 +56,8 @@ class MllpReader:
             self._oversize = False
             if segment and not oversize and self._is_content(segment):
                 yield segment
+            if not self._inside:
+                yield b""
 
     def _enter(self) -> bool:
         """Consume what stands before a block and its start; False when more bytes are needed."""

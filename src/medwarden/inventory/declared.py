@@ -89,6 +89,7 @@ _SERIAL_FIELDS = (
     "pjl.serial_number",
     "poct1a.serial_number",
     "s7.serial_number",
+    "hl7.equipment_serial",
 )
 _NAME_FIELDS = (
     "dhcp.host_name",
@@ -119,6 +120,8 @@ _PATIENT_DATA_FIELDS = frozenset(
     {
         "astm.patient_data",
         "dicom.patient_data",
+        "dicomweb.patient_data",
+        "fhir.patient_data",
         "hl7.patient_data",
         "intellivue.patient_data",
         "poct1a.patient_data",

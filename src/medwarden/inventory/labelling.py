@@ -23,6 +23,7 @@ from medwarden.inventory.declared import (
 from medwarden.inventory.imaging import imaging_ballots, own_ledger
 from medwarden.inventory.places import place_of
 from medwarden.inventory.plan import Plan
+from medwarden.inventory.spoken_for import own_words
 from medwarden.kernel.ids import stable_id
 from medwarden.knowledge.dicom import dicom_knowledge
 from medwarden.knowledge.fingerprints.index import index
@@ -155,7 +156,7 @@ def identify(device: Device, plan: Plan | None = None) -> Device:
 
     ``plan`` says which room its switch port, access point, station or subnet is in.
     """
-    own = msgspec.structs.replace(device, ledger=own_ledger(device))
+    own = msgspec.structs.replace(device, ledger=own_words(own_ledger(device)))
     entries: list[Pair] = [(entry.field, entry.value) for entry in own.ledger]
     ballots = [
         *_fingerprint_ballots([*entries, *derived_facts(device)]),
