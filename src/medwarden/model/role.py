@@ -33,13 +33,18 @@ class Permission(StrEnum):
     CHANGE_SETTINGS = "change_settings"
     MANAGE_USERS = "manage_users"
     BACKUP = "backup"
+    ENABLE_PROBING = "enable_probing"  # switch active query on in a subnet, and run it
+    PROTECT_DEVICE = "protect_device"  # enter a device in the do-not-probe registry
+    OVERRIDE_INTERLOCK = "override_interlock"  # answer for an action on a protected device
+    CAPTURE_DEVICE = "capture_device"  # record the packets of a device, fetch them without patients
+    EXPORT_RAW_CAPTURE = "export_raw_capture"  # fetch packets as they are, patients and all
 
 
 _READ = frozenset({Permission.SEE_INVENTORY, Permission.EXPORT})
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.SEE_INVENTORY}),
-    Role.ANALYST: _READ | {Permission.CHANGE_FINDING, Permission.FEED_DATA},
+    Role.ANALYST: _READ | {Permission.CHANGE_FINDING, Permission.FEED_DATA, Permission.CAPTURE_DEVICE},
     Role.NETWORK_ENGINEER: _READ
     | {
         Permission.CHANGE_FINDING,
@@ -47,6 +52,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.LEARN_POLICY,
         Permission.APPROVE_POLICY,
         Permission.FEED_DATA,
+        Permission.ENABLE_PROBING,
+        Permission.PROTECT_DEVICE,
+        Permission.CAPTURE_DEVICE,
     },
     Role.BIOMEDICAL_ENGINEER: _READ
     | {
@@ -54,6 +62,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CORRECT_IDENTITY,
         Permission.EDIT_PLACES,
         Permission.SEE_STAFF_NAMES,
+        Permission.PROTECT_DEVICE,
+        Permission.OVERRIDE_INTERLOCK,
     },
     Role.AUDITOR: _READ | {Permission.SEE_AUDIT},
     Role.ADMINISTRATOR: frozenset(Permission),

@@ -20,6 +20,7 @@ from medwarden.store.models.inventory import (
 )
 from medwarden.store.models.places import FloorPlanRow
 from medwarden.store.models.policy import Policy, PolicyVersion
+from medwarden.store.models.probing import CaptureJob, DoNotProbe, Override, ProbeLog, ProbeSubnet
 from medwarden.store.models.risk import RiskFactor, RiskScore
 from medwarden.store.models.tenancy import DEFAULT_SITE, DEFAULT_TENANT, Site, Tenant
 
@@ -29,9 +30,11 @@ __all__ = [
     "ActivityHour",
     "Address",
     "AuditEntry",
+    "CaptureJob",
     "Conversation",
     "Device",
     "DeviceText",
+    "DoNotProbe",
     "EvidenceEntry",
     "Finding",
     "FindingEvent",
@@ -40,8 +43,11 @@ __all__ = [
     "InputLedger",
     "Interface",
     "MergedDevice",
+    "Override",
     "Policy",
     "PolicyVersion",
+    "ProbeLog",
+    "ProbeSubnet",
     "RiskFactor",
     "RiskScore",
     "SavedView",
