@@ -109,7 +109,11 @@ def test_mdib_tells_the_system_and_not_the_patient() -> None:
     assert sdc(facts) == {
         ("sdc.role", "consumer", "client"),
         ("sdc.role", "provider", "server"),
-        ("sdc.mds_type", "70001", "server"),
+        ("sdc.mds_type", "MDC_DEV_SYS_PT_VENT_MDS", "server"),
+        ("sdc.mds_description", "Ventilator", "server"),
+        ("sdc.vmd_type", "70002", "server"),
+        ("sdc.room", "12", "server"),
+        ("sdc.bed", "2", "server"),
         ("sdc.manufacturer", "ACME", "server"),
         ("sdc.model_name", "Vent 5", "server"),
         ("sdc.serial_number", "ASKB-0042", "server"),
@@ -132,9 +136,76 @@ def test_report_comes_from_the_provider_and_operation_from_the_consumer() -> Non
     report = request(envelope(f"{ACTIONS}/StateEventService/EpisodicMetricReport", ""))
     facts, _ = told((True, report))
     assert ("sdc.role", "provider", "client") in facts
+    assert ("sdc.reports", "EpisodicMetricReport", "client") in facts
     command = request(envelope(f"{ACTIONS}/SetService/SetValue", f'<m:SetValue xmlns:m="{MSG}"/>'))
     facts, _ = told((True, command))
     assert {("sdc.role", "consumer", "client"), ("sdc.operation", "SetValue", "client")} <= facts
+
+
+STATES = f"""<m:EpisodicAlertReport xmlns:m="{MSG}" xmlns:p="{PM}"
+xmlns:x="http://www.w3.org/2001/XMLSchema-instance"><m:ReportPart>
+<m:AlertState x:type="p:LimitAlertConditionState" DescriptorHandle="ac0" Presence="true"/>
+<m:AlertState x:type="p:AlertConditionState" DescriptorHandle="ac1" Presence="false"/>
+<m:ComponentState x:type="p:MdsState" DescriptorHandle="mds0" OperatingMode="Nml" ActivationState="On"/>
+<m:ComponentState x:type="p:BatteryState" DescriptorHandle="b0" ChargeStatus="DisChB">
+<p:CapacityFullCharge MeasuredValue="4000"/><p:CapacityRemaining MeasuredValue="2370"/></m:ComponentState>
+<m:ContextState x:type="p:PatientContextState" DescriptorHandle="pat" ContextAssociation="Assoc">
+<p:CoreData><p:Givenname>Jane</p:Givenname></p:CoreData></m:ContextState>
+<m:ContextState x:type="p:LocationContextState" DescriptorHandle="loc" ContextAssociation="Assoc">
+<p:LocationDetail Facility="HOSP1" Building="B" Floor="3" PoC="ICU" Room="312" Bed="4"/></m:ContextState>
+</m:ReportPart></m:EpisodicAlertReport>"""
+
+
+def test_states_tell_place_and_use_and_not_the_patient() -> None:
+    facts, _ = told((True, request(envelope(f"{ACTIONS}/StateEventService/EpisodicAlertReport", STATES))))
+    assert sdc(facts) == {
+        ("sdc.role", "provider", "client"),
+        ("sdc.reports", "EpisodicAlertReport", "client"),
+        ("sdc.active_alarm", "yes", "client"),
+        ("sdc.operating_mode", "normal", "client"),
+        ("sdc.activation", "on", "client"),
+        ("sdc.battery", "discharging", "client"),
+        ("sdc.battery_percent", "60", "client"),
+        ("sdc.patient_state", "associated", "client"),
+        ("sdc.patient_data", "yes", "client"),
+        ("sdc.facility", "HOSP1", "client"),
+        ("sdc.building", "B", "client"),
+        ("sdc.floor", "3", "client"),
+        ("sdc.location", "ICU", "client"),
+        ("sdc.room", "312", "client"),
+        ("sdc.bed", "4", "client"),
+    }
+
+
+def test_subscription_makes_its_sender_a_consumer() -> None:
+    filtered = (
+        '<e:Subscribe xmlns:e="http://schemas.xmlsoap.org/ws/2004/08/eventing"><e:Filter Dialect="urn:x">'
+        f"{ACTIONS}/StateEventService/EpisodicAlertReport {ACTIONS}/WaveformService/WaveformStream urn:other"
+        "</e:Filter></e:Subscribe>"
+    )
+    action = "http://schemas.xmlsoap.org/ws/2004/08/eventing/Subscribe"
+    facts, application = told((True, request(envelope(action, filtered))))
+    assert application == "sdc"
+    assert sdc(facts) == {
+        ("sdc.role", "consumer", "client"),
+        ("sdc.subscribes", "EpisodicAlertReport", "client"),
+        ("sdc.subscribes", "WaveformStream", "client"),
+    }
+
+
+def test_gateway_describes_several_systems_and_codes_of_others_stay_codes() -> None:
+    systems = "".join(
+        f'<p:Mds Handle="m{n}"><p:Type Code="70001" CodingSystem="{system}"/></p:Mds>'
+        for n, system in enumerate(("urn:oid:1.3.111.2.11073.10101.1", "urn:oid:9.9"))
+    )
+    body = f'<p:MdDescription xmlns:p="{PM}">{systems}</p:MdDescription>'
+    facts, _ = told((False, response(envelope("x", body))))
+    assert sdc(facts) == {
+        ("sdc.role", "provider", "server"),
+        ("sdc.mds_type", "MDC_DEV_SYS_PT_VENT_MDS", "server"),
+        ("sdc.mds_type", "70001", "server"),
+        ("sdc.mds_count", "2", "server"),
+    }
 
 
 def test_plain_device_profile_is_no_medical_device() -> None:

@@ -53,6 +53,7 @@ class Sdc(Connection):
             *(f"sdc.{name}" for name in NAMES),
             "sdc.role",
             "sdc.operation",
+            "sdc.reports",
             *(f"dpws.{name}" for name in (*_DEVICE_PROFILE, "device_type", "service")),
             *HttpDissector.manifest.fields,
         ),
@@ -87,8 +88,11 @@ class Sdc(Connection):
             return
         self.application = "sdc"
         self.said_all((f"sdc.{name}", value) for name, value in message.facts)
-        if any(name in ("device_type", "mds_type") for name, _ in message.facts):
+        names = {name for name, _ in message.facts}
+        if names & {"device_type", "mds_type"}:
             self.said("sdc.role", "provider")
+        if "subscribes" in names:
+            self.said("sdc.role", "consumer")
         if message.action.startswith(SDC_NAMESPACES):
             self._action(message.action)
 
@@ -100,6 +104,8 @@ class Sdc(Connection):
         self.said("sdc.role", "provider" if provides else "consumer")
         if service == "SetService" and not provides:
             self.said("sdc.operation", operation)
+        elif operation.endswith(("Report", "WaveformStream")):
+            self.said("sdc.reports", operation)
 
 
 def _kept(head: HttpHead) -> int:

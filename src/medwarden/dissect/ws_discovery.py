@@ -12,6 +12,7 @@ import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import ClassVar
 
+from medwarden.dissect import sdc_scopes
 from medwarden.dissect.xml_elements import Element, xml_elements
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.evidence import Evidence, clean
@@ -55,7 +56,10 @@ class WsDiscovery:
         reference="OASIS WS-Discovery 1.1",
         ports=(3702,),
         starts=(b"<",),
-        fields=("wsd.types", "wsd.scopes", "wsd.xaddrs", "wsd.endpoint", "wsd.probe"),
+        fields=(
+            *("wsd.types", "wsd.scopes", "wsd.xaddrs", "wsd.endpoint", "wsd.probe"),
+            *sdc_scopes.FIELDS,
+        ),
     )
 
     def __init__(self) -> None:
@@ -117,6 +121,7 @@ def _facts(segment: Segment, statement: list[Element]) -> list[Evidence]:
         ("wsd.endpoint", endpoint),
         ("wsd.types", types),
         *(("wsd.scopes", scope) for scope in scopes),
+        *(fact for scope in scopes for fact in sdc_scopes.facts_of_scope(scope)),
         *(("wsd.xaddrs", address) for address in addresses),
     ]
     return [
