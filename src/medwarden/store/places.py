@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from django.db import connection
 
 from medwarden.model.place import PlanKey, PlanRow
 from medwarden.store.bulk import insert_rows
@@ -71,6 +72,42 @@ def plan_page(
         rows = rows.filter(key__icontains=text) | rows.filter(room__icontains=text)
     chosen = rows.order_by("kind", "key", "pk")[offset : offset + limit]
     return Page(tuple(_row(row) for row in chosen), rows.count(), offset, limit)
+
+
+class PlaceCount(msgspec.Struct, frozen=True):
+    """How many devices are at one place; ``worst`` is the highest risk score of them.
+
+    A place without building, floor and room is where devices are attached or what they say of it.
+    """
+
+    building: str | None
+    floor: str | None
+    room: str | None
+    location: str
+    devices: int
+    medical: int
+    worst: int
+    findings: int
+
+
+def place_counts(scope: Scope, limit: int = 2000) -> tuple[list[PlaceCount], int]:
+    """Return places with their devices, by building, floor and room, and how many devices have none."""
+    condition, parameters = scope.sql("d")
+    part = "json_extract(d.place, '$.%s')"
+    columns = ", ".join(part % name for name in ("building", "floor", "room"))
+    # Only fixed text and bound parameters go into the statement.
+    statement = f"""
+        SELECT {columns}, d.location, count(*), sum(d.device_class = 'IoMT'), max(d.risk_score),
+               sum(d.findings_open)
+        FROM store_device d
+        WHERE {condition} AND d.retired_at IS NULL AND d.location IS NOT NULL
+        GROUP BY 1, 2, 3, 4 ORDER BY 1 IS NULL, 1, 2, 3, 4 LIMIT %s
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*parameters, limit])
+        found = [PlaceCount(*row) for row in cursor.fetchall()]
+    nowhere = scope.over(Device.objects.filter(retired_at__isnull=True, location__isnull=True)).count()
+    return found, nowhere
 
 
 def _row(row: FloorPlanRow) -> PlanRow:

@@ -74,6 +74,7 @@ FACETS = (
     Facet("phi", "Patient data", "phi"),
     Facet("model", "Model", "model", menu=False),
     Facet("os", "Operating system", "os", menu=False),
+    Facet("location", "Place", "location", menu=False),
     Facet("finding", "Finding", "finding", menu=False),
 )
 

@@ -21,7 +21,13 @@ SETTINGS = (
     ("settings_audit", "Audit", Permission.SEE_AUDIT),
     ("settings_about", "About", None),
 )
-BELONGS = {"device": "devices", "finding": "findings", "policy": "policies", "sensor": "sensors"}
+BELONGS = {
+    "device": "devices",
+    "place": "places",
+    "finding": "findings",
+    "policy": "policies",
+    "sensor": "sensors",
+}
 
 
 class Place(NamedTuple):
@@ -37,6 +43,7 @@ class Place(NamedTuple):
 NAVIGATION = (
     Place("overview", "Overview", "overview", Permission.SEE_INVENTORY, "o"),
     Place("devices", "Devices", "devices", Permission.SEE_INVENTORY, "d"),
+    Place("places", "Places", "places", Permission.SEE_INVENTORY, "l"),
     Place("map", "Map", "map", Permission.SEE_INVENTORY, "m"),
     Place("findings", "Findings", "findings", Permission.SEE_INVENTORY, "f"),
     Place("policies", "Policy", "policy", Permission.SEE_INVENTORY, "p"),

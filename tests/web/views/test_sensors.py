@@ -8,14 +8,15 @@ from collections.abc import Callable
 from django.test import Client
 
 from medwarden.model.role import Role
-from medwarden.store.models import InputLedger
+from medwarden.store.models import Device, EvidenceEntry, FloorPlanRow, InputLedger
+from medwarden.web.recent import forget
 
 SignedIn = Callable[..., Client]
 
 
 def test_the_line_of_all_adds_up(signed_in: SignedIn) -> None:
     page = signed_in(Role.VIEWER).get("/sensors/").content.decode()
-    line = page[page.index("<strong>All</strong>") :]
+    line = page[page.index("<strong>All packets</strong>") :]
     read, parsed, rejected, dropped = (
         int(n.replace(",", "")) for n in re.findall(r"<strong>([\d,]+)</strong>", line)[:4]
     )
@@ -37,3 +38,25 @@ def test_a_count_that_does_not_add_up_is_said_so(signed_in: SignedIn) -> None:
     row.report["packets"]["parsed"] -= 1
     row.save()
     assert "Does not add up" in signed_in(Role.VIEWER).get("/sensors/").content.decode()
+
+
+def test_what_is_not_seen_is_said_with_what_would_show_it(signed_in: SignedIn) -> None:
+    client = signed_in(Role.VIEWER)
+    assert 'hx-get="/sensors/sight/"' in client.get("/sensors/").content.decode()
+    FloorPlanRow.objects.create(
+        tenant_id="default", site_id="main", kind="subnet", key="172.30.0.0/16", building="Annexe"
+    )
+    forget()
+    page = client.get("/sensors/sight/").content.decode()
+    assert "172.30.0.0/16" in page and "Blind" in page and "Annexe" in page
+    answer = client.get("/api/v1/visibility").json()
+    sights = {s["subnet"]: s for s in answer["subnets"]}
+    assert sights["172.30.0.0/16"]["devices"] == 0
+    subnet, sight = next((k, v) for k, v in sights.items() if v["devices"])
+    devices = Device.objects.filter(subnet=subnet, retired_at=None)
+    assert sight["devices"] == devices.count()
+    assert sight["without_category"] == devices.filter(category=None).count()
+    asking = EvidenceEntry.objects.filter(field__startswith="dhcp.").values("device_id")
+    assert sight["without_dhcp"] == devices.exclude(pk__in=asking).count()
+    assert {h["protocol"] for h in answer["heard"]} >= {"dhcp", "dicom"}
+    assert any(p["where"].startswith("172.30.0.0/16") for p in answer["positions"])

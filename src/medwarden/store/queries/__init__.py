@@ -56,6 +56,7 @@ from medwarden.store.queries.scope import Page, Scope
 from medwarden.store.queries.sensors import InputRow, SensorRow, inputs, sensors
 from medwarden.store.queries.state import load_state
 from medwarden.store.queries.traffic import Cell, Edge, edges, matrix
+from medwarden.store.queries.visibility import heard_by_sensor, subnet_sights
 
 __all__ = [
     "UNKNOWN",
@@ -96,6 +97,7 @@ __all__ = [
     "finding_counts",
     "finding_types",
     "findings",
+    "heard_by_sensor",
     "history",
     "ids_over_time",
     "inputs",
@@ -110,6 +112,7 @@ __all__ = [
     "risk_history",
     "sensors",
     "stale_devices",
+    "subnet_sights",
     "subnets",
     "top_actions",
     "trend",

@@ -38,6 +38,7 @@ class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     level: tuple[str, ...] = ()
     site: tuple[str, ...] = ()
     subnet: tuple[str, ...] = ()
+    location: tuple[str, ...] = ()
     managed: tuple[str, ...] = ()
     phi: tuple[str, ...] = ()
     finding: tuple[str, ...] = ()
@@ -59,6 +60,7 @@ _COLUMNS = {
     "level": "risk_level",
     "site": "site_id",
     "subnet": "subnet",
+    "location": "location",
 }
 _BOUNDS = {
     "first_seen_since": "first_seen__gte",

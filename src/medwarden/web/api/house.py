@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from ninja import Router, Schema
 
+from medwarden.app.places import PlanImport, import_stored
+from medwarden.assessment.positions import next_positions
+from medwarden.model.place import PlanRow
 from medwarden.model.role import Permission
+from medwarden.model.visibility import Heard, Position, SubnetSight
 from medwarden.store import queries
 from medwarden.store.chain import ChainReport, check_chain
 from medwarden.store.models import User
+from medwarden.store.places import PlaceCount, place_counts, plan_page
 from medwarden.web import traffic_map
 from medwarden.web.api.access import needs
-from medwarden.web.api.schemas import list_of, page_of, page_schema, plain, schema_of
+from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain, schema_of
 from medwarden.web.scope import RANGES, scope_of, signed_in
 
 router = Router(tags=["House"])
@@ -63,6 +68,69 @@ def between(request: HttpRequest, client: str, server: str, by: str = "category"
 def sensors(request: HttpRequest) -> Any:  # noqa: ANN401
     """Return all sensors with their accounting: read = parsed + rejected + dropped."""
     return plain(queries.sensors(scope_of(request).store))
+
+
+class PlacesOut(msgspec.Struct):
+    """Places with their devices, and how many devices have none."""
+
+    places: list[PlaceCount]
+    without: int
+
+
+@router.get("/places", response=schema_of(PlacesOut), auth=SEE, url_name="places", summary="Places")
+def places(request: HttpRequest) -> dict[str, Any]:
+    """Return how many devices are where, by building, floor and room."""
+    found, nowhere = place_counts(scope_of(request).store)
+    return {"places": plain(found), "without": nowhere}
+
+
+@router.get("/places/plan", response=page_schema(PlanRow), auth=SEE, summary="The plan of places")
+def plan(request: HttpRequest, q: str = "", kind: str = "", page: int = 1, per: int = 100) -> dict[str, Any]:
+    """Return the rows of the plan that contain ``q``."""
+    page, per = max(1, page), min(max(1, per), 1000)
+    found = plan_page(scope_of(request).store, text=q, kind=kind, offset=(page - 1) * per, limit=per)
+    return page_of(found, page, per)
+
+
+class PlanText(Schema):
+    """A plan as a CSV table and the site it is of."""
+
+    site: str
+    table: str
+
+
+@router.put(
+    "/places/plan",
+    response={200: schema_of(PlanImport), 404: Problem, 422: Problem},
+    auth=needs(Permission.EDIT_PLACES),
+    summary="Replace the plan of a site",
+)
+def replace_plan(request: HttpRequest, body: PlanText) -> Any:  # noqa: ANN401
+    """Replace the plan of a site by a CSV table and place its devices anew."""
+    if body.site not in {s.id for s in scope_of(request).sites}:
+        raise Http404("There is no such site in what you may see.")
+    actor = f"user:{signed_in(request).username}"
+    return plain(import_stored(body.table.encode(), "table", actor=actor, site=body.site))
+
+
+class Visibility(msgspec.Struct):
+    """What is seen and what is not: subnets, what each sensor hears, what to connect next."""
+
+    subnets: list[SubnetSight]
+    heard: list[Heard]
+    positions: list[Position]
+
+
+@router.get("/visibility", response=schema_of(Visibility), auth=SEE, summary="What is seen and what is not")
+def visibility(request: HttpRequest) -> dict[str, Any]:
+    """Return how well each subnet is seen, what each sensor hears, and where the next one should stand."""
+    scope = scope_of(request).store
+    sights = queries.subnet_sights(scope)
+    return {
+        "subnets": plain(sights),
+        "heard": plain(queries.heard_by_sensor(scope)),
+        "positions": plain(next_positions(sights)),
+    }
 
 
 @router.get("/inputs", response=page_schema(queries.InputRow), auth=SEE, summary="Inputs")
