@@ -10,6 +10,7 @@ import msgspec
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.sensors.capture_file import sniff
+from medwarden.sensors.log_files import form_of
 
 CAPTURE_SUFFIXES = frozenset({".pcap", ".pcapng", ".cap", ".trace", ".dmp", ".erf", ".snoop", ".ntar"})
 _PACKED_SUFFIXES = frozenset({".gz", ".zst", ".zstd"})
@@ -18,8 +19,8 @@ _PACKED_SUFFIXES = frozenset({".gz", ".zst", ".zstd"})
 class Inputs(msgspec.Struct, frozen=True):
     """What there is to read, in a stable order, and what lies beside it in the folders named.
 
-    ``beside`` holds files found in folders that neither look like a capture nor are called like one;
-    a file named by itself is never among them. A folder that holds no capture, or cannot be looked into,
+    ``beside`` holds files found in folders that are neither a capture, nor called like one, nor a known log;
+    a file named by itself is never among them. A folder that holds no input, or cannot be looked into,
     stands among ``files``: reading it says so.
     """
 
@@ -42,7 +43,7 @@ def find_inputs(named: Iterable[str | Path]) -> Inputs:
             files[path] = None
             continue
         found = dict.fromkeys(_members(path))
-        captures = dict.fromkeys(member for member in found if member.is_dir() or _is_capture(member))
+        captures = dict.fromkeys(member for member in found if member.is_dir() or _is_input(member))
         files |= captures or {path: None}
         beside |= {member: None for member in found if member not in captures}
     return Inputs(tuple(files), tuple(p for p in beside if p not in files))
@@ -60,11 +61,11 @@ def _members(folder: Path) -> list[Path]:
     return sorted(member for member in members if member.is_file() or member.is_dir())
 
 
-def _is_capture(path: Path) -> bool:
+def _is_input(path: Path) -> bool:
     suffixes = [s.lower() for s in path.suffixes]
     while suffixes and suffixes[-1] in _PACKED_SUFFIXES:
         suffixes.pop()
     if suffixes and suffixes[-1] in CAPTURE_SUFFIXES:
         return True
-    # What cannot be read may be a capture: reading it will say why it cannot.
-    return not os.access(path, os.R_OK) or sniff(path) is not None
+    # What cannot be read may be an input: reading it will say why it cannot.
+    return not os.access(path, os.R_OK) or sniff(path) is not None or form_of(path) is not None

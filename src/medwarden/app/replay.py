@@ -1,4 +1,4 @@
-"""Captures into the store: exactly once, also when cut off in the middle."""
+"""Captures and logs into the store: exactly once, also when cut off in the middle."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import msgspec
 
 from medwarden.app.inputs import find_inputs
 from medwarden.app.intake import content_id, take_in
-from medwarden.kernel.errors import ResourceError
+from medwarden.app.log_intake import grown_from, setting_of, take_in_log
+from medwarden.kernel.errors import MedwardenError, ResourceError
 from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
 from medwarden.model.batch import Batch
+from medwarden.model.log_source import LogParser
 from medwarden.sensors.capture_file import sniff
+from medwarden.sensors.log_files import form_of, head_of, is_document, log_id
 from medwarden.store.open import Store, open_store
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ LOCK = "ingest"
 
 _GROUP_ROWS = 20_000
 _GROUP_FILES = 100
+_MOST_ALIKE = 64
 
 Progress = Callable[[int, int, str], None]
 
@@ -90,9 +94,10 @@ class Replay:
         self.reports: list[InputReport] = []
         self._waiting: list[Taken] = []
         self._rows = 0
+        self._known = InputReport("")
 
     def file(self, path: Path) -> None:
-        """Feed one capture file; content that was fed to its end before is only counted as seen again."""
+        """Feed one capture or log; content that was fed to its end before is only counted as seen again."""
         self.reports.append(self._file(path))
 
     def flush(self) -> None:
@@ -104,6 +109,9 @@ class Replay:
     def _file(self, path: Path) -> InputReport:
         form = sniff(path)
         if form is None or not path.is_file():
+            parser = form_of(path)
+            if parser is not None:
+                return self._log(path, parser)
             return take_in(path, self.ingest.token_key, _nowhere)
         try:
             content = content_id(path)
@@ -118,6 +126,44 @@ class Replay:
         report = take_in(path, self.ingest.token_key, numbered)
         numbered.end(report)
         return report
+
+    def _log(self, path: Path, parser: type[LogParser]) -> InputReport:
+        """Feed a log; one of lines that has grown since goes on where it was left."""
+        name = printable(str(path))
+        self.flush()  # what another file of the same call told is part of how far an input is
+        try:
+            state = self._state_of_log(path, parser, name)
+        except MedwardenError as error:
+            return InputReport(name, parser.manifest.name, error=printable(str(error)))
+        if state is None:
+            return self._known
+        since = state.report if state.report.mark else None
+        state.complete = False
+        numbered = _Numbered(self, state, first=state.next_batch)
+        setting = setting_of(self.ingest.token_key)
+        report = take_in_log(path, parser, setting, numbered.reported, since)
+        numbered.end(report)
+        return report
+
+    def _state_of_log(self, path: Path, parser: type[LogParser], name: str) -> InputState | None:
+        """Return how far the input is, None (and its report as known) where nothing is left to read."""
+        if is_document(parser):
+            state = self.ingest.writer.begin_input(content_id(path), name, parser.manifest.name)
+            return None if self._told(state, state.complete) else state
+        content = log_id(head_of(path))
+        for number in range(_MOST_ALIKE):
+            key = f"{content}:{number}" if number else content
+            state = self.ingest.writer.begin_input(key, name, parser.manifest.name)
+            grown = grown_from(path, state.report)
+            if grown is not None:
+                return None if self._told(state, not grown) else state
+        raise ResourceError(f"{path}: {_MOST_ALIKE} other logs begin with the same record")
+
+    def _told(self, state: InputState, everything: bool) -> bool:
+        if everything:
+            state.report.already = True
+            self._known = state.report
+        return everything
 
     def wait(self, taken: Taken) -> None:
         """Let the only batch of a new file wait for others."""
@@ -134,19 +180,24 @@ def _nowhere(_batch: Batch) -> None:
 class _Numbered:
     """Gives the batches of one input their numbers; the last is held back until the input has ended."""
 
-    def __init__(self, replay: Replay, state: InputState) -> None:
+    def __init__(self, replay: Replay, state: InputState, first: int = 0) -> None:
         self._replay = replay
         self._state = state
-        self._next = 0
+        self._next = first
         self._held: Batch | None = None
+        self._report: InputReport | None = None
 
     def __call__(self, batch: Batch) -> None:
+        self.reported(batch, None)
+
+    def reported(self, batch: Batch, report: InputReport | None) -> None:
+        """Take a batch with the accounting of the input up to its end."""
         if batch.empty():
             return
         if self._held is not None:
             self._replay.flush()
-            self._replay.ingest.commit(self._state, self._number(), self._held)
-        self._held = batch
+            self._replay.ingest.commit(self._state, self._number(), self._held, self._report)
+        self._held, self._report = batch, report
 
     def end(self, report: InputReport) -> None:
         """Store the last batch together with the input's final accounting."""

@@ -1,4 +1,4 @@
-"""Captures to devices in memory: what ``assess`` and ``score`` stand on. Nothing is stored."""
+"""Captures and logs to devices in memory: what ``assess`` and ``score`` stand on. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 import msgspec
 
 from medwarden.app.intake import take_in, warn_of_flood
+from medwarden.app.log_intake import setting_of, take_in_log
 from medwarden.inventory.book import Book
 from medwarden.inventory.identity import Resolver
 from medwarden.inventory.labelling import identify
 from medwarden.model.accounting import InputReport
 from medwarden.model.batch import Batch
 from medwarden.model.device import Device
+from medwarden.sensors.capture_file import sniff
+from medwarden.sensors.log_files import form_of
 
 SENSOR = "capture"
 
@@ -30,7 +33,7 @@ class Study(msgspec.Struct, frozen=True):
 
 
 def study(files: Iterable[Path], *, site: str = "default", progress: Progress | None = None) -> Study:
-    """Read captures in their order and return what they show together.
+    """Read captures and logs in their order and return what they show together.
 
     The token key is made for this run and forgotten: nothing of it can be linked to another.
     """
@@ -49,5 +52,9 @@ def study(files: Iterable[Path], *, site: str = "default", progress: Progress | 
     for number, path in enumerate(paths):
         if progress is not None:
             progress(number, len(paths), str(path))
-        reports.append(take_in(path, token_key, sink))
+        form = None if sniff(path) is not None else form_of(path)
+        if form is None:
+            reports.append(take_in(path, token_key, sink))
+        else:
+            reports.append(take_in_log(path, form, setting_of(token_key), lambda batch, _: sink(batch)))
     return Study(tuple(identify(device) for device in book.devices()), tuple(reports))

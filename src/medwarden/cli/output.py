@@ -85,12 +85,21 @@ def report_inputs(inputs: Sequence[InputReport], beside: Sequence[Path]) -> int:
     rejected = sum(r.packets.rejected for r in inputs)
     dropped = sum(r.packets.dropped for r in inputs)
     already = sum(r.already for r in inputs)
+    records = sum(r.records.read for r in inputs)
+    told = sum(r.records.parsed for r in inputs)
+    refused = sum(r.records.rejected for r in inputs)
+    lost = sum(r.records.dropped for r in inputs)
     click.echo(
         f"{len(inputs)} inputs: {read} packets read = {parsed} parsed "
         f"+ {rejected} rejected + {dropped} dropped"
+        + (
+            f", {records} log records read = {told} parsed + {refused} rejected + {lost} dropped"
+            if records
+            else ""
+        )
         + (f"; {already} inputs were already known" if already else "")
         + (f"; {len(errors)} with an error" if errors else "")
-        + (f"; {len(beside)} files beside them are no captures" if beside else ""),
+        + (f"; {len(beside)} files beside them are no captures or logs" if beside else ""),
         err=True,
     )
     return 1 if errors else 0

@@ -26,7 +26,7 @@ class InputReport(msgspec.Struct):
     packets still count as parsed: link, network and transport headers were sound). ``already`` is
     true when this very content had been taken in before, so that only counters changed. ``repeated``
     records were told before; ``missing`` never arrived, as an exporter's sequence numbers tell (they are
-    no part of ``records``).
+    no part of ``records``). ``mark`` says where reading goes on when a log has grown (its own reader's text).
     """
 
     path: str
@@ -42,3 +42,4 @@ class InputReport(msgspec.Struct):
     error: str | None = None
     repeated: int = 0
     missing: int = 0
+    mark: str = ""

@@ -1,0 +1,136 @@
+"""Log files: plain, or packed with gzip or zstd, recognised by what they hold.
+
+The same sources as for capture files unpack them, with the same limits. Positions count bytes after
+unpacking, so that a file that was packed since is known again. Text in UTF-16 with a byte order mark, as
+Windows programs write it, is handed on as UTF-8; positions then count that.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from medwarden.kernel.errors import MedwardenError, ResourceError
+from medwarden.model.log_source import Framing, LogParser
+from medwarden.sensors.capture_file import _fill, _opened, _Plain, _Source, _source, _words
+from medwarden.sensors.logs.registry import HEAD, recognise
+
+PIECE = 1 << 20
+"""Bytes read at once."""
+
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_ARCHIVE = b"PK\x03\x04"
+_MOST_OPENING_LINES = 256
+
+
+class LogFile:
+    """An open log file, read in pieces from its start.
+
+    ``taken`` counts bytes of the file itself.
+    """
+
+    def __init__(self, source: _Source, path: Path) -> None:
+        self._source = source
+        self._path = path
+        self._buffer = bytearray(PIECE)
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._begun = False
+
+    @property
+    def taken(self) -> int:
+        """Bytes read from the file itself."""
+        return self._source.taken
+
+    def read(self) -> bytes:
+        """Return the next piece, empty at the end.
+
+        Raises MalformedInput for damaged packing and ResourceError where the disk fails.
+        """
+        try:
+            piece = self._read()
+            if not self._begun and piece:
+                while 0 < len(piece) < 2 and (more := self._read()):
+                    piece += more
+                self._begun = True
+                encoding = _UTF16.get(piece[:2])
+                if encoding is not None:
+                    self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+                    piece = piece[2:]
+            if self._decoder is None:
+                return piece
+            while True:
+                text = self._decoder.decode(piece, final=not piece)
+                if text or not piece:
+                    return text.encode("utf-8", "replace")
+                piece = self._read()
+        except OSError as error:
+            where = f"{self._path}, byte {self.taken}"
+            raise ResourceError(f"{where}: {_words(error)}") from error
+
+    def _read(self) -> bytes:
+        with memoryview(self._buffer) as room:
+            count = self._source.readinto(room)
+            return bytes(room[:count])
+
+
+@contextmanager
+def opened_log(path: Path) -> Iterator[LogFile]:
+    """Open a log file. Raises ResourceError where it cannot be had, MalformedInput for a foreign packer."""
+    with _opened(path) as descriptor:
+        archive = bytearray(len(_ARCHIVE))
+        plain = _Plain(descriptor)
+        _fill(plain, archive)
+        _rewind(descriptor)
+        # a spreadsheet is a zip archive of its own, which its reader opens
+        source = _Plain(descriptor) if bytes(archive) == _ARCHIVE else _source(descriptor, str(path))
+        yield LogFile(source, path)
+
+
+def _rewind(descriptor: int) -> None:
+
+    os.lseek(descriptor, 0, os.SEEK_SET)
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a file after unpacking, up to HEAD; none of what cannot be read."""
+    head = b""
+    try:
+        with opened_log(path) as file:
+            while len(head) < HEAD and (piece := file.read()):
+                head += piece
+    except MedwardenError:
+        return head[:HEAD]
+    return head[:HEAD]
+
+
+def form_of(path: Path) -> type[LogParser] | None:
+    """Return the parser of a file by what it holds; None where it is no log that is known."""
+    head = head_of(path)
+    return recognise(head) if head else None
+
+
+def log_id(head: bytes) -> str:
+    """Return the id of a log of lines that begins with ``head``, which does not change while it grows.
+
+    It is made of the first record (the first line that is no ``#`` header) and all before it.
+    """
+    at = 0
+    for _ in range(_MOST_OPENING_LINES):
+        end = head.find(b"\n", at) + 1
+        if not end:
+            at = len(head)
+            break
+        line, at = head[at:end], end
+        if line.strip() and not line.startswith(b"#"):
+            break
+    digest = hashlib.blake2b(head[:at].rstrip(b"\r\n"), digest_size=20).hexdigest()
+    return f"log:{digest}"
+
+
+def is_document(parser: type[LogParser]) -> bool:
+    """Tell whether files of this form are taken whole."""
+    return parser.manifest.framing is Framing.DOCUMENT

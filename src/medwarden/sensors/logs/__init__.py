@@ -1,0 +1,1 @@
+"""Log sensors: one module per source of records; :mod:`medwarden.sensors.logs.registry` finds them."""
