@@ -4,13 +4,14 @@ Written from the description published by FoxIO ("JA4: TLS Client Fingerprinting
 the one member of that family with a free licence; the others are not implemented. A fingerprint reads
 ``a_b_c``:
 
-``a``  carrier (``t`` TCP, ``q`` QUIC), highest version offered, ``d`` when a server name is given else ``i``,
-two digits each for the number of cipher suites and of extensions, first and last character of the first ALPN;
+``a`` carrier (``t`` TCP, ``q`` QUIC, ``d`` DTLS), highest version offered, ``d`` when a server name is
+given else ``i``, two digits each for the number of cipher suites and of extensions, first and last
+character of the first ALPN;
 
-``b``  first 12 hexadecimal digits of SHA-256 over the sorted cipher suites;
+``b`` first 12 hexadecimal digits of SHA-256 over the sorted cipher suites;
 
-``c``  the same over the sorted extensions without server name and ALPN, then the signature algorithms
-as sent.
+``c`` the same over the sorted extensions without server name and ALPN, then the signature algorithms as
+sent.
 
 GREASE values (RFC 8701) are left out everywhere.
 """
@@ -29,6 +30,7 @@ _GREASE = frozenset(0x0A0A + 0x1010 * i for i in range(16))
 _SERVER_NAME, _SIGNATURE_ALGORITHMS, _ALPN, _SUPPORTED_VERSIONS = 0, 13, 16, 43
 _VERSION_CODES = {
     0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2",
+    0xFEFF: "d1", 0xFEFD: "d2", 0xFEFC: "d3",
 }  # fmt: skip
 _NOTHING_HASHED = "000000000000"
 
@@ -123,10 +125,12 @@ def _protocols(body: bytes, at: int, end: int) -> tuple[bytes, ...]:
 
 
 def ja4(hello: ClientHello, carrier: str = "t") -> str:
-    """Return the JA4 fingerprint of ``hello``; ``carrier`` is ``t`` for TCP and ``q`` for QUIC."""
+    """Return the JA4 fingerprint of ``hello``; ``carrier`` is ``t`` (TCP), ``q`` (QUIC) or ``d`` (DTLS)."""
+    # Codes of DTLS versions are the complements of their numbers: the newest is the smallest.
+    newest = min(hello.versions, default=hello.legacy_version) if carrier == "d" else hello.highest_version
     alpn = _alpn_marks(hello.alpn[0]) if hello.alpn and hello.alpn[0] else "00"
     a = (
-        f"{carrier}{_VERSION_CODES.get(hello.highest_version, '00')}"
+        f"{carrier}{_VERSION_CODES.get(newest, '00')}"
         f"{'d' if _SERVER_NAME in hello.extensions else 'i'}"
         f"{min(len(hello.ciphers), 99):02d}{min(len(hello.extensions), 99):02d}{alpn}"
     )
