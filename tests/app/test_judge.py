@@ -75,8 +75,8 @@ def test_what_was_identified_and_not_assessed_is_judged_when_the_worker_starts(
     (batch,) = batches(capture, ingest.token_key)
     ingest.commit(ingest.writer.begin_input("file:1", "a.pcap", "pcap"), 0, batch)
     judge_stale(ingest.writer.tenant, ingest.writer.site)
-    assert renew(store) == 0
+    assert renew() == 0
     RiskScore.objects.filter(device_id=Device.objects.order_by("pk")[0].pk).delete()
-    assert renew(store) == 1
+    assert renew() == 1
     assert judge_stale(ingest.writer.tenant, ingest.writer.site) == 1
     assert RiskScore.objects.filter(current=True).count() == 2

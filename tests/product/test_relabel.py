@@ -55,7 +55,7 @@ def test_the_same_rules_judge_nothing_anew(ward_home: Path, tmp_path: Path) -> N
     script = (
         "import sys; from pathlib import Path; from medwarden.store.open import open_store\n"
         "from medwarden.app.worker import renew\n"
-        "with open_store(Path(sys.argv[1]), writer=True) as s: print(renew(s))"
+        "with open_store(Path(sys.argv[1]), writer=True) as s: print(renew())"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=True

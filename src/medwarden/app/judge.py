@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from medwarden.app.fingerprints import load_own
 from medwarden.inventory.labelling import identify, labelling_version
 from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import Clock, wall_clock
@@ -12,6 +13,7 @@ from medwarden.model.device import Device, DeviceClass
 from medwarden.risk.assess import assess_device
 from medwarden.risk.context import RiskContext
 from medwarden.risk.weights import rules_version
+from medwarden.store.chain import folder_of_database
 from medwarden.store.changes import Change
 from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
@@ -29,6 +31,9 @@ def judge_stale(tenant: str, site: str) -> int:
 
     All are identified before any is assessed: the risk of a device depends on who its neighbours are.
     """
+    folder = folder_of_database()
+    if folder is not None:
+        load_own(folder)
     judged: dict[str, None] = {}
     plan: Plan | None = None
     while ids := stale_devices(site, _AT_ONCE):

@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from medwarden.app.fingerprints import load_own
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
 
@@ -20,16 +21,20 @@ TIDY_SECONDS = 3600.0
 def work(home: Path, *, once: bool = False) -> None:
     """Judge stale devices every second and tidy the lake every hour, until SIGTERM or SIGINT.
 
-    Devices that an older version labelled or scored are judged anew from what was stored of them.
+    Devices that an older version labelled or scored are judged anew from what was stored of them, and so
+    they are when a file of the hospital's own fingerprints changes.
     """
     ending = threading.Event()
     if not once and threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: ending.set())
     with open_store(home, writer=True, role="worker") as store:
-        renew(store)
+        load_own(home)
+        renew()
         tidied = time.monotonic()
         while not ending.is_set():
+            if load_own(home):
+                renew()
             round_of_work(store)
             if once:
                 return
@@ -40,7 +45,7 @@ def work(home: Path, *, once: bool = False) -> None:
             ending.wait(ROUND_SECONDS)
 
 
-def renew(_store: Store) -> int:
+def renew() -> int:
     """Have devices judged anew that older labels or risk rules judged; return how many."""
     from medwarden.inventory.labelling import labelling_version
     from medwarden.risk.weights import rules_version

@@ -23,6 +23,7 @@ _COMMANDS = {
     "findings": "medwarden.cli.inventory",
     "policy": "medwarden.cli.policy",
     "places": "medwarden.cli.places",
+    "fingerprint": "medwarden.cli.fingerprint",
     "up": "medwarden.cli.run",
     "serve": "medwarden.cli.run",
     "sensor": "medwarden.cli.run",

@@ -8,7 +8,7 @@ class still add up to the class. Every verdict carries its ballots and the runne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 
 import msgspec
 
@@ -27,7 +27,7 @@ from medwarden.inventory.spoken_for import own_words
 from medwarden.kernel.ids import stable_id
 from medwarden.knowledge.dicom import dicom_knowledge
 from medwarden.knowledge.fingerprints.index import index
-from medwarden.knowledge.fingerprints.rules import LEVELS, TRUST, fingerprints
+from medwarden.knowledge.fingerprints.rules import LEVELS, TRUST, fingerprints, generation
 from medwarden.knowledge.makers import known_maker, module_maker, short_name
 from medwarden.knowledge.oui import hypervisor_of, is_locally_administered, is_virtual_router, maker_of
 from medwarden.knowledge.taxonomy import class_of
@@ -40,9 +40,13 @@ _EMBEDDED = frozenset({"Embedded Linux", "RTOS", "VxWorks", "QNX", "eCos", "webO
 Pair = tuple[str, str]
 
 
-@cache
 def labelling_version() -> str:
-    """Return the version of the rules that labels come from: code and packaged knowledge together."""
+    """Return the version of what labels come from: code, packaged knowledge and the hospital's own rules."""
+    return _version(generation())
+
+
+@lru_cache(maxsize=1)
+def _version(_generation: int) -> str:
     rules = msgspec.json.encode((fingerprints(), dicom_knowledge()), order="sorted").decode()
     return f"labels-{_CODE_VERSION}-{stable_id('k', rules)[2:10]}"
 

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 import msgspec
 
 from medwarden.knowledge.fingerprints.literals import Literals, required_literals
-from medwarden.knowledge.fingerprints.rules import Fingerprint, Look, compile_regex, fingerprints
+from medwarden.knowledge.fingerprints.rules import Fingerprint, Look, compile_regex, fingerprints, generation
 
 _GRAM = 2
 _REMEMBERED = 100_000
@@ -157,7 +157,11 @@ def _fill(rule: Fingerprint, groups: tuple[str, ...]) -> tuple[tuple[str, str], 
     return tuple(labels)
 
 
-@cache
 def index() -> Index:
-    """Return the index of the packaged rules."""
+    """Return the index of the rules in use."""
+    return _index(generation())
+
+
+@lru_cache(maxsize=1)
+def _index(_generation: int) -> Index:
     return Index(fingerprints())

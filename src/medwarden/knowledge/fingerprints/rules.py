@@ -30,7 +30,6 @@ from importlib import resources
 import msgspec
 import yaml
 
-from medwarden.kernel.errors import InternalError
 from medwarden.knowledge.packaged import load_yaml
 
 LEVELS = ("class", "category", "vendor", "model", "os", "os_version", "firmware", "serial", "managed")
@@ -210,23 +209,72 @@ def files() -> list[str]:
 
 
 @cache
-def fingerprints() -> tuple[Fingerprint, ...]:
+def packaged() -> tuple[Fingerprint, ...]:
     """Return all packaged rules in the order of files and lines."""
     return tuple(
         rule for name in files() for rule in load_yaml(f"fingerprints/{name}", tuple[Fingerprint, ...])
     )
 
 
+class _InUse:
+    """The rules this process labels by: the packaged ones and a hospital's own."""
+
+    def __init__(self) -> None:
+        self.own: tuple[Fingerprint, ...] = ()
+        self.generation = 0
+
+
+_in_use = _InUse()
+
+
+def use_own(rules: tuple[Fingerprint, ...]) -> bool:
+    """Label by ``rules`` beside the packaged ones from now on; tell whether that changes anything.
+
+    A rule with the id of a packaged one takes its place.
+    """
+    if rules == _in_use.own:
+        return False
+    _in_use.own = rules
+    _in_use.generation += 1
+    return True
+
+
+def generation() -> int:
+    """Return a number that changes whenever the rules in use do."""
+    return _in_use.generation
+
+
+def own_rules() -> tuple[Fingerprint, ...]:
+    """Return the hospital's own rules in use."""
+    return _in_use.own
+
+
+def fingerprints() -> tuple[Fingerprint, ...]:
+    """Return all rules in use: the packaged ones in the order of files and lines, then the own ones."""
+    own = _in_use.own
+    if not own:
+        return packaged()
+    replaced = {rule.id for rule in own}
+    return (*(rule for rule in packaged() if rule.id not in replaced), *own)
+
+
 def lines_of(name: str) -> dict[str, int]:
-    """Return the line on which each rule of a file begins, by rule id (the linter's way to point)."""
-    text = (resources.files("medwarden.knowledge") / "fingerprints" / name).read_text(encoding="utf-8")
+    """Return the line on which each rule of a packaged file begins, by rule id."""
+    return line_numbers(
+        (resources.files("medwarden.knowledge") / "fingerprints" / name).read_text(encoding="utf-8")
+    )
+
+
+def line_numbers(text: str) -> dict[str, int]:
+    """Return the line on which each rule begins, by rule id (the linter's way to point).
+
+    Raises yaml.YAMLError for text that is no YAML.
+    """
     root = yaml.compose(text, yaml.SafeLoader)
-    if not isinstance(root, yaml.SequenceNode):
-        raise InternalError(f"{name} is not a list of rules")
     lines: dict[str, int] = {}
-    for item in root.value:
+    for item in root.value if isinstance(root, yaml.SequenceNode) else ():
         for key, value in item.value if isinstance(item, yaml.MappingNode) else ():
-            if key.value == "id":
+            if key.value == "id" and isinstance(value, yaml.ScalarNode):
                 lines[value.value] = value.start_mark.line + 1
     return lines
 
