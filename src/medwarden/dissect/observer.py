@@ -4,7 +4,8 @@ The observer decides once per flow and remembers: by ethertype, by server port, 
 (``starts``), by asking (``sniff``). A dissector may offer optional attributes beyond
 :class:`~medwarden.model.segment.Dissector`: ``done`` (bool; once true the flow gets no further bytes),
 ``application`` (str; what the flow turned out to be, where that is not the dissector's own name) and
-``tokeniser`` (set by the observer to a :class:`~medwarden.dissect.phi.Tokeniser` before first use).
+``tokeniser`` (set by the observer to a :class:`~medwarden.dissect.phi.Tokeniser` before first use) and, of
+the class, ``refines`` (bool; its ports are those of a carrier: it is never chosen by the port alone).
 """
 
 from __future__ import annotations
@@ -298,7 +299,7 @@ class Observer:
         except Exception as error:  # noqa: BLE001 - counted and logged; recognises() must not stop the sensor
             self._defect("recognises", error)
         if (of_port or segment.transport is Transport.UDP) and (len(payload) >= _PORT_TRUST_BYTES or last):
-            chosen += [member for member in trusted if member not in chosen]
+            chosen += [m for m in trusted if m not in chosen and not getattr(m, "refines", False)]
         return chosen
 
     def _assign(self, flow: _Flow, member: type[Dissector]) -> list[Evidence] | None:
