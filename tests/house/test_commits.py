@@ -23,7 +23,7 @@ def tracked() -> list[Path]:
 def test_no_registry_host_or_machine_path_is_committed() -> None:
     org, com, slash = "o" + "rg", "co" + "m", "/"
     hosts = rf"pypi[.]{org}|pythonhosted[.]{org}|npmjs[.]({org}|{com})|deb[.]debian[.]{org}|crates[.]io"
-    paths = rf"{slash}root{slash}|{slash}tmp{slash}bash_jobs|{slash}work{slash}(main|steering|[.])"
+    paths = rf"(?<![:\w]){slash}root{slash}|{slash}tmp{slash}bash_jobs|{slash}work{slash}(main|steering|[.])"
     pattern = re.compile(f"{hosts}|{paths}")
     found = []
     for path in tracked():
