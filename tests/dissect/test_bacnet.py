@@ -104,14 +104,35 @@ def test_a_forwarded_message_belongs_to_its_origin() -> None:
     assert told == {
         ("bacnet.device_instance", "2401", "192.0.2.77", None),
         ("bacnet.vendor_id", "24", "192.0.2.77", None),
+        ("bacnet.role", "BBMD", "192.0.2.1", "m"),
     }
 
 
 def test_a_router_is_not_what_it_passes_on(datagram: Converse) -> None:
     npdu = b"\x01\x28\xff\xff\x00\x00\x03\x01\x6c\xff"
     assert datagram(BacnetDissector, "server", bvlc(i_am(), npdu=npdu)) == {
-        ("bacnet.routed_network", "3", "server")
+        ("bacnet.role", "router", "server"),
+        ("bacnet.routed_network", "3", "server"),
+        ("bacnet.routed_device", "3:6c device instance: 2401", "server"),
+        ("bacnet.routed_device", "3:6c vendor id: 24", "server"),
     }
+
+
+def test_a_router_lists_its_networks(datagram: Converse) -> None:
+    lists = bvlc(b"\x01\x00\x03\x00\x0d", npdu=b"\x01\x80")
+    assert datagram(BacnetDissector, "server", lists) == {
+        ("bacnet.role", "router", "server"),
+        ("bacnet.routed_network", "3", "server"),
+        ("bacnet.routed_network", "13", "server"),
+    }
+
+
+def test_who_asks_is_a_client_and_who_registers_a_foreign_device(datagram: Converse) -> None:
+    assert datagram(BacnetDissector, "client", bvlc(b"\x10\x08")) == {("bacnet.role", "client", "client")}
+    registers = struct.pack(">BBHH", 0x81, 0x05, 6, 60)
+    assert datagram(BacnetDissector, "client", registers) == {("bacnet.role", "foreign device", "client")}
+    table = struct.pack(">BBH", 0x81, 0x03, 4)
+    assert datagram(BacnetDissector, "server", table) == {("bacnet.role", "BBMD", "server")}
 
 
 @pytest.mark.parametrize(

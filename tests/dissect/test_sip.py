@@ -25,6 +25,7 @@ TOLD = {
     ("sip.user_agent", "Aastra 6731i/3.2.2", "client"),
     ("sip.auth_scheme", "digest", "client"),
     ("sip.instance", "urn:uuid:00000000-0000-1000-8000-00085d112233", "client"),
+    ("sip.mac", "00:08:5d:11:22:33", "client"),
 }
 ANSWERED = {("sip.server", "FPBX-15", "server"), ("sip.auth_scheme", "digest", "server")}
 

@@ -1,8 +1,8 @@
 """BACnet/IP: what building automation devices say of themselves.
 
-ANSI/ASHRAE 135: annex J.2 (BVLC), clause 6.2 (NPDU), 16.10.2 (I-Am), 16.9.1 (I-Have), 15.5 (ReadProperty),
-15.7 (ReadPropertyMultiple), 20.2 (encoding), 12.11 (device object). Objects other than the device object are
-not read.
+ANSI/ASHRAE 135: annex J.2 (BVLC), clause 6.2 (NPDU), 6.4 (messages of routers), 16.10.2 (I-Am), 16.9.1
+(I-Have), 15.5 (ReadProperty), 15.7 (ReadPropertyMultiple), 20.2 (encoding), 12.11 (device object). Objects
+other than the device object are not read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from medwarden.dissect.connection import Connection
 from medwarden.dissect.octets import ipv4_text, printable
 from medwarden.model.segment import DissectorManifest, Transport
 
-_FORWARDED, _DISTRIBUTE, _UNICAST, _BROADCAST = 0x04, 0x09, 0x0A, 0x0B
+_FORWARDED, _REGISTER, _DISTRIBUTE, _UNICAST, _BROADCAST = 0x04, 0x05, 0x09, 0x0A, 0x0B
+_TABLE_ANSWERS = frozenset({0x03, 0x07})  # broadcast distribution table, foreign device table
+_WHO_IS, _WHO_HAS = 8, 7
+_I_AM_ROUTER = 0x01
 _UNCONFIRMED, _COMPLEX_ACK = 1, 3
 _I_AM, _I_HAVE = 0, 1
 _READ_PROPERTY, _READ_PROPERTY_MULTIPLE = 12, 14
@@ -49,8 +52,9 @@ class Tag(NamedTuple):
 class BacnetDissector(Connection):
     """Read I-Am, I-Have and the answers to reads of the device object.
 
-    What a BBMD forwards belongs to the address it was first sent from; what a router passes on from
-    another network belongs to no address of this one, so only the network is told.
+    What a BBMD forwards belongs to the address it was first sent from. What a router passes on from
+    another network (MS/TP and the like) belongs to no address of this one: it is told as what stands behind
+    the router, ``network:address`` first, never as what the router is.
     """
 
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
@@ -60,12 +64,16 @@ class BacnetDissector(Connection):
         reference="ANSI/ASHRAE 135 annex J",
         ports=tuple(range(47808, 47824)),
         starts=(b"\x81\x04", b"\x81\x09", b"\x81\x0a", b"\x81\x0b"),
-        fields=("bacnet.device_instance", "bacnet.routed_network", *_PROPERTIES.values()),
-    )
+        fields=(
+            "bacnet.device_instance", "bacnet.role", "bacnet.routed_network", "bacnet.routed_device",
+            *_PROPERTIES.values(),
+        ),
+    )  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self._origin: str | None = None
+        self._behind = ""
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
@@ -82,11 +90,17 @@ class BacnetDissector(Connection):
         if kind != 0x81 or length > len(payload) or length < 4:
             raise self.malformed("no BVLC message", 0)
         at = 4
-        self._origin = None
+        self._origin, self._behind = None, ""
         if function == _FORWARDED:
             self._origin = ipv4_text(payload[4:8])
+            self.said("bacnet.role", "BBMD")
             at = 10
-        elif function not in (_DISTRIBUTE, _UNICAST, _BROADCAST):
+        elif function in _TABLE_ANSWERS:
+            self.said("bacnet.role", "BBMD")
+            return
+        elif function in (_REGISTER, _DISTRIBUTE):
+            self.said("bacnet.role", "foreign device")
+        if function not in (_FORWARDED, _DISTRIBUTE, _UNICAST, _BROADCAST):
             return
         version, control = payload[at], payload[at + 1]
         if version != 1:
@@ -95,18 +109,34 @@ class BacnetDissector(Connection):
         if control & 0x20:
             at += 3 + payload[at + 2]
         if control & 0x08:
-            (network,) = struct.unpack_from(">H", payload, at)
+            network, size = struct.unpack_from(">HB", payload, at)
+            address = payload[at + 3 : at + 3 + size]
+            if len(address) < size:
+                raise self.malformed("a source address reaches beyond its message", at)
+            at += 3 + size
+            self._behind = f"{network}:{address.hex()}"
+            self._say("bacnet.role", "router")
             self._say("bacnet.routed_network", str(network))
-            return
         at += 1 if control & 0x20 else 0
-        if not control & 0x80:
-            apdu = payload[at:length]
-            if apdu:
-                self._service(apdu)
+        body = payload[at:length]
+        if control & 0x80:
+            self._network_message(body)
+        elif body:
+            self._service(body)
+
+    def _network_message(self, body: bytes) -> None:
+        """Read the networks that a router says it leads to (clause 6.4.2)."""
+        if body[:1] == bytes((_I_AM_ROUTER,)) and not self._behind:
+            self._say("bacnet.role", "router")
+            for at in range(1, min(len(body) - 1, 129), 2):
+                self._say("bacnet.routed_network", str(int.from_bytes(body[at : at + 2], "big")))
 
     def _service(self, apdu: bytes) -> None:
         kind = apdu[0] >> 4
-        if kind == _UNCONFIRMED and apdu[1] == _I_AM:
+        if kind == _UNCONFIRMED and apdu[1] in (_WHO_IS, _WHO_HAS):
+            if not self._behind:
+                self._say("bacnet.role", "client")
+        elif kind == _UNCONFIRMED and apdu[1] == _I_AM:
             self._i_am(apdu)
         elif kind == _UNCONFIRMED and apdu[1] == _I_HAVE:
             tags = _tags(apdu, 2)
@@ -167,6 +197,9 @@ class BacnetDissector(Connection):
             self._say("bacnet.device_instance", str(instance))
 
     def _say(self, field: str, value: str) -> None:
+        if self._behind and field not in ("bacnet.role", "bacnet.routed_network"):
+            name = field.partition(".")[2].replace("_", " ")
+            field, value = "bacnet.routed_device", f"{self._behind} {name}: {value}"
         self.said_from(self._origin, field, value)
 
 

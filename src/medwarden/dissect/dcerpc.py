@@ -196,6 +196,8 @@ class DcerpcDissector(Connection):
 
 
 def _interface(octets: bytes, end: str) -> str:
+    if len(octets) < 16:
+        raise IndexError("an interface identifier is cut short")
     identifier = str(uuid.UUID(bytes_le=octets) if end == "<" else uuid.UUID(bytes=octets))
     return INTERFACES.get(identifier, identifier)
 

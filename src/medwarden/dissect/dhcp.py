@@ -1,8 +1,10 @@
 """DHCP: what a client says of itself when it asks for an address, and which address it is given.
 
-RFC 2131 (messages), RFC 2132 (options), RFC 3396 (options in pieces), and per option: 77 RFC 3004,
-81 RFC 4702, 82 RFC 3046, 93/94/97 RFC 4578, 124 RFC 3925, 61 with type 255 RFC 4361. Facts about the
-client carry its hardware address (``chaddr``), for a relay or router may stand between it and us.
+RFC 2131 (messages), RFC 2132 (options), RFC 3396 (options in pieces), and per option: 77 RFC 3004, 81 RFC
+4702, 82 RFC 3046 (with 3527, 3993; numbers of VLAN, module and port in Cisco's form), 93/94/97 RFC 4578,
+124 and 125 RFC 3925, 125 of home gateways Broadband Forum TR-069 annex F, 150 RFC 5859, 61 with type 255
+RFC 4361. Facts about the client carry its hardware address (``chaddr``), for a relay or router may stand
+between it and us.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ _FIXED = 236
 _BOOTREQUEST, _BOOTREPLY = 1, 2
 _PAD, _END = 0, 255
 _OVERLOAD, _TYPE, _SERVER_ID, _FQDN, _CLIENT_ID, _RELAY = 52, 53, 54, 81, 61, 82
+_IDENTITY = 125
+_BROADBAND_FORUM = 3561
 _MAX_OPTIONS = 512
 _SHORT = Struct("!H")
 _MESSAGE_TYPES = (
@@ -90,8 +94,42 @@ def _machine_uuid(value: bytes) -> str:
     return value[1:17].hex() if len(value) == 17 and any(value[1:]) else ""
 
 
+def _vendor_specific(value: bytes) -> str:
+    """Return the texts among the sub-options of option 43 (RFC 2132 8.4), or its text where it is one."""
+    texts = [text for text in (_readable(body) for _, body in _sub_options(value)) if text]
+    return ", ".join(texts[:8]) or _readable(value)
+
+
+def _readable(body: bytes) -> str:
+    text = text_or_hex(body)
+    return text if len(body) > 2 and text != body.hex() else ""
+
+
+def _sub_options(value: bytes) -> list[tuple[int, bytes]]:
+    """Return sub-options as (code, value), or none where they do not fill ``value``."""
+    found: list[tuple[int, bytes]] = []
+    offset = 0
+    while offset + 2 <= len(value) and value[offset] not in (_PAD, _END):
+        end = offset + 2 + value[offset + 1]
+        if end > len(value):
+            return []
+        found.append((value[offset], value[offset + 2 : end]))
+        offset = end
+    return found
+
+
+def _gateway_identity(value: bytes) -> Iterator[tuple[str, str]]:
+    """Yield serial number and product class of option 125 (TR-069 annex F: enterprise 3561, 2 and 3)."""
+    names = {2: "dhcp.serial_number", 3: "dhcp.product_class"}
+    if len(value) > 5 and int.from_bytes(value[:4], "big") == _BROADBAND_FORUM:
+        for code, body in _sub_options(value[5 : 5 + value[4]]):
+            if code in names and (text := printable(body)):
+                yield names[code], text
+
+
 _CLIENT_OPTIONS: dict[int, tuple[str, Callable[[bytes], str]]] = {
     12: ("dhcp.host_name", printable),
+    43: ("dhcp.vendor_specific", _vendor_specific),
     50: ("dhcp.requested_address", _first_address),
     55: ("dhcp.parameter_request_list", _numbers),
     57: ("dhcp.max_message_size", _number),
@@ -108,6 +146,10 @@ _LEASE_OPTIONS: dict[int, tuple[str, Callable[[bytes], str]]] = {
     15: ("dhcp.domain_name", printable),
     51: ("dhcp.lease_time", _number),
     _SERVER_ID: ("dhcp.server_identifier", _first_address),
+    42: ("dhcp.time_server", _first_address),
+    66: ("dhcp.boot_server", printable),
+    67: ("dhcp.boot_file", printable),
+    150: ("dhcp.tftp_server", _first_address),
 }
 
 
@@ -133,6 +175,13 @@ class Dhcp:
             "dhcp.options_order",
             "dhcp.relay_agent_circuit_id",
             "dhcp.relay_agent_remote_id",
+            "dhcp.relay_address",
+            "dhcp.relay_mac",
+            "dhcp.relay_port",
+            "dhcp.relay_subscriber",
+            "dhcp.relay_vlan",
+            "dhcp.serial_number",
+            "dhcp.product_class",
             "dhcp.role",
         ),
     )
@@ -222,13 +271,21 @@ def _request(
         if client_id[0] == 255:
             for field, value in duid_facts(client_id[5:]):
                 yield fact(f"dhcp.{field}", value)
+    if relay := ipv4_text(segment.payload[24:28]):
+        yield fact("dhcp.relay_address", relay)
+    if _IDENTITY in options:
+        yield from (fact(field, value) for field, value in _gateway_identity(options[_IDENTITY]))
     if _RELAY in options:
         yield from (fact(field, value) for field, value in _relay(options[_RELAY]))
 
 
 def _relay(value: bytes) -> Iterator[tuple[str, str]]:
-    """Yield circuit and remote ID: the switch port the client hangs on, as the relay names it."""
-    names = {1: "dhcp.relay_agent_circuit_id", 2: "dhcp.relay_agent_remote_id"}
+    """Yield circuit, remote and subscriber ID: the switch port the client hangs on, as the relay names it."""
+    names = {
+        1: "dhcp.relay_agent_circuit_id",
+        2: "dhcp.relay_agent_remote_id",
+        6: "dhcp.relay_subscriber",
+    }
     offset = 0
     while offset + 2 <= len(value):
         end = offset + 2 + value[offset + 1]
@@ -236,8 +293,25 @@ def _relay(value: bytes) -> Iterator[tuple[str, str]]:
             raise MalformedInput(SOURCE, "relay agent sub-option overruns its option", offset)
         body = value[offset + 2 : end]
         if value[offset] in names and body:
-            yield names[value[offset]], text_or_hex(body)
+            yield names[value[offset]], text_or_hex(_without_type(body))
+            yield from _port_numbers(value[offset], body)
         offset = end
+
+
+def _without_type(body: bytes) -> bytes:
+    """Return a circuit or remote ID without the type and length that Cisco puts before its text (type 1)."""
+    return body[2:] if len(body) > 2 and body[0] == 1 and body[1] == len(body) - 2 else body
+
+
+def _port_numbers(code: int, body: bytes) -> Iterator[tuple[str, str]]:
+    """Yield VLAN and port of a circuit ID, and the MAC of a remote ID, in Cisco's numeric form (type 0)."""
+    if code == 1 and len(body) == 6 and body[:2] == b"\0\x04":
+        yield "dhcp.relay_vlan", str(int.from_bytes(body[2:4], "big"))
+        yield "dhcp.relay_port", f"{body[4]}/{body[5]}"
+    elif code == 2:
+        mac = mac_text(body[2:] if body[:2] == b"\0\x06" else body)
+        if mac:
+            yield "dhcp.relay_mac", mac
 
 
 def _reply(segment: Segment, mac: str | None, kind: int, options: Options) -> Iterator[Evidence]:

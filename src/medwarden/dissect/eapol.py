@@ -1,7 +1,7 @@
 r"""EAPOL: who asks a switch port for admission, and by which EAP method.
 
 IEEE 802.1X-2020 clause 11 and RFC 3748. Identities of people are staff data: of those only the realm
-or domain is kept; a machine (``host/name``, ``DOMAIN\name$``) is named in full.
+or domain is kept, and a token; a machine (``host/name``, ``DOMAIN\name$``) is named in full.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from struct import Struct
 from typing import ClassVar
 
+from medwarden.dissect.identities import read_identity
 from medwarden.dissect.octets import printable
+from medwarden.dissect.phi import Tokeniser
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.evidence import Evidence
 from medwarden.model.segment import DissectorManifest, Segment, Transport
@@ -34,11 +36,12 @@ class Eapol:
         transports=(Transport.ETHERNET,),
         reference="IEEE 802.1X-2020, RFC 3748",
         ethertypes=(0x888E,),
-        fields=("eapol.identity", "eapol.method", "eapol.role"),
+        fields=("eapol.identity", "eapol.machine", "eapol.user", "eapol.method", "eapol.role"),
     )
 
     def __init__(self) -> None:
-        """Keep nothing: every frame stands alone."""
+        """Keep nothing but what turns people into tokens: every frame stands alone."""
+        self.tokeniser: Tokeniser | None = None
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:  # noqa: ARG004 - part of the protocol
@@ -70,11 +73,17 @@ class Eapol:
         method, body = payload[8], payload[9 : 4 + eap_length]
         facts = [segment.said("eapol.role", "supplicant", SOURCE)]
         if method == _IDENTITY:
-            if identity := public_identity(printable(body.partition(b"\0")[0])):
-                facts.append(segment.said("eapol.identity", identity, SOURCE))
+            facts += self._identity(segment, printable(body.partition(b"\0")[0]))
         elif method > _NAK and method != _EXPANDED:
             facts.append(segment.said("eapol.method", _METHODS.get(method, str(method)), SOURCE))
         return facts
+
+    def _identity(self, segment: Segment, name: str) -> list[Evidence]:
+        identity = read_identity(name)
+        told = {"eapol.identity": public_identity(name), "eapol.machine": identity.machine}
+        if identity.person and identity.person.lower() != "anonymous" and self.tokeniser is not None:
+            told["eapol.user"] = self.tokeniser.token("user", identity.person)
+        return [segment.said(field, value, SOURCE) for field, value in told.items() if value]
 
 
 def public_identity(identity: str) -> str:

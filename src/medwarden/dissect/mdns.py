@@ -20,11 +20,13 @@ from medwarden.model.segment import DissectorManifest, Segment, Transport
 SOURCE = "mdns"
 
 IDENTITY_KEYS = (
-    "am", "adminurl", "bv", "ci", "device", "deviceid", "devicename", "firmware", "fn", "friendlyname", "fv",
+    "am", "adminurl", "bv", "ci", "device", "deviceid", "devicename", "dn", "dt",
+    "firmware", "fn", "friendlyname", "fv",
     "fw", "fwversion", "hwver", "id", "mac", "macaddress", "manufacturer", "md", "mdl", "mfg", "model",
-    "modelname", "name", "nm", "note", "os", "osxvers", "pdl", "pn", "product", "rpmd", "rpvr", "serial",
+    "modelname", "name", "nm", "note", "os",
+    "osvers", "osxvers", "ov", "pdl", "pn", "product", "rpmd", "rpvr", "serial",
     "serialnumber", "sn", "srcvers", "swver", "ty", "type", "usb_mdl", "usb_mfg", "uuid", "ve", "vendor",
-    "ver", "vers", "version",
+    "ver", "vers", "version", "vp",
 )  # fmt: skip
 """TXT keys that name a device, in lower case (RFC 6763 6.4: keys ignore case)."""
 

@@ -93,7 +93,7 @@ class RadiusDissector(Connection):
             len(payload) >= _HEADER
             and payload[0] in _CODES
             and _HEADER <= int.from_bytes(payload[2:4], "big") <= len(payload)
-            and (len(payload) == _HEADER or payload[21] >= 2)
+            and (len(payload) == _HEADER or payload[21:22] >= b"\x02")
         )
 
     def datagram(self, payload: bytes, from_client: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from medwarden.dissect.connection import Connection, Inbox
+from medwarden.dissect.identities import mac_in
 from medwarden.dissect.text_message import TextHead, parse_head, take_head
 from medwarden.model.segment import DissectorManifest, Transport
 
@@ -22,6 +23,7 @@ _COMPACT = {"l": "content-length", "m": "contact"}
 class SipDissector(Connection):
     """Read heads of requests and responses on either transport."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="sip",
         title="Session Initiation Protocol",
@@ -30,7 +32,7 @@ class SipDissector(Connection):
         ports=(5060, 5062, 5080),
         starts=(b"SIP/2.0 ", *(m for m in _METHODS if m not in (b"OPTIONS ", b"NOTIFY ", b"SUBSCRIBE "))),
         stream_bytes=16384,
-        fields=("sip.user_agent", "sip.server", "sip.instance", "sip.method", "sip.auth_scheme"),
+        fields=("sip.user_agent", "sip.server", "sip.instance", "sip.mac", "sip.method", "sip.auth_scheme"),
     )
 
     @staticmethod
@@ -72,7 +74,11 @@ class SipDissector(Connection):
             self.said("sip.auth_scheme", head.fields.get(name, "").partition(" ")[0].lower())
         _, found, instance = head.fields.get("contact", "").partition('+sip.instance="<')
         if found:
-            self.said("sip.instance", instance.partition(">")[0])
+            instance = instance.partition(">")[0]
+            self.said("sip.instance", instance)
+            # Telephones of Cisco and others form the id of their MAC address.
+            if "00000000-0000-" in instance:
+                self.said("sip.mac", mac_in(instance.rpartition("-")[2]))
 
 
 DISSECTOR = SipDissector

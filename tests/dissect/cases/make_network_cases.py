@@ -219,6 +219,7 @@ def dhcp() -> None:
         ("dhcp.fqdn", "PUMP-4711.ward.test"),
         ("dhcp.relay_agent_circuit_id", "Gi1/0/7:104"),
         ("dhcp.relay_agent_remote_id", "001ef6735981"),
+        ("dhcp.relay_mac", "00:1e:f6:73:59:81"),
     )
     case(
         "dhcp/relayed_request",
@@ -1177,7 +1178,8 @@ def eapol() -> None:
     origin = "Written by hand after IEEE 802.1X-2020 clause 11 and RFC 3748 section 4."
     role = ("eapol.role", "supplicant")
     machine = response(1, b"host/ct1.ward.test")
-    facts = [role, ("eapol.identity", "host/ct1.ward.test")]
+    facts = [role, ("eapol.identity", "host/ct1.ward.test"), ("eapol.machine", "ct1.ward.test")]
+    user = ("eapol.user", "user-42kng46xz15n0epy")
     case("eapol/machine", origin, "A machine names itself.", machine, said("client", *facts), **frame(0x888E))
     for name, identity, public in (
         ("realm", b"miller@ward.test", "@ward.test"),
@@ -1188,16 +1190,16 @@ def eapol() -> None:
             origin,
             "Of a person only realm or domain is kept.",
             response(1, identity),
-            said("client", role, ("eapol.identity", public)),
+            said("client", role, user, ("eapol.identity", public)),
             absent=["miller"],
             **frame(0x888E),
         )
     case(
         "eapol/person",
         origin,
-        "A bare user name says nothing.",
+        "Of a bare user name there is a token.",
         response(1, b"miller"),
-        said("client", role),
+        said("client", role, user),
         absent=["miller"],
         **frame(0x888E),
     )
