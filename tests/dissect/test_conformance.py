@@ -269,3 +269,35 @@ def test_noise_gives_nothing_or_one_error(name: str) -> None:
             assert member.recognises(b"", False) in (True, False)
             facts, _ = _run(member, [segment])
             _check_form(member, facts)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in _case_files() if getattr(_class_of(p.parent.name), "from_payloads", False)],
+    ids=lambda p: f"{p.parent.name}-{p.stem}",
+)
+def test_what_follows_from_payloads_is_said_of_any_addresses_ports_and_times(path: Path) -> None:
+    """Hold ``from_payloads`` to its word: it is why equal payloads of others are not read again."""
+    member = _class_of(path.parent.name)
+    _, segments = _load(path)
+    moved = []
+    for segment in segments:
+        said, heard = ("02:00:00:00:07:10", "198.51.100.3"), ("02:00:00:00:07:20", "198.51.100.4")
+        (src, dst) = (said, heard) if segment.from_client else (heard, said)
+        ports = (40_001, 4001) if segment.from_client else (4001, 40_001)
+        moved.append(
+            Segment(
+                segment.ts_ns + 86_400 * 10**9, 9, segment.transport, src[0], dst[0], src[1], dst[1], *ports,
+                segment.vlan, segment.from_client, segment.payload, segment.stream_offset, segment.gap,
+                segment.ethertype,
+            )
+        )  # fmt: skip
+
+    def told(given: Sequence[Segment]) -> list[tuple[str, str, str, bool | str | None]]:
+        facts, broke = _run(member, given)
+        sides = {segment.src_ip: segment.from_client for segment in given}
+        sides |= {segment.dst_ip: not segment.from_client for segment in given}
+        at = [(fact.field, fact.value, fact.source, sides.get(fact.ip, fact.ip)) for fact in facts]
+        return [*at, ("", "", "", broke)]
+
+    assert told(moved) == told(segments)

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medwarden.dissect.observer import Observer
-from medwarden.flowcore import FlowCore, FlowCoreConfig
-from medwarden.model.batch import Batch, Fact
+from medwarden.dissect.recall import RecallingObserver
+from medwarden.flowcore import FlowCore, FlowCoreConfig, Router
+from medwarden.model.batch import Batch
 from medwarden.model.evidence import Evidence
 from medwarden.model.tables import FLOW_SCHEMA
 
@@ -30,24 +30,16 @@ _REPEAT_S = 180  # how stale the last word of a fact may be; flows tell who is t
 _HANDOFF_BYTES = 1 << 17  # a small batch stays in the processor's cache, and early verdicts spare more
 
 
-class _Heard:
-    __slots__ = ("count", "first", "last")
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.first = evidence
-        self.last = evidence.ts_ns
-        self.count = 1
-
-
 class PacketStage:
     """Flow core, observer and the sum of facts since the last batch.
 
     ``token_key`` is the installation's secret for identifiers that must be linkable without being
-    readable; see :mod:`medwarden.dissect.phi`.
+    readable; see :mod:`medwarden.dissect.phi`. Without ``recall`` every payload is read, also those that
+    equal others; what comes of it is the same.
     """
 
-    def __init__(self, token_key: bytes, *, max_flows: int = 500_000) -> None:
-        self.observer = Observer(token_key)
+    def __init__(self, token_key: bytes, *, max_flows: int = 500_000, recall: bool = True) -> None:
+        self.observer = RecallingObserver(token_key)
         interest = self.observer.core_interest
         self.core = FlowCore(
             FlowCoreConfig(
@@ -67,30 +59,13 @@ class PacketStage:
             )
         )
         self.observer.pass_over = self.core.pass_over
-        self._facts: dict[tuple[str | None, str | None, int | None, str, str, str], _Heard] = {}
+        self.router = Router(self.core, self.observer, recall=recall)
+        self._facts = self.router.facts
         self._services: dict[tuple[str | None, int, int], str] = {}
 
-    def drain(self, core: FlowCore | None = None) -> None:
+    def drain(self, _core: FlowCore | None = None) -> None:
         """Take the hand-offs that wait in the core through the dissectors."""
-        observe = self.observer.observe
-        facts = self._facts
-        for segment in (core or self.core).segments():
-            for evidence in observe(segment):
-                key = (
-                    evidence.mac,
-                    evidence.ip,
-                    evidence.vlan,
-                    evidence.field,
-                    evidence.value,
-                    evidence.source,
-                )
-                heard = facts.get(key)
-                if heard is None:
-                    facts[key] = _Heard(evidence)
-                else:
-                    heard.count += 1
-                    if evidence.ts_ns > heard.last:
-                        heard.last = evidence.ts_ns
+        self.router.drain()
 
     def due(self) -> bool:
         """Tell whether so many facts or ended flows have gathered that a batch should be taken now."""
@@ -105,14 +80,13 @@ class PacketStage:
         flows = self._named(records, self.observer.applications())
         if final:
             self.observer.forget_all()
+            self.router.forget_all()
         elif records.num_rows:
             ended = pc.not_equal(
                 records.column("end_reason"), "active"
             )  # an interim record: the flow goes on
             self.observer.forget(records.column("flow_id").filter(ended).to_pylist())
-        facts = tuple(Fact(h.first, h.last, h.count) for h in self._facts.values())
-        self._facts = {}
-        return Batch(flows, facts)
+        return Batch(flows, self._facts.take())
 
     def _named(self, records: pa.RecordBatch, applications: Mapping[int, str]) -> pa.Table:
         """Return flow records with their application, and hear the TCP stack each client showed.
@@ -144,10 +118,4 @@ class PacketStage:
         for mac, ip, vlan, syn, first, last, count in zip(
             *(stacks.column(c).to_pylist() for c in columns), strict=True
         ):
-            key = (mac, ip, vlan, _STACK, syn, _TCP)
-            heard = self._facts.get(key)
-            if heard is None:
-                heard = self._facts[key] = _Heard(Evidence(first, mac, ip, vlan, _STACK, syn, _TCP))
-                heard.count = 0
-            heard.count += count
-            heard.last = max(heard.last, last)
+            self._facts.add_counted(Evidence(first, mac, ip, vlan, _STACK, syn, _TCP), last, count)

@@ -46,6 +46,7 @@ class _Statements(NamedTuple):
 class Dns:
     """State queries, resolvers and resolved names."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name=SOURCE,
         title="DNS",

@@ -25,6 +25,7 @@ _REMEMBERED = 64
 class EnipDissector(Connection):
     """Read ListIdentity replies and reads of the identity object."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="enip",
         title="EtherNet/IP",

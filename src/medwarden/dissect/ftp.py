@@ -20,6 +20,7 @@ _GREETING_LINES = 16
 class FtpDissector(Connection):
     """Follow commands and replies; after a granted AUTH TLS, the TLS handshake."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="ftp",
         title="File Transfer Protocol",

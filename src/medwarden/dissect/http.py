@@ -17,7 +17,7 @@ import binascii
 import html
 from typing import ClassVar
 
-from medwarden.dissect import ntlmssp
+from medwarden.dissect import ipp, ntlmssp, onvif
 from medwarden.dissect.connection import Connection, Inbox
 from medwarden.dissect.http_login import login_in_body, login_in_query
 from medwarden.dissect.http_message import METHODS, HttpBody, HttpHead, HttpStream, http_pair
@@ -48,12 +48,13 @@ class HttpDissector(Connection):
     scheme alone.
     """
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="http",
         title="HTTP/1.x",
         transports=(Transport.TCP,),
         reference="RFC 9110, RFC 9112",
-        ports=(80, 81, 591, 3128, 5985, 8000, 8008, 8042, 8080, 8081, 8088, 8888, 49152, 49153),
+        ports=(80, 81, 591, 631, 3128, 5985, 8000, 8008, 8042, 8080, 8081, 8088, 8888, 49152, 49153),
         starts=(*METHODS, b"HTTP/1."),
         stream_bytes=65536,
         opening_tells=True,
@@ -61,7 +62,7 @@ class HttpDissector(Connection):
             "http.user_agent", "http.server", "http.host", "http.title", "http.method", "http.status",
             "http.www_authenticate", "http.auth_scheme", "http.login_form", "http.path", "http.content_type",
             "http.powered_by", "http.soap_action", "http.via", "http.proxied",
-            *UPNP_FIELDS, *ntlmssp.FIELDS,
+            *UPNP_FIELDS, *ntlmssp.FIELDS, *ipp.FIELDS, *onvif.FIELDS,
         ),
     )  # fmt: skip
 
@@ -165,6 +166,10 @@ class HttpDissector(Connection):
         if is_description(content):
             if body.complete:
                 self.said_all(facts_of_description(content))
+        elif body.head.media_type == ipp.MEDIA_TYPE:
+            self.said_all(ipp.facts_of_answer(content, body.complete))
+        elif body.complete and onvif.is_answer(content):
+            self.said_all(onvif.facts_of_answer(content))
         elif _shows_title(body.head):
             self._title(body.head, content)
 
@@ -185,6 +190,8 @@ def _kept(head: HttpHead) -> int:
     media_type = head.media_type
     if head.from_client:
         return _FORM_LIMIT if media_type in _FORM_TYPES else 0
+    if media_type == ipp.MEDIA_TYPE:
+        return _DESCRIPTION_LIMIT
     if media_type.endswith("xml") and "html" not in media_type:
         return _DESCRIPTION_LIMIT
     return _TITLE_LIMIT if _shows_title(head) else 0

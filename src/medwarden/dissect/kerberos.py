@@ -26,6 +26,7 @@ _ENCRYPTION = {
 class KerberosDissector(Connection):
     """Read requests, replies and errors of a key distribution centre."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="kerberos",
         title="Kerberos 5",

@@ -36,6 +36,7 @@ _MOST_LABELS = 64
 class LdapDissector(Connection):
     """Read binds, the root DSE and LDAP pings."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="ldap",
         title="Lightweight Directory Access Protocol",

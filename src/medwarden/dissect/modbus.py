@@ -38,6 +38,7 @@ _FUNCTIONS = {
 class ModbusDissector(Connection):
     """Read requests and responses; of values, only those that identify the device."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="modbus",
         title="Modbus/TCP",

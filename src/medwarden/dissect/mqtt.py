@@ -22,6 +22,7 @@ _PASSWORD, _USER_NAME = 0x40, 0x80
 class MqttDissector(Connection):
     """Read the first packet of a client."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="mqtt",
         title="MQTT",

@@ -26,6 +26,7 @@ _VARIABLES = {"version": "ntp.daemon", "processor": "ntp.processor", "system": "
 class Ntp:
     """State roles, versions, stratum and reference of time keepers."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name=SOURCE,
         title="NTP",

@@ -3,9 +3,11 @@
 The observer decides once per flow and remembers: by ethertype, by server port, by the first bytes
 (``starts``), by asking (``sniff``). A dissector may offer optional attributes beyond
 :class:`~medwarden.model.segment.Dissector`: ``done`` (bool; once true the flow gets no further bytes),
-``application`` (str; what the flow turned out to be, where that is not the dissector's own name) and
+``application`` (str; what the flow turned out to be, where that is not the dissector's own name),
 ``tokeniser`` (set by the observer to a :class:`~medwarden.dissect.phi.Tokeniser` before first use) and, of
-the class, ``refines`` (bool; its ports are those of a carrier: it is never chosen by the port alone).
+the class, ``from_payloads`` (bool; what it says of sender, receiver or a stated address follows from the
+payloads of the conversation alone, not from its addresses, ports or times) and ``refines`` (bool; its ports
+are those of a carrier, so that it is never chosen by the port alone).
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class CoreInterest(NamedTuple):
     opening_starts: frozenset[bytes]
 
 
-class _Flow:
+class Flow:
     """What is known of one flow: its dissector, or the segments held until one is found."""
 
     __slots__ = (
@@ -104,7 +106,12 @@ class _Table:
                 yield member
 
 
-def _let_come(flow_id: int, unclaimed: bool) -> None:
+def from_payloads(member: type[Dissector]) -> bool:
+    """Tell whether a dissector says the same of equal payloads, whoever sends them."""
+    return bool(getattr(member, "from_payloads", False))
+
+
+def let_come(flow_id: int, unclaimed: bool) -> None:
     """Take no notice: whoever hands segments over goes on doing so."""
 
 
@@ -124,7 +131,7 @@ class Observer:
         token_key: bytes,
         members: Sequence[type[Dissector]] | None = None,
         max_flows: int = 200_000,
-        pass_over: Callable[[int, bool], None] = _let_come,
+        pass_over: Callable[[int, bool], None] = let_come,
     ) -> None:
         members = dissectors() if members is None else members
         check_manifests(members)
@@ -141,15 +148,16 @@ class Observer:
             for member in members
             if set(member.manifest.transports) & {Transport.UDP, Transport.ETHERNET}
         }
-        self._ethernet: dict[int, list[_Flow]] = {}
+        self._ethernet: dict[int, list[Flow]] = {}
         for member in members:
             for ethertype in member.manifest.ethertypes:
-                channel = _Flow()
+                channel = Flow()
                 channel.feed, channel.name = self._stateless[member].feed, member.manifest.name
                 self._ethernet.setdefault(ethertype, []).append(channel)
-        self._flows: dict[int, _Flow] = {}
+        self._flows: dict[int, Flow] = {}
         self._held_bytes = 0
         self._applications: dict[int, str] = {}
+        self.alone = True
 
     @property
     def core_interest(self) -> CoreInterest:
@@ -196,7 +204,7 @@ class Observer:
             return self._feed(flow, feed, segment)
         if flow.undecided:
             return self._decide(flow, segment)
-        self.pass_over(segment.flow_id, False)
+        self._let_go(segment.flow_id, False)
         return []
 
     def applications(self) -> Mapping[int, str]:
@@ -235,15 +243,15 @@ class Observer:
             return self._observe_frame(segment)
         if segment.stream_offset and segment.transport is _TCP:
             # The flow was forgotten or evicted: a dissector made now would start in mid-sentence.
-            self.pass_over(segment.flow_id, False)
+            self._let_go(segment.flow_id, False)
             return []
         if len(self._flows) >= self._max_flows:
             self.forget((next(iter(self._flows)),))
             self.evicted += 1
-        flow = self._flows[segment.flow_id] = _Flow()
+        flow = self._flows[segment.flow_id] = Flow()
         return self._decide(flow, segment)
 
-    def _decide(self, flow: _Flow, segment: Segment) -> list[Evidence]:
+    def _decide(self, flow: Flow, segment: Segment) -> list[Evidence]:
         """Choose the dissector of a flow; hold segments while their first bytes are too few to tell."""
         flow.attempts += 1
         stream = segment.transport is _TCP
@@ -270,7 +278,7 @@ class Observer:
             return []
         self._release(flow)
         flow.undecided = False
-        self.pass_over(segment.flow_id, stream)
+        self._let_go(segment.flow_id, stream)
         return []
 
     def _candidates(
@@ -302,17 +310,13 @@ class Observer:
             chosen += [m for m in trusted if m not in chosen and not getattr(m, "refines", False)]
         return chosen
 
-    def _assign(self, flow: _Flow, member: type[Dissector]) -> list[Evidence] | None:
+    def _assign(self, flow: Flow, member: type[Dissector]) -> list[Evidence] | None:
         """Give ``flow`` to ``member`` and feed what was held; None when it breaks without a fact."""
         held = flow.held
         stateless = held[0].transport is Transport.UDP
+        self.alone = self.alone and len(held) == 1 and from_payloads(member)
         dissector = self._stateless[member] if stateless else self._made(member)
-        flow.dissector, flow.feed, flow.name = dissector, dissector.feed, member.manifest.name
-        flow.tells = hasattr(dissector, "application")
-        flow.ends = not stateless and hasattr(dissector, "done")
-        # medical peers are heard to the end: a system may say who it is late
-        flow.patience = -1 if member.manifest.medical or stateless else _QUIET_SEGMENTS
-        flow.undecided = False
+        self._entrust(flow, member, dissector, stateless=stateless)
         facts: list[Evidence] = []
         for segment in held:
             if flow.feed is not None:
@@ -327,12 +331,27 @@ class Observer:
         self._applications.setdefault(held[0].flow_id, flow.name)
         return facts
 
-    def _release(self, flow: _Flow) -> None:
+    @staticmethod
+    def _entrust(flow: Flow, member: type[Dissector], dissector: Dissector, *, stateless: bool) -> None:
+        flow.dissector, flow.feed, flow.name = dissector, dissector.feed, member.manifest.name
+        flow.tells = hasattr(dissector, "application")
+        flow.ends = not stateless and hasattr(dissector, "done")
+        # medical peers are heard to the end: a system may say who it is late
+        flow.patience = -1 if member.manifest.medical or stateless else _QUIET_SEGMENTS
+        flow.undecided = False
+
+    def _count(self, name: str) -> None:
+        self.malformed[name] += 1
+
+    def _let_go(self, flow_id: int, unclaimed: bool) -> None:
+        self.pass_over(flow_id, unclaimed)
+
+    def _release(self, flow: Flow) -> None:
         if flow.held and flow.held[0].transport is Transport.TCP:
             self._held_bytes -= sum(len(segment.payload) for segment in flow.held)
         flow.held = []
 
-    def _feed(self, flow: _Flow, feed: Feed, segment: Segment) -> list[Evidence]:
+    def _feed(self, flow: Flow, feed: Feed, segment: Segment) -> list[Evidence]:
         """Feed one segment; return the facts, also those stated before it broke."""
         facts: list[Evidence] = []
         try:
@@ -342,7 +361,7 @@ class Observer:
             else:
                 facts.extend(stated)
         except MalformedInput:
-            self.malformed[flow.name] += 1
+            self._count(flow.name)
             self._break(flow, segment)
         except Exception as error:  # noqa: BLE001 - a defect of ours: counted and logged, the sensor lives
             self._defect(flow.name, error)
@@ -352,27 +371,27 @@ class Observer:
                 self._applications[segment.flow_id] = getattr(flow.dissector, "application", flow.name)
             if flow.ends and getattr(flow.dissector, "done", False):
                 flow.dissector = flow.feed = None
-                self.pass_over(segment.flow_id, False)
+                self._let_go(segment.flow_id, False)
             elif not facts and flow.patience >= 0:
                 flow.patience -= 1
                 if flow.patience < 0:
                     flow.dissector = flow.feed = None
-                    self.pass_over(segment.flow_id, False)
+                    self._let_go(segment.flow_id, False)
             elif flow.patience >= 0:
                 flow.patience = _QUIET_SEGMENTS
         return facts
 
-    def _break(self, flow: _Flow, segment: Segment) -> None:
+    def _break(self, flow: Flow, segment: Segment) -> None:
         flow.strikes += 1
         # A bad datagram says little about the next one; a broken stream stays broken.
         transport = segment.transport
         if transport is _TCP or (transport is _UDP and flow.strikes >= _DATAGRAM_STRIKES):
             flow.dissector = flow.feed = None
             if not flow.held:  # what is held may yet be another dissector's
-                self.pass_over(segment.flow_id, False)
+                self._let_go(segment.flow_id, False)
 
     def _defect(self, name: str, error: Exception) -> None:
         key = f"{name}!defect"
-        self.malformed[key] += 1
+        self._count(key)
         if self.malformed[key] == 1:
             _log.error("Dissector %s has a defect; the flow is dropped", name, exc_info=error)

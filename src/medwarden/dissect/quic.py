@@ -55,6 +55,7 @@ class QuicDissector(Connection):
     hellos of at most 16 KiB wait.
     """
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="quic",
         title="QUIC",

@@ -31,6 +31,7 @@ _NAME_BYTES = 32
 class RdpDissector(Connection):
     """Read the connection sequence up to where it is encrypted."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="rdp",
         title="Remote Desktop Protocol",

@@ -31,6 +31,7 @@ _COMPONENTS = {
 class S7Dissector(Connection):
     """Read answers to reads of the identification lists."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="s7",
         title="S7 communication",

@@ -37,6 +37,7 @@ _DIALECTS_2 = {
 class SmbDissector(Connection):
     """Read negotiation and session set-up of either generation."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="smb",
         title="Server Message Block",

@@ -19,6 +19,7 @@ _LINE_LIMIT = 4096
 class SmtpDissector(Connection):
     """Follow a session up to its first mail or to TLS."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="smtp",
         title="Simple Mail Transfer Protocol",

@@ -39,6 +39,7 @@ _SEARCH_HEADERS = {
 class Ssdp:
     """State device types, server strings and description URLs, and searches."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name=SOURCE,
         title="SSDP (UPnP discovery)",

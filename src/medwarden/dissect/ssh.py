@@ -19,6 +19,7 @@ _LINES_BEFORE = 50
 class SshDissector(Connection):
     """Say which SSH software either side runs."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="ssh",
         title="Secure Shell",

@@ -28,6 +28,7 @@ _BROWSER_RESPONSE = 5
 class TdsDissector(Connection):
     """Read the negotiation and, where it is not encrypted, the log-in."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="tds",
         title="Tabular Data Stream",

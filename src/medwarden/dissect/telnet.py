@@ -33,6 +33,7 @@ _LONGEST_PROMPT = max(map(len, _PROMPTS))
 class TelnetDissector(Connection):
     """Collect what the server shows up to its first prompt for a name or password."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="telnet",
         title="Telnet",

@@ -28,6 +28,7 @@ _HELLO_RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e07
 class TlsDissector(Connection):
     """Read the handshake of both sides up to the point where it is encrypted."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="tls",
         title="Transport Layer Security",

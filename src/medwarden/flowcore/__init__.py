@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from medwarden.flowcore._core import CaptureReader, FlowCore
+from medwarden.flowcore._core import (
+    LIVE_COURSE,
+    OVER_COURSE,
+    CaptureReader,
+    Course,
+    FactSum,
+    FlowCore,
+    Router,
+    Step,
+)
 from medwarden.flowcore.config import FlowCoreConfig
 from medwarden.model.segment import Segment as Handoff
 
-__all__ = ["CaptureReader", "FlowCore", "FlowCoreConfig", "Handoff"]
+__all__ = [
+    "LIVE_COURSE",
+    "OVER_COURSE",
+    "CaptureReader",
+    "Course",
+    "FactSum",
+    "FlowCore",
+    "FlowCoreConfig",
+    "Handoff",
+    "Router",
+    "Step",
+]

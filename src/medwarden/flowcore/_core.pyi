@@ -1,10 +1,14 @@
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import pyarrow as pa
 from _typeshed import ReadableBuffer as Buffer
 from _typeshed import WriteableBuffer
 
 from medwarden.flowcore.config import FlowCoreConfig
+from medwarden.model.batch import Fact
+from medwarden.model.evidence import Evidence
 from medwarden.model.segment import Segment
 
 class FlowCore:
@@ -190,3 +194,114 @@ class CaptureReader:
     @property
     def last_ns(self) -> int | None:
         """Latest packet time in the file, None before the first packet."""
+
+Said = tuple[str | bool | None, tuple[str, str, str]]
+
+class Course:
+    """How a conversation went so far; ``origin`` is what its reader keeps to get there again.
+
+    ``hello`` says that of a TLS hello random numbers, keys and tickets make no difference, ``unread`` which
+    ranges of bytes (from, to) of a datagram make none.
+    """
+
+    def __init__(
+        self,
+        kind: int = 0,
+        origin: object = None,
+        *,
+        hello: bool = False,
+        unread: Sequence[tuple[int, int]] = (),
+    ) -> None: ...
+    @property
+    def kind(self) -> int: ...
+    @property
+    def origin(self) -> object: ...
+    @property
+    def step(self) -> Step | None: ...
+
+class Step:
+    """What one payload came to: who said what, and how the conversation goes on.
+
+    ``said`` holds pairs of whose fact it is (None: the sender's, True: the receiver's, else an IP address)
+    and the fact's field, value and source. ``over`` is 1 when no more is
+    wanted, 2 when no dissector knows it.
+    """
+
+    after: Course
+    def __init__(
+        self,
+        before: Course,
+        after: Course,
+        payload: bytes,
+        from_client: bool,
+        gap: bool,
+        said: tuple[Said, ...] = (),
+        application: str | None = None,
+        faults: tuple[str, ...] = (),
+        over: int = 0,
+    ) -> None: ...
+    @property
+    def before(self) -> Course: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def from_client(self) -> bool: ...
+    @property
+    def gap(self) -> bool: ...
+    def follow(self, hello: bool) -> None:
+        """Let a course begin behind this step; where it grows too long to be kept, the flow goes on live."""
+
+LIVE_COURSE: Course
+OVER_COURSE: Course
+
+class FactSum:
+    """Equal facts of equal addresses, summed up since they were last taken."""
+
+    def __len__(self) -> int: ...
+    def add(self, evidence: Evidence) -> None:
+        """Add one fact."""
+
+    def add_counted(self, evidence: Evidence, last_ns: int, count: int) -> None:
+        """Add a fact heard ``count`` times, first as ``evidence`` says and last at ``last_ns``."""
+
+    def take(self) -> tuple[Fact, ...]:
+        """Return the facts, in the order in which addresses and then facts became known, and begin anew."""
+
+class Reader(Protocol):
+    """Who reads hand-offs: see :class:`~medwarden.dissect.recall.RecallingObserver`."""
+
+    malformed: Counter[str]
+    @property
+    def stream_ports(self) -> Collection[int]: ...
+    @property
+    def datagram_ports(self) -> Collection[int]: ...
+    @property
+    def observe(self) -> Callable[[Segment], list[Evidence]]: ...
+    def applications(self) -> Mapping[int, str]: ...
+    def root(self, stream: bool, near: int, far: int) -> Course: ...
+    def learn(
+        self, course: Course, segment: Segment, payload: bytes, live: bool
+    ) -> tuple[list[Evidence], Step, bool]: ...
+    def resume(self, course: Course, segment: Segment) -> list[Evidence]: ...
+    def settle(self, course: Course, flow_id: int) -> None: ...
+
+class Router:
+    """Brings the hand-offs of a core to their reader and sums up the facts it returns.
+
+    With ``recall`` the reader is asked only what is new; what equals something before is told without it.
+    """
+
+    def __init__(self, core: FlowCore, reader: Reader, *, recall: bool = True) -> None: ...
+    def drain(self) -> None:
+        """Take the hand-offs that wait through the reader."""
+
+    def forget_all(self) -> None:
+        """Drop what is known of all flows; what payloads came to stays known."""
+
+    @property
+    def facts(self) -> FactSum:
+        """The facts since they were last taken."""
+
+    @property
+    def recalled(self) -> int:
+        """Hand-offs that nobody had to read."""

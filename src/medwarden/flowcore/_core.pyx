@@ -11,6 +11,7 @@ from __future__ import annotations
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.dict cimport PyDict_GetItem
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 
 import os
@@ -18,6 +19,8 @@ import os
 import pyarrow as pa
 
 from medwarden.kernel.errors import InternalError, MalformedInput
+from medwarden.model.batch import Fact
+from medwarden.model.evidence import Evidence
 from medwarden.model.segment import Segment, Transport
 from medwarden.model.tables import FLOW_SCHEMA
 
@@ -35,4 +38,6 @@ include "text.pxi"
 include "arrow.pxi"
 include "lifecycle.pxi"
 include "segments.pxi"
+include "hello.pxi"
 include "interface.pxi"
+include "recall.pxi"

@@ -286,3 +286,18 @@ cdef void hand_datagram(Core *c, Flow *f, int d, const Packet *p) noexcept nogil
     elif p.protocol == 58 and p.fragment == 0:
         if not is_repeated(c, p, 0, p.network, p.network_cap):
             hand_packet(c, f, d, p, 2, ETHERTYPE_IPV6, p.network, p.network_cap)
+
+
+cdef Hand *next_hand(Core *c) noexcept nogil:
+    """Return the next hand-off of a flow that is not passed over, or NULL when none waits."""
+    cdef Hand *hand
+    cdef Flow *flow
+    while c.arena_taken < c.arena_used:
+        hand = <Hand *>(c.arena + c.arena_taken)
+        c.arena_taken += sizeof(Hand) + ((<size_t>hand.length + 7) & ~<size_t>7)
+        c.waiting -= 1
+        flow = &c.flows[hand.slot]
+        if not (flow.marks & PASSED_OVER and flow.flow_id == hand.flow_id):
+            return hand
+        c.passed_over += 1
+    return NULL

@@ -107,20 +107,11 @@ cdef class FlowCore:
         """Return the next hand-off of a flow that is not passed over, or None when none waits."""
         cdef Core *c = self.c
         cdef Hand *hand
-        cdef Flow *flow
-        cdef size_t at
         self.enter()
         try:
-            while c.arena_taken < c.arena_used:
-                at = c.arena_taken
-                hand = <Hand *>(c.arena + at)
-                c.arena_taken = at + sizeof(Hand) + ((<size_t>hand.length + 7) & ~<size_t>7)
-                c.waiting -= 1
-                flow = &c.flows[hand.slot]
-                if flow.marks & PASSED_OVER and flow.flow_id == hand.flow_id:
-                    c.passed_over += 1
-                    continue
-                return make_segment(self.names, hand, c.arena + at + sizeof(Hand))
+            hand = next_hand(c)
+            if hand != NULL:
+                return make_segment(self.names, hand, <const uint8_t *>hand + sizeof(Hand))
             self.empty_arena()
             return None
         finally:
