@@ -6,17 +6,33 @@ name or by its fields) or, with ``_path`` in every record, several.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import ClassVar
+
+import numpy as np
 
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
 from medwarden.sensors.logs.gathering import Gathering
-from medwarden.sensors.logs.times import zone
+from medwarden.sensors.logs.times import Nanoseconds, zone
 from medwarden.sensors.logs.zeek_conn import flows_of
+from medwarden.sensors.logs.zeek_facts import tell
+from medwarden.sensors.logs.zeek_industrial import BACNET_FIELDS, MODBUS_FIELDS
 from medwarden.sensors.logs.zeek_json import kind_of_line, rows_of
-from medwarden.sensors.logs.zeek_logs import LOGS
-from medwarden.sensors.logs.zeek_rows import Lines, Rows, times_of
+from medwarden.sensors.logs.zeek_logs import (
+    DHCP_FIELDS,
+    DNS_FIELDS,
+    HOST,
+    KNOWN_FIELDS,
+    ORIG,
+    RESP,
+    SILENT,
+    SOFTWARE_FIELDS,
+    logs,
+)
+from medwarden.sensors.logs.zeek_rows import Lines, Rows, canonical, drop_unsound, texts, times_of
+from medwarden.sensors.logs.zeek_tsv import TsvHeader, is_table, is_tsv, tsv_rows
 
 
 class Zeek:
@@ -27,8 +43,20 @@ class Zeek:
         title="Zeek logs",
         reference="Zeek manual, Log files",
         framing=Framing.LINES,
-        fields=tuple(sorted({said.field for log in LOGS.values() for said in log.said})),
-        tells=frozenset[Tells]().union(*(log.tells for log in LOGS.values())),
+        fields=tuple(
+            sorted(
+                {
+                    *(said.field for log in logs().values() for said in log.said),
+                    *(field for field, _ in SOFTWARE_FIELDS.values()),
+                    *DNS_FIELDS,
+                    *DHCP_FIELDS,
+                    *KNOWN_FIELDS,
+                    *BACNET_FIELDS,
+                    *MODBUS_FIELDS,
+                }
+            )
+        ),
+        tells=frozenset[Tells]().union(*(log.tells for log in logs().values())),
     )
 
     def __init__(self, name: str, setting: LogSetting) -> None:
@@ -37,6 +65,7 @@ class Zeek:
         self._gathering = Gathering(self.manifest.name, name)
         self._usual = _kind_of_name(name)
         self._begun = False
+        self._header: TsvHeader | None = None
 
     @property
     def tally(self) -> LogTally:
@@ -47,7 +76,26 @@ class Zeek:
     def recognises(head: bytes) -> bool:
         """Tell whether the input begins like one of Zeek's logs."""
         first = head.lstrip(b"\xef\xbb\xbf\r\n\t ").partition(b"\n")[0]
-        return first.startswith(b"{") and kind_of_line(first) is not None
+        return is_tsv(first) or (first.startswith(b"{") and kind_of_line(first) is not None)
+
+    def enter(self, header: bytes) -> None:
+        """Take the header lines of the input before lines from its middle are fed."""
+        for line in header.decode("utf-8", "replace").splitlines():
+            self._begin(line.encode())
+            if self._header is not None and line.startswith("#"):
+                self._header.take(line)
+            elif self._header is not None and is_table(line.encode()):
+                self._header.table(line)
+
+    def _begin(self, first: bytes) -> None:
+        """Learn from the first line how and of which log records are written."""
+        if self._begun:
+            return
+        self._begun = True
+        if is_tsv(first) or first.startswith(b"#"):
+            self._header = TsvHeader()
+        else:
+            self._usual = self._usual or kind_of_line(first)
 
     def feed(self, piece: bytes | memoryview, offset: int) -> None:
         """Take whole lines that begin at ``offset``."""
@@ -56,21 +104,41 @@ class Zeek:
             first = next((text for text in lines.texts if text.strip()), None)
             if first is None:
                 return
-            self._begun = True
-            self._usual = self._usual or kind_of_line(first)
-        for rows in rows_of(lines, self._usual):
+            self._begin(first)
+        if self._header is not None:
+            found = tsv_rows(lines, self._header, self._usual)
+        else:
+            found = rows_of(lines, self._usual)
+        for rows in found:
             self._take(rows, lines)
 
     def _take(self, rows: Rows, lines: Lines) -> None:
-        if rows.kind not in LOGS:
+        if not rows.columns:
             self._gathering.accept(len(rows))
             return
         times = times_of(rows, "ts", self._setting.time_zone, lines.reject)
         if rows.kind == "conn":
             self._gathering.add_flows(flows_of(rows, times, self._gathering.next_flow_id(), lines.reject))
+        else:
+            times, ends = self._ends(rows, times, lines)
+            tell(rows, times.tolist(), ends, self._gathering.facts)
         self._gathering.accept(len(rows))
         if len(times):
             self._gathering.span(int(times.min()), int(times.max()))
+
+    def _ends(
+        self, rows: Rows, times: Nanoseconds, lines: Lines
+    ) -> tuple[Nanoseconds, dict[str, Sequence[str | None]]]:
+        """Return the addresses that records are about; those with unsound ones are rejected."""
+        needed = logs()[rows.kind].needed
+        named = {ORIG: "id.orig_h", RESP: "id.resp_h", HOST: "host"}
+        named = {whose: column for whose, column in named.items() if column in needed}
+        for column in named.values():
+            sound = canonical(texts(rows, column))[1]
+            if sound is not None:
+                drop_unsound(rows, sound, "no sound address", lines.reject)
+                times = times[np.array(sound, bool)]
+        return times, {whose: canonical(texts(rows, column))[0] for whose, column in named.items()}
 
     def take(self, *, final: bool = False) -> Batch:
         """Return what has gathered since the last call."""
@@ -81,7 +149,7 @@ class Zeek:
 def _kind_of_name(name: str) -> str | None:
     """Return which log a file is called after (``conn.log``, ``dns.2026-11-22-10-00-00.log.gz``), or None."""
     kind = PurePath(name).name.partition(".")[0]
-    return kind if kind in LOGS else None
+    return kind if kind in logs() or kind in SILENT else None
 
 
 PARSER = Zeek

@@ -12,7 +12,7 @@ from functools import cache
 
 import msgspec
 
-from medwarden.sensors.logs.zeek_logs import LOGS, kind_of_fields
+from medwarden.sensors.logs.zeek_logs import kind_of_fields, logs
 from medwarden.sensors.logs.zeek_rows import Lines, Rows
 
 _PATH = re.compile(rb'"_path"\s*:\s*"([A-Za-z0-9_]{1,64})"')
@@ -24,10 +24,10 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 @cache
 def _decoder(kind: str) -> tuple[msgspec.json.Decoder[msgspec.Struct], tuple[str, ...]]:
     """Return what decodes records of one log, and the names of the columns in the order of its fields."""
-    columns = LOGS[kind].columns
+    columns = logs()[kind].columns
     names = [f"c{number}" for number in range(len(columns))]
     fields = [
-        (name, type_) if column in LOGS[kind].needed else (name, type_ | None, None)
+        (name, type_) if column in logs()[kind].needed else (name, type_ | None, None)
         for name, (column, type_) in zip(names, columns.items(), strict=True)
     ]
     fields.sort(key=lambda field: len(field))  # those without a default come first
@@ -56,7 +56,7 @@ def rows_of(lines: Lines, usual: str | None) -> Iterator[Rows]:
         if kind is None:
             for place in places:
                 lines.reject(place, "not a JSON object of a Zeek log")
-        elif kind not in LOGS:
+        elif kind not in logs():
             yield _checked(lines, kind, places)
         else:
             yield _decoded(lines, kind, places)
