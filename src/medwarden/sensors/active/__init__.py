@@ -1,0 +1,1 @@
+"""Probers: one question to one device, each only against a permit of the interlock."""

@@ -1,0 +1,283 @@
+"""Every prober against every kind of peer: one word each, in bounds, and never without a permit."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from medwarden.kernel.clock import wall_clock
+from medwarden.model.segment import Transport
+from medwarden.operations.permit import NotPermitted, Permit, Target
+from medwarden.sensors.active import exchange
+from medwarden.sensors.active.exchange import Exchange, Limits, Outcome
+from medwarden.sensors.active.prober import ProbeResult, ProbeSetting, probe
+from medwarden.sensors.active.registry import probers
+
+from . import peers
+
+QUICK = ProbeSetting(limits=Limits(connect_s=0.5, total_s=0.9), community="secret-community", ae_title="CT1")
+NAMES = sorted(probers())
+
+
+def asked(name: str, port: int, setting: ProbeSetting = QUICK) -> ProbeResult:
+    prober = probers()[name]
+    begun = time.monotonic()
+    result = probe(prober, peers.permit(prober, port), Target("main", "127.0.0.1", port), setting)
+    assert time.monotonic() - begun < 5
+    assert result.received <= setting.limits.most_bytes + 65_535
+    assert result.sent < 1_000
+    assert result.words or result.outcome is Outcome.ANSWERED
+    return result
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_prober_declares_itself(name: str) -> None:
+    prober = probers()[name]
+    manifest = prober.manifest
+    assert manifest.name == name
+    assert manifest.title and manifest.reference and manifest.asks
+    assert 0 < manifest.port < 65_536
+    assert prober.missing(QUICK) == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_silent_peer(name: str) -> None:
+    if name in peers.streams():
+        with peers.tcp_peer(peers.silent) as (port, visits):
+            assert asked(name, port).outcome is Outcome.SILENT
+        assert len(visits) == 1
+    else:
+        with peers.udp_peer(peers.datagrams()) as (port, heard):
+            assert asked(name, port).outcome is Outcome.SILENT
+        # A Who-Is and one read; everybody else asks once. Nothing is repeated.
+        assert len(heard) == (2 if name == "bacnet_whois" else 1)
+        assert len(set(heard)) == len(heard)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_closed_port(name: str) -> None:
+    kind = socket.SOCK_STREAM if name in peers.streams() else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    assert asked(name, port).outcome is Outcome.CLOSED
+
+
+@pytest.mark.parametrize("name", peers.streams())
+def test_a_peer_that_resets_or_hangs_up(name: str) -> None:
+    for talk in (peers.reset, peers.hang_up):
+        with peers.tcp_peer(talk) as (port, visits):
+            assert asked(name, port).outcome is Outcome.RESET
+        assert len(visits) == 1
+
+
+@pytest.mark.parametrize("name", peers.streams())
+def test_a_peer_that_drips(name: str) -> None:
+    with peers.tcp_peer(peers.dripping(peers.STARTS[name])) as (port, _):
+        assert asked(name, port).outcome is Outcome.INCOMPLETE
+
+
+@pytest.mark.parametrize("name", peers.streams())
+@pytest.mark.parametrize(
+    "garbage", [b"\xff" * 200, b"SSH-2.0-x\r\n" * 10, bytes(500), b"\x00\x00\x00\x01xxxxxxxx"]
+)
+def test_a_peer_that_talks_garbage(name: str, garbage: bytes) -> None:
+    with peers.tcp_peer(peers.saying(garbage)) as (port, _):
+        result = asked(name, port)
+    assert result.outcome is Outcome.MALFORMED
+    assert result.facts == ()
+
+
+@pytest.mark.parametrize("name", peers.packets())
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\xff" * 200, b"GET / HTTP/1.1\r\n\r\n", bytes(500), b"0\x84\xff\xff\xff\xff"]
+)
+def test_a_datagram_of_garbage(name: str, garbage: bytes) -> None:
+    with peers.udp_peer(peers.datagrams(garbage)) as (port, _):
+        result = asked(name, port)
+    assert result.outcome is Outcome.MALFORMED
+    assert result.facts == ()
+
+
+@pytest.mark.parametrize("name", peers.streams())
+def test_an_endless_answer(name: str) -> None:
+    with peers.tcp_peer(peers.endless(peers.STARTS[name])) as (port, _):
+        result = asked(name, port)
+    assert result.outcome in (Outcome.EXCESSIVE, Outcome.INCOMPLETE, Outcome.MALFORMED, Outcome.ANSWERED)
+    assert result.received <= QUICK.limits.most_bytes
+
+
+def test_an_endless_head_is_excessive() -> None:
+    with peers.tcp_peer(peers.endless(b"HTTP/1.1 200 OK\r\n")) as (port, _):
+        assert asked("http_head", port).outcome is Outcome.EXCESSIVE
+
+
+@pytest.mark.parametrize("name", peers.packets())
+def test_a_flood_of_datagrams(name: str) -> None:
+    with peers.udp_peer(peers.flood(b"\x81\x0a\x00\x08\x01\x00\x10\x08")) as (port, _):
+        assert asked(name, port).outcome in (
+            Outcome.MALFORMED,
+            Outcome.ANSWERED,
+            Outcome.SILENT,
+            Outcome.EXCESSIVE,
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_goes_without_a_permit_that_covers_it(name: str) -> None:
+    """Expired, foreign, used, for another prober, address or port: no connection and no datagram."""
+    prober = probers()[name]
+    other = next(p for n, p in probers().items() if n != name)
+    peer = peers.tcp_peer if prober.manifest.transport is Transport.TCP else peers.udp_peer
+    with peer(lambda *_: None) as (port, visits):
+        aimed = Target("main", "127.0.0.1", port)
+        used = peers.permit(prober, port)
+        used.redeem(prober.manifest.action, aimed, wall_clock())
+        wrong = {
+            "expired": peers.permit(prober, port, now=wall_clock() - 6_000_000_000),
+            "from the future": peers.permit(prober, port, now=wall_clock() + 60_000_000_000),
+            "of another prober": peers.permit(other, port),
+            "for another port": peers.permit(prober, port + 1 if port < 65_535 else 1),
+            "used": used,
+            "hollow": object.__new__(Permit),
+        }
+        for permit in wrong.values():
+            with pytest.raises(NotPermitted):
+                probe(prober, permit, aimed, QUICK)
+        with pytest.raises(AttributeError):
+            probe(prober, None, aimed, QUICK)  # type: ignore[arg-type]
+        time.sleep(0.15)
+        assert visits == []
+
+
+def test_one_connection_at_a_time_to_a_device() -> None:
+    prober = probers()["http_head"]
+    outcomes: list[ProbeResult] = []
+    with peers.tcp_peer(peers.silent) as (port, visits):
+        first = threading.Thread(target=lambda: outcomes.append(asked("http_head", port)))
+        first.start()
+        while not visits:
+            time.sleep(0.01)
+        with pytest.raises(NotPermitted, match="one connection at a time"):
+            probe(prober, peers.permit(prober, port), Target("main", "127.0.0.1", port), QUICK)
+        first.join()
+        assert asked("http_head", port).outcome is Outcome.SILENT
+    assert [o.outcome for o in outcomes] == [Outcome.SILENT]
+
+
+def test_a_source_can_be_bound() -> None:
+    where: list[tuple[str, int]] = []
+
+    def talk(line: socket.socket, _over: threading.Event) -> None:
+        where.append(line.getpeername())
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.2", 0))
+        source_port = free.getsockname()[1]
+    limits = Limits(connect_s=0.5, total_s=0.9, source_ip="127.0.0.2", source_port=source_port)
+    with peers.tcp_peer(talk) as (port, _):
+        asked("http_head", port, ProbeSetting(limits=limits))
+    assert where == [("127.0.0.2", source_port)]
+
+
+def test_only_the_exchange_opens_sockets() -> None:
+    folder = Path(exchange.__file__).parent
+    for path in folder.glob("*.py"):
+        imported = {
+            alias.name.partition(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        } | {
+            (node.module or "").partition(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom)
+        }
+        outside = {"socket", "ssl", "subprocess", "asyncio", "http", "urllib", "socketserver", "ctypes"}
+        assert not imported & outside or path.name == "exchange.py", path.name
+    assert "SO_BROADCAST" not in Path(exchange.__file__).read_text()
+
+
+def test_an_exchange_is_not_made_before_its_permit_is_redeemed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_args: object, **_named: object) -> socket.socket:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", never)
+    prober = probers()["tls_hello"]
+    with pytest.raises(NotPermitted):
+        Exchange(
+            peers.permit(prober, 443, now=1),
+            prober.manifest.action,
+            Target("main", "127.0.0.1", 443),
+            Transport.TCP,
+            Limits(),
+        )
+
+
+ALONE = """
+import json, socket, subprocess, time
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+ear.bind(("lo", 3))
+ear.setblocking(False)
+def heard():
+    time.sleep(0.1)
+    count = 0
+    while True:
+        try:
+            ear.recv(65535)
+        except BlockingIOError:
+            return count
+        count += 1
+from medwarden.kernel.clock import wall_clock
+from medwarden.operations.permit import NotPermitted, Target
+from medwarden.sensors.active.exchange import Limits
+from medwarden.sensors.active.prober import ProbeSetting, probe
+from medwarden.sensors.active.registry import probers
+from tests.sensors.active import peers
+setting = ProbeSetting(limits=Limits(0.3, 0.3), community="x")
+refused = 0
+heard()
+for prober in probers().values():
+    port = prober.manifest.port
+    aimed = Target("main", "127.0.0.1", port)
+    for permit in (peers.permit(prober, port, now=1), peers.permit(prober, port + 1)):
+        try:
+            probe(prober, permit, aimed, setting)
+        except NotPermitted:
+            refused += 1
+before = heard()
+for prober in probers().values():
+    port = prober.manifest.port
+    probe(prober, peers.permit(prober, port), Target("main", "127.0.0.1", port), setting)
+print(json.dumps({"refused": refused, "before": before, "after": heard()}))
+"""
+
+
+def test_no_packet_leaves_when_refused() -> None:
+    """In a network of its own with an ear on it: nothing after refusals, something after permits."""
+    unshare = shutil.which("unshare")
+    if unshare is None or os.geteuid() != 0:
+        pytest.skip("needs root and unshare for a network namespace")
+    done = subprocess.run(
+        [unshare, "-n", sys.executable, "-c", ALONE],
+        capture_output=True,
+        check=False,
+        cwd=Path(__file__).parents[3],
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    told = json.loads(done.stdout)
+    assert told["refused"] == 2 * len(probers())
+    assert told["before"] == 0
+    assert told["after"] >= len(probers())
