@@ -159,6 +159,21 @@ def test_a_failed_input_goes_on_where_it_stopped(store: Store, heard: DeltaMaker
     assert (again.complete, again.next_batch) == (False, 1)
 
 
+def test_a_sensor_that_was_killed_says_so_when_it_comes_back(store: Store, heard: DeltaMaker) -> None:
+    writer = IngestWriter(store, "live-eth0", kind="live")
+    live = writer.begin_input("live:live-eth0:1", "eth0", "live")
+    writer.commit_batch(live, 0, None, None, heard(1))
+    file = writer.begin_input("file:1", "a.pcap", "pcap")
+    writer.commit_batch(file, 0, None, None, heard(1))
+    IngestWriter(store, "live-eth1", kind="live")
+    assert {row.status for row in queries.inputs(SCOPE).items} == {"reading"}
+    IngestWriter(store, "live-eth0", kind="live")
+    rows = {row.path: row for row in queries.inputs(SCOPE).items}
+    assert (rows["eth0"].status, rows["eth0"].batches) == ("failed", 1)
+    assert "without closing" in (rows["eth0"].error or "")
+    assert rows["a.pcap"].status == "reading"  # a file is read on where it stood
+
+
 def test_a_skipped_batch_is_a_defect(store: Store, heard: DeltaMaker) -> None:
     writer = IngestWriter(store, "s1")
     state = writer.begin_input("c1", "a.pcap", "pcap")

@@ -27,6 +27,10 @@ from medwarden.store.open import Store, ensure_site
 from medwarden.store.storage_errors import storage_errors
 
 READING, COMPLETE, FAILED = "reading", "complete", "failed"
+LIVE = "live:"
+"""How the content of a live input begins: it is read once, by the sensor of its name."""
+
+ABANDONED = "the sensor ended without closing this input; what it had acknowledged is kept"
 ANALYSE_EVERY = 256
 """Commits after which the statistics of the database are renewed."""
 
@@ -97,6 +101,8 @@ class IngestWriter:
             if new:
                 with self._change("first start of the sensor") as change:
                     change.record("sensor.new", f"sensor:{sensor}", None, {"kind": kind, "name": row.name})
+            else:
+                self._close_abandoned(now)
 
     def _change(self, reason: str) -> Change:
         return Change(f"sensor:{self.sensor}", reason, tenant=self.tenant, site=self.site, clock=self._clock)
@@ -132,6 +138,17 @@ class IngestWriter:
         if complete:
             report.already, report.path = True, path
         return InputState(row.pk, content, row.next_batch, complete, report)
+
+    def _close_abandoned(self, now: int) -> None:
+        """Close what this sensor was reading when it was killed: nobody else reads under its name."""
+        left = InputLedger.objects.filter(
+            tenant_id=self.tenant,
+            site_id=self.site,
+            sensor=self.sensor,
+            status=READING,
+            content__startswith=LIVE,
+        )
+        left.update(status=FAILED, error=ABANDONED, last_ns=now)
 
     def commit_batch(
         self,
