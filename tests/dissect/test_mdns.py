@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from scapy.layers.dns import DNS, DNSRR, DNSRRSRV
 
-from medwarden.dissect.mdns import Mdns, split_service
+from medwarden.dissect.mdns import Mdns, _read, split_service
 from medwarden.model.evidence import Evidence
 from medwarden.model.segment import Segment, Transport
 
@@ -71,3 +71,19 @@ def test_metadata_types_of_airtunes_are_no_model() -> None:
 def test_facts_of_one_message_are_bounded() -> None:
     records = [DNSRR(rrname=f"h{n}.local", type="A", ttl=9, rdata="192.0.2.10") for n in range(400)]
     assert len(_facts(DNS(qr=1, qd=[], an=records))) == 96
+
+
+def test_who_says_a_message_makes_the_difference_it_made_when_it_was_read_alone() -> None:
+    named = ("192.0.2.10", "192.0.2.11", "fe80::10", "2001:db8::10", "198.51.100.7", "fe80::99")
+    messages = [
+        _service("CT 1", "ct1", ("A", "192.0.2.10")),
+        _service("CT 1", "ct1", ("A", "192.0.2.10"), ("A", "192.0.2.11")),
+        _service("CT 1", "ct1", ("AAAA", "fe80::10"), ("AAAA", "2001:db8::10")),
+        _service("CT 1", "ct1"),
+        DNS(qr=1, qd=[], an=[DNSRR(rrname="10.2.0.192.in-addr.arpa", type="PTR", ttl=9, rdata="ct1.local")]),
+    ]
+    for message in messages:
+        for sender in (*named, *reversed(named)):
+            statements, _ = _read(bytes(message), sender)
+            alone = [(whose or sender, field, value) for whose, field, value in statements]
+            assert [(f.ip, f.field, f.value) for f in _facts(message, ip=sender)] == alone

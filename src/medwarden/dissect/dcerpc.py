@@ -81,6 +81,7 @@ INTERFACES = {
 class DcerpcDissector(Connection):
     """Read binds and their answers, endpoint maps, and the tokens of the log-in."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="dcerpc",
         title="DCE/RPC over TCP",

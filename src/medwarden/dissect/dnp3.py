@@ -54,6 +54,7 @@ def crc(data: bytes) -> int:
 class Dnp3Dissector(Connection):
     """Read link headers, and device attributes that an outstation answers with."""
 
+    from_payloads: ClassVar[bool] = True
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="dnp3",
         title="DNP3",

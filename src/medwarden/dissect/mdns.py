@@ -38,8 +38,11 @@ _MAX_FACTS = 96
 _MAX_QUERIES = 16
 _LONGEST_REMEMBERED = 4096
 
-Endpoint = tuple[str | None, str | None]
-Statement = tuple[str | None, str | None, str, str]
+_SENDER = ""
+_STRANGERS = {None: None, "4": "?", "6": "?:", "fe80": "fe80:?"}
+
+Statement = tuple[str, str, str]
+"""Whose fact it is (an address, or "" for the sender's), field and value."""
 
 
 class Mdns:
@@ -75,35 +78,53 @@ class Mdns:
     def feed(self, segment: Segment) -> list[Evidence]:
         """Return the facts of one message; raises MalformedInput when it breaks RFC 1035."""
         payload, vlan, now = segment.payload, segment.vlan, segment.ts_ns
-        read = _remembered if len(payload) <= _LONGEST_REMEMBERED else _statements
+        sender_mac, sender = segment.src_mac, segment.src_ip
+        if len(payload) <= _LONGEST_REMEMBERED:
+            statements, named = _remembered(payload, _STRANGERS[_kind(sender)])
+            if sender in named:
+                statements, _ = _remembered(payload, sender)
+        else:
+            statements, _ = _read(payload, sender)
         return [
-            Evidence(now, mac, ip, vlan, field, value, SOURCE)
-            for mac, ip, field, value in read(payload, segment.src_mac, segment.src_ip)
+            Evidence(now, sender_mac, sender, vlan, field, value, SOURCE)
+            if whose is _SENDER
+            else Evidence(now, None, whose, vlan, field, value, SOURCE)
+            for whose, field, value in statements
         ]
 
 
-def _statements(payload: bytes, mac: str | None, ip: str | None) -> tuple[Statement, ...]:
-    """Return what the message ``payload`` of the sender ``mac``, ``ip`` says, and of whom."""
+def _kind(sender: str | None) -> str | None:
+    """Return what makes a difference of a sender's address that a message does not name."""
+    if sender is None or ":" not in sender:
+        return sender and "4"
+    return "fe80" if sender.startswith("fe80:") else "6"
+
+
+def _read(payload: bytes, sender: str | None) -> tuple[tuple[Statement, ...], frozenset[str]]:
+    """Return what the message ``payload`` of ``sender`` says, and the addresses that it names."""
     message = DnsMessage(payload, SOURCE)
     header = message.header
     if header.opcode != wire.QUERY:
-        return ()  # to be ignored (RFC 6762 18.3)
+        return (), frozenset()  # to be ignored (RFC 6762 18.3)
     questions = message.questions()
     if not header.response:
-        said = {(mac, ip, "mdns.query", text): None for text in _asked(questions)}
-        if header.authorities:
-            message.records(header.answers)
-            claimed = message.records(header.authorities)
-            said |= dict.fromkeys(_Announcement(mac, ip, message, claimed).statements())
-        return tuple(said)
+        said = {(_SENDER, "mdns.query", text): None for text in _asked(questions)}
+        if not header.authorities:
+            return tuple(said), frozenset()
+        message.records(header.answers)
+        announcement = _Announcement(sender, message, message.records(header.authorities))
+        said |= dict.fromkeys(announcement.statements())
+        return tuple(said), frozenset(announcement.named)
     records = message.records(header.answers)
     message.records(header.authorities)
     records += message.records(header.additionals)
-    return tuple(_Announcement(mac, ip, message, records).statements())
+    announcement = _Announcement(sender, message, records)
+    return tuple(announcement.statements()), frozenset(announcement.named)
 
 
-# Responders repeat the same octets for hours: nine of ten messages have been read before.
-_remembered = lru_cache(maxsize=512)(_statements)
+# Responders repeat the same octets for hours: nine of ten messages have been read before. What is said by an
+# address that the message does not name, any other such would say.
+_remembered = lru_cache(maxsize=1024)(_read)
 
 
 def _asked(questions: list[wire.Question]) -> list[str]:
@@ -144,9 +165,9 @@ def _folded(name: Name) -> Name:
 class _Announcement:
     """The records one responder stands for, and whose they are."""
 
-    def __init__(self, mac: str | None, ip: str | None, message: DnsMessage, records: list[Record]) -> None:
-        self._mac = mac
-        self._ip = ip
+    def __init__(self, sender: str | None, message: DnsMessage, records: list[Record]) -> None:
+        self.named: set[str] = set()
+        self._sender = sender
         self._message = message
         self._records = [record for record in records if record.ttl]  # ttl 0: a goodbye (RFC 6762 10.1)
         self._said: dict[Statement, None] = {}
@@ -154,13 +175,13 @@ class _Announcement:
         self._targets: dict[Name, Name] = {}
         self._default = self._speaker()
 
-    def _speaker(self) -> Endpoint | None:
-        """Return the endpoint of records that name no host, None where it cannot be told.
+    def _speaker(self) -> str | None:
+        """Return whose records are that name no host, None where it cannot be told.
 
         A sender is its own speaker unless the message gives addresses of the sender's kind (IPv4 or
         IPv6 link-local; of other IPv6 addresses a host has too many) and the sender's is not among them.
         """
-        sender = self._ip
+        sender = self._sender
         wanted, start = (wire.AAAA, "fe80:") if sender is not None and ":" in sender else (wire.A, "")
         own = sender is not None and not sender.startswith(start)
         for record in self._records:
@@ -168,6 +189,7 @@ class _Announcement:
                 address = ip_text(self._message.data(record))
                 if address is None or not address.startswith(start):
                     continue
+                self.named.add(address)
                 own = own or address == sender
                 self._homes.setdefault(_folded(record.name), address)
             elif record.rtype == wire.SRV and record.end - record.start > 6:
@@ -175,22 +197,22 @@ class _Announcement:
                 self._targets.setdefault(_folded(record.name), _folded(target))
         if own or not self._homes or sender is None:
             self._homes.clear()
-            return self._mac, sender
+            return _SENDER
         homes = set(self._homes.values())
-        return (None, homes.pop()) if len(homes) == 1 else None
+        return homes.pop() if len(homes) == 1 else None
 
     def _add(self, owner: Name, field: str, value: str) -> None:
         """Keep a statement about the host that ``owner`` (a host or an instance) lives on."""
         if not value or len(self._said) >= _MAX_FACTS:
             return
-        endpoint = self._default
+        whose = self._default
         if self._homes:
             key = _folded(owner)
             address = self._homes.get(self._targets.get(key, key))
             if address is not None:
-                endpoint = (None, address)
-        if endpoint is not None:
-            self._said[(*endpoint, field, value)] = None
+                whose = address
+        if whose is not None:
+            self._said[(whose, field, value)] = None
 
     def statements(self) -> list[Statement]:
         """Return what the records say, each once, in their order."""
@@ -226,7 +248,10 @@ class _Announcement:
             return
         address = reverse_address(record.name)
         if address is not None:
-            if ip_text(address) == self._ip:
+            stated = ip_text(address)
+            if stated is not None:
+                self.named.add(stated)
+            if stated == self._sender:
                 self._add(target, "mdns.host_name", _host_text(target))
             return
         _, before = split_service(record.name)

@@ -13,8 +13,8 @@ cdef enum:
     STEP_SLOTS = 131072
     MOST_STEPS = 65536
     MOST_STEP_BYTES = 33554432
-    MOST_COURSE_BYTES = 65536
-    MOST_COURSE_STEPS = 64
+    MOST_COURSE_BYTES = 262144
+    MOST_COURSE_STEPS = 512
     SCRATCH = 262144
     PLACED_LIVE = 1  # its reader holds the state of the flow
 
