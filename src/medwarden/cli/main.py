@@ -24,6 +24,7 @@ _COMMANDS = {
     "policy": "medwarden.cli.policy",
     "places": "medwarden.cli.places",
     "fingerprint": "medwarden.cli.fingerprint",
+    "query": "medwarden.cli.query",
     "up": "medwarden.cli.run",
     "serve": "medwarden.cli.run",
     "sensor": "medwarden.cli.run",
