@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from medwarden.knowledge.end_of_support import windows_release
 from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.knowledge.makers import known_maker, short_name
+from medwarden.knowledge.vendor_ids import numbered_maker
 from medwarden.model.device import Ballot, Device
 from medwarden.model.evidence import LedgerEntry
 
@@ -27,7 +28,10 @@ _MAKER_FIELDS = (
     "modbus.vendor_name",
     "bacnet.vendor_name",
     "hl7.software_vendor",
+    "dnp3.manufacturer",
+    "onvif.manufacturer",
 )
+_NUMBERED_MAKER_FIELDS = frozenset({"bacnet.vendor_id", "enip.vendor_id", "knx.manufacturer_id"})
 _MODEL_FIELDS = (
     "sdc.model_name",
     "dpws.model_name",
@@ -47,6 +51,15 @@ _MODEL_FIELDS = (
     "modbus.product_name",
     "bacnet.model_name",
     "enip.product_name",
+    "dnp3.product",
+    "ipp.model",
+    "mndp.board",
+    "onvif.model",
+    "s7.module_type",
+    "sadp.model",
+    "sccp.model",
+    "ubnt.model",
+    "zebra.product_name",
 )
 _FIRMWARE_FIELDS = (
     "sdc.firmware_version",
@@ -72,6 +85,15 @@ _FIRMWARE_FIELDS = (
     "poct1a.software_version",
     "s7.firmware",
     "hl7.software_version",
+    "dnp3.software_version",
+    "fox.version",
+    "ipp.firmware",
+    "mndp.version",
+    "onvif.firmware",
+    "sadp.firmware",
+    "sccp.load",
+    "ubnt.firmware",
+    "zebra.firmware",
 )
 _SERIAL_FIELDS = (
     "sdc.serial_number",
@@ -115,6 +137,18 @@ _NAME_FIELDS = (
     "hl7.sending_application",
     "sdc.friendly_name",
     "upnp.friendly_name",
+    "radius.machine",
+    "sunrpc.machine_name",
+    "lpd.host_name",
+    "sccp.device_name",
+    "tftp.device_name",
+    "bacnet.object_name",
+    "fox.station_name",
+    "knx.friendly_name",
+    "mndp.identity",
+    "ubnt.host_name",
+    "s7.plc_name",
+    "coap.endpoint_name",
 )
 _PATIENT_DATA_FIELDS = frozenset(
     {
@@ -164,11 +198,22 @@ def declared_ballots(device: Device) -> Iterator[Ballot]:
                 yield _vote("class", maker.device_class.value, TRUST["likely"], "declared-maker", entry)
             if maker is not None and maker.category is not None:
                 yield _vote("category", maker.category, TRUST["likely"], "declared-maker", entry)
+        elif entry.field in _NUMBERED_MAKER_FIELDS:
+            yield from _numbered(entry)
         for level, fields, weight in groups:
             if entry.field in fields:
                 yield _vote(level, entry.value, weight, f"declared-{level}", entry)
         if entry.field == "ntlmssp.os_version":
             yield from _windows(entry)
+
+
+def _numbered(entry: LedgerEntry) -> Iterator[Ballot]:
+    """Yield what the number of a maker says, by the list of the body that gives such numbers out."""
+    maker = numbered_maker(entry.field, entry.value)
+    if maker is not None:
+        yield _vote("vendor", maker.name, TRUST["declared"], "numbered-maker", entry)
+        if maker.category is not None:
+            yield _vote("category", maker.category, TRUST["strong"], "numbered-maker", entry)
 
 
 def _windows(entry: LedgerEntry) -> Iterator[Ballot]:

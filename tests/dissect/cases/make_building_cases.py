@@ -888,6 +888,216 @@ def plant() -> None:
     )
 
 
+def printers() -> None:
+    """Write cases of printers: IPP in HTTP, ZPL and SGD, LPD."""
+
+    def attribute(tag: int, name: bytes, value: bytes) -> bytes:
+        return struct.pack(">BH", tag, len(name)) + name + struct.pack(">H", len(value)) + value
+
+    answer = (
+        b"\x02\x00\x00\x00\x00\x00\x00\x01\x01"
+        + attribute(0x47, b"attributes-charset", b"utf-8")
+        + b"\x04"
+        + attribute(0x41, b"printer-make-and-model", b"HP LaserJet MFP E62665")
+        + attribute(0x41, b"printer-location", b"Ward 3, nurses' station")
+        + attribute(0x42, b"printer-name", b"prt-ward3")
+        + attribute(0x41, b"printer-firmware-string-version", b"2411097_060503")
+        + attribute(0x41, b"printer-device-id", b"MFG:HP;MDL:LaserJet MFP E62665;SN:CNB1234567;")
+        + attribute(0x23, b"printer-state", b"\0\0\0\x03")
+        + b"\x02"
+        + attribute(0x42, b"job-originating-user-name", b"jane.doe")
+        + b"\x03"
+    )
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/ipp\r\nContent-Length: {len(answer)}\r\n\r\n"
+    case(
+        "http/ipp_printer_attributes",
+        "Made by hand after RFC 8010 and PWG 5100.13",
+        "A printer answers over IPP what it is and where; who prints stays untold.",
+        [
+            segment("POST /ipp/print HTTP/1.1\r\nHost: prt\r\nContent-Length: 0\r\n\r\n", **tcp(631)),
+            segment(head.encode() + answer, from_client=False, **tcp(631)),
+        ],
+        [
+            *said("client", ("http.method", "POST"), ("http.host", "prt"), ("http.path", "/ipp")),
+            *said(
+                "server",
+                ("http.status", "200"),
+                ("http.content_type", "application/ipp"),
+                ("ipp.model", "HP LaserJet MFP E62665"),
+                ("ipp.printer_location", "Ward 3, nurses' station"),
+                ("ipp.name", "prt-ward3"),
+                ("ipp.firmware", "2411097_060503"),
+                ("ipp.device_id", "MFG:HP;MDL:LaserJet MFP E62665;SN:CNB1234567;"),
+                ("ipp.serial_number", "CNB1234567"),
+            ),
+        ],
+        absent=["doe"],
+    )
+    case(
+        "zebra/identification",
+        "Made by hand after the ZPL programming guide",
+        "A label printer answers host identification and three variables.",
+        [
+            segment('~HI! U1 getvar "device.unique_id"\r\n! U1 getvar "media.speed"\r\n', **tcp(9100)),
+            segment("\x02ZT410-203dpi,V75.20.01Z,8,2104KB\x03\r\n", from_client=False, **tcp(9100)),
+            segment('! U1 getvar "device.friendly_name"\r\n', **tcp(9100)),
+            segment('"18J174300000""4.0""LBL-LAB-2"', from_client=False, **tcp(9100)),
+        ],
+        said(
+            "server",
+            ("zebra.product_name", "ZT410-203dpi"),
+            ("zebra.firmware", "V75.20.01Z"),
+            ("zebra.dots_per_mm", "8"),
+            ("zebra.language", "ZPL"),
+            ("zebra.serial_number", "18J174300000"),
+            ("zebra.friendly_name", "LBL-LAB-2"),
+        ),
+    )
+    case(
+        "zebra/label",
+        "Made by hand after the ZPL programming guide",
+        "A label with a name on it: only that the printer is sent ZPL is told.",
+        [segment("^XA^FO50,50^FDDoe Jane 1970^FS^XZ", **tcp(9100))],
+        [("zebra.language", "ZPL", "server")],
+        absent=["Doe"],
+    )
+    control = "Hws-lab-7\nPjdoe\nJletter\n"
+    case(
+        "lpd/job",
+        "Made by hand after RFC 1179",
+        "A workstation prints: its name, the queue, and not who.",
+        [
+            segment(
+                f"\x02ward3\n\x02{len(control)} cfA123ws-lab-7\n{control}\0\x034 dfA123ws-lab-7\nabcd\0",
+                **tcp(515),
+            ),
+            segment("\0\0\0", from_client=False, **tcp(515)),
+        ],
+        [
+            *said("client", ("lpd.role", "client"), ("lpd.host_name", "ws-lab-7")),
+            *said("server", ("lpd.role", "printer"), ("lpd.queue", "ward3")),
+        ],
+        absent=["doe"],
+    )
+
+
+def cameras() -> None:
+    """Write cases of cameras over HTTP."""
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<env:Envelope xmlns:env="http://www.w3.org/2003/05/soap-envelope"'
+        ' xmlns:tds="http://www.onvif.org/ver10/device/wsdl" xmlns:tt="http://www.onvif.org/ver10/schema"><env:Body>'
+        "<tds:GetDeviceInformationResponse><tds:Manufacturer>AXIS</tds:Manufacturer><tds:Model>P3245-LVE</tds:Model>"
+        "<tds:FirmwareVersion>10.12.114</tds:FirmwareVersion><tds:SerialNumber>ACCC8E010203</tds:SerialNumber>"
+        "<tds:HardwareId>779</tds:HardwareId></tds:GetDeviceInformationResponse></env:Body></env:Envelope>"
+    )
+    scopes = (
+        '<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope" '
+        'xmlns:tds="http://www.onvif.org/ver10/device/wsdl"><e:Body><tds:GetScopesResponse><tds:Scopes>'
+        "<tds:ScopeItem>onvif://www.onvif.org/location/ward%203</tds:ScopeItem></tds:Scopes><tds:Scopes>"
+        "<tds:ScopeItem>onvif://www.onvif.org/name/AXIS%20P3245-LVE</tds:ScopeItem></tds:Scopes>"
+        "</tds:GetScopesResponse></e:Body></e:Envelope>"
+    )
+
+    def answer(content: str) -> str:
+        return (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n{content}"
+        )
+
+    ask = "POST /onvif/device_service HTTP/1.1\r\nHost: cam\r\nContent-Length: 0\r\n\r\n"
+    case(
+        "http/onvif_device_information",
+        "Made by hand after ONVIF Core Specification 8.1 and 8.4",
+        "A camera answers what it is and where it hangs.",
+        [
+            segment(ask + ask, **tcp(80)),
+            segment(answer(body) + answer(scopes), from_client=False, **tcp(80)),
+        ],
+        [
+            *said(
+                "client",
+                ("http.method", "POST"),
+                ("http.host", "cam"),
+                ("http.path", "/onvif/device_service"),
+            ),
+            *said(
+                "server",
+                ("http.status", "200"),
+                ("http.content_type", "application/soap+xml"),
+                ("onvif.manufacturer", "AXIS"),
+                ("onvif.model", "P3245-LVE"),
+                ("onvif.firmware", "10.12.114"),
+                ("onvif.serial_number", "ACCC8E010203"),
+                ("onvif.hardware_id", "779"),
+                ("onvif.location", "ward 3"),
+                ("onvif.name", "AXIS P3245-LVE"),
+            ),
+        ],
+    )
+
+
+def bacnet() -> None:
+    """Write cases of BACnet behind routers."""
+    i_am = b"\x10\x00\xc4\x02\x00\x09\x61\x22\x01\xe0\x91\x03\x21\x18"
+    npdu = b"\x01\x28\xff\xff\x00\x00\x03\x01\x6c\xff"
+    payload = struct.pack(">BBH", 0x81, 0x0B, 4 + len(npdu) + len(i_am)) + npdu + i_am
+    case(
+        "bacnet/behind_a_router",
+        "Made by hand after ASHRAE 135 clause 6.2",
+        "A controller on MS/TP is told as what stands behind its router, not as the router.",
+        [segment(payload, **udp(47808))],
+        said(
+            "client",
+            ("bacnet.role", "router"),
+            ("bacnet.routed_network", "3"),
+            ("bacnet.routed_device", "3:6c device instance: 2401"),
+            ("bacnet.routed_device", "3:6c vendor id: 24"),
+        ),
+    )
+
+
+def dhcp() -> None:
+    """Write cases of DHCP options that relays and home gateways send."""
+    relay = b"\x01\x06\x00\x04\x00\x68\x01\x07" + b"\x02\x08\x00\x06\x00\x1e\xf6\x73\x59\x81"
+    identity = struct.pack(">IB", 3561, 14) + b"\x02\x06SN0815\x03\x04CPE1"
+    options = (
+        b"\x63\x82\x53\x63\x35\x01\x01"
+        + bytes((125, len(identity)))
+        + identity
+        + b"\x2b\x0a\x01\x08Mitel-69"
+        + bytes((82, len(relay)))
+        + relay
+        + b"\xff"
+    )
+    fixed = (
+        b"\x01\x01\x06\x01"
+        + b"\0\0\0\x07"
+        + b"\0" * 16
+        + bytes((10, 1, 104, 1))
+        + b"\x02\x09\xfb\x00\x00\x09"
+    ).ljust(236, b"\0")
+    case(
+        "dhcp/relay_in_numbers",
+        "Made by hand after RFC 3046, RFC 3925 and TR-069 annex F; the circuit id in Cisco's form",
+        "A relay names VLAN, port and switch in numbers; a device its serial number.",
+        [segment(fixed + options, **udp(67))],
+        said(
+            "02:09:fb:00:00:09",
+            ("dhcp.message_type", "discover"),
+            ("dhcp.options_order", "53,125,43,82"),
+            ("dhcp.relay_address", "10.1.104.1"),
+            ("dhcp.relay_agent_circuit_id", "000400680107"),
+            ("dhcp.relay_agent_remote_id", "0006001ef6735981"),
+            ("dhcp.relay_vlan", "104"),
+            ("dhcp.relay_port", "1/7"),
+            ("dhcp.relay_mac", "00:1e:f6:73:59:81"),
+            ("dhcp.serial_number", "SN0815"),
+            ("dhcp.product_class", "CPE1"),
+            ("dhcp.vendor_specific", "Mitel-69"),
+        ),
+    )
+
+
 def main() -> None:
     """Write all cases."""
     for write in (
@@ -904,6 +1114,10 @@ def main() -> None:
         services,
         network,
         plant,
+        printers,
+        cameras,
+        bacnet,
+        dhcp,
     ):
         write()
 
