@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -231,6 +232,176 @@ def test_pixel_data_without_end_is_not_kept() -> None:
     for _ in range(200):
         feed(bytes(65536))
         assert len(dissector.client.data) == 0
+
+
+def explicit(tag: int, vr: bytes, value: bytes) -> bytes:
+    return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+
+
+def response(field: int, status: int, *more: bytes, sop_class: str = CT) -> bytes:
+    return command(field | 0x8000, element(0x00000900, struct.pack("<H", status)), *more, sop_class=sop_class)
+
+
+@pytest.mark.parametrize(
+    ("field", "status", "words"),
+    [
+        (0x0001, 0xA700, "C-STORE: out of resources (0xA700)"),
+        (0x0001, 0xA900, "C-STORE: data set does not match SOP class (0xA900)"),
+        (0x0001, 0xC123, "C-STORE: unable to process (0xC123)"),
+        (0x0001, 0xB000, "C-STORE: warning: elements coerced (0xB000)"),
+        (0x0001, 0xB006, "C-STORE: warning: elements discarded (0xB006)"),
+        (0x0021, 0xB000, "C-MOVE: warning: sub-operations failed (0xB000)"),
+        (0x0021, 0xA801, "C-MOVE: move destination unknown (0xA801)"),
+        (0x0020, 0xFE00, "C-FIND: cancelled (0xFE00)"),
+        (0x0030, 0x0122, "C-ECHO: SOP class not supported (0x0122)"),
+        (0x0110, 0x0112, "N-GET: no such SOP instance (0x0112)"),
+        (0x0150, 0x0124, "N-DELETE: not authorized (0x0124)"),
+        (0x0001, 0x1234, "C-STORE: failure (0x1234)"),
+    ],
+)
+def test_statuses_are_told_in_words(field: int, status: int, words: str) -> None:
+    facts = stream(("client", REQUEST), ("server", pdu(4, pdv(1, 3, response(field, status)))))
+    assert values(facts, "dicom.status") == [words]
+
+
+@pytest.mark.parametrize("status", [0x0000, 0xFF00, 0xFF01])
+def test_success_and_pending_are_no_complaint(status: int) -> None:
+    facts = stream(("client", REQUEST), ("server", pdu(4, pdv(1, 3, response(0x0020, status)))))
+    assert not values(facts, "dicom.status")
+
+
+def test_images_are_counted_by_their_answers_when_the_association_ends() -> None:
+    head = element(0x00080060, b"CT")
+    stored = pdu(4, pdv(1, 3, command(1)) + pdv(1, 2, head))
+    answers = [response(1, status) for status in (0, 0xB000, 0xA700, 0)]
+    end = pdu(5, bytes(4))
+    facts = stream(
+        ("client", REQUEST), ("server", ACCEPT), ("client", stored),
+        *(("server", pdu(4, pdv(1, 3, answer_))) for answer_ in answers), ("client", end), ("server", end),
+    )  # fmt: skip
+    moment = "1970-01-01T00:00Z"
+    sent = [(f.value, f.ip) for f in facts if f.field == "dicom.images_sent"]
+    assert sent == [(f"{moment}/{moment} CT images=3 failed=1", "192.0.2.10")]
+
+
+@pytest.mark.parametrize(("event", "told_as"), [(1, "committed"), (2, "failed")])
+def test_report_of_a_storage_commitment(event: int, told_as: str) -> None:
+    report = command(0x0100, element(0x00001002, struct.pack("<H", event)), sop_class=COMMIT)
+    facts = stream(("client", REQUEST), ("server", pdu(4, pdv(1, 3, report))))
+    assert [(f.value, f.ip) for f in facts if f.field == "dicom.storage_commitment"] == [
+        (told_as, "192.0.2.20")
+    ]
+
+
+def test_refused_contexts_extended_negotiation_and_operations() -> None:
+    user = (
+        item(0x53, struct.pack(">HH", 0, 2)),
+        item(0x56, struct.pack(">H", len(CT)) + CT.encode() + b"\1"),
+        item(0x58, b"\1\0\0\5alice\0\0"),
+    )
+    request = associate(1, context(1, CT, IMPLICIT), context(3, COMMIT, IMPLICIT), user_information(*user))
+    accept = associate(2, answer(1, 4), answer(3, 3), item(0x50, item(0x51, bytes(4))))
+    facts = stream(("client", request), ("server", accept))
+    assert values(facts, "dicom.async_operations") == ["invoked=any performed=2"]
+    assert values(facts, "dicom.extended_negotiation") == ["CT Image Storage"]
+    assert values(facts, "dicom.user_identity") == ["username"]
+    assert "unlimited" in values(facts, "dicom.max_pdu")
+    assert values(facts, "dicom.context_refused") == [
+        "CT Image Storage: transfer syntaxes not supported",
+        "Storage Commitment Push Model SOP Class: abstract syntax not supported",
+    ]
+    assert not [f for f in facts if f.field == "dicom.role" and f.ip == "192.0.2.20"]
+
+
+def stored(*elements: bytes) -> bytes:
+    return pdu(4, pdv(1, 3, command(1)) + pdv(1, 2, b"".join(elements)))
+
+
+def test_images_of_two_machines_on_one_association_are_a_forwarders() -> None:
+    first = stored(element(0x00080060, b"CT"), element(0x00080070, b"ACME"), element(0x00181000, b"A1"))
+    second = stored(element(0x00080060, b"CT"), element(0x00080070, b"ACME"), element(0x00181000, b"B2"))
+    facts = stream(("client", REQUEST), ("server", ACCEPT), ("client", first), ("client", second))
+    assert "storage_forwarder" in values(facts, "dicom.role")
+    assert values(facts, "dicom.device_serial_number") == ["A1"]
+    assert values(facts, "dicom.source_device_serial_number") == ["B2"]
+    again = stream(("client", REQUEST), ("server", ACCEPT), ("client", first), ("client", first))
+    assert "storage_forwarder" not in values(again, "dicom.role")
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "field", "told_as"),
+    [
+        (0x00181030, b"Thorax Doe", "", ""),
+        (0x00081030, b"CT Thorax W/O ", "dicom.study_description", "CT Thorax W/O"),
+        (0x00081030, b"CT Thorax Doe ", "", ""),
+        (0x0008103E, b"T2 TSE sag 3mm", "dicom.series_description", "T2 TSE sag 3mm"),
+        (0x0008103E, b"1 9 6 1 chest ", "", ""),
+        (0x00180015, b"CHEST ", "dicom.body_part", "CHEST"),
+        (0x00180015, b"CHESTER", "", ""),
+    ],
+)
+def test_descriptions_are_told_if_made_of_words_of_procedures(
+    tag: int, value: bytes, field: str, told_as: str
+) -> None:
+    facts = stream(("client", REQUEST), ("server", ACCEPT), ("client", stored(element(tag, value))))
+    told_fields = {f.field: f.value for f in facts if "descr" in f.field or "body" in f.field}
+    assert told_fields == ({field: told_as} if field else {})
+
+
+def test_several_values_in_one_pdu_and_an_interleaved_release() -> None:
+    data = element(0x00080060, b"CT")
+    whole = pdu(
+        4, pdv(1, 3, command(1)) + pdv(1, 0, data[:3]) + pdv(1, 2, data[3:]) + pdv(1, 3, command(0x30))
+    )
+    facts = stream(("client", REQUEST), ("server", ACCEPT), ("client", whole), ("client", pdu(5, bytes(4))))
+    assert values(facts, "dicom.command") == ["C-STORE", "C-ECHO"]
+    assert values(facts, "dicom.modality") == ["CT"]
+
+
+def test_ten_thousand_nested_sequences_are_refused_at_once() -> None:
+    nest = (
+        struct.pack("<HHI", 0x0008, 0x1140, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    ) * 10_000
+    with pytest.raises(MalformedInput, match="nest deeper"):
+        stream(("client", REQUEST), ("server", ACCEPT), ("client", stored(element(0x00080060, b"CT"), nest)))
+
+
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 0xFFFFFFFE, 0x7FFFFFFF])
+def test_element_of_four_gigabytes_keeps_nothing(length: int) -> None:
+    dissector = Dicom()
+    head = pdu(4, pdv(1, 3, command(1))) + struct.pack(">BBI", 4, 0, 0xFFFFFFFF)
+    head += struct.pack(">IBB", 0xFFFFFFF0, 1, 0) + struct.pack("<HHI", 0x0008, 0x0070, length)
+
+    def feed(data: bytes) -> None:
+        segment = Segment(1, 1, Transport.TCP, None, None, "192.0.2.1", "192.0.2.2", 1, 104, None, True, data)
+        list(dissector.feed(segment))
+        assert len(dissector.client.data) == 0
+
+    feed(head)
+    try:
+        for _ in range(100):
+            feed(b"A" * 65536)
+    except MalformedInput as error:
+        assert str(error)  # an undefined length makes a sequence of it, and these bytes are none
+
+
+def test_deflated_image_that_inflates_beyond_the_bound_still_tells_its_head() -> None:
+    plain = (
+        explicit(0x00080060, b"CS", b"CT")
+        + explicit(0x00080070, b"LO", b"MAKER ")
+        + explicit(0x7FE00010, b"UN", b"")[:6]
+        + b"\0\0"
+        + struct.pack("<I", 4_000_000)
+        + bytes(4_000_000)
+    )
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    data = packer.compress(plain) + packer.flush()
+    deflated = "1.2.840.10008.1.2.1.99"
+    request = associate(1, context(1, CT, deflated), user_information())
+    accept = associate(2, answer(1, 0, deflated), user_information())
+    message = pdu(4, pdv(1, 3, command(1)) + pdv(1, 2, data))
+    facts = stream(("client", request), ("server", accept), ("client", message))
+    assert values(facts, "dicom.manufacturer") == ["MAKER"]
 
 
 def test_nothing_is_read_after_a_gap() -> None:

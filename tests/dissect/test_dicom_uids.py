@@ -40,6 +40,7 @@ def test_transfer_syntaxes_are_those_of_the_registry() -> None:
         ("3.1.2.3.3", "mpps"),
         ("1.20.1", "storage_commitment"),
         ("5.1.1.9", "print"),
+        ("5.1.1.27", "storage"),
         ("5.1.4.34.6.1", "unified_procedure_step"),
         ("5.1.4.38.2", "query"),
     ],

@@ -108,3 +108,14 @@ def test_a_windows_scanner_stays_a_scanner(heard: Heard) -> None:
     device = identify(heard(*CT, ("dhcp.vendor_class", "MSFT 5.0"), ("ntlmssp.os_version", "6.1.7601")))
     assert device.category == "ct"
     assert (device.os, device.os_version) == ("Windows", "7 or Server 2008 R2")
+
+
+def test_forwarder_of_one_maker_is_not_the_scanner_whose_images_it_sends(heard: Heard) -> None:
+    assert identify(heard(*CT)).category == "ct"
+    for more in (("dicom.device_serial_number", "75124"), ("dicom.role", "storage_forwarder")):
+        device = identify(heard(*CT, more))
+        assert device.category == "dicom_router"
+        assert (device.model, device.serial) == (None, None)
+    # A PET/CT may have a serial number for each of its two machines.
+    both = identify(heard(*CT, ("dicom.modality", "PT"), ("dicom.device_serial_number", "75124")))
+    assert both.category == "pet_ct"

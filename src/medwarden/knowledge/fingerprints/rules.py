@@ -77,6 +77,8 @@ FIELD_GROUPS = {
         "mdns.txt.ty",
         "mdns.txt.usb_mdl",
         "mdns.instance",
+        "hl7.equipment_namespace",
+        "hl7.equipment_type",
         "dpws.model_name",
         "dpws.model_number",
         "dpws.friendly_name",
