@@ -44,6 +44,7 @@ _HTTP_HOST, _HTTP_AGENT = 460, 468
 _END_REASONS = {1: "idle", 2: "active", 3: "fin", 4: "end", 5: "evicted"}
 _CREATED, _DENIED = 1, 3
 _ENTRIES = 4096
+_LATEST = 9_000_000_000 * NANOSECONDS
 
 ELEMENT_FIELDS = ("http.host", "http.user_agent", "firewall.denied", "flow.interface")
 
@@ -164,7 +165,7 @@ def flow_of(
     event = number(values.get(_EVENT, 0))
     if event == _CREATED and _INITIATOR_OCTETS not in values:
         return None  # a firewall's word that a flow began; its counters come when it ends
-    start, end = _span(values, base, uptime, skew, context)
+    start, end = (min(max(moment, 0), _LATEST) for moment in _span(values, base, uptime, skew, context))
     protocol = min(_first(values, _PROTOCOL), 255)
     ports = (_first(values, _SRC_PORT) & 0xFFFF, _first(values, _DST_PORT) & 0xFFFF)
     if protocol in (1, 58):

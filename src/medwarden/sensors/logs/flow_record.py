@@ -113,8 +113,8 @@ class FlowFolder:
             if record.reverse_packets is not None:
                 record.reverse_packets *= record.rate
             record.end_reason = "sampled"
-        if record.end_ns < record.start_ns:
-            record.end_ns = record.start_ns
+        record.start_ns = max(0, record.start_ns)
+        record.end_ns = max(record.start_ns, record.end_ns)
         self._clock = max(self._clock, record.end_ns)
         if record.reverse_packets is not None:
             self._emit(record, None)
