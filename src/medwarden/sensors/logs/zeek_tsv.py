@@ -2,8 +2,8 @@ r"""Zeek's logs as tab-separated text with ``#`` headers that may change in the 
 
 Zeek manual, "Zeek TSV format logs", and ``base/frameworks/logging/writers/ascii.zeek``: ``#separator`` is
 written with escapes, values escape bytes as ``\xNN``, sets and vectors have a separator of their own, and
-unset and empty fields have words of their own. Tables exported as CSV with Zeek's field names in the first line are
-read too.
+unset and empty fields have words of their own. Tables exported as CSV with Zeek's field names in the first
+line are read too.
 """
 
 from __future__ import annotations
