@@ -21,6 +21,11 @@ SETTINGS = (
     ("settings_audit", "Audit", Permission.SEE_AUDIT),
     ("settings_about", "About", None),
 )
+OPERATIONS = (
+    ("operations", "Clinical names"),
+    ("operations_protected", "Do not probe"),
+    ("operations_query", "Active query"),
+)
 BELONGS = {
     "device": "devices",
     "place": "places",
@@ -47,6 +52,7 @@ NAVIGATION = (
     Place("map", "Map", "map", Permission.SEE_INVENTORY, "m"),
     Place("findings", "Findings", "findings", Permission.SEE_INVENTORY, "f"),
     Place("policies", "Policy", "policy", Permission.SEE_INVENTORY, "p"),
+    Place("operations", "Operations", "operations", Permission.SEE_INVENTORY, "w"),
     Place("sensors", "Sensors", "sensors", Permission.SEE_INVENTORY, "s"),
     Place("settings", "Settings", "settings", None, "t"),
 )
@@ -79,6 +85,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         context["active"] = BELONGS.get(first, first)
         context["person"] = user
         context["ranges"] = [(key, title) for key, (title, _) in RANGES.items()]
+        context["operations_tabs"] = OPERATIONS
         context["settings_tabs"] = [(name, title) for name, title, p in SETTINGS if p is None or user.may(p)]
         try:
             context["scope"] = scope_of(request)

@@ -5,6 +5,7 @@ Each takes a :class:`~medwarden.store.queries.scope.Scope`, so nothing outside i
 
 from __future__ import annotations
 
+from medwarden.store.queries.clinical import clinical_peers
 from medwarden.store.queries.device import (
     AddressHeld,
     HourOfActivity,
@@ -83,6 +84,7 @@ __all__ = [
     "activity",
     "addresses",
     "applications",
+    "clinical_peers",
     "complete_devices",
     "conversations",
     "device",

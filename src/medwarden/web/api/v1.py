@@ -8,7 +8,7 @@ from ninja import NinjaAPI
 from medwarden import __version__
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.store.accounts import PermissionRefused
-from medwarden.web.api import devices, findings, house, policies
+from medwarden.web.api import devices, findings, house, operations, policies
 
 api = NinjaAPI(
     title="medwarden",
@@ -27,6 +27,7 @@ api.add_router("", house.router)
 api.add_router("", devices.router)
 api.add_router("", findings.router)
 api.add_router("", policies.router)
+api.add_router("", operations.router)
 
 
 @api.exception_handler(PermissionRefused)
