@@ -106,7 +106,7 @@ def stated(batches: Sequence[Batch]) -> Stated:
 def check_form(parser: LogParser, batches: Sequence[Batch]) -> None:
     tally = parser.tally
     assert tally.count.balanced(), tally.count
-    assert sum(tally.reasons.values()) == tally.count.rejected
+    assert sum(tally.reasons.values()) == tally.count.rejected + tally.count.dropped
     assert (tally.fault is None) == (tally.count.rejected == 0)
     for batch in batches:
         ids = batch.flows["flow_id"].to_pylist()
