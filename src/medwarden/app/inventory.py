@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from medwarden.assessment.positions import next_positions
+from medwarden.inventory.clinical_peers import ClinicalPeers
 from medwarden.inventory.export import to_contract
 from medwarden.kernel.clock import iso
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device
+from medwarden.model.visibility import Heard, Position, SubnetSight
 from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
@@ -123,3 +126,29 @@ def _filter(wanted: Wanted) -> DeviceFilter:
         category=one(wanted.category),
         site=one(wanted.site),
     )
+
+
+def names_known(home: Path) -> ClinicalPeers:
+    """Return who answers to which AE title and HL7 application, and the disputes over names."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+
+        return queries.clinical_peers(queries.Scope())
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """How well the network is seen, what each sensor hears, and what to connect next."""
+
+    subnets: tuple[SubnetSight, ...]
+    heard: tuple[Heard, ...]
+    positions: tuple[Position, ...]
+
+
+def sight(home: Path) -> Sight:
+    """Return what is seen of the network and what is not."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+
+        subnets = queries.subnet_sights(queries.Scope())
+        heard = queries.heard_by_sensor(queries.Scope())
+        return Sight(tuple(subnets), tuple(heard), next_positions(subnets))
