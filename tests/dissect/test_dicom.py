@@ -385,6 +385,14 @@ def test_element_of_four_gigabytes_keeps_nothing(length: int) -> None:
         assert str(error)  # an undefined length makes a sequence of it, and these bytes are none
 
 
+def test_message_ends_where_nothing_more_of_it_is_wanted_however_it_is_cut() -> None:
+    strange = command(1) + element(0x00090010, b"")  # beyond the command group: the rest does not matter
+    message = pdu(4, pdv(1, 3, strange + bytes(100)))[:-100]
+    whole = stated(stream(("client", REQUEST + message)))
+    assert ("dicom.command", "C-STORE", "client") in whole
+    assert whole == stated(stream(("client", REQUEST + message), size=1))
+
+
 def test_deflated_image_that_inflates_beyond_the_bound_still_tells_its_head() -> None:
     plain = (
         explicit(0x00080060, b"CS", b"CT")

@@ -118,4 +118,4 @@ def test_forwarder_of_one_maker_is_not_the_scanner_whose_images_it_sends(heard: 
         assert (device.model, device.serial) == (None, None)
     # A PET/CT may have a serial number for each of its two machines.
     both = identify(heard(*CT, ("dicom.modality", "PT"), ("dicom.device_serial_number", "75124")))
-    assert both.category == "pet_ct"
+    assert both.category == "pet"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from typing import NamedTuple
 
-from pydicom.dataset import Dataset
+from pydicom import dcmwrite
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom.dsutils import encode
 from tests.flowcore import packets as made
@@ -248,7 +251,7 @@ def hl7(patients: Iterable[Patient], source: int) -> list[bytes]:
         )
         admission = (
             head.format("ADT^A01^ADT_A01"),
-            f"EVN|A01|20260101||{p.visit}",
+            f"EVN|A01|20260101||{p.visit}|{p.patient_id}^{p.mother}^{p.given}||{p.visit}",
             person,
             f"NK1|1|{p.mother}^{p.family}|MTH|{p.street} 9",
             f"PV1|1|I|ICU^{p.visit}^3|||||||||||||||||{p.visit}",
@@ -258,13 +261,148 @@ def hl7(patients: Iterable[Patient], source: int) -> list[bytes]:
             person,
             f"PV1|1|I|ICU^7^3|||||||||||||||||{p.visit}",
             f"OBR|1|{p.accession}|{p.accession}|69965^MDC_DEV_MON_PHYSIO_MULTI_PARAM_MDS^MDC",
-            f"OBX|1|ST|{p.family}||{p.given} {p.family}, born {p.birth_date}, has {p.accession}||||||F",
+            f"OBX|1|ST|{p.family}||{p.given} {p.family}, born {p.birth_date}, has {p.accession}||||||F"
+            "|||||||MON-17^Carescape B650",
+            f"PRT|1|AD||PAT|{p.patient_id}^{p.family}^{p.given}|||||||||{p.street}",
+            f"PRT|2|AD||EQUIP|||||{p.visit}^{p.family}|PUMP-3^Space",
+            f"ORC|RE|{p.accession}|{p.visit}||||||||{p.patient_id}^{p.mother}",
+            f"RXA|0|1|20260101||{p.accession}^{p.family}|5|ml||{p.given}",
             f"NTE|1||Ask {p.mother} at {p.street}",
         )
         for segments in (admission, result):
             talk.say(True, _block(*segments))
             talk.say(False, _block(r"MSH|^~\&|EHR|HOSPITAL|MONITORS|ICU|20260101||ACK|1|P|2.5.1", "MSA|AA|1"))
     return talk.end()
+
+
+# -- FHIR and DICOMweb
+
+
+def _asked(line: str, *headers: str, body: bytes = b"") -> bytes:
+    head = [f"{line} HTTP/1.1", "Host: ehr.example", *headers]
+    head += [f"Content-Length: {len(body)}"] if body else []
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def _answered(body: bytes, media: str) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def _resources(p: Patient) -> list[dict[str, object]]:
+    """Return resources of FHIR that hold everything of a patient, and devices among them."""
+    name = f"{p.given} {p.family}"
+    subject = {"reference": f"Patient/{p.patient_id}", "display": name}
+    person: dict[str, object] = {
+        "resourceType": "Patient",
+        "id": p.patient_id,
+        "identifier": [{"value": p.patient_id}, {"value": p.visit}],
+        "name": [{"family": p.family, "given": [p.given], "text": name}],
+        "birthDate": p.birth_date,
+        "address": [{"line": [p.street]}],
+        "contact": [{"name": {"family": p.mother}}],
+    }
+    monitor: dict[str, object] = {
+        "resourceType": "Device",
+        "id": p.visit,
+        "identifier": [{"value": p.accession}],
+        "manufacturer": "ACME",
+        "modelNumber": "Monitor 7",
+        "serialNumber": "SN-7",
+        "deviceName": [{"name": f"Monitor of {name}", "type": "user-friendly-name"}],
+        "note": [{"text": f"{name}, {p.birth_date}"}],
+        "location": {"display": p.street},
+    }
+    implant: dict[str, object] = {
+        "resourceType": "Device",
+        "serialNumber": p.accession,
+        "lotNumber": p.visit,
+        "modelNumber": "Pacer 1",
+        "patient": subject,
+        "owner": {"display": p.mother},
+    }
+    observation: dict[str, object] = {
+        "resourceType": "Observation",
+        "subject": subject,
+        "encounter": {"reference": f"Encounter/{p.visit}"},
+        "performer": [{"display": p.mother}],
+        "device": {"reference": f"Device/{p.visit}", "display": f"{p.family}'s"},
+        "code": {"text": p.given, "coding": [{"display": p.family, "code": p.accession}]},
+        "valueString": f"{name} {p.street}",
+    }
+    return [person, monitor, implant, observation]
+
+
+def fhir(patients: Iterable[Patient], source: int) -> list[bytes]:
+    """Return connections of FHIR requests and answers, in JSON and XML, about each patient."""
+    statement = {
+        "resourceType": "CapabilityStatement",
+        "software": {"name": "HAPI FHIR Server", "version": "6.10.5"},
+        "fhirVersion": "4.0.1",
+    }
+    frames: list[bytes] = []
+    media = "application/fhir+json"
+    for number, p in enumerate(patients):
+        # Of a connection only the beginning is read, so each patient has one.
+        talk = Talk(31, 32, 8_080, source + number)
+        found = _resources(p)
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": r, "fullUrl": p.visit} for r in found]}
+        xml = (
+            f'<Patient xmlns="http://hl7.org/fhir"><id value="{p.patient_id}"/>'
+            f'<name><family value="{p.family}"/>'
+            f'<given value="{p.given}"/></name><birthDate value="{p.birth_date}"/></Patient>'
+        ).encode()
+        accept = f"Accept: {media}"
+        talk.say(True, _asked("GET /fhir/metadata", accept))
+        talk.say(False, _answered(json.dumps(statement).encode(), media))
+        for path in (
+            f"/fhir/Patient/{p.patient_id}/$everything?name={p.family}",
+            f"/fhir/Observation?subject=Patient/{p.patient_id}&patient.name={p.given}",
+            f"/fhir/{p.family}/Patient/{p.visit}",
+        ):
+            talk.say(True, _asked(f"GET {path}", accept))
+            talk.say(False, _answered(json.dumps(bundle).encode(), media))
+        talk.say(True, _asked("PUT /fhir/Patient/1", "Content-Type: application/fhir+xml", body=xml))
+        talk.say(False, _answered(xml, "application/fhir+xml"))
+        frames += talk.end()
+    return frames
+
+
+def dicomweb(patients: Iterable[Patient], source: int) -> list[bytes]:
+    """Return connections that search, store and fetch images of each patient over DICOMweb."""
+    frames: list[bytes] = []
+    multipart = 'multipart/related; type="application/dicom"; boundary=B'
+    for number, p in enumerate(patients):
+        talk = Talk(33, 34, 8_042, source + number)
+        image = _image(p)
+        image.Manufacturer = "WEBMAKER"
+        image.file_meta = FileMetaDataset()
+        image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        image["PixelData"].VR = "OW"
+        whole = BytesIO()
+        dcmwrite(whole, image, enforce_file_format=True)
+        part = b"--B\r\nContent-Type: application/dicom\r\n\r\n" + whole.getvalue() + b"\r\n--B--\r\n"
+        found = [
+            {
+                "00100010": {"vr": "PN", "Value": [{"Alphabetic": f"{p.family}^{p.given}"}]},
+                "00100020": {"vr": "LO", "Value": [p.patient_id]},
+                "00080050": {"vr": "SH", "Value": [p.accession]},
+                "00081030": {"vr": "LO", "Value": [f"Thorax {p.family}"]},
+            }
+        ]
+        query = f"PatientName={p.family}^{p.given}&PatientID={p.patient_id}&00100030={p.birth_date}"
+        talk.say(True, _asked("POST /dicom-web/studies", f"Content-Type: {multipart}", body=part))
+        talk.say(False, _answered(b"{}", "application/dicom+json"))
+        for path in (
+            f"/dicom-web/studies?{query}&Modality={p.family.upper()}",
+            f"/{p.family}/studies?AccessionNumber={p.accession}",
+        ):
+            talk.say(True, _asked(f"GET {path}", "Accept: application/dicom+json"))
+            talk.say(False, _answered(json.dumps(found).encode(), "application/dicom+json"))
+        talk.say(True, _asked(f"GET /dicom-web/studies/1.2.{p.patient_id}", f"Accept: {multipart}"))
+        talk.say(False, _answered(part, multipart))
+        frames += talk.end()
+    return frames
 
 
 # -- web, logs and what else carries names
@@ -363,6 +501,8 @@ def hospital(patients: Sequence[Patient], *, loss: float = 0.0) -> bytes:
         frames += dicom(some, 40_000 + number)
         frames += hl7(some, 41_000 + number)
         frames += http(some, 42_000 + number)
+        frames += fhir(some, 50_000 + start)
+        frames += dicomweb(some, 55_000 + start)
     frames += logs(patients)
     frames += others(patients, 43_000)
     chance = random.Random(11)

@@ -1,4 +1,8 @@
-"""No patient leaves the wire: not a byte of one in anything that is stored, shown, logged or exported."""
+"""No patient leaves the wire: not a byte of one in anything that is stored, shown, logged or exported.
+
+The patients stand in DICOM, DICOMweb, HL7, FHIR, web pages, logs, prints, mails and analysers' messages. Who
+writes something new (a sanitised capture, a further export) adds a function to ``EXPORTS``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -45,6 +49,11 @@ with open_store(Path(sys.argv[1]), writer=True) as store:
         assert answer.status_code == 200, (page, answer.status_code)
         sys.stdout.buffer.write(answer.getvalue() + b"\\n")
 """
+
+
+Export = Callable[[Command, Path, Path], Iterable[tuple[str, bytes]]]
+EXPORTS: tuple[Export, ...] = ()
+"""What else leaves the product: run with the capture and an empty folder, each yields (name, content)."""
 
 
 def console_pages(home: Path) -> bytes:
@@ -113,11 +122,19 @@ def test_patients_leave_no_trace(run: Command, home: Path, tmp_path: Path, count
     assert replayed.returncode == 0, replayed.stderr
     assessed = run("assess", capture, "--out", out)
     assert assessed.returncode == 0, assessed.stderr
+    exported = []
+    for number, export in enumerate(EXPORTS):
+        folder = tmp_path / f"export{number}"
+        folder.mkdir()
+        exported += list(export(run, capture, folder))
     capture.unlink()
     shown = [run("devices", "--json"), run("findings", "--json")]
     report = (out / "report.json").read_bytes()
     # What is told of the machines shows that the traffic was understood and not only passed over.
-    for told in (b"CT_ZENTRAL", b"OFFIS_DCMTK_367", b"MONITORS", b"ehr01", b"nginx"):
+    for told in (
+        *(b"CT_ZENTRAL", b"OFFIS_DCMTK_367", b"MONITORS", b"ehr01", b"nginx"),
+        *(b"MON-17", b"HAPI FHIR Server", b"Monitor 7", b"WEBMAKER", b"qido_server"),
+    ):
         assert told in report
     pages = console_pages(home)
     assert b"CT_ZENTRAL" in pages
@@ -125,6 +142,7 @@ def test_patients_leave_no_trace(run: Command, home: Path, tmp_path: Path, count
         *stored(home),
         *((str(path), path.read_bytes()) for path in out.iterdir()),
         *said(replayed, assessed, *shown),
+        *exported,
         ("the console", pages),
     ]
     assert len(texts) > 15

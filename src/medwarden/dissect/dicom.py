@@ -332,10 +332,7 @@ class Dicom(Connection):
 
     def _read_fragment(self, inbox: Inbox, side: _Side, from_client: bool) -> None:
         reader = side.reader
-        if reader is None or reader.finished:
-            inbox.discard(side.fragment)
-            side.fragment = 0
-        else:
+        if reader is not None and not reader.finished:
             count = min(side.fragment, len(inbox.data))
             chunk = inbox.take(count) or b""
             side.fragment -= count
@@ -344,6 +341,9 @@ class Dicom(Connection):
                     side.command.read(element)
                 else:
                     self._data_element(element, side, from_client)
+        if reader is None or reader.finished:
+            inbox.discard(side.fragment)
+            side.fragment = 0
         if not side.fragment and side.is_last:
             self._end_message(side, from_client)
 
