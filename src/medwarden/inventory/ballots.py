@@ -107,8 +107,14 @@ def _support_special(sides: dict[str, _Side]) -> None:
 
 
 def _support_longer(sides: dict[str, _Side]) -> None:
-    """Let votes for ``DCS-930`` support ``DCS-930L`` instead of contradicting it."""
-    _absorb(sides, lambda longer, shorter: len(shorter) > 2 and longer.startswith(shorter))
+    """Let votes for ``DCS-930`` support ``DCS-930L``, and ``PM5560`` ``PowerLogic PM5560``."""
+    _absorb(
+        sides,
+        lambda longer, shorter: (
+            (len(shorter) > 2 and longer.startswith(shorter))
+            or (len(shorter) > 3 and longer.endswith(shorter))
+        ),
+    )
 
 
 def _absorb(sides: dict[str, _Side], special: Callable[[str, str], bool]) -> None:

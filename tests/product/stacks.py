@@ -1,0 +1,149 @@
+"""Two machines on a cable, real programs on both, and what a sensor on the cable makes of them."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from medwarden.app.study import study
+from medwarden.model.device import Device
+
+DEVICE, MANAGER = "10.77.0.2", "10.77.0.3"
+DEVICE_MAC, MANAGER_MAC = "02:00:5e:77:00:02", "02:00:5e:77:00:03"
+PATIENCE = 20.0
+"""Seconds after which a program that should answer is given up; on an idle machine it takes one or two."""
+
+_numbers = itertools.count(1)
+
+
+class Cable:
+    """A veth pair between two network namespaces: the device's and that of whoever talks to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        name = f"mws{os.getpid()}-{next(_numbers)}"
+        self.device_space, self.manager_space = f"{name}d", f"{name}m"
+        self._children: list[subprocess.Popen[bytes]] = []
+        for space in (self.device_space, self.manager_space):
+            _ip("netns", "add", space)
+        _ip(
+            *("link", "add", "port", "netns", self.device_space, "address", DEVICE_MAC, "type", "veth"),
+            *("peer", "name", "port", "netns", self.manager_space, "address", MANAGER_MAC),
+        )
+        for space, address in ((self.device_space, DEVICE), (self.manager_space, MANAGER)):
+            subprocess.run(
+                ["ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"],
+                check=True,
+            )
+            _ip("-n", space, "addr", "add", f"{address}/24", "brd", "+", "dev", "port")
+            for link in ("lo", "port"):
+                _ip("-n", space, "link", "set", link, "up")
+
+    def device(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a program on the device; it is ended with the cable."""
+        return self._start(self.device_space, command, environment)
+
+    def manager(self, *command: str, **environment: str) -> str:
+        """Run a program on the other machine to its end; return what it printed."""
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.manager_space, *command],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * 2,
+            check=False,
+            env={**os.environ, **environment},
+        )
+        return done.stdout + done.stderr
+
+    def until(self, *command: str, says: str = "") -> str:
+        """Run a program on the other machine until it succeeds in printing ``says``; fail after a while."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            printed = self.manager(*command)
+            if says in printed:
+                return printed
+            if time.monotonic() > end:
+                pytest.fail(f"{command[0]} never said {says!r}, last: {printed[-2000:]}")
+            time.sleep(0.2)
+
+    @contextlib.contextmanager
+    def overheard(self) -> Iterator[Path]:
+        """Capture what passes on the cable while the block runs; the file is whole when it ends."""
+        path = self.folder / f"cable-{next(_numbers)}.pcap"
+        dumpcap = subprocess.Popen(
+            ["ip", "netns", "exec", self.manager_space, "dumpcap", "-q", "-P", "-i", "port", "-w", str(path)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert dumpcap.stderr is not None
+        try:
+            for line in dumpcap.stderr:
+                if line.startswith("File:"):
+                    break
+            else:
+                pytest.fail("dumpcap does not capture here")
+            yield path
+            time.sleep(0.3)  # what passed last still lies in the kernel's buffer
+        finally:
+            dumpcap.send_signal(signal.SIGINT)
+            dumpcap.communicate(timeout=PATIENCE)
+
+    def cut(self) -> None:
+        """End all programs and take the cable down."""
+        for child in reversed(self._children):
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGTERM)
+            try:
+                child.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait(PATIENCE)
+        for space in (self.device_space, self.manager_space):
+            subprocess.run(["ip", "netns", "del", space], check=False, capture_output=True)
+
+    def _start(
+        self, space: str, command: Sequence[str], environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{Path(command[0]).name}-{next(_numbers)}.log").open("wb")
+        with log:
+            child = subprocess.Popen(
+                ["ip", "netns", "exec", space, *command],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
+        self._children.append(child)
+        return child
+
+
+def python(script: str) -> tuple[str, ...]:
+    """Return the command that runs ``script`` with this Python."""
+    return (sys.executable, "-c", script)
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skip where one of ``programs``, dumpcap or the right to make network namespaces is missing."""
+    missing = [program for program in (*programs, "dumpcap", "ip") if shutil.which(program) is None]
+    reason = f"{', '.join(missing)} not installed" if missing else "only root may make network namespaces"
+    return pytest.mark.skipif(bool(missing) or os.geteuid() != 0, reason=reason)
+
+
+def devices_of(capture: Path) -> dict[str, Device]:
+    """Return the devices a capture shows, by address, through the whole chain."""
+    return {ip: device for device in study([capture]).devices for ip in device.ips}
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
