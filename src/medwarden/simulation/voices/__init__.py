@@ -1,0 +1,1 @@
+"""What devices say, one file a protocol: pure functions from facts to octets."""

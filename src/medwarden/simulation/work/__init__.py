@@ -1,0 +1,1 @@
+"""What devices do all day: activities that turn the work of a hospital into conversations."""
