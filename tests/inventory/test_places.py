@@ -113,3 +113,18 @@ def test_without_a_plan_devices_speak_for_themselves(heard: Heard) -> None:
 
 def test_a_port_without_its_switch_says_nothing() -> None:
     assert place_of(attached(("snmp_poll", "switch.port", "Gi1/0/4", 5)), PLAN) is None
+
+
+def test_an_sdc_device_says_building_floor_and_room_itself_and_the_plan_knows_better() -> None:
+    facts = (
+        ("sdc", "sdc.building", "B", 5),
+        ("sdc", "sdc.floor", "2", 5),
+        ("sdc", "sdc.room", "2.12", 5),
+        ("sdc", "sdc.location", "ICU-W", 5),
+    )
+    alone = place_of(attached(*facts))
+    assert alone is not None
+    assert (alone.building, alone.floor, alone.room, alone.said) == ("B", "2", "2.12", "ICU-W")
+    planned = place_of(attached(*facts), PLAN)
+    assert planned is not None
+    assert (planned.building, planned.floor, planned.room) == ("C", "3", None)

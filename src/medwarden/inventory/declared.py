@@ -30,6 +30,7 @@ _MAKER_FIELDS = (
     "hl7.software_vendor",
     "dnp3.manufacturer",
     "onvif.manufacturer",
+    "phd.manufacturer",
 )
 _NUMBERED_MAKER_FIELDS = frozenset({"bacnet.vendor_id", "enip.vendor_id", "knx.manufacturer_id"})
 _MODEL_FIELDS = (
@@ -60,6 +61,9 @@ _MODEL_FIELDS = (
     "sccp.model",
     "ubnt.model",
     "zebra.product_name",
+    "phd.model_number",
+    "medibus.device_name",
+    "addp.device_name",
 )
 _FIRMWARE_FIELDS = (
     "sdc.firmware_version",
@@ -94,6 +98,10 @@ _FIRMWARE_FIELDS = (
     "sccp.load",
     "ubnt.firmware",
     "zebra.firmware",
+    "phd.firmware_version",
+    "phd.software_version",
+    "medibus.software_version",
+    "addp.firmware",
 )
 _SERIAL_FIELDS = (
     "sdc.serial_number",
@@ -112,6 +120,8 @@ _SERIAL_FIELDS = (
     "poct1a.serial_number",
     "s7.serial_number",
     "hl7.equipment_serial",
+    "phd.serial_number",
+    "moxa.serial_number",
 )
 _NAME_FIELDS = (
     "dhcp.host_name",
@@ -149,6 +159,8 @@ _NAME_FIELDS = (
     "ubnt.host_name",
     "s7.plc_name",
     "coap.endpoint_name",
+    "moxa.device_name",
+    "addp.network_name",
 )
 _PATIENT_DATA_FIELDS = frozenset(
     {

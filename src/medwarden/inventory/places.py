@@ -3,7 +3,8 @@
 A device is attached to the switch port or access point that was last reported for it: by polling of
 switches (BRIDGE-MIB, Q-BRIDGE-MIB), by RADIUS (RFC 2865 NAS-Identifier, NAS-Port-Id,
 Called-Station-Id) or by the relay's DHCP option 82 (RFC 3046). The plan says which room that is. Where
-the plan knows nothing of it, what devices say of their own place stands in their words.
+the plan knows nothing of it, what devices say of their own place stands in their words; SDC devices say
+building, floor and room apart.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _ACCESS_POINT = ("wireless.ap", "radius.access_point")
 _SSID = ("wireless.ssid", "radius.ssid")
 _CIRCUIT = ("dhcp.relay_agent_circuit_id",)
 _STATION = ("dicom.station_name", "dicom.ae_title")
-_UNIT = ("hl7.location", "sdc.location", "intellivue.bed_label")
+_UNIT = ("hl7.location", "sdc.location", "intellivue.bed_label", "carescape.unit")
+_STATED = {"building": "sdc.building", "floor": "sdc.floor", "room": "sdc.room"}
 _SAID = (
     "sdc.location",
     "snmp.sys_location",
@@ -32,6 +34,8 @@ _SAID = (
     "onvif.location",
     "ipp.printer_location",
     "intellivue.bed_label",
+    "bbraun_bcc.bed",
+    "carescape.unit",
     "hl7.location",
     "dicom.performed_location",
     "inventory.location",
@@ -72,6 +76,12 @@ def place_of(device: Device, plan: Plan | None = None) -> Place | None:
             if value is not None and part not in parts and _agrees(parts, row):
                 parts[part] = value
                 basis.append(PlaceBasis(part, value, field, evidence, row.kind))
+    own = {part: entry for part, field in _STATED.items() if (entry := finder.latest((field,)))}
+    if all(parts.get(part, entry.value) == entry.value for part, entry in own.items()):
+        for part, entry in own.items():
+            if part not in parts:
+                parts[part] = entry.value
+                basis.append(PlaceBasis(part, entry.value, entry.field, entry.value))
     said = finder.first(_SAID)
     if said is not None:
         parts["said"] = said.value
