@@ -183,6 +183,8 @@ def test_visit_number_in_the_place_of_a_room_is_not_told() -> None:
     facts = told((True, message))
     assert ("hl7.source_location", "M1 at ICU", "client") in facts
     assert not [f for f in facts if "4711" in f[1]]
+    roomless = block(HEAD.format("MON", "ORU^R01"), "PV1||I|ICU^^2^^", PUMP.format("M1"))
+    assert ("hl7.source_location", "M1 at ICU/-/2", "client") in told((True, roomless))
 
 
 def test_infusion_order_and_its_administration() -> None:

@@ -89,17 +89,19 @@ class Message(msgspec.Struct):
         return printable(part)
 
     def place(self, value: bytes) -> list[str]:
-        """Return unit, room and bed of a person location (PL), as far as each is clearly one.
+        """Return unit, room and bed of a person location (PL), "" for one left out, as far as each is clear.
 
         A visit number may stand there by mistake of a sender: what looks like one ends the place, and so
         does what cannot be read because the character set is not said.
         """
         found: list[str] = []
         for part in self.components(value.split(self.repetition, 1)[0])[:3]:
-            clear = part and len(part) <= MAX_PLACE and not _LIKE_A_NUMBER.search(part)
+            clear = len(part) <= MAX_PLACE and not _LIKE_A_NUMBER.search(part)
             if not clear or not (self.codec or part.isascii()):
                 break
             found.append(part)
+        while found and not found[-1]:
+            found.pop()
         return found
 
 

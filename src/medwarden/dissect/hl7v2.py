@@ -276,7 +276,7 @@ class Hl7v2(Connection):
             ("serial", equipment.serial),
             ("udi", equipment.udi),
             ("type", equipment.type),
-            ("location", f"{of_one}at {'/'.join(place)}" if name and place else ""),
+            ("location", f"{of_one}at {'/'.join(part or '-' for part in place)}" if name and place else ""),
             ("battery_percent", f"{of_one}{equipment.battery}" if equipment.battery else ""),
             ("power", f"{of_one}{equipment.power}" if equipment.power else ""),
         ):
