@@ -1,0 +1,273 @@
+"""Inventories as tables: CSV, TSV and XLSX of a CMMS, an asset list or a spreadsheet somebody keeps.
+
+What a table says is what the hospital's books say, not what a device said of itself: evidence under
+``inventory.``. Headings are recognised in several languages, others by ``LogSetting.columns``. Formulas are
+never evaluated: of a spreadsheet the values that its program stored are read. A spreadsheet is a zip archive
+(ECMA-376 part 2): how much it would unpack to, and how far its cells reach, is looked up before it is opened.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+import python_calamine
+
+from medwarden.model.batch import Batch
+from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
+from medwarden.sensors.logs.gathering import Gathering
+from medwarden.sensors.logs.inventory_headings import (
+    FIELDS,
+    cell_text,
+    columns_of,
+    ips_of,
+    is_heading,
+    macs_of,
+)
+
+MOST_UNPACKED = 256 << 20
+"""Bytes a spreadsheet may unpack to."""
+
+MOST_RATIO = 200
+"""How many times its own size a member of a spreadsheet may unpack to, once past a mebibyte."""
+
+MOST_MEMBERS = 4096
+MOST_CELLS = 20_000_000
+MOST_ROWS = 1_000_000
+
+_CELL = re.compile(rb'<c\s[^<>]{0,64}?\br="([A-Z]{1,3})(\d{1,7})"')
+_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
+_ARCHIVE = b"PK\x03\x04"
+_SHEETS = (b"xl/", b"[Content_Types].xml")
+_DELIMITERS = ",;\t|"
+_HEADING_WITHIN = 20
+_MOST_ADDRESSES = 16
+
+
+class _Record(NamedTuple):
+    """One row of a table and where it begins."""
+
+    cells: Sequence[object] | None  # None: what stands there is no row
+    offset: int
+    exact: bool = False  # every row has as many cells as the heading
+
+
+class InventoryTable:
+    """Read what the books say of each device, by its MAC or IP address."""
+
+    manifest: ClassVar[LogManifest] = LogManifest(
+        name="inventory_table",
+        title="Inventory table",
+        reference="RFC 4180; ECMA-376 (SpreadsheetML)",
+        framing=Framing.DOCUMENT,
+        fields=tuple(f"inventory.{field}" for field in FIELDS),
+        tells=frozenset(
+            {
+                Tells.HARDWARE_ADDRESS,
+                Tells.NAME,
+                Tells.MAKE_AND_MODEL,
+                Tells.OPERATING_SYSTEM,
+                Tells.FIRMWARE,
+                Tells.SERIAL,
+                Tells.LOCATION,
+            }
+        ),
+    )
+
+    def __init__(self, name: str, setting: LogSetting) -> None:
+        self._gathering = Gathering(self.manifest.name, name)
+        self._own = setting.columns
+        self._now = setting.now_ns
+
+    @property
+    def tally(self) -> LogTally:
+        """Return the exact accounting so far; a record is a row."""
+        return self._gathering.tally
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        """Tell whether it is a spreadsheet, or text with an inventory's heading among its first lines."""
+        if head.startswith(_ARCHIVE):
+            return any(name in head for name in _SHEETS) and b"word/" not in head and b"ppt/" not in head
+        text = head[:8192].rpartition(b"\n")[0] or head[:8192]
+        if b"\0" in text:
+            return False
+        lines = _decoded(text).splitlines()[:_HEADING_WITHIN]
+        return any(is_heading(columns_of(_split(line), {})) for line in lines)
+
+    def feed(self, piece: bytes | memoryview, offset: int) -> None:
+        """Take the whole table."""
+        document = bytes(piece)
+        if document.startswith(_ARCHIVE):
+            refusal = _refusal(document)
+            if refusal is not None:
+                self._gathering.reject(offset, refusal)
+                return
+            self._spreadsheet(document, offset)
+        elif not self._table(_text_records(document, offset, self._own)) and document.strip():
+            self._gathering.reject(offset, "no heading of an inventory in its first lines")
+
+    def take(self, *, final: bool = False) -> Batch:
+        """Return what has gathered since the last call."""
+        del final
+        return self._gathering.take()
+
+    def _spreadsheet(self, document: bytes, offset: int) -> None:
+        try:
+            book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(document))
+            sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
+        except (python_calamine.CalamineError, OSError, ValueError, KeyError) as error:
+            self._gathering.reject(offset, f"no readable spreadsheet ({type(error).__name__})")
+            return
+        found = False
+        for sheet in sheets:
+            records = (
+                _Record(row, offset) for row in sheet.to_python(skip_empty_area=False, nrows=MOST_ROWS)
+            )
+            found = self._table(records) or found
+        if not found:
+            self._gathering.reject(offset, "no sheet has the heading of an inventory")
+
+    def _table(self, records: Iterator[_Record]) -> bool:
+        """Take the rows behind the heading; tell whether there was one."""
+        columns: dict[int, str] | None = None
+        width = 0
+        for number, record in enumerate(records):
+            if record.cells is None:
+                self._gathering.reject(record.offset, "a row that is no CSV")
+                continue
+            cells = [cell_text(value) for value in record.cells]
+            if columns is None:
+                fit = columns_of(cells, self._own)
+                if is_heading(fit):
+                    columns, width = fit, len(cells)
+                elif number >= _HEADING_WITHIN:
+                    return False
+            elif any(cells) and record.exact and len(cells) != width:
+                # a lost delimiter shifts every value behind it under a wrong heading
+                self._gathering.reject(record.offset, "another number of cells than its heading has")
+            elif any(cells):
+                self._row(cells, columns, record.offset)
+        return columns is not None
+
+    def _row(self, cells: Sequence[str], columns: Mapping[int, str], offset: int) -> None:
+        said = {field: cells[at] for at, field in columns.items() if at < len(cells) and cells[at]}
+        macs = macs_of(said.pop("mac", ""))[:_MOST_ADDRESSES]
+        ips = ips_of(said.pop("ip", ""))[:_MOST_ADDRESSES]
+        if not macs and not ips:
+            self._gathering.reject(offset, "a row without a sound MAC or IP address")
+            return
+        facts = self._gathering.facts
+        # several cards with several addresses: which has which is not told, beyond the first
+        ends: list[tuple[str | None, str | None]] = [(mac, None) for mac in macs] or [
+            (None, ip) for ip in ips
+        ]
+        if macs and ips:
+            ends[0] = macs[0], ips[0]
+        for mac, ip in ends:
+            if mac:
+                facts.add(self._now, mac, ip, "inventory.mac", mac)
+            for address in ips if macs else [ip or ""]:
+                facts.add(self._now, mac, ip, "inventory.ip", address)
+            for field, value in said.items():
+                facts.add(self._now, mac, ip, f"inventory.{field}", value)
+        self._gathering.accept()
+
+
+def _refusal(document: bytes) -> str | None:
+    """Return why an archive is not to be opened, by its directory alone."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(document)) as archive:
+            members = archive.infolist()
+            reach = 0
+            if sum(member.file_size for member in members) <= MOST_UNPACKED:
+                reach = max((_reach(archive, m) for m in members if _SHEET.fullmatch(m.filename)), default=0)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
+        return f"a damaged spreadsheet ({error})"
+    if reach > MOST_CELLS:
+        return f"a spreadsheet whose cells reach over more than {MOST_CELLS:,} places"
+    if len(members) > MOST_MEMBERS:
+        return f"a spreadsheet of more than {MOST_MEMBERS} members"
+    total = sum(member.file_size for member in members)
+    if total > MOST_UNPACKED:
+        return f"a spreadsheet that unpacks to more than {MOST_UNPACKED >> 20} MiB"
+    for member in members:
+        packed = max(member.compress_size, 1)
+        if member.file_size > 1 << 20 and member.file_size > MOST_RATIO * packed:
+            return f"a spreadsheet that unpacks to more than {MOST_RATIO} times its size"
+        if member.flag_bits & 1:
+            return "a spreadsheet with a password"
+    return None
+
+
+def _reach(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """Return over how many places the cells of a sheet reach: that much room its reader would take."""
+    if member.flag_bits & 1 or member.file_size > MOST_RATIO * max(member.compress_size, 5243):
+        return 0  # refused for that
+    rows = columns = 0
+    with archive.open(member) as sheet:
+        rest = b""
+        while piece := sheet.read(1 << 20):
+            piece = rest + piece
+            for letters, row in _CELL.findall(piece):
+                number = 0
+                for letter in letters:
+                    number = number * 26 + letter - 64
+                rows, columns = max(rows, int(row)), max(columns, number)
+            rest = piece[-32:]
+    return rows * columns
+
+
+def _decoded(document: bytes) -> str:
+    """Return text in UTF-8, or in the code page of Western Windows where it is none."""
+    try:
+        return document.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return document.decode("cp1252", "replace")
+
+
+def _delimiter(line: str) -> str:
+    return max(_DELIMITERS, key=line.count)
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=_delimiter(line)), [])
+    except csv.Error:
+        return []
+
+
+def _text_records(document: bytes, offset: int, own: Mapping[str, str]) -> Iterator[_Record]:
+    """Yield the records of a text; quoted cells may hold line ends."""
+    text = _decoded(document)
+    lines = text.splitlines(keepends=True)
+    first = lines[:_HEADING_WITHIN]
+    heading = next((line for line in first if is_heading(columns_of(_split(line), own))), "")
+    delimiter = _delimiter(heading or next(iter(lines), ""))
+    at, begun = offset, offset
+
+    def counted() -> Iterator[str]:
+        nonlocal at
+        for line in lines:
+            at += len(line.encode())
+            yield line
+
+    reader = csv.reader(counted(), delimiter=delimiter)
+    while True:
+        begun = at
+        try:
+            row = next(reader, None)
+        except csv.Error:  # a cell longer than csv takes, or a NUL
+            yield _Record(None, begun)
+            continue
+        if row is None:
+            return
+        yield _Record(row, begun, exact=True)
+
+
+PARSER = InventoryTable
