@@ -17,7 +17,7 @@ _FEW = 3
 """Devices below which a source of its own is not worth proposing."""
 
 _MEDICAL_WEIGHT = 3
-_MOST_MIRRORS = 10
+_MOST_MIRRORS = 5
 
 
 def next_positions(subnets: Sequence[SubnetSight]) -> tuple[Position, ...]:

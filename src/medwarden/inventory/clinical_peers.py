@@ -229,14 +229,22 @@ def _disputes(name: ClinicalName, holders: Sequence[NameUse]) -> Iterator[NameCo
         before = there[0] if there else max(holders[:place], key=lambda use: use.last_seen)
         if after.first_seen > before.last_seen:
             kind = ConflictKind.MOVED
-            sentence = f"{name.name} was {before.label} and is {after.label} now."
+            sentence = f"{name.name} was {_words(before, after)} and is {_words(after, before)} now."
         elif after.first_seen - before.first_seen >= SETTLED_NS:
             kind = ConflictKind.SPOOF_SUSPECTED
-            sentence = f"{after.label} uses {name.name}, which has long been {before.label} and still is."
+            sentence = (
+                f"{_words(after, before)} uses {name.name}, which has long been "
+                f"{_words(before, after)} and still is."
+            )
         else:
             kind = ConflictKind.SHARED
-            sentence = f"{before.label} and {after.label} both use {name.name}."
+            sentence = f"{_words(before, after)} and {_words(after, before)} both use {name.name}."
         yield _conflict(kind, name, (before, after), after.first_seen, sentence)
+
+
+def _words(use: NameUse, other: NameUse) -> str:
+    """Return how to call a device beside another: with its address where both have one label."""
+    return use.label if use.label != other.label else f"{use.label} at {', '.join(use.addresses[:1])}"
 
 
 def _unknown_destinations(devices: Sequence[Device], names: Sequence[ClinicalName]) -> Iterator[NameConflict]:

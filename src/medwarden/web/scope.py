@@ -56,6 +56,11 @@ class Scope(NamedTuple):
         return queries.Scope(self.tenant, None if self.every_site else tuple(s.id for s in self.sites))
 
     @property
+    def one_site(self) -> str | None:
+        """Return the site that is chosen, or the only one there is; None for several."""
+        return self.site or (self.sites[0].id if len(self.sites) == 1 else None)
+
+    @property
     def site_name(self) -> str:
         """Return how the top bar names the choice."""
         return next((s.name for s in self.sites if s.id == self.site), "All sites")

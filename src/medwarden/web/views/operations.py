@@ -113,7 +113,7 @@ def protected(request: HttpRequest) -> HttpResponse:
 def protect_add(request: HttpRequest) -> HttpResponse:
     """Enter something in the registry."""
     kind = next((k for k in EntryKind if k.value == request.POST.get("kind")), None)
-    site = _one_site(request)
+    site = scope_of(request).one_site
 
     def enter(change: Change) -> str:
         if kind is None:
@@ -175,7 +175,7 @@ def query(request: HttpRequest) -> HttpResponse:
 def subnet_on(request: HttpRequest) -> HttpResponse:
     """Switch active query on in a subnet."""
     rate = request.POST.get("per_minute", "30")
-    site = _one_site(request)
+    site = scope_of(request).one_site
 
     def enable(change: Change) -> str:
         if site is None:
@@ -205,12 +205,6 @@ def subnet_off(request: HttpRequest, grant_id: str) -> HttpResponse:
         return "active query is off there"
 
     return _decided(request, "operations_query", disable)
-
-
-def _one_site(request: HttpRequest) -> str | None:
-    """Return the site that is chosen above, or the only one there is; None for several."""
-    scope = scope_of(request)
-    return scope.site or (scope.sites[0].id if len(scope.sites) == 1 else None)
 
 
 def _must_be_ours(request: HttpRequest, sites: Iterable[str | None]) -> None:

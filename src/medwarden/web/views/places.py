@@ -44,7 +44,7 @@ def places(request: HttpRequest) -> HttpResponse:
             "nowhere": nowhere,
             "plan": plan_page(scope.store, text=request.GET.get("q", "").strip()[:100], limit=100),
             "asked_text": request.GET.get("q", "").strip()[:100],
-            "may_edit": signed_in(request).may(Permission.EDIT_PLACES) and scope.site is not None,
+            "may_edit": signed_in(request).may(Permission.EDIT_PLACES) and scope.one_site is not None,
             "may_edit_one": signed_in(request).may(Permission.EDIT_PLACES),
             "may_export": signed_in(request).may(Permission.EXPORT),
         },
@@ -68,6 +68,9 @@ def plan_import(request: HttpRequest) -> HttpResponse:
     scope, user = scope_of(request), signed_in(request)
     table = request.FILES.get("table")
     back = HttpResponseRedirect(page_url(request, "places"))
+    if scope.one_site is None:
+        messages.error(request, "Choose one site above: a plan is of one site.")
+        return back
     if table is None or isinstance(table, list):
         messages.error(request, "Choose a CSV file with the plan.")
         return back
@@ -76,7 +79,7 @@ def plan_import(request: HttpRequest) -> HttpResponse:
         return back
     try:
         outcome = import_stored(
-            table.read(), table.name or "upload", actor=f"user:{user.username}", site=scope.site
+            table.read(), table.name or "upload", actor=f"user:{user.username}", site=scope.one_site
         )
     except ConfigurationError as error:
         messages.error(request, f"{error}.")
