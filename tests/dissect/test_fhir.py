@@ -200,3 +200,12 @@ def test_any_body_gives_resources_or_one_error(document: bytes, is_xml: bool, co
     except MalformedInput:
         return
     assert sum(len(resource.values) for resource in found) <= len(document)
+
+
+def test_observer_never_takes_a_refinement_by_its_port_alone() -> None:
+    observer = Observer(b"k" * 32, members=[Fhir])
+    garbage = segments((True, b"\x00" * 64), (False, b"\x01" * 64), port=80)
+    for segment in garbage:
+        assert observer.observe(segment) == []
+    assert not observer.malformed
+    assert observer.applications() == {}

@@ -43,6 +43,8 @@ sequential cine loop long short axis chamber view views aufnahme uebersicht eben
 _KNOWN = frozenset((_BODY + _PROCEDURE).split())
 _BODY_PARTS = frozenset(_BODY.split())
 _PARTS = re.compile(r"[^0-9a-zäöüß]+")
+# Letters of other scripts are no separators: what they spell is not known here.
+_STRANGE = re.compile(r"[^\x20-\x7eäöüßÄÖÜ]")
 # Thickness and number of slices, of phases and planes: no number of a person is that short.
 _SMALL_NUMBER = re.compile(r"[0-9]{1,2}(?:mm)?\Z")
 
@@ -55,7 +57,7 @@ def procedure_words(text: str) -> str:
     >>> procedure_words("CT Thorax Doe")
     ''
     """
-    words = [word for word in _PARTS.split(text.lower()) if word]
+    words = _words(text)
     if not words or len(words) > MAX_WORDS or not any(word in _KNOWN for word in words):
         return ""
     for word in words:
@@ -69,5 +71,11 @@ def procedure_words(text: str) -> str:
 
 def body_part(value: str) -> str:
     """Return a coded body part where it is a defined term (possibly with a side), else ""."""
-    words = [word for word in _PARTS.split(value.lower()) if word]
+    words = _words(value)
     return value if 0 < len(words) <= 3 and all(word in _BODY_PARTS for word in words) else ""
+
+
+def _words(text: str) -> list[str]:
+    if _STRANGE.search(text):
+        return []
+    return [word for word in _PARTS.split(text.lower()) if word]
