@@ -64,8 +64,8 @@ class Allowed:
 class Reception:
     """Hands what senders send to their parsers; safe to be used from several threads.
 
-    ``choose`` says which parser a record belongs to, by its content; None rejects it. Sums stay exact when
-    a sender is let go.
+    ``choose`` says which parser a record belongs to, by its content; None rejects it. ``prepare`` brings
+    a record into the form that parsers take. Sums stay exact when a sender is let go.
     """
 
     def __init__(
@@ -73,10 +73,12 @@ class Reception:
         choose: Choose,
         setting: LogSetting,
         *,
+        prepare: Callable[[bytes], bytes] | None = None,
         allowed: Allowed | None = None,
         most_senders: int = MOST_SENDERS,
     ) -> None:
         self._choose = choose
+        self._prepare = prepare
         self._setting = setting
         self._allowed = allowed or Allowed()
         self._most = most_senders
@@ -97,6 +99,8 @@ class Reception:
             if not self._allowed(sender):
                 _drop(self._gone, "sender is not on the allow list", 1)
                 return
+            if self._prepare is not None:
+                record = self._prepare(record)
             chosen = self._choose(record)
             if chosen is None:
                 _reject(self._gone, "form is not known", f"{sender}: form of what it sends is not known")

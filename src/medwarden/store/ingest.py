@@ -8,10 +8,11 @@ under the same number it is recognised by its id and only the missing steps are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
+from django.db.models import Q
 
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import InternalError
@@ -27,7 +28,7 @@ from medwarden.store.open import Store, ensure_site
 from medwarden.store.storage_errors import storage_errors
 
 READING, COMPLETE, FAILED = "reading", "complete", "failed"
-LIVE = "live:"
+LIVE = ("live:", "listener:")
 """How the content of a live input begins: it is read once, by the sensor of its name."""
 
 ABANDONED = "the sensor ended without closing this input; what it had acknowledged is kept"
@@ -141,12 +142,11 @@ class IngestWriter:
 
     def _close_abandoned(self, now: int) -> None:
         """Close what this sensor was reading when it was killed: nobody else reads under its name."""
+        live = Q()
+        for beginning in LIVE:
+            live |= Q(content__startswith=beginning)
         left = InputLedger.objects.filter(
-            tenant_id=self.tenant,
-            site_id=self.site,
-            sensor=self.sensor,
-            status=READING,
-            content__startswith=LIVE,
+            live, tenant_id=self.tenant, site_id=self.site, sensor=self.sensor, status=READING
         )
         left.update(status=FAILED, error=ABANDONED, last_ns=now)
 
@@ -259,6 +259,11 @@ class IngestWriter:
     def _closed(state: InputState, report: InputReport) -> None:
         state.report = report
         state.complete = report.error is None
+
+    def count(self, counters: Mapping[str, object]) -> None:
+        """Keep a sensor's running totals (JSON values) beside its row; they replace those kept before."""
+        with storage_errors(self._store.home):
+            Sensor.objects.filter(pk=self.sensor).update(counters=dict(counters), heartbeat_ns=self._clock())
 
     def heartbeat(self) -> None:
         """Say that the sensor is alive though it hears nothing."""
