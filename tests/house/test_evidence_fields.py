@@ -1,4 +1,4 @@
-"""Every evidence field that anything looks at is told by a dissector, or derived and documented as such."""
+"""Every evidence field that anything looks at is told by a dissector or a log, or documented as derived."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 
 from medwarden.dissect.registry import dissectors
 from medwarden.knowledge.fingerprints.rules import DERIVED_FIELDS, FIELD_GROUPS, fingerprints
+from medwarden.sensors.logs.registry import parsers
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "medwarden"
 TOLD = {field for dissector in dissectors() for field in dissector.manifest.fields}
+TOLD |= {field for parser in parsers() for field in parser.manifest.fields}
 KNOWN = TOLD | set(DERIVED_FIELDS)
 PROTOCOLS = {field.partition(".")[0] for field in KNOWN}
 FIELD = re.compile(r"([a-z][a-z0-9_]*)(\.[a-z0-9_]+)+")

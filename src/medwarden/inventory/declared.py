@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 
+from medwarden.inventory.books import book_ballots
 from medwarden.knowledge.end_of_support import windows_release
 from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.knowledge.makers import known_maker, short_name
@@ -161,6 +162,7 @@ _NAME_FIELDS = (
     "coap.endpoint_name",
     "moxa.device_name",
     "addp.network_name",
+    "inventory.name",
 )
 _PATIENT_DATA_FIELDS = frozenset(
     {
@@ -192,7 +194,7 @@ def _meant(value: str) -> bool:
 
 
 def declared_ballots(device: Device) -> Iterator[Ballot]:
-    """Yield the votes of fields whose very meaning is maker, model, firmware or serial number."""
+    """Yield the votes of fields whose very meaning is maker, model, firmware or serial, and of books."""
     groups = (
         ("model", frozenset(_MODEL_FIELDS), TRUST["strong"]),
         ("firmware", frozenset(_FIRMWARE_FIELDS), TRUST["strong"]),
@@ -217,6 +219,7 @@ def declared_ballots(device: Device) -> Iterator[Ballot]:
                 yield _vote(level, entry.value, weight, f"declared-{level}", entry)
         if entry.field == "ntlmssp.os_version":
             yield from _windows(entry)
+    yield from book_ballots(device)
 
 
 def _numbered(entry: LedgerEntry) -> Iterator[Ballot]:
