@@ -59,6 +59,7 @@ class Dns:
     )
 
     def __init__(self) -> None:
+        _suffixes()  # read when a sensor starts, not when its first packet comes
         # Only TCP streams use them: octets of an unfinished message, per direction.
         self._pending: dict[bool, bytearray] = {}
         self._lost: set[bool] = set()

@@ -36,7 +36,7 @@ _TRANSPORT_LABELS = (b"_tcp", b"_udp")
 _META_QUERY = (b"_services", b"_dns-sd", b"_udp", b"local")
 _MAX_FACTS = 96
 _MAX_QUERIES = 16
-_LONGEST_REMEMBERED = 4096
+_LONGEST_REMEMBERED = 1500
 
 _SENDER = ""
 _STRANGERS = {None: None, "4": "?", "6": "?:", "fe80": "fe80:?"}
@@ -124,7 +124,7 @@ def _read(payload: bytes, sender: str | None) -> tuple[tuple[Statement, ...], fr
 
 # Responders repeat the same octets for hours: nine of ten messages have been read before. What is said by an
 # address that the message does not name, any other such would say.
-_remembered = lru_cache(maxsize=1024)(_read)
+_remembered = lru_cache(maxsize=4096)(_read)
 
 
 def _asked(questions: list[wire.Question]) -> list[str]:

@@ -87,11 +87,14 @@ class Nbns:
             yield segment.said("nbns.query", name, SOURCE)
 
 
+_HALF_ASCII = bytes.maketrans(b"ABCDEFGHIJKLMNOP", b"0123456789abcdef")
+
+
 def decode_name(encoded: bytes) -> tuple[str, int] | None:
     """Return the name and suffix that 32 half-ASCII octets stand for (RFC 1001 14.1), or None."""
     if len(encoded) != 32 or min(encoded) < 0x41 or max(encoded) > 0x50:
         return None
-    octets = bytes((encoded[i] - 0x41) << 4 | encoded[i + 1] - 0x41 for i in range(0, 32, 2))
+    octets = bytes.fromhex(encoded.translate(_HALF_ASCII).decode("ascii"))
     return printable(octets[:15].rstrip(b" \0")), octets[15]
 
 

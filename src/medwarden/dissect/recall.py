@@ -84,6 +84,8 @@ class RecallingObserver(Observer):
         state is held here already.
         """
         flow_id, stream = segment.flow_id, segment.transport is _TCP
+        if not stream and (read := self._datagram(course, segment, payload)) is not None:
+            return *read, False
         if not live:
             self._stand(course, flow_id)
         before = self._applications.get(flow_id)
@@ -123,6 +125,25 @@ class RecallingObserver(Observer):
     def settle(self, course: Course, flow_id: int) -> None:
         """Hold the state of a flow that followed known steps until now."""
         self._stand(course, flow_id)
+
+    def _datagram(
+        self, course: Course, segment: Segment, payload: bytes
+    ) -> tuple[list[Evidence], Step] | None:
+        """Read a datagram of a flow whose dissector is known, or return None where that is not enough."""
+        origin = _origin(course)
+        if origin.member is None or origin.strikes:
+            return None
+        dissector = self._stateless[origin.member]
+        if hasattr(dissector, "application"):
+            return None
+        try:
+            facts = list(dissector.feed(segment))
+        except Exception:  # noqa: BLE001 - fed again by who counts what is wrong with it
+            return None
+        said = _said(facts, segment)
+        if said is None:
+            return None
+        return facts, Step(course, course, payload, segment.from_client, segment.gap, said)
 
     def _datagram_course(self, origin: Origin) -> Course:
         course = self._courses.get(origin)

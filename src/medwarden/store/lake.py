@@ -39,6 +39,7 @@ from medwarden.store.lake_files import (
     open_ledger,
     resolve,
 )
+from medwarden.store.lake_writing import write_rows
 from medwarden.store.storage_errors import storage_errors
 
 __all__ = ["BATCH_PROPERTY", "TABLES", "Lake"]
@@ -170,9 +171,15 @@ class Lake:
         schema = TABLES[table]
         with storage_errors(self.root), self._writing():
             together = pa.concat_tables([rows.select(schema.names).cast(schema) for rows in fresh.values()])
-            self._tables[table].append(
-                together, snapshot_properties={BATCH_PROPERTY: _BATCH_SEPARATOR.join(fresh)}
-            )
+            written = write_rows(self._tables[table], together)
+            with (
+                self._tables[table].transaction() as transaction,
+                transaction.update_snapshot(
+                    snapshot_properties={BATCH_PROPERTY: _BATCH_SEPARATOR.join(fresh)}
+                ).merge_append() as append,
+            ):
+                for file in written:
+                    append.append_data_file(file)
             self._ledger.add_batches(table, list(fresh))
         self._appends[table] += 1
         if self._appends[table] % EXPIRE_EVERY == 0:
