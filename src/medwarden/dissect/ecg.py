@@ -38,7 +38,7 @@ _XML_ROOT = re.compile(
 _FORMATS = {b"AnnotatedECG": "HL7 aECG", b"restingecgdata": "Philips ECG XML", b"RestingECG": "GE MUSE XML"}
 _ELEMENT = re.compile(
     rb"<(?:[A-Za-z0-9]{1,16}:)?(manufacturerModelName|softwareName|AcquisitionDevice|AcquisitionSoftwareVersion|"
-    rb"MuseVersion|machine|ECGSoftware)\b([^>]{0,256})>([^<]{0,256})<"
+    rb"MuseVersion|machine|ECGSoftware)\b([^<>]{0,256})>([^<]{0,256})(?=<)"
 )
 _NAMES = {
     b"manufacturerModelName": "ecg.model",
@@ -52,6 +52,17 @@ _NAMES = {
 _MACHINE = re.compile(rb"(machineid|detaildescription)\s*=\s*\"([^\"]{1,128})\"")
 _MACHINE_FIELDS = {b"machineid": "ecg.device_id", b"detaildescription": "ecg.model"}
 _SCP_STRINGS = (None, "ecg.serial_number", "ecg.software_version", None, "ecg.manufacturer")
+
+
+class _Side:
+    """One direction: where the search for elements goes on, and how far the bytes were looked at."""
+
+    __slots__ = ("read", "rooted", "seen")
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.seen = 0
+        self.rooted = False
 
 
 class Ecg(Connection):
@@ -79,9 +90,7 @@ class Ecg(Connection):
 
     def __init__(self) -> None:
         super().__init__()
-        self._read = 0
-        self._seen = 0
-        self._rooted = False
+        self._sides = {True: _Side(), False: _Side()}
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
@@ -93,7 +102,6 @@ class Ecg(Connection):
 
     def parse(self, inbox: Inbox, from_client: bool) -> None:
         """Read the file's head once enough of it is there; the rest is of no interest."""
-        del from_client
         data = inbox.data
         over = len(data) >= LIMIT
         del data[LIMIT:]
@@ -105,7 +113,7 @@ class Ecg(Connection):
         elif data[_SCP_AT : _SCP_AT + 6] == _SCP:
             self._scp(inbox)
         elif len(data) > _SCP_AT + 6 and not data.startswith(_ISHNE[: len(data)]):
-            self._xml(inbox)
+            self._xml(inbox, self._sides[from_client])
         if over:
             inbox.close()
 
@@ -154,29 +162,29 @@ class Ecg(Connection):
             if field is not None:
                 self.said(field, printable(text[:128]))
 
-    def _xml(self, inbox: Inbox) -> None:
+    def _xml(self, inbox: Inbox, side: _Side) -> None:
         """Search what is new for elements about the device; an element may still be coming."""
         data = inbox.data
-        if not self._rooted:
+        if not side.rooted:
             root = _XML_ROOT.match(data[:_ROOT_WITHIN])
             if root is None:
                 if len(data) >= _ROOT_WITHIN:
                     raise inbox.malformed("no root element of an electrocardiogram")
                 return
-            self._rooted = True
+            side.rooted = True
             self.said("ecg.format", _FORMATS[bytes(root[1])])
-        seen, self._seen = self._seen, len(data)
+        seen, side.seen = side.seen, len(data)
         last = data.rfind(b"<")
         if last < seen:
             return
-        for found in _ELEMENT.finditer(bytes(data[self._read :])):
+        for found in _ELEMENT.finditer(bytes(data[side.read :])):
             name, attributes, text = found.groups()
             if name == b"machine":
                 for attribute, value in _MACHINE.findall(attributes):
                     self.said(_MACHINE_FIELDS[attribute], _text(value))
             if not attributes.endswith(b"/"):
                 self.said(_NAMES[name], _text(text))
-        self._read = last  # whatever began before it has been whole
+        side.read = last  # whatever began before it has been whole
 
 
 def _text(value: bytes) -> str:
