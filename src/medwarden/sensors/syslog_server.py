@@ -7,6 +7,7 @@ makes it wait. Connections are bounded; one that keeps a message unfinished for 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ UNFINISHED_S = 60.0
 """How long a message may stay unfinished, and a handshake take a sixth of it."""
 IDLE_S = 3600.0
 _READ = 1 << 16
+_BACKLOG = 128
 _PAUSE_S = 0.2
 _END_S = 5.0
 
@@ -73,24 +75,29 @@ class SyslogServer:
         self._readers: dict[asyncio.Task[None], asyncio.StreamReader] = {}
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
-            self._server = self._loop.run_until_complete(self._listen(host, port))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.listen(_BACKLOG)  # who connects before start() waits
+            self._server = self._loop.run_until_complete(self._listen(listening))
         except OSError as error:
+            listening.close()
             self._loop.close()
             raise ResourceError(f"tcp {host}:{port} cannot be listened on ({error.strerror})") from error
         bound = self._server.sockets[0].getsockname()
         self.address: tuple[str, int] = (bound[0], bound[1])
         self._thread = threading.Thread(target=self._run, name=f"syslog-{self.address[1]}", daemon=True)
 
-    async def _listen(self, host: str, port: int) -> asyncio.Server:
+    async def _listen(self, listening: socket.socket) -> asyncio.Server:
         handshake = self._unfinished_s / 6 if self._tls is not None else None
         return await asyncio.start_server(
             self._connection,
-            host,
-            port,
+            sock=listening,
             ssl=self._tls,
             limit=_READ,
-            backlog=128,
+            backlog=_BACKLOG,
             ssl_handshake_timeout=handshake,
             ssl_shutdown_timeout=handshake,
             start_serving=False,
