@@ -13,7 +13,6 @@ import msgspec
 
 from medwarden.model.evidence import LedgerEntry
 
-_SOURCE = "hl7.source_"
 _OWN_NAMES = {
     "hl7.source_id": "hl7.equipment",
     "hl7.source_model": "hl7.equipment_namespace",
@@ -24,6 +23,9 @@ _OWN_NAMES = {
     "hl7.source_kind": "hl7.device",
 }
 """Field of equipment spoken for -> the same said of oneself."""
+_SPOKEN_FOR = frozenset(
+    {*_OWN_NAMES, "hl7.source_location", "hl7.source_battery_percent", "hl7.source_power"}
+)
 
 
 def speaks_for_others(ledger: Iterable[LedgerEntry]) -> bool:
@@ -42,10 +44,10 @@ def own_words(ledger: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
 
     What a gateway says of places is where its equipment stands, not where it stands itself.
     """
-    if not any(entry.field.startswith(_SOURCE) for entry in ledger):
+    if not any(entry.field in _SPOKEN_FOR for entry in ledger):
         return ledger
     if speaks_for_others(ledger):
-        return tuple(e for e in ledger if not e.field.startswith(_SOURCE) and e.field != "hl7.location")
+        return tuple(e for e in ledger if e.field not in _SPOKEN_FOR and e.field != "hl7.location")
     return tuple(_taken_over(ledger))
 
 
@@ -54,5 +56,5 @@ def _taken_over(ledger: Iterable[LedgerEntry]) -> Iterator[LedgerEntry]:
         own = _OWN_NAMES.get(entry.field)
         if own is not None:
             yield msgspec.structs.replace(entry, field=own)
-        elif not entry.field.startswith(_SOURCE):
+        elif entry.field not in _SPOKEN_FOR:
             yield entry
