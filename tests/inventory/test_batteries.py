@@ -30,6 +30,15 @@ def test_last_level_of_each_pump_behind_a_gateway() -> None:
     )
 
 
+def test_monitors_of_sdc_and_personal_health_devices_count_too() -> None:
+    monitor = device("m", ("sdc.battery_percent", "90", 1), ("sdc.battery", "discharging", 2))
+    scale = device("s", ("phd.battery_percent", "20", 1))
+    assert batteries([monitor, scale]) == (
+        Battery("s", None, 20, None, 1),
+        Battery("m", None, 90, "discharging", 2),
+    )
+
+
 def test_what_is_no_percentage_is_not_known() -> None:
     (battery,) = batteries([device("d", ("hl7.battery_percent", "full", 1))])
     assert battery.percent is None

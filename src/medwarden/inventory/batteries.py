@@ -1,7 +1,8 @@
 """How full the batteries of pumps and monitors were when they last said so.
 
 IHE PCD sends charge (MDC_ATTR_VAL_BATT_CHARGE) and power status of a device, often through a gateway that
-speaks for many; each level then carries the name of the equipment it belongs to.
+speaks for many; each level then carries the name of the equipment it belongs to. SDC (ISO/IEEE 11073-10207
+BatteryState) and personal health devices (11073-20601) speak for themselves.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
 
 
+_OWN_CHARGE = ("hl7.battery_percent", "phd.battery_percent", "sdc.battery_percent")
+_OWN_POWER = ("hl7.power", "phd.power", "sdc.battery")
+
+
 class Battery(msgspec.Struct, frozen=True):
     """The battery of one piece of equipment.
 
     ``equipment`` is its name where another device (``device``) speaks for it, None for the device itself.
-    ``percent`` is the charge, rounded down to tens; ``power`` is mains, battery, charging or charged; each
-    None where it was not said. ``seen`` is when the later of the two was heard, in nanoseconds UTC.
+    ``percent`` is the charge in steps of ten; ``power`` is a word for where the power comes from or goes
+    (mains, battery, charging ...); each None where it was not said. ``seen`` is when the later of the two was heard, in nanoseconds UTC.
     """
 
     device: str
@@ -44,8 +49,8 @@ def batteries(devices: Iterable[Device]) -> tuple[Battery, ...]:
 
 
 def _of(device: Device) -> list[Battery]:
-    charge = _latest(device, "hl7.battery_percent", "hl7.source_battery_percent")
-    power = _latest(device, "hl7.power", "hl7.source_power")
+    charge = _latest(device, _OWN_CHARGE, "hl7.source_battery_percent")
+    power = _latest(device, _OWN_POWER, "hl7.source_power")
     found = []
     for equipment in dict.fromkeys([*charge, *power]):
         level, source = charge.get(equipment), power.get(equipment)
@@ -55,24 +60,31 @@ def _of(device: Device) -> list[Battery]:
                 device.id,
                 equipment or None,
                 None if level is None else _percent(level.value),
-                None if source is None else source.value.rpartition(" ")[2],
+                _power(source),
                 seen,
             )
         )
     return found
 
 
-def _latest(device: Device, own: str, of_others: str) -> dict[str, LedgerEntry]:
+def _latest(device: Device, own: tuple[str, ...], of_others: str) -> dict[str, LedgerEntry]:
     """Return the last entry per piece of equipment; "" is the device itself."""
     latest: dict[str, LedgerEntry] = {}
     for entry in device.ledger:
-        if entry.field not in (own, of_others):
+        if entry.field not in own and entry.field != of_others:
             continue
-        name = "" if entry.field == own else entry.value.rpartition(" ")[0]
+        name = "" if entry.field in own else entry.value.rpartition(" ")[0]
         before = latest.get(name)
         if before is None or entry.last_seen > before.last_seen:
             latest[name] = entry
     return latest
+
+
+def _power(entry: LedgerEntry | None) -> str | None:
+    """Return the power status; the name of the equipment before it is cut off where there is one."""
+    if entry is None:
+        return None
+    return entry.value.rpartition(" ")[2] if entry.field == "hl7.source_power" else entry.value
 
 
 def _percent(value: str) -> int | None:
