@@ -14,7 +14,6 @@ import msgspec
 from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
 
-
 _OWN_CHARGE = ("hl7.battery_percent", "phd.battery_percent", "sdc.battery_percent")
 _OWN_POWER = ("hl7.power", "phd.power", "sdc.battery")
 
@@ -24,7 +23,8 @@ class Battery(msgspec.Struct, frozen=True):
 
     ``equipment`` is its name where another device (``device``) speaks for it, None for the device itself.
     ``percent`` is the charge in steps of ten; ``power`` is a word for where the power comes from or goes
-    (mains, battery, charging ...); each None where it was not said. ``seen`` is when the later of the two was heard, in nanoseconds UTC.
+    (mains, battery, charging ...); each None where it was not said. ``seen`` is when the later of the
+    two was heard, in nanoseconds UTC.
     """
 
     device: str
