@@ -32,6 +32,7 @@ _AUTH, _PRIV, _REPORTABLE = 1, 2, 4
 _MOST_SIZE = 65_507
 _DIGESTS = {"sha": ("sha1", 12), "sha224": ("sha224", 16), "sha256": ("sha256", 24), "sha384": ("sha384", 32)}
 _DIGESTS["sha512"] = ("sha512", 48)
+_REFUSALS = frozenset({6, 16})  # noAccess, authorizationError (RFC 3416 section 3)
 _INTEGERS = frozenset({0x02, 0x41, 0x42, 0x43, 0x46})
 MOST_ROWS = 50_000
 """Rows of one column that are read; a switch with more is read so far."""
@@ -171,6 +172,8 @@ class SnmpSession:
                 found = self._read(datagram, number)
             except MalformedInput:
                 continue  # not ours, or broken: the right answer may still come
+            except RemoteServiceError as error:
+                raise RemoteServiceError(f"{self._where}: {error}") from error
             if found is not False:
                 return None if found is None else list(_bindings(found))
         raise TimeoutError
@@ -277,15 +280,21 @@ def _wrapped(
 
 
 def _response(pdu: bytes, number: int) -> bytes | bool:
-    """Return a response's bindings if it answers ``number`` without an error, else False."""
+    """Return a response's bindings if it answers ``number``, none of them after an error, else False.
+
+    Raises RemoteServiceError where the agent says that this may not be read.
+    """
     outer = ber.expect(pdu, 0, len(pdu), _RESPONSE, _SOURCE)
     answered = ber.expect(pdu, outer.start, outer.end, ber.INTEGER, _SOURCE)
     status = ber.expect(pdu, answered.end, outer.end, ber.INTEGER, _SOURCE)
     index = ber.expect(pdu, status.end, outer.end, ber.INTEGER, _SOURCE)
     if ber.read_integer(pdu, answered, _SOURCE) != number:
         return False
-    if ber.read_integer(pdu, status, _SOURCE):
-        return sequence()
+    told = ber.read_integer(pdu, status, _SOURCE)
+    if told in _REFUSALS:
+        raise RemoteServiceError("the agent knows the user but lets it read nothing at this security level")
+    if told:
+        return sequence()  # an agent that cannot read this column: the others may still be there
     return pdu[index.end : outer.end]
 
 
