@@ -18,7 +18,7 @@ import hl7
 import pytest
 from hl7.mllp import open_hl7_connection, start_hl7_server
 from hl7.mllp.streams import HL7StreamReader, HL7StreamWriter
-from pydicom import dcmwrite
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
@@ -220,8 +220,25 @@ def test_worklist_server_of_dcmtk(tmp_path: Path) -> None:
     assert concluded(facts)[RIS_IP].category == "mwl_ris"
 
 
-def _ask(port: int, path: str, body: bytes | None = None) -> bytes:
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body)
+def orthanc_configuration(folder: Path, dicom: int, http: int, **more: object) -> Path:
+    path = folder / "orthanc.json"
+    settings = {
+        "Name": "Router",
+        "DicomAet": "ROUTER",
+        "DicomPort": dicom,
+        "HttpPort": http,
+        "StorageDirectory": str(folder / "db"),
+        "IndexDirectory": str(folder / "db"),
+        "Plugins": [],
+        "AuthenticationEnabled": False,
+    }
+    path.write_text(json.dumps(settings | more))
+    return path
+
+
+def _ask(port: int, path: str, body: bytes | None = None, **headers: str) -> bytes:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, named)
     with urllib.request.urlopen(asked, timeout=30) as answer:
         content: bytes = answer.read()
     return content
@@ -234,22 +251,8 @@ def test_orthanc_that_forwards_images_of_two_makers_is_none_of_them(tmp_path: Pa
     with ExitStack() as stack:
         stack.enter_context(running([program("storescp"), "-od", inbox, target], target))
         forwarded = stack.enter_context(RecordingProxy(target, PACS_IP, VIEWER_IP))
-        config = tmp_path / "orthanc.json"
-        config.write_text(
-            json.dumps(
-                {
-                    "Name": "Router",
-                    "DicomAet": "ROUTER",
-                    "DicomPort": dicom,
-                    "HttpPort": http,
-                    "StorageDirectory": str(tmp_path / "db"),
-                    "IndexDirectory": str(tmp_path / "db"),
-                    "Plugins": [],
-                    "AuthenticationEnabled": False,
-                    "DicomModalities": {"dest": ["DEST", "127.0.0.1", forwarded.port]},
-                }
-            )
-        )
+        modalities = {"dest": ["DEST", "127.0.0.1", forwarded.port]}
+        config = orthanc_configuration(tmp_path, dicom, http, DicomModalities=modalities)
         stack.enter_context(running([program("Orthanc"), config], dicom, http, cwd=tmp_path))
         from_ct = stack.enter_context(RecordingProxy(dicom, CT_IP, PACS_IP))
         from_mr = stack.enter_context(RecordingProxy(dicom, MR_IP, PACS_IP))
@@ -277,6 +280,50 @@ def test_orthanc_that_forwards_images_of_two_makers_is_none_of_them(tmp_path: Pa
     alone = concluded(heard(forwarded))[PACS_IP]
     assert alone.category not in ("ct", "mri"), "not even where only what it sends is heard"
     assert alone.serial is None
+
+
+def test_dicomweb_of_orthanc(tmp_path: Path) -> None:
+    plugin = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+    if not plugin.exists():
+        pytest.skip("the DICOMweb plugin of Orthanc is not installed")
+    ct = image(tmp_path / "ct.dcm", CT, **SIEMENS_CT)
+    study = dcmread(ct).StudyInstanceUID
+    dicom, http = free_port(), free_port()
+    config = orthanc_configuration(tmp_path, dicom, http, Plugins=[str(plugin)])
+    multipart = 'multipart/related; type="application/dicom"'
+    found_as = "application/dicom+json"
+    with ExitStack() as stack:
+        stack.enter_context(running([program("Orthanc"), config], dicom, http, cwd=tmp_path))
+        from_ct = stack.enter_context(RecordingProxy(http, CT_IP, PACS_IP, 8042))
+        from_viewer = stack.enter_context(RecordingProxy(http, VIEWER_IP, PACS_IP, 8042))
+        part = b"--B\r\nContent-Type: application/dicom\r\n\r\n" + ct.read_bytes() + b"\r\n--B--\r\n"
+        stored = f"{multipart}; boundary=B"
+        _ask(from_ct.port, "/dicom-web/studies", part, Content_Type=stored, Accept=found_as)
+        search = "/dicom-web/studies?PatientName=Doe*&ModalitiesInStudy=CT"
+        assert json.loads(_ask(from_viewer.port, search, Accept=found_as))
+        assert b"DICM" in _ask(from_viewer.port, f"/dicom-web/studies/{study}", Accept=multipart)
+    facts = heard(from_ct, from_viewer)
+    no_secret({known for ip in (CT_IP, PACS_IP, VIEWER_IP) for known in stated(facts, ip)})
+    assert not [f for f in facts if str(study) in f.value]
+    assert {
+        ("dicomweb.role", "stow_client"),
+        ("dicomweb.source_manufacturer", "Siemens Healthineers"),
+        ("dicomweb.source_modality", "CT"),
+        ("dicomweb.patient_data", "yes"),
+    } <= stated(facts, CT_IP)
+    assert {
+        ("dicomweb.role", "qido_client"),
+        ("dicomweb.role", "wado_client"),
+        ("dicomweb.modality", "CT"),
+    } <= stated(facts, VIEWER_IP)
+    assert {
+        ("dicomweb.role", "stow_server"),
+        ("dicomweb.role", "qido_server"),
+        ("dicomweb.role", "wado_server"),
+        ("dicomweb.base_path", "/dicom-web"),
+        ("dicomweb.patient_data", "yes"),
+    } <= stated(facts, PACS_IP)
+    assert concluded(facts)[PACS_IP].category != "ct"
 
 
 def test_performed_step_and_commitment_of_pynetdicom() -> None:
