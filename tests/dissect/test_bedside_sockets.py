@@ -30,7 +30,7 @@ PROTOCOLS = (
         "moxa",
         "addp",
     ),
-    *("tap", "snpp", "espa444", "espax", "wctp", "ecg", "sdc"),
+    *("tap", "snpp", "espa444", "espax", "wctp", "ecg", "sdc", "terufusion", "puritan_bennett"),
 )
 _BREATH = 0.05
 _MOST = 200

@@ -37,6 +37,8 @@ def facts(case: str, who: str) -> list[tuple[str, str]]:
         ("medibus/data", "server", IOMT, None, "Draeger", None),
         ("medibus/data", "client", IOMT, "device_gateway", None, None),
         ("bbraun_bcc/station", "server", IOMT, "infusion_pump", "B. Braun", None),
+        ("terufusion/status", "server", IOMT, "infusion_pump", "Terumo", None),
+        ("puritan_bennett/report", "server", IOMT, "ventilator", "Medtronic", "Puritan Bennett 840"),
         ("datex_dri/records", "server", IOMT, "patient_monitor", "GE HealthCare", None),
         ("carescape/time", "server", IOMT, "central_station", "GE HealthCare", None),
         ("carescape/announcement", "client", IOMT, None, "GE HealthCare", None),
