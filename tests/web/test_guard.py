@@ -37,6 +37,7 @@ POSTED = {
     "protect_add",
     "protect_end",
     "site_rename",
+    "site_vlans",
     "token_create",
     "token_delete",
     "view_delete",

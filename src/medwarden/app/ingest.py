@@ -13,6 +13,7 @@ import msgspec
 import pyarrow as pa
 
 from medwarden.app.intake import warn_of_flood
+from medwarden.app.segments import OtherSites, segments_of
 from medwarden.inventory.identity import Resolver
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.accounting import InputReport
@@ -40,7 +41,7 @@ class Ingest:
     """One sensor's way into the store: resolver of its site, warmed from the rows, and the writer.
 
     Sensors of one site in one process share the resolver of the one they stand ``beside``, and then
-    commit in turn.
+    commit in turn. What is heard on VLANs that other sites claim goes to theirs, unless it is ``alone``.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Ingest:
         site: str | None = None,
         name: str = "",
         beside: Ingest | None = None,
+        alone: bool = False,
     ) -> None:
         self.writer = IngestWriter(store, sensor, site=site, kind=kind, name=name)
         if beside is None:
@@ -61,6 +63,8 @@ class Ingest:
             self.resolver = beside.resolver
         self.token_key = token_key(store.home)
         self.new_devices = 0
+        claimed = () if alone else segments_of(self.writer.tenant, self.writer.site)
+        self.others = OtherSites(store, sensor, kind, name, claimed) if claimed else None
 
     def commit(self, state: InputState, number: int, batch: Batch, report: InputReport | None = None) -> None:
         """Store one batch of an input under its number; one that is acknowledged already is only relived.
@@ -72,6 +76,8 @@ class Ingest:
 
     def commit_group(self, group: Sequence[Taken]) -> None:
         """Store batches of several inputs together, as one round of the resolver and one flush."""
+        if self.others is not None:
+            group = self.others.take(group)
         for taken in group:
             self.resolver.counted_evidence(
                 ((fact.evidence, fact.last_ns, fact.count) for fact in taken.batch.facts), self.writer.sensor

@@ -77,7 +77,9 @@ def _replay(
     replay.flush()
     if progress is not None:
         progress(len(files), len(files), "identifying and assessing")
-    judge_stale(ingest.writer.tenant, ingest.writer.site)
+    heard = (ingest.writer.site, *(ingest.others.sites() if ingest.others else ()))
+    for place in heard:
+        judge_stale(ingest.writer.tenant, place)
     known = queries.devices(queries.Scope(ingest.writer.tenant), limit=1).total
     return Replayed(tuple(replay.reports), beside, known, ingest.new_devices)
 

@@ -46,6 +46,7 @@ settings_pages = [
     path("people/<int:user_id>/", settings.person_change, name="person_change"),
     path("sites/", settings.sites, name="settings_sites"),
     path("sites/<slug:site_id>/", settings.site_rename, name="site_rename"),
+    path("sites/<slug:site_id>/vlans/", settings.site_vlans, name="site_vlans"),
     path("audit/", settings.audit, name="settings_audit"),
     path("about/", settings.about, name="settings_about"),
 ]

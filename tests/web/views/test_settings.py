@@ -11,6 +11,7 @@ from django.test import Client
 
 from medwarden.model.role import Role
 from medwarden.store.models import AuditEntry, Site, User
+from medwarden.store.open import ensure_site
 from medwarden.web.models import FirstPassword
 
 SignedIn = Callable[..., Client]
@@ -75,6 +76,17 @@ def test_a_site_is_renamed_and_its_id_stays(signed_in: SignedIn) -> None:
     assert Site.objects.get().name == "St. Anna"
     admin.post(f"/settings/sites/{site.pk}/", {"name": " "})
     assert Site.objects.get().name == "St. Anna"
+
+
+def test_a_site_claims_vlans_that_no_other_has(signed_in: SignedIn) -> None:
+    ensure_site(None, "clinic")
+    client = signed_in(Role.ADMINISTRATOR)
+    page = client.post("/settings/sites/clinic/vlans/", {"vlans": "100-199"}, follow=True).content.decode()
+    assert 'value="100-199"' in page
+    page = client.post("/settings/sites/main/vlans/", {"vlans": "150"}, follow=True).content.decode()
+    assert "VLAN 150 belongs to clinic" in page
+    assert client.post("/settings/sites/nowhere/vlans/", {"vlans": "1"}).status_code == 404
+    assert AuditEntry.objects.filter(subject="setting:vlans").count() == 1
 
 
 def test_the_audit_page_finds_what_was_tampered_with(signed_in: SignedIn) -> None:

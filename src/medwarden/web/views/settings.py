@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from medwarden.app.segments import SETTING, claim
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.role import GRANTS, Permission, Role
 from medwarden.store import queries
@@ -16,6 +17,7 @@ from medwarden.store.accounts import create_user, set_active, set_password, set_
 from medwarden.store.chain import check_chain
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, Site, User
+from medwarden.store.settings import setting
 from medwarden.web.accounts import first_password, mark_first_password
 from medwarden.web.guard import requires
 from medwarden.web.scope import scope_of, signed_in
@@ -125,7 +127,11 @@ def sites(request: HttpRequest) -> HttpResponse:
     """List the sites and how much is known at each."""
     scope = scope_of(request)
     rows = [
-        (site, Device.objects.filter(site=site, retired_at__isnull=True).count())
+        (
+            site,
+            Device.objects.filter(site=site, retired_at__isnull=True).count(),
+            setting(SETTING, "", tenant=scope.tenant, site=site.pk),
+        )
         for site in Site.objects.filter(tenant_id=scope.tenant).order_by("name")
     ]
     return render(request, "web/sites.html", {"rows": rows})
@@ -146,6 +152,23 @@ def site_rename(request: HttpRequest, site_id: str) -> HttpResponse:
         site.name = name
         site.save(update_fields=["name"])
     messages.success(request, "The site is renamed.")
+    return HttpResponseRedirect(reverse("settings_sites"))
+
+
+@requires(Permission.CHANGE_SETTINGS)
+@require_POST
+def site_vlans(request: HttpRequest, site_id: str) -> HttpResponse:
+    """Let a site claim the VLANs that sensors of other sites hear."""
+    scope, user = scope_of(request), signed_in(request)
+    if not Site.objects.filter(tenant_id=scope.tenant, pk=site_id).exists():
+        raise Http404("There is no such site.")
+    wanted = request.POST.get("vlans", "").strip()[:400]
+    try:
+        claimed = claim(scope.tenant, site_id, wanted, actor=f"user:{user.username}", reason="sites page")
+        messages.success(request, f"{claimed.text or 'No VLANs'}: set, for sensors from their next start on.")
+    except ConfigurationError as error:
+        said = str(error)
+        messages.error(request, f"{said[0].upper()}{said[1:]}.")
     return HttpResponseRedirect(reverse("settings_sites"))
 
 
