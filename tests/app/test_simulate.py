@@ -39,7 +39,7 @@ def test_captures_are_split_by_the_hour_and_packed_as_asked(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("packing", ["", ".gz"])
 def test_every_packet_is_parsed_and_nothing_is_malformed(tmp_path: Path, packing: str) -> None:
-    simulate(request(devices=120, packing=packing), tmp_path)
+    simulate(request(devices=120, packing=packing, split=False), tmp_path)
     scored = score_captures([tmp_path / "site-1"], tmp_path / "labels.tsv")
     assert sum(report.packets.rejected for report in scored.inputs) == 0
     assert [report.malformed for report in scored.inputs if report.malformed] == []

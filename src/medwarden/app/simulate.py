@@ -19,9 +19,11 @@ from typing import Protocol
 import msgspec
 import zstandard
 
+from medwarden.app.simulated_logs import LogFiles
 from medwarden.kernel.errors import ConfigurationError, InternalError, ResourceError
 from medwarden.simulation.engine import Slice, in_order, run_shard, shards_of
 from medwarden.simulation.hospital import Hospital, Site
+from medwarden.simulation.incidents import incidents, stage
 from medwarden.simulation.truth import label_rows, truth_of
 
 _HOUR = 3600 * 10**9
@@ -70,6 +72,11 @@ def start_of(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp()) * _SECOND
+
+
+def known_incidents() -> list[tuple[str, str, bool]]:
+    """Return name, title and whether it is benign of everything that can be made to happen."""
+    return [(incident.name, incident.title, incident.benign) for incident in incidents().values()]
 
 
 class _Target(Protocol):
@@ -151,6 +158,7 @@ def simulate(request: Request, folder: Path, *, progress: Progress | None = None
     if request.packing not in _PACKINGS:
         raise ConfigurationError(f"captures can be packed with {', '.join(filter(None, _PACKINGS))}")
     hospital = Hospital(request.seed, request.devices, request.hours, request.start, request.sites)
+    stage(hospital, request.incidents)
     try:
         return _write(request, hospital, folder, progress)
     except OSError as error:
@@ -161,14 +169,18 @@ def _write(request: Request, hospital: Hospital, folder: Path, progress: Progres
     folder.mkdir(parents=True, exist_ok=True)
     for site in hospital.sites:
         shutil.rmtree(folder / site.name, ignore_errors=True)
+        shutil.rmtree(folder / "logs" / site.name, ignore_errors=True)
     captures: list[Path] = []
     packets = octets = 0
     actions: list[tuple[str, str, int, int, str]] = []
     steps = -(-(hospital.stop - hospital.start) // (60 * _SECOND))
     for site in hospital.sites:
-        with _Capture(folder / site.name, request.packing, request.split) as capture:
+        logs = LogFiles(folder / "logs" / site.name, site, request.logs, hospital.start)
+        with _Capture(folder / site.name, request.packing, request.split) as capture, logs:
             for number, pieces in enumerate(_slices(hospital, site, request)):
                 capture.write(pieces)
+                if request.logs:
+                    logs.write((s for piece in pieces for s in piece.sessions), pieces[0].until)
                 for piece in pieces:
                     actions += piece.actions
                 if progress is not None:

@@ -10,7 +10,7 @@ from medwarden.cli.output import json_option, plain, print_json, progress_of_inp
 
 
 @click.command()
-@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("out", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--devices", default=300, show_default=True, type=click.IntRange(12, 200_000), help="How many devices."
 )
@@ -32,9 +32,18 @@ from medwarden.cli.output import json_option, plain, print_json, progress_of_inp
     type=click.FloatRange(0.001, 1),
     help="Part of the images of examinations that is really sent.",
 )
+@click.option(
+    "--incident",
+    "incidents",
+    multiple=True,
+    help="Let something happen; may be given again. `list` shows what.",
+)
+@click.option(
+    "--logs", default="", help="Logs of other sensors, of zeek, eve, netflow, dhcp; commas between."
+)
 @json_option
 def simulate(
-    out: Path,
+    out: Path | None,
     devices: int,
     hours: float,
     days: float,
@@ -44,12 +53,20 @@ def simulate(
     compress: str,
     whole: bool,
     image_scale: float,
+    incidents: tuple[str, ...],
+    logs: str,
     as_json: bool,
 ) -> int:
     """Write the traffic of an invented hospital into OUT: captures, labels.tsv and truth.json."""
-    from medwarden.app.simulate import Request, start_of
+    from medwarden.app.simulate import Request, known_incidents, start_of
     from medwarden.app.simulate import simulate as run
 
+    if "list" in incidents:
+        for name, title, benign in known_incidents():
+            click.echo(f"{name:24}{'benign  ' if benign else 'incident'}  {title}")
+        return 0
+    if out is None:
+        raise click.UsageError("Missing argument 'OUT'.")
     span = (hours if not days else 0.0 if hours == 1.0 else hours) + 24 * days
     request = Request(
         devices=devices,
@@ -60,6 +77,8 @@ def simulate(
         split=not whole,
         packing={"none": "", "gzip": ".gz", "zstd": ".zst"}[compress],
         image_scale=image_scale,
+        incidents=incidents,
+        logs=tuple(filter(None, logs.split(","))),
     )
     with progress_of_inputs("simulating") as progress:
         written = run(request, out, progress=progress)

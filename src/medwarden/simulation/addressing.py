@@ -83,8 +83,9 @@ class Plan:
         self._prefix_wide = 32 - max(8, (largest * 2).bit_length())
         per_floor = max(60, int(expected * IN_OLD_BUILDINGS / floors * 2))
         self._prefix_floor = 32 - max(8, per_floor.bit_length())
-        self.router = bytes.fromhex("00000c") + rng.randbytes(3)
+        self.router = bytes.fromhex("001b17") + rng.randbytes(2) + bytes((rng.randrange(200),))
         self.networks: dict[str, Network] = {}
+        self.gateways: list[bytes] = []
         self._next_base = 10 << 24 | rng.choice((0, 16, 32, 64, 96)) << 16
         self._vlan = rng.choice((10, 100, 200, 300))
         for building, count in FLOORS:
@@ -104,6 +105,7 @@ class Plan:
         self._next_base = (self._next_base + size - 1) & ~(size - 1)
         number = len(self.networks) + 1
         gateway = self.router[:5] + bytes((self.router[5] + number & 0xFF,))
+        self.gateways.append(gateway)
         self.networks[name] = Network(number, self._vlan, name, self._next_base, prefix, gateway)
         self._next_base += size
         self._vlan += rng.choice((1, 1, 2, 10))

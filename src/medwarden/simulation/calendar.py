@@ -114,7 +114,6 @@ _LABORATORY = (
     0.2,
     0.18,
 )
-HOLIDAYS: set[tuple[int, int]] = set()
 
 
 def hour_of(at: int) -> int:
@@ -127,18 +126,41 @@ def weekday(at: int) -> int:
     return (at // (24 * HOUR) + 3) % 7
 
 
-def _curve(hours: tuple[float, ...], weekend: float) -> Curve:
-    def value(at: int) -> float:
-        return hours[at // HOUR % 24] * (weekend if weekday(at) >= 5 else 1.0)
+class Day:
+    """The rhythm of a site: working days, weekends, ``holidays`` (days since the epoch) and one great rush.
 
-    return value
+    Each method is a curve: how likely something is at a time, compared with the busiest hour of the week.
+    """
 
+    def __init__(self) -> None:
+        self.holidays: set[int] = set()
+        self.rush: tuple[int, int] = (0, 0)
 
-office = _curve(_OFFICE, 0.12)
-imaging = _curve(_OFFICE, 0.2)
-ward = _curve(_WARD, 0.9)
-admission = _curve(_ADMISSION, 0.5)
-laboratory = _curve(_LABORATORY, 0.6)
+    def _value(self, hours: tuple[float, ...], weekend: float, at: int) -> float:
+        if self.rush[0] <= at < self.rush[1]:
+            return 1.0
+        calm = weekday(at) >= 5 or at // (24 * HOUR) in self.holidays
+        return hours[at // HOUR % 24] * (weekend if calm else 1.0)
+
+    def office(self, at: int) -> float:
+        """Return how busy desks are."""
+        return self._value(_OFFICE, 0.12, at)
+
+    def imaging(self, at: int) -> float:
+        """Return how busy planned imaging is."""
+        return self._value(_OFFICE, 0.2, at)
+
+    def ward(self, at: int) -> float:
+        """Return how busy wards are."""
+        return self._value(_WARD, 0.9, at)
+
+    def admission(self, at: int) -> float:
+        """Return how busy admission is: most between 7 and 11 h."""
+        return self._value(_ADMISSION, 0.5, at)
+
+    def laboratory(self, at: int) -> float:
+        """Return how busy the laboratory is: most after the rounds."""
+        return self._value(_LABORATORY, 0.6, at)
 
 
 def always(at: int) -> float:

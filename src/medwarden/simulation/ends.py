@@ -50,6 +50,14 @@ class Session(msgspec.Struct):
     notes: list[tuple[str, int, LogFields]]
 
 
+class Talk(Protocol):
+    """A conversation that can be brought to an end from outside."""
+
+    def end(self) -> int:
+        """Hand in the sums; returns when it last was heard."""
+        ...
+
+
 class Ear(Protocol):
     """Where a sensor puts what it hears."""
 
@@ -58,6 +66,14 @@ class Ear(Protocol):
 
     def frame(self, at: int, octets: bytes) -> None:
         """Take a frame heard ``at`` nanoseconds since the epoch."""
+        ...
+
+    def opened(self, talk: Talk) -> None:
+        """Take note of a conversation that began; asked only where sums are wanted."""
+        ...
+
+    def closed(self, talk: Talk) -> None:
+        """Forget a conversation that ended."""
         ...
 
     def session(self, session: Session) -> None:

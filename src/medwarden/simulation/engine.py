@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import msgspec
 
 from medwarden.simulation.assignments import activities_of
-from medwarden.simulation.ends import SECOND, Session
+from medwarden.simulation.ends import SECOND, Session, Talk
 from medwarden.simulation.hospital import Hospital, Site
 from medwarden.simulation.scene import Scene
 
@@ -52,6 +52,7 @@ class Shard:
         self.site = site
         self._frames: list[tuple[int, bytes]] = []
         self._ended: list[Session] = []
+        self._open: dict[int, Talk] = {}
         self._until = hospital.start
         self._stop = hospital.stop
         self.scene = Scene(hospital, site, self, image_scale)
@@ -69,12 +70,20 @@ class Shard:
                 order += 1
 
     def frame(self, at: int, octets: bytes) -> None:
-        """Take a frame; part of :class:`~medwarden.simulation.talk.Ear`."""
+        """Take a frame; part of :class:`~medwarden.simulation.ends.Ear`."""
         self._frames.append((at, octets))
 
     def session(self, session: Session) -> None:
-        """Take the sum of a flow; part of :class:`~medwarden.simulation.talk.Ear`."""
+        """Take the sum of a flow; part of :class:`~medwarden.simulation.ends.Ear`."""
         self._ended.append(session)
+
+    def opened(self, talk: Talk) -> None:
+        """Take note of a conversation; part of :class:`~medwarden.simulation.ends.Ear`."""
+        self._open[id(talk)] = talk
+
+    def closed(self, talk: Talk) -> None:
+        """Forget a conversation; part of :class:`~medwarden.simulation.ends.Ear`."""
+        del self._open[id(talk)]
 
     def _call(self, activity: Iterator[int], order: int) -> None:
         wake = next(activity, None)
@@ -90,6 +99,9 @@ class Shard:
         while due and due[0][0] < until:
             _, order, activity = heapq.heappop(due)
             self._call(activity, order)
+        if until >= self._stop:
+            for talk in list(self._open.values()):
+                talk.end()
         frames = self._frames
         frames.sort(key=_moment)
         self._until = until

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.simulation.addressing import STATIC, WIRELESS_MEDICAL, WIRELESS_STAFF, Plan
+from medwarden.simulation.calendar import Day
 from medwarden.simulation.catalogue import Model, models
 from medwarden.simulation.device import Device
 from medwarden.simulation.ends import End
@@ -83,6 +84,7 @@ class Site:
         self.devices: list[Device] = []
         self.roles: dict[str, Device] = {}
         self.plays: list[Play] = []
+        self.day = Day()
         self.incidents: list[dict[str, Any]] = []
         self._populate(rng, total)
 
@@ -101,6 +103,7 @@ class Site:
                     model = self._model_with(choice, favourites, outdated, rng)
                 self.add(model, rng, number + 1, outdated=outdated)
         self._assign_roles()
+        self._route()
         self._manage(rng)
 
     def _outdated_imaging(self, rng: Random, counts: dict[str, int]) -> dict[str, int]:
@@ -206,11 +209,21 @@ class Site:
             found = [device for device in self.devices if device.category == category]
             if found:
                 self.roles[role] = found[0]
+        servers = [device for device in self.devices if device.category == "server"]
+        for role, number in (("calls", 1), ("watch", 2), ("broker", 3)):
+            if servers:
+                self.roles[role] = servers[min(number, len(servers) - 1)]
         controllers = [device for device in self.devices if device.category == "domain_controller"]
         if len(controllers) > 1:
             self.roles["dhcp"] = controllers[1]
         elif controllers:
             self.roles["dhcp"] = controllers[0]
+
+    def _route(self) -> None:
+        """Make one router the gateway of every network: it has an interface in each."""
+        router = self.roles.get("router")
+        if router is not None:
+            router.macs += self.plan.gateways
 
     def _manage(self, rng: Random) -> None:
         """Give half of all devices into management: those that IT can manage first."""

@@ -33,6 +33,7 @@ class Scene:
         self.ear = ear
         self.image_scale = image_scale
         self.seed = hospital.seed
+        self.day = site.day
         self.start, self.stop = hospital.start, hospital.stop
         self.actions: list[tuple[str, str, int, int, str]] = []
         self._certificates: dict[str, bytes] = {}

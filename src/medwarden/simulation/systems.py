@@ -145,7 +145,7 @@ _ALL = (
         ssh="SSH-2.0-dropbear_0.52",
     ),
     System(
-        id="vxworks", name="VxWorks", version="6.9", window=60000, options="mnwt", scale=0,
+        id="vxworks", name="VxWorks", version="6.9", window=60000, options="mnwnnt", scale=0,
         dhcp_order=(53, 61, 55, 57), dhcp_asks=(1, 3, 6, 15, 28, 51, 54), tls="mbedtls",
     ),
     System(

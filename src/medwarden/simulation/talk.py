@@ -17,6 +17,7 @@ class _Sums:
     """Counts both kinds of conversation."""
 
     __slots__ = (
+        "_done",
         "_ear",
         "ended",
         "flags",
@@ -39,6 +40,13 @@ class _Sums:
         self.flags = [0, 0]
         self.history = ""
         self.notes: list[tuple[str, int, LogFields]] = []
+        self._done = False
+        if ear.sessions:
+            ear.opened(self)
+
+    def end(self) -> int:
+        """Hand in the sums; returns when it last was heard."""
+        raise NotImplementedError
 
     def note(self, log: str, at: int, fields: LogFields) -> None:
         """Keep a row of an application log for this conversation."""
@@ -46,7 +54,11 @@ class _Sums:
             self.notes.append((log, at, fields))
 
     def _close(self, protocol: int, ports: tuple[int, int], service: str) -> None:
-        if not self._ear.sessions or not sum(self.packets):
+        if not self._ear.sessions or self._done:
+            return
+        self._done = True
+        self._ear.closed(self)
+        if not sum(self.packets):
             return
         near, far = self.path.near, self.path.far
         self._ear.session(

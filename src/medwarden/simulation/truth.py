@@ -28,7 +28,8 @@ def label_rows(hospital: Hospital) -> Iterator[tuple[str, ...]]:
     yield COLUMNS
     for site, device in hospital.devices():
         kind = category_of(device.category)
-        for mac in device.macs:
+        others = () if device is site.roles.get("router") else device.macs[1:]
+        for mac in (device.macs[0], *others):
             if device.arrives < hospital.stop:
                 yield (
                     site.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from random import Random
 
 from medwarden.simulation import calendar, wire
 from medwarden.simulation.device import Device
@@ -159,21 +160,24 @@ def clock(scene: Scene, me: Device) -> Iterator[int]:
     every = rng.choice((1024, 2048, 3600, 3600)) if not me.system.joins else 7200
     at = max(scene.start, me.arrives) + int(rng.random() * every * SECOND)
     yield at
-    version = 3 if me.system.chatter.startswith("windows") else 4
     while at < scene.stop:
         if me.present(at):
-            server = scene.site.server("dns", at)
-            if me.category in ("smartphone", "streaming", "smart_speaker", "game_console") or server is None:
-                host = "time.apple.com" if me.model.vendor == "Apple" else "time.google.com"
-                moment, server = scene.look_up(me, host, at, rng), scene.outside(host)
-            else:
-                moment = at
-            if server.ip != me.end(at).ip:
-                talk = Datagrams(scene.ear, rng, me.end(at), server, 123, moment, sport=123, service="ntp")
-                talk.ask(ntp.ask(moment, version), ntp.answer(moment, moment + 2 * MILLISECOND, version))
-                talk.end()
+            ask_time(scene, me, at, rng)
         at = calendar.regular(rng, at, every)
         yield at
+
+
+def ask_time(scene: Scene, me: Device, at: int, rng: Random) -> None:
+    """Ask the time once."""
+    version = 3 if me.system.chatter.startswith("windows") else 4
+    server, moment = scene.site.server("dns", at), at
+    if me.category in ("smartphone", "streaming", "smart_speaker", "game_console") or server is None:
+        host = "time.apple.com" if me.model.vendor == "Apple" else "time.google.com"
+        moment, server = scene.look_up(me, host, at, rng), scene.outside(host)
+    if server.ip != me.end(at).ip:
+        talk = Datagrams(scene.ear, rng, me.end(at), server, 123, moment, sport=123, service="ntp")
+        talk.ask(ntp.ask(moment, version), ntp.answer(moment, moment + 2 * MILLISECOND, version))
+        talk.end()
 
 
 def neighbours_of_servers(scene: Scene, me: Device) -> Iterator[int]:

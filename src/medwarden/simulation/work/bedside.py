@@ -53,7 +53,7 @@ def pump(scene: Scene, me: Device) -> Iterator[int]:
                 if in_use:
                     scene.act(me, "infusion", began, at)
                 in_use, began = not in_use, at
-                until = calendar.after(rng, at, (3 if in_use else 4) * 3600, calendar.ward)
+                until = calendar.after(rng, at, (3 if in_use else 4) * 3600, scene.day.ward)
         at = calendar.regular(rng, max(at, stream.at if stream is not None else at), beat, 0.1)
         yield at
     if in_use:
@@ -143,7 +143,7 @@ def hl7_from_device(scene: Scene, me: Device) -> Iterator[int]:
     patient = rng.choice(scene.site.patients)
     application = me.model.fact("hl7") or me.model.fact("hl7eq") or me.model.name
     equipment = me.model.fact("hl7eq") or me.model.name
-    at = calendar.after(rng, scene.start, 900 if spot else 60, calendar.ward)
+    at = calendar.after(rng, scene.start, 900 if spot else 60, scene.day.ward)
     yield at
     while at < scene.stop:
         if me.present(at):
@@ -167,7 +167,7 @@ def hl7_from_device(scene: Scene, me: Device) -> Iterator[int]:
             send_hl7(scene, me, engine, at, rng, kind, (application, scene.site.naming.facility), segments)
             if spot:
                 scene.act(me, "measurement", at, at + MINUTE)
-        at = calendar.after(rng, at, 1500, calendar.ward) if spot else calendar.regular(rng, at, 60)
+        at = calendar.after(rng, at, 1500, scene.day.ward) if spot else calendar.regular(rng, at, 60)
         yield at
 
 
@@ -175,7 +175,7 @@ def poct(scene: Scene, me: Device) -> Iterator[int]:
     """Dock a point-of-care tester: greet, send results, be acknowledged (POCT1-A2)."""
     rng = scene.rng(me, "poct")
     server = scene.site.roles.get("lis") or scene.site.roles.get("engine")
-    at = calendar.after(rng, scene.start, 2400, calendar.ward)
+    at = calendar.after(rng, scene.start, 2400, scene.day.ward)
     yield at
     control = rng.randrange(1, 9000)
     while at < scene.stop and server is not None:
@@ -213,7 +213,7 @@ def poct(scene: Scene, me: Device) -> Iterator[int]:
             stream.settle()
             at = stream.close()
             scene.act(me, "docked", stream.start, at)
-        at = calendar.after(rng, at, 3600, calendar.ward)
+        at = calendar.after(rng, at, 3600, scene.day.ward)
         yield at
 
 

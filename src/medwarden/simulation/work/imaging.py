@@ -307,7 +307,7 @@ def modality(scene: Scene, me: Device) -> Iterator[int]:
     yield at
     echo(scene, me, server, at, rng)
     mean = _MEAN_S.get(kind, 2700)
-    curve = calendar.imaging if kind != "CT" else calendar.ward
+    curve = scene.day.imaging if kind != "CT" else scene.day.ward
     following = calendar.after(rng, at, mean, curve)
     polls = rng.choice((120, 240, 300))
     while at < scene.stop:
@@ -361,12 +361,12 @@ def reading(scene: Scene, me: Device) -> Iterator[int]:
     """Find studies in the archive and fetch them to a workstation (C-FIND, C-MOVE, C-STORE back)."""
     rng = scene.rng(me, "reading")
     server = scene.site.roles.get("pacs")
-    at = calendar.after(rng, scene.start, 400, calendar.imaging)
+    at = calendar.after(rng, scene.start, 400, scene.day.imaging)
     yield at
     while at < scene.stop and server is not None:
         if me.present(at):
             find_and_move(scene, me, server, at, rng, rng.choice(scene.site.patients), me)
-        at = calendar.after(rng, at, 500, calendar.imaging)
+        at = calendar.after(rng, at, 500, scene.day.imaging)
         yield at
 
 

@@ -29,7 +29,7 @@ def analyser(scene: Scene, me: Device) -> Iterator[int]:
     rng = scene.rng(me, "analyser")
     server = scene.site.roles.get("lis")
     tests = _TESTS.get(me.category, (("RESULT", "NEG", ""),))
-    at = calendar.after(rng, scene.start, 300, calendar.laboratory)
+    at = calendar.after(rng, scene.start, 300, scene.day.laboratory)
     yield at
     while at < scene.stop and server is not None:
         if me.present(at):
@@ -54,5 +54,5 @@ def analyser(scene: Scene, me: Device) -> Iterator[int]:
                 stream.leap(stream.at + int(rng.random() * 2 * SECOND))
             stream.settle()
             scene.act(me, "results", at, stream.close())
-        at = calendar.after(rng, max(at, stream.at if me.present(at) else at), 420, calendar.laboratory)
+        at = calendar.after(rng, max(at, stream.at if me.present(at) else at), 420, scene.day.laboratory)
         yield at

@@ -97,19 +97,19 @@ def windows_chatter(scene: Scene, me: Device) -> Iterator[int]:
                 scene.multicast(me, wire.address("224.0.0.252"), 5355, asked, at, rng, ttl=1)
             else:
                 scene.broadcast(me, 137, names.name_query(ident, "WPAD"), at, rng)
-        at = calendar.after(rng, at, 420, calendar.ward)
+        at = calendar.after(rng, at, 420, scene.day.ward)
         yield at
 
 
 def domain_member(scene: Scene, me: Device) -> Iterator[int]:
     """Find the controller, take Kerberos tickets and read policies from it."""
     rng = scene.rng(me, "domain")
-    at = calendar.after(rng, max(scene.start, me.arrives), 900, calendar.office)
+    at = calendar.after(rng, max(scene.start, me.arrives), 900, scene.day.office)
     yield at
     while at < scene.stop:
         if me.present(at):
             log_on(scene, me, at, rng)
-        at = calendar.after(rng, at, 4200, calendar.ward)
+        at = calendar.after(rng, at, 4200, scene.day.ward)
         yield at
 
 
@@ -262,12 +262,12 @@ def _one_file(
 def desk(scene: Scene, me: Device) -> Iterator[int]:
     """Work at a computer: the health record, the web, files, and what Windows does by itself."""
     rng = scene.rng(me, "desk")
-    at = calendar.after(rng, max(scene.start, me.arrives), 420, calendar.office)
+    at = calendar.after(rng, max(scene.start, me.arrives), 420, scene.day.office)
     yield at
     while at < scene.stop:
         if me.present(at):
             _one_task(scene, me, at, rng)
-        at = calendar.after(rng, at, 300, calendar.office)
+        at = calendar.after(rng, at, 300, scene.day.office)
         yield at
 
 
@@ -317,7 +317,7 @@ def updates(scene: Scene, me: Device) -> Iterator[int]:
     """Ask the update server of the site for patches (MS-WUSP)."""
     rng = scene.rng(me, "updates")
     server = scene.site.roles.get("files")
-    at = calendar.after(rng, scene.start, 9000, calendar.ward)
+    at = calendar.after(rng, scene.start, 9000, scene.day.ward)
     yield at
     while at < scene.stop and server is not None and server is not me:
         if me.present(at):
@@ -341,7 +341,7 @@ def updates(scene: Scene, me: Device) -> Iterator[int]:
             )
             stream.settle()
             stream.close()
-        at = calendar.after(rng, at, 20_000, calendar.ward)
+        at = calendar.after(rng, at, 20_000, scene.day.ward)
         yield at
 
 
@@ -350,7 +350,7 @@ def people_phone(scene: Scene, me: Device) -> Iterator[int]:
     rng = scene.rng(me, "phone")
     apple = me.model.vendor == "Apple"
     own = _APPLE if apple else _ANDROID
-    at = calendar.after(rng, max(scene.start, me.arrives), 200, calendar.ward)
+    at = calendar.after(rng, max(scene.start, me.arrives), 200, scene.day.ward)
     yield at
     while at < scene.stop:
         if me.present(at):
@@ -384,7 +384,7 @@ def people_phone(scene: Scene, me: Device) -> Iterator[int]:
                 ehr = scene.site.roles.get("ehr")
                 if ehr is not None:
                     scene.tls(me, ehr.end(at), scene.site.fqdn(ehr), at, rng, turns=((500, 1800),))
-        at = calendar.after(rng, at, 260, calendar.ward)
+        at = calendar.after(rng, at, 260, scene.day.ward)
         yield at
 
 
@@ -392,7 +392,7 @@ def thin(scene: Scene, me: Device) -> Iterator[int]:
     """Show a desktop that runs on a server: a long session over ICA (TCP 2598)."""
     rng = scene.rng(me, "thin")
     server = scene.site.roles.get("files")
-    at = calendar.after(rng, scene.start, 600, calendar.ward)
+    at = calendar.after(rng, scene.start, 600, scene.day.ward)
     yield at
     while at < scene.stop and server is not None:
         far = server.end(at)
@@ -400,12 +400,12 @@ def thin(scene: Scene, me: Device) -> Iterator[int]:
         stream.say(True, b"\x1aCGP/01" + rng.randbytes(40))
         stream.say(False, b"\x1aCGP/01" + rng.randbytes(60), stream.path.rtt)
         for _ in range(rng.randrange(10, 60)):
-            at = calendar.after(rng, stream.at, 25, calendar.ward)
+            at = calendar.after(rng, stream.at, 25, scene.day.ward)
             yield at
             stream.leap(at)
             stream.say(True, rng.randbytes(rng.randrange(20, 90)))
             stream.say(False, rng.randbytes(rng.randrange(60, 900)), stream.path.rtt)
         stream.settle()
         stream.close()
-        at = calendar.after(rng, stream.at, 1200, calendar.ward)
+        at = calendar.after(rng, stream.at, 1200, scene.day.ward)
         yield at

@@ -101,7 +101,7 @@ def modbus(scene: Scene, me: Device) -> Iterator[int]:
 def mqtt(scene: Scene, me: Device) -> Iterator[int]:
     """Publish a temperature to the broker every five minutes."""
     rng = scene.rng(me, "mqtt")
-    broker = scene.site.roles.get("files")
+    broker = scene.site.roles.get("broker")
     client = f"{me.model.fact('mqtt', me.model.name)} {me.macs[0].hex()[6:]}"
     at = scene.start + int(rng.random() * 300 * SECOND)
     yield at

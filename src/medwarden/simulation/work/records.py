@@ -84,7 +84,7 @@ def admissions(scene: Scene, me: Device) -> Iterator[int]:
     mean_s = max(20.0, 40_000 / max(1, len(scene.site.devices) // 8))
     house = _House(scene, rng)
     sender = (me.model.fact("hl7", "HIS"), scene.site.naming.facility)
-    at = calendar.after(rng, scene.start, mean_s, calendar.admission)
+    at = calendar.after(rng, scene.start, mean_s, scene.day.admission)
     yield at
     while at < scene.stop:
         kind, patient, place = house.next_event()
@@ -101,5 +101,5 @@ def admissions(scene: Scene, me: Device) -> Iterator[int]:
             if server is not None:
                 pause = int(rng.expovariate(0.02) * MILLISECOND)
                 send_hl7(scene, engine, server, ended + pause, rng, kind, sender, segments)
-        at = calendar.after(rng, at, mean_s, calendar.admission)
+        at = calendar.after(rng, at, mean_s, scene.day.admission)
         yield at

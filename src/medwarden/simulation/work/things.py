@@ -23,7 +23,7 @@ def _stranger(scene: Scene, rng: Random, kinds: tuple[str, ...]) -> Device | Non
 def snmp_polled(scene: Scene, me: Device) -> Iterator[int]:
     """Be asked by the management server what one is (system group)."""
     rng = scene.rng(me, "snmp")
-    server = scene.site.roles.get("files")
+    server = scene.site.roles.get("watch")
     at = scene.start + int(rng.random() * 900 * SECOND)
     yield at
     while at < scene.stop and server is not None:
@@ -59,7 +59,7 @@ def snmp_polled(scene: Scene, me: Device) -> Iterator[int]:
 def web_page(scene: Scene, me: Device) -> Iterator[int]:
     """Have the own web page opened by somebody now and then."""
     rng = scene.rng(me, "page")
-    at = calendar.after(rng, scene.start, 1500, calendar.ward)
+    at = calendar.after(rng, scene.start, 1500, scene.day.ward)
     yield at
     while at < scene.stop:
         guest = _stranger(scene, rng, ("workstation", "server"))
@@ -76,14 +76,14 @@ def web_page(scene: Scene, me: Device) -> Iterator[int]:
                 body=offices.html(title),
                 agent=guest.system.agent,
             )
-        at = calendar.after(rng, at, 9000, calendar.ward)
+        at = calendar.after(rng, at, 9000, scene.day.ward)
         yield at
 
 
 def printer(scene: Scene, me: Device) -> Iterator[int]:
     """Print: jobs over port 9100 from the desks, announcements over multicast DNS, questions over IPP."""
     rng = scene.rng(me, "printer")
-    at = calendar.after(rng, scene.start, 400, calendar.ward)
+    at = calendar.after(rng, scene.start, 400, scene.day.ward)
     yield at
     shown = False
     model = me.model.fact("print", me.model.name)
@@ -112,7 +112,7 @@ def printer(scene: Scene, me: Device) -> Iterator[int]:
             guest = _stranger(scene, rng, ("workstation", "workstation", "medical_cart", "lis", "server"))
             if guest is not None:
                 _print_job(scene, me, guest, model, at, rng)
-        at = calendar.after(rng, at, 900, calendar.ward)
+        at = calendar.after(rng, at, 900, scene.day.ward)
         yield at
 
 
@@ -148,7 +148,7 @@ def _print_job(scene: Scene, me: Device, guest: Device, model: str, at: int, rng
 def phone(scene: Scene, me: Device) -> Iterator[int]:
     """Register with the call server over SIP, every half hour again, and tell the switch by LLDP."""
     rng = scene.rng(me, "sip")
-    server = scene.site.roles.get("files")
+    server = scene.site.roles.get("calls")
     number, user = rng.randrange(100, 900), f"{4000 + me.number % 5000}"
     at = scene.start + int(rng.random() * 900 * SECOND)
     yield at
@@ -318,7 +318,7 @@ def agent(scene: Scene, me: Device) -> Iterator[int]:
     """Report to a server of the site over HTTP with the program's own user agent."""
     rng = scene.rng(me, "agent")
     server = scene.site.roles.get("engine") or scene.site.roles.get("files")
-    at = calendar.after(rng, scene.start, 600, calendar.ward)
+    at = calendar.after(rng, scene.start, 600, scene.day.ward)
     yield at
     while at < scene.stop and server is not None:
         if me.present(at):
@@ -337,17 +337,17 @@ def agent(scene: Scene, me: Device) -> Iterator[int]:
                 body=b"{}",
                 kind="application/json",
             )
-        at = calendar.after(rng, at, 1200, calendar.ward)
+        at = calendar.after(rng, at, 1200, scene.day.ward)
         yield at
 
 
 def management(scene: Scene, me: Device) -> Iterator[int]:
     """Be logged on to by an administrator over SSH."""
     rng = scene.rng(me, "ssh")
-    at = calendar.after(rng, scene.start, 4000, calendar.office)
+    at = calendar.after(rng, scene.start, 4000, scene.day.office)
     yield at
     while at < scene.stop:
-        guest = scene.site.roles.get("files")
+        guest = scene.site.roles.get("watch")
         if me.present(at) and guest is not None and guest is not me and me.system.ssh:
             stream = Stream(scene.ear, rng, guest.end(at), me.end(at), 22, at, service="ssh").connect()
             stream.say(True, b"SSH-2.0-PuTTY_Release_0.76\r\n")
@@ -372,5 +372,5 @@ def management(scene: Scene, me: Device) -> Iterator[int]:
             )
             stream.settle()
             stream.close()
-        at = calendar.after(rng, at, 7200, calendar.office)
+        at = calendar.after(rng, at, 7200, scene.day.office)
         yield at
