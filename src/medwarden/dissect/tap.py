@@ -19,7 +19,7 @@ MAX_LINE = 2048
 
 _STX = 0x02
 _LOGIN = re.compile(rb"\x1bPG([0-9])([^\r]{0,6})\Z")
-_PROMPT = re.compile(rb"\s*ID=\s*\Z")
+_PROMPT = b"ID="  # not ended by anything: the terminal waits
 _VERSION = re.compile(rb"110 ([0-9]\.[0-9])(?: (.{1,64}))?\Z", re.DOTALL)
 _BLOCK_END = re.compile(rb"[\x03\x17\x04\x1f]([\x30-\x3f]{3})\r")
 
@@ -55,21 +55,23 @@ class Tap(Connection):
                     return
                 self._block(inbox.take(end.end()) or b"", end.start() + 1, inbox)
                 continue
+            if not from_client and inbox.data.startswith(_PROMPT):
+                inbox.take(len(_PROMPT))
+                self.said("tap.role", "paging terminal")
+                continue
+            if inbox.data[0] in b"\r\n ":
+                inbox.take(1)
+                continue
             end_of_line = inbox.data.find(b"\r", 0, MAX_LINE)
             if end_of_line < 0:
-                if _PROMPT.match(inbox.data) and not from_client:
-                    inbox.take(len(inbox.data))
-                    self._line(b"ID=", from_client)
-                elif len(inbox.data) >= MAX_LINE:
+                if len(inbox.data) >= MAX_LINE:
                     raise inbox.malformed(f"a line longer than {MAX_LINE} bytes")
                 return
             self._line((inbox.take(end_of_line + 1) or b"")[:-1].strip(b"\n "), from_client)
 
     def _line(self, line: bytes, from_client: bool) -> None:
         if not from_client:
-            if line == b"ID=":
-                self.said("tap.role", "paging terminal")
-            elif version := _VERSION.match(line):
+            if version := _VERSION.match(line):
                 self.said("tap.version", printable(version[1]))
                 self.said("tap.terminal", printable(version[2] or b""))
         elif login := _LOGIN.match(line):
