@@ -361,6 +361,16 @@ def _source(descriptor: int, name: str) -> _Source:
     return _Plain(descriptor)
 
 
+@contextmanager
+def opened_source(path: Path) -> Iterator[_Source]:
+    """Open a capture file for reading, unpacked; raises ResourceError and MalformedInput as reading does."""
+    with _opened(path) as descriptor:
+        try:
+            yield _source(descriptor, str(path))
+        except OSError as error:
+            raise ResourceError(f"{path}: {_words(error)}") from error
+
+
 def _fill(source: _Source, target: bytearray) -> int:
     """Read until ``target`` is full or the source ends; return how much."""
     held = 0
