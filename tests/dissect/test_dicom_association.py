@@ -55,12 +55,13 @@ def test_items_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("octets", "words"),
     [
-        (b"\0\1\1\7", "called AE title not recognized"),
-        (b"\0\2\3\1", "temporary congestion (transient)"),
-        (b"\0\1\x09\x09", "source 9 reason 9"),
+        (b"\0\1\1\7", ("permanent", "service user", "called AE title not recognized")),
+        (b"\0\2\3\1", ("transient", "service provider (presentation)", "temporary congestion")),
+        (b"\0\1\2\2", ("permanent", "service provider (ACSE)", "protocol version not supported")),
+        (b"\0\3\x09\x09", ("result 3", "source 9", "source 9 reason 9")),
     ],
 )
-def test_rejection_in_the_words_of_the_standard(octets: bytes, words: str) -> None:
+def test_rejection_in_the_words_of_the_standard(octets: bytes, words: tuple[str, str, str]) -> None:
     assert rejection(octets) == words
 
 

@@ -35,14 +35,7 @@ from medwarden.dissect.dicom_association import (
     read_associate,
     rejection,
 )
-from medwarden.dissect.dicom_dataset import (
-    DataSetReader,
-    Element,
-    Encoding,
-    decode,
-    encoding_of,
-    is_text,
-)
+from medwarden.dissect.dicom_dataset import DataSetReader, Element, Encoding, decode, encoding_of, is_text
 from medwarden.dissect.dicom_dimse import Command, wanted
 from medwarden.dissect.dicom_uids import SOP_CLASSES, TRANSFER_SYNTAXES, service
 from medwarden.dissect.dicom_use import SentImages, minute
@@ -59,6 +52,7 @@ MAX_NAMED_SYNTAXES = 16
 MAX_NAMED_REFUSALS = 16
 
 _SHORT_PDUS = (ASSOCIATE_RJ, RELEASE_RQ, RELEASE_RP, ABORT)
+_REJECTION = ("dicom.reject_result", "dicom.reject_source", "dicom.reject_reason")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9_ ]{0,15}\Z")
 _TELLS_THE_MAKER = frozenset({dimse.MANUFACTURER, dimse.SERIAL_NUMBER})
 _RELAYABLE = (*dimse.INSTITUTION.values(), *dimse.EQUIPMENT.values(), "modality")
@@ -116,7 +110,7 @@ class Dicom(Connection):
             "dicom.async_operations",
             "dicom.extended_negotiation",
             "dicom.context_refused",
-            "dicom.reject_reason",
+            *_REJECTION,
             "dicom.abort_reason",
             "dicom.command",
             "dicom.status",
@@ -215,7 +209,7 @@ class Dicom(Connection):
         elif kind == ASSOCIATE_AC:
             self._accepted(read_associate(body, inbox.offset - length), from_client)
         elif kind == ASSOCIATE_RJ:
-            self.said("dicom.reject_reason", rejection(body))
+            self.said_all(zip(_REJECTION, rejection(body), strict=True))
         elif kind == ABORT:
             self.said("dicom.abort_reason", abort_reason(body))
         if kind in (RELEASE_RQ, RELEASE_RP, ABORT):

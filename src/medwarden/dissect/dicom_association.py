@@ -45,6 +45,8 @@ _REJECTIONS = {
     (3, 1): "temporary congestion",
     (3, 2): "local limit exceeded",
 }
+_REJECTING = {1: "service user", 2: "service provider (ACSE)", 3: "service provider (presentation)"}
+_RESULTS = {1: "permanent", 2: "transient"}
 # PS3.8 table 9-26.
 _PROVIDER_ABORTS = {
     0: "reason not specified",
@@ -168,11 +170,14 @@ def context_result(result: int) -> str:
     return _CONTEXT_RESULTS.get(result, f"result {result}")
 
 
-def rejection(body: bytes) -> str:
-    """Return the reason of an A-ASSOCIATE-RJ in the words of the standard, with its permanence."""
+def rejection(body: bytes) -> tuple[str, str, str]:
+    """Return result, source and reason of an A-ASSOCIATE-RJ in the words of the standard."""
     _, result, source, reason = body
-    words = _REJECTIONS.get((source, reason), f"source {source} reason {reason}")
-    return f"{words} (transient)" if result == 2 else words
+    return (
+        _RESULTS.get(result, f"result {result}"),
+        _REJECTING.get(source, f"source {source}"),
+        _REJECTIONS.get((source, reason), f"source {source} reason {reason}"),
+    )
 
 
 def abort_reason(body: bytes) -> str:

@@ -107,6 +107,7 @@ class Hl7v2(Connection):
             "hl7.profile",
             "hl7.sequence_numbers",
             "hl7.batch",
+            "hl7.framing",
             "hl7.ack_code",
             "hl7.ack_latency_ms",
             "hl7.event_facility",
@@ -171,6 +172,7 @@ class Hl7v2(Connection):
         # MSH-1 is the separator itself: after the cut, MSH-n stands at n - 1.
         fields = message.fields(segment)
         name = fields[0].decode("latin-1")
+        self.said("hl7.framing", "none" if side.reader.bare else "")
         if name == "MSH":
             character_set = message.first(at(fields, 17))
             message.codec = codec_of(character_set)

@@ -21,9 +21,12 @@ _COMMIT_ACKNOWLEDGEMENTS = (b"\x06", b"\x15")
 
 
 class MllpReader:
-    """Read one direction; a block may come in any number of pieces."""
+    """Read one direction; a block may come in any number of pieces.
 
-    __slots__ = ("_expects_header", "_inbox", "_inside", "_oversize", "_scanned")
+    ``bare`` turns true once segments came without a frame around them.
+    """
+
+    __slots__ = ("_expects_header", "_inbox", "_inside", "_oversize", "_scanned", "bare")
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
@@ -31,6 +34,7 @@ class MllpReader:
         self._expects_header = False
         self._oversize = False
         self._scanned = 0
+        self.bare = False
 
     def segments(self) -> Iterator[bytes]:
         """Yield the complete segments at hand, without their terminators, and b"" where a block ends.
@@ -72,6 +76,8 @@ class MllpReader:
             return False
         elif not inbox.data.startswith(HEADERS):
             raise inbox.malformed("bytes outside a block")
+        else:
+            self.bare = True
         self._inside = self._expects_header = True
         return bool(inbox.data)
 
