@@ -10,6 +10,7 @@ import msgspec
 
 import medwarden
 from medwarden.app.inputs import find_inputs
+from medwarden.app.log_intake import source_tells
 from medwarden.app.study import Study, study
 from medwarden.assessment.analyse import analyse
 from medwarden.assessment.report_html import render_html
@@ -73,6 +74,7 @@ def assess_captures(
         generated_ns=now_ns,
         without=without,
         product_version=medwarden.__version__,
+        sources=source_tells(studied.inputs),
     )
     html, data = out / "report.html", out / "report.json"
     contract = [to_contract(device, outcomes[device.id][0]) for device in assessment.devices]

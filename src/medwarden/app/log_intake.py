@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -12,14 +12,16 @@ import msgspec
 import pyarrow.compute as pc
 
 from medwarden.app.intake import seldom_collecting
+from medwarden.assessment.sources import SourceTells
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import MedwardenError, ResourceError
 from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport, PacketCount
 from medwarden.model.batch import Batch
-from medwarden.model.log_source import Framing, LogParser, LogSetting
+from medwarden.model.log_source import Framing, LogParser, LogSetting, Tells
 from medwarden.sensors.log_files import LogFile, opened_log
 from medwarden.sensors.logs.lines import OVERLONG, LineFramer
+from medwarden.sensors.logs.registry import parsers
 
 LogSink = Callable[[Batch, InputReport], None]
 """Takes a batch with the accounting of the input up to its end."""
@@ -78,80 +80,100 @@ def take_in_log(
     from it. What is wrong with the file, or with its first bad record, stands in the report's ``error``.
     """
     name = printable(str(path))
-    base = _going_on(since) if since else InputReport(name, form.manifest.name)
-    reading = _Lines(name, form, setting, sink, base)
+    base = going_on(since) if since else InputReport(name, form.manifest.name)
+    reading = LogReading(name, form, setting, base)
     error: str | None = None
     try:
         with opened_log(path) as file, seldom_collecting():
             if form.manifest.framing is Framing.DOCUMENT:
                 reading.document(file)
             else:
-                reading.lines(file)
+                _read_lines(reading, file, sink)
     except MedwardenError as problem:
         error = printable(str(problem))
-    return reading.finish(error)
+    batch = reading.take(final=True)
+    report = reading.report(error)
+    sink(batch, report)
+    return report
 
 
-class _Lines:
-    """One run through one log."""
+def _read_lines(reading: LogReading, file: LogFile, sink: LogSink) -> None:
+    waiting = 0
+    piece = reading.enter(file) or file.read()
+    while piece:
+        reading.taken = file.taken
+        reading.push(piece)
+        waiting += len(piece)
+        if waiting >= _BATCH_BYTES:
+            waiting = 0
+            sink(reading.take(), reading.report())
+        piece = file.read()
+    reading.end()
 
-    def __init__(
-        self, name: str, form: type[LogParser], setting: LogSetting, sink: LogSink, base: InputReport
-    ) -> None:
+
+class LogReading:
+    """One run through one log: pieces in, batches and the accounting out."""
+
+    def __init__(self, name: str, form: type[LogParser], setting: LogSetting, base: InputReport) -> None:
         self._parser = form(name, setting)
         self._name = name
-        self._sink = sink
         self._base = base
         self._mark = mark_of(base)
+        self._framer = LineFramer()
+        self._digest = hashlib.blake2b(digest_size=_DIGEST)
         self._tail = ""
-        self._taken = 0
-        self._waiting = 0
         self._overlong = 0
+        self.missing = 0
+        self.taken = 0
+
+    @property
+    def position(self) -> int:
+        """Bytes, after unpacking, whose lines were taken."""
+        return self._framer.position
 
     def document(self, file: LogFile) -> None:
-        """Take the file whole."""
+        """Take a file whole. Raises ResourceError where it is too large for that."""
         parts, size = [], 0
         while piece := file.read():
             size += len(piece)
             if size > MOST_DOCUMENT:
                 raise ResourceError(f"{self._name}: a document of more than {MOST_DOCUMENT >> 20} MiB")
             parts.append(piece)
-        self._taken = file.taken
+        self.taken = file.taken
         self._parser.feed(b"".join(parts), 0)
 
-    def lines(self, file: LogFile) -> None:
-        """Take every line from where the input was left."""
-        digest = hashlib.blake2b(digest_size=_DIGEST)
-        rest = b""
-        start = 0
-        if self._mark is not None:
-            digest, rest = self._pass_over(file, self._mark)
-            start = self._mark.position
-        framer = LineFramer(start)
-        piece = rest or file.read()
-        while piece:
-            self._taken = file.taken
-            for block in framer.push(piece):
-                self._parser.feed(block.lines, block.offset)
-            self._reject_overlong(framer)
-            cut = max(0, len(piece) - framer.unfinished)
-            if cut:
-                digest.update(piece[:cut])
-                self._mark = Mark(framer.position, digest.hexdigest())
-            digest.update(piece[cut:])
-            self._waiting += len(piece)
-            if self._waiting >= _BATCH_BYTES:
-                self._waiting = 0
-                self._give(self._parser.take(), self._report(None))
-            piece = file.read()
-        before = dict(self._parser.tally.reasons)
-        for block in framer.finish():
+    def enter(self, file: LogFile) -> bytes:
+        """Go to where the input was left and return what was read beyond it.
+
+        Raises ResourceError where the file is another by now.
+        """
+        if self._mark is None:
+            return b""
+        self._framer = LineFramer(self._mark.position)
+        self._digest, rest = self._pass_over(file, self._mark)
+        return rest
+
+    def push(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        for block in self._framer.push(piece):
             self._parser.feed(block.lines, block.offset)
-        self._reject_overlong(framer)
+        self._reject_overlong()
+        cut = max(0, len(piece) - self._framer.unfinished)
+        if cut:
+            self._digest.update(piece[:cut])
+            self._mark = Mark(self._framer.position, self._digest.hexdigest())
+        self._digest.update(piece[cut:])
+
+    def end(self) -> None:
+        """Take the last line, which may have no line end; where it is broken, it may be unfinished."""
+        before = dict(self._parser.tally.reasons)
+        for block in self._framer.finish():
+            self._parser.feed(block.lines, block.offset)
+        self._reject_overlong()
         more = (r for r, n in self._parser.tally.reasons.items() if n > before.get(r, 0))
         self._tail = next(more, "")
         if self._mark is None or not self._tail:
-            self._mark = Mark(framer.position, digest.hexdigest())
+            self._mark = Mark(self._framer.position, self._digest.hexdigest())
 
     def _pass_over(self, file: LogFile, mark: Mark) -> tuple[hashlib.blake2b, bytes]:
         """Read up to the mark and tell the parser the headers. Raises ResourceError for another file."""
@@ -171,54 +193,49 @@ class _Lines:
             self._parser.enter(header.lines())
         return digest, rest
 
-    def _reject_overlong(self, framer: LineFramer) -> None:
-        for offset in framer.overlong[self._overlong :]:
+    def _reject_overlong(self) -> None:
+        for offset in self._framer.overlong[self._overlong :]:
             tally = self._parser.tally
             tally.count.read += 1
             tally.count.rejected += 1
             tally.reasons[OVERLONG] = tally.reasons.get(OVERLONG, 0) + 1
             tally.fault = tally.fault or f"{self._name}, byte {offset}: {OVERLONG}"
-        self._overlong = len(framer.overlong)
+        self._overlong = len(self._framer.overlong)
 
-    def finish(self, error: str | None) -> InputReport:
-        """Hand on what is left and return the accounting."""
-        batch = self._parser.take(final=True)
-        report = self._report(error)
-        self._give(batch, report)
-        return report
-
-    def _give(self, batch: Batch, report: InputReport) -> None:
-        """Hand on a batch whose flows have ids that the input has not had before."""
+    def take(self, *, final: bool = False) -> Batch:
+        """Return what has gathered, with flow ids that the input has not had before."""
+        batch = self._parser.take(final=final)
         before = self._base.records.read
         if before and batch.flows.num_rows:
             ids = pc.add(batch.flows["flow_id"], before)
             batch = Batch(batch.flows.set_column(0, batch.flows.schema.field(0), ids), batch.facts)
-        self._sink(batch, report)
+        return batch
 
-    def _report(self, error: str | None) -> InputReport:
+    def report(self, error: str | None = None) -> InputReport:
+        """Return the accounting from the beginning of the input up to here."""
         base, tally = self._base, self._parser.tally
         mark = self._mark
         return InputReport(
             path=self._name,
-            format=self._parser.manifest.name,
+            format=format_of(self._parser, base.format),
             records=PacketCount(
                 base.records.read + tally.count.read,
                 base.records.parsed + tally.count.parsed,
                 base.records.rejected + tally.count.rejected,
                 base.records.dropped + tally.count.dropped,
             ),
-            bytes=self._taken,
+            bytes=self.taken,
             first_ns=_least(base.first_ns, tally.first_ns),
             last_ns=_most(base.last_ns, tally.last_ns),
             rejected_reasons=dict(Counter(base.rejected_reasons) + Counter(tally.reasons)),
             error=error or base.error or tally.fault,
             repeated=base.repeated + tally.repeated,
-            missing=base.missing + tally.missing,
+            missing=base.missing + tally.missing + self.missing,
             mark="" if mark is None else msgspec.structs.replace(mark, tail=self._tail).text(),
         )
 
 
-def _going_on(report: InputReport) -> InputReport:
+def going_on(report: InputReport) -> InputReport:
     """Return the accounting up to the mark: without the unfinished line that was rejected at the end."""
     mark = mark_of(report)
     if mark is None or not mark.tail:
@@ -230,6 +247,46 @@ def _going_on(report: InputReport) -> InputReport:
         rejected_reasons=dict(Counter(report.rejected_reasons) - Counter({mark.tail: 1})),
         error=None if count.rejected == 1 else report.error,
     )
+
+
+@runtime_checkable
+class Several(Protocol):
+    """A parser of several kinds of log that can say which of them an input held."""
+
+    def kinds(self) -> frozenset[str]:
+        """Return the kinds that were met so far."""
+        ...
+
+    @staticmethod
+    def tells_of(kinds: frozenset[str]) -> frozenset[Tells]:
+        """Return what logs of these kinds can tell together."""
+        ...
+
+
+def format_of(parser: LogParser, before: str = "") -> str:
+    """Return the format of an input: its parser's name and, with a colon before them, the kinds of log."""
+    name = parser.manifest.name
+    if not isinstance(parser, Several):
+        return name
+    kinds = set(parser.kinds()) | {kind for kind in before.partition(":")[2].split(",") if kind}
+    return f"{name}:{','.join(sorted(kinds))}" if kinds else name
+
+
+def source_tells(inputs: Iterable[InputReport]) -> dict[str, SourceTells]:
+    """Return what each kind of log among ``inputs`` can tell, by the format of its reports."""
+    forms = {form.manifest.name: form for form in parsers()}
+    found: dict[str, SourceTells] = {}
+    for report in inputs:
+        name, _, kinds = report.format.partition(":")
+        form = forms.get(name)
+        if form is None:
+            continue
+        title, tells = form.manifest.title, form.manifest.tells
+        if kinds and issubclass(form, Several):
+            listed = frozenset(kinds.split(","))
+            title, tells = f"{title} ({kinds.replace(',', ', ')})", form.tells_of(listed)
+        found[report.format] = SourceTells(title, tells)
+    return found
 
 
 class _Header:

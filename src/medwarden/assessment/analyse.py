@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from medwarden.assessment.board import Without, actions_of, sentences_of
 from medwarden.assessment.coverage import gaps_of
@@ -11,6 +11,7 @@ from medwarden.assessment.inventory import inventory_of
 from medwarden.assessment.result import Assessment
 from medwarden.assessment.risk import risk_of
 from medwarden.assessment.segmentation import internet_of, paths_of, segmentation_of, services_of
+from medwarden.assessment.sources import SourceTells
 from medwarden.model.accounting import InputReport
 from medwarden.model.device import Device
 from medwarden.model.finding import Finding
@@ -28,11 +29,13 @@ def analyse(
     generated_ns: int | None = None,
     without: Without | None = None,
     product_version: str = "",
+    sources: Mapping[str, SourceTells] | None = None,
 ) -> Assessment:
     """Return the assessment of ``devices``.
 
     ``without`` (see :data:`~medwarden.assessment.board.Without`) makes the risk removed by an action
     exact. ``generated_ns`` is printed as the time of the report; left out, it is the end of the traffic.
+    ``sources`` says what the logs among ``inputs`` can tell, by their format.
     """
     by_device = {score.device: score for score in scores}
     ordered = tuple(
@@ -45,7 +48,7 @@ def analyse(
     paths = paths_of(ordered)
     segmentation = segmentation_of(ordered)
     internet = internet_of(ordered)
-    gaps = gaps_of(ordered, inputs, listened)
+    gaps = gaps_of(ordered, inputs, listened, sources)
     gravest_first = tuple(sorted(findings, key=lambda f: (-f.severity.rank, f.type, f.title, f.id)))
     return Assessment(
         sites=tuple(sorted({d.site for d in ordered})),

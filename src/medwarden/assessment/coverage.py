@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from medwarden.assessment.result import Gap
+from medwarden.assessment.sources import SourceTells, source_gaps
 from medwarden.assessment.words import DAY, duration, is_medical, percent, quantity
 from medwarden.model.accounting import InputReport
 from medwarden.model.device import Conversation, Device
@@ -19,8 +20,16 @@ ENCRYPTED = frozenset(
 SEEN, PARTLY, NOT_SEEN = "seen", "partly", "not seen"
 
 
-def gaps_of(devices: Sequence[Device], inputs: Sequence[InputReport], span: int) -> tuple[Gap, ...]:
-    """Return one statement per question of coverage, what was not seen first."""
+def gaps_of(
+    devices: Sequence[Device],
+    inputs: Sequence[InputReport],
+    span: int,
+    sources: Mapping[str, SourceTells] | None = None,
+) -> tuple[Gap, ...]:
+    """Return one statement per question of coverage and per kind of log, what was not seen first.
+
+    ``sources`` says what the logs among ``inputs`` can tell, by their format.
+    """
     calls = [c for d in devices for c in d.conversations if c.scope in ("internal", "internet")]
     fields = Counter(e.field.partition(".")[0] for d in devices for e in d.ledger)
     gaps = [
@@ -36,6 +45,7 @@ def gaps_of(devices: Sequence[Device], inputs: Sequence[InputReport], span: int)
         _small_segments(devices),
         _patient_data(devices),
         _systems(devices),
+        *source_gaps(inputs, sources or {}),
     ]
     order = [NOT_SEEN, PARTLY, SEEN]
     return tuple(sorted((g for g in gaps if g is not None), key=lambda g: order.index(g.state)))

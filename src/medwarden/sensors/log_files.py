@@ -33,8 +33,9 @@ class LogFile:
     ``taken`` counts bytes of the file itself.
     """
 
-    def __init__(self, source: _Source, path: Path) -> None:
+    def __init__(self, source: _Source, path: Path, descriptor: int) -> None:
         self._source = source
+        self._descriptor = descriptor
         self._path = path
         self._buffer = bytearray(PIECE)
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -44,6 +45,19 @@ class LogFile:
     def taken(self) -> int:
         """Bytes read from the file itself."""
         return self._source.taken
+
+    def identity(self) -> tuple[int, int]:
+        """Return device and number of the file, which do not change when it is renamed."""
+        status = os.fstat(self._descriptor)
+        return status.st_dev, status.st_ino
+
+    def size(self) -> int:
+        """Return the size of the file now."""
+        return os.fstat(self._descriptor).st_size
+
+    def beginning(self) -> bytes:
+        """Return the first bytes of a plain file as they are now."""
+        return os.pread(self._descriptor, HEAD, 0)
 
     def read(self) -> bytes:
         """Return the next piece, empty at the end.
@@ -63,7 +77,7 @@ class LogFile:
             if self._decoder is None:
                 return piece
             while True:
-                text = self._decoder.decode(piece, final=not piece)
+                text = self._decoder.decode(piece)
                 if text or not piece:
                     return text.encode("utf-8", "replace")
                 piece = self._read()
@@ -87,7 +101,7 @@ def opened_log(path: Path) -> Iterator[LogFile]:
         _rewind(descriptor)
         # a spreadsheet is a zip archive of its own, which its reader opens
         source = _Plain(descriptor) if bytes(archive) == _ARCHIVE else _source(descriptor, str(path))
-        yield LogFile(source, path)
+        yield LogFile(source, path, descriptor)
 
 
 def _rewind(descriptor: int) -> None:
@@ -118,17 +132,32 @@ def log_id(head: bytes) -> str:
 
     It is made of the first record (the first line that is no ``#`` header) and all before it.
     """
+    opening = head[: _opening(head) or len(head)]
+    return f"log:{hashlib.blake2b(opening.rstrip(), digest_size=20).hexdigest()}"
+
+
+def has_record(head: bytes) -> bool:
+    """Tell whether ``head`` holds a whole record, so that :func:`log_id` will not change any more."""
+    return _opening(head) > 0 or len(head) >= HEAD
+
+
+def _opening(head: bytes) -> int:
+    """Return where the first record ends, 0 where it does not."""
     at = 0
     for _ in range(_MOST_OPENING_LINES):
         end = head.find(b"\n", at) + 1
         if not end:
-            at = len(head)
-            break
+            return 0
         line, at = head[at:end], end
         if line.strip() and not line.startswith(b"#"):
-            break
-    digest = hashlib.blake2b(head[:at].rstrip(b"\r\n"), digest_size=20).hexdigest()
-    return f"log:{digest}"
+            return at
+    return at
+
+
+def is_packed(path: Path) -> bool:
+    """Tell whether a file is packed: such a one does not grow. Raises ResourceError as opening does."""
+    with _opened(path) as descriptor:
+        return os.pread(descriptor, 4, 0).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
 
 
 def is_document(parser: type[LogParser]) -> bool:

@@ -66,11 +66,21 @@ class Zeek:
         self._usual = _kind_of_name(name)
         self._begun = False
         self._header: TsvHeader | None = None
+        self._kinds: set[str] = set()
 
     @property
     def tally(self) -> LogTally:
         """Return the exact accounting so far."""
         return self._gathering.tally
+
+    def kinds(self) -> frozenset[str]:
+        """Return the logs that were met so far."""
+        return frozenset(self._kinds)
+
+    @staticmethod
+    def tells_of(kinds: frozenset[str]) -> frozenset[Tells]:
+        """Return what these logs can tell together."""
+        return frozenset[Tells]().union(*(logs()[kind].tells for kind in kinds if kind in logs()))
 
     @staticmethod
     def recognises(head: bytes) -> bool:
@@ -113,6 +123,8 @@ class Zeek:
             self._take(rows, lines)
 
     def _take(self, rows: Rows, lines: Lines) -> None:
+        if rows.kind in logs() or rows.kind in SILENT:
+            self._kinds.add(rows.kind)
         if not rows.columns:
             self._gathering.accept(len(rows))
             return
