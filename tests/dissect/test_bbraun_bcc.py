@@ -72,6 +72,14 @@ def test_station_tells_its_pumps_and_not_who_lies_there(
     assert facts == SAID
 
 
+def test_station_whose_pumps_all_stand_still_is_stopped(converse: Converse) -> None:
+    still = message("1,50111,INM3,0\x1e1,50112,INM3,0", "ICU7")
+    one_runs = message("1,50111,INM3,0\x1e1,50112,INM3,1", "ICU7")
+    assert ("bbraun_bcc.pump_state", "stopped", STATION) in converse(BBraunBcc, (STATION, still))
+    facts = converse(BBraunBcc, (STATION, one_runs))
+    assert [value for field, value, _ in facts if field == "bbraun_bcc.pump_state"] == ["pumping"]
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -163,7 +163,7 @@ def test_states_tell_place_and_use_and_not_the_patient() -> None:
         ("sdc.reports", "EpisodicAlertReport", "client"),
         ("sdc.active_alarm", "yes", "client"),
         ("sdc.operating_mode", "normal", "client"),
-        ("sdc.activation", "on", "client"),
+        ("sdc.activation_state", "on", "client"),
         ("sdc.battery", "discharging", "client"),
         ("sdc.battery_percent", "60", "client"),
         ("sdc.patient_state", "associated", "client"),

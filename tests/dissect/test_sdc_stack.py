@@ -54,7 +54,7 @@ def test_provider_and_consumer_are_told_apart_and_the_patient_is_not(tmp_path: P
         ("sdc.room", "312"),
         ("sdc.bed", "Bed4"),
         ("sdc.operating_mode", "normal"),
-        ("sdc.activation", "on"),
+        ("sdc.activation_state", "on"),
         ("sdc.subscribes", "EpisodicMetricReport"),
         ("sdc.reports", "EpisodicMetricReport"),
         ("sdc.active_alarm", "yes"),

@@ -38,7 +38,7 @@ def test_examples_of_the_manual(converse: Converse) -> None:
         ("terufusion.role", "pump", PUMP),
         ("terufusion.device_id", DEVICE, PUMP),
         ("terufusion.software_version", "0301", PUMP),
-        ("terufusion.state", "stopped", PUMP),
+        ("terufusion.pump_state", "stopped", PUMP),
         ("terufusion.power", "mains", PUMP),
         ("terufusion.battery_percent", "100", PUMP),
     }
@@ -48,11 +48,22 @@ def test_running_on_battery_with_an_alarm(converse: Converse) -> None:
     status = bytes.fromhex("0001000000030210000000080042") + bytes(30)
     facts = converse(Terufusion, (PUMP, packet(status)))
     assert {
-        ("terufusion.state", "running", PUMP),
+        ("terufusion.pump_state", "running", PUMP),
         ("terufusion.active_alarm", "yes", PUMP),
         ("terufusion.power", "battery", PUMP),
         ("terufusion.battery_percent", "40", PUMP),
     } <= facts
+
+
+def test_state_is_told_again_whenever_it_changes() -> None:
+    dissector = Terufusion()
+    ends = (None, None, "192.0.2.2", "192.0.2.1", 4001, 50000)
+    said = []
+    for state in ("10", "10", "00", "10"):
+        status = packet(bytes.fromhex(f"00010000000302{state}000000000042") + bytes(30))
+        segment = Segment(1, 1, Transport.TCP, *ends, None, False, status)
+        said.append([fact.value for fact in dissector.feed(segment) if fact.field == "terufusion.pump_state"])
+    assert said == [["running"], [], ["stopped"], ["running"]]
 
 
 @pytest.mark.parametrize("data", [b"\0\1\0\0\x11\1\0\0", b"\0\2" + bytes(30), b"\0\1\0\0\x12" + bytes(30)])

@@ -46,3 +46,8 @@ def test_what_is_no_percentage_is_not_known() -> None:
 
 def test_devices_without_batteries_are_not_there() -> None:
     assert batteries([device("d", ("hl7.version", "2.5", 1))]) == ()
+
+
+def test_pumps_that_tell_bars_count_too() -> None:
+    pump = device("p", ("terufusion.battery_percent", "40", 3), ("terufusion.power", "battery", 2))
+    assert batteries([pump]) == (Battery("p", None, 40, "battery", 3),)

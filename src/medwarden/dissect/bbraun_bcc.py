@@ -102,21 +102,24 @@ class BBraunBcc(Connection):
             if bed != "1":  # what every station is called that nobody named
                 self.said("bbraun_bcc.bed", bed)
             before = len(self._pumps)
-            for record in records:
-                self._record(record)
+            states = [state for record in records if (state := self._record(record)) is not None]
             if len(self._pumps) > before:
                 self.said("bbraun_bcc.pumps", str(len(self._pumps)))
+            if states:  # one pump that runs outweighs those that do not
+                self.said_state("bbraun_bcc.pump_state", "pumping" if any(states) else "stopped")
 
-    def _record(self, record: list[bytes]) -> None:
+    def _record(self, record: list[bytes]) -> bool | None:
+        """Read one record; returns whether its pump runs, None where it says nothing of that."""
         if len(record) < 4 or (address := _ADDRESS.match(record[1])) is None:
-            return
+            return None
         if address[2] != b"0" and len(self._pumps) < MAX_PUMPS:
             self._pumps.add(record[1])
         parameter, value = record[2], record[3]
         if parameter == b"GNMODEL":
             self.said("bbraun_bcc.pump_model", printable(value))
         elif parameter == b"INM3":
-            self.said("bbraun_bcc.pump_state", "pumping" if value.strip() == b"1" else "not pumping")
+            return value.strip() == b"1"
+        return None
 
 
 DISSECTOR = BBraunBcc

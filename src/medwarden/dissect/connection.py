@@ -108,6 +108,7 @@ class Connection:
         self._facts: list[Evidence] = []
         self._segment: Segment | None = None
         self._inner: Connection | None = None
+        self._states: dict[tuple[bool, str], str] | None = None
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
@@ -178,6 +179,16 @@ class Connection:
                 segment.ts_ns, segment.src_mac, segment.src_ip, segment.vlan, field, value, self.manifest.name
             )
         )
+
+    def said_state(self, field: str, value: str) -> None:
+        """Record a state of the sender: unlike other facts it is told again after another one."""
+        side = self.segment.from_client
+        if self._states is None:
+            self._states = {}
+        if self._states.get((side, field)) != value:
+            self._states[side, field] = value
+            self._told.discard((side, field, value))
+        self.said(field, value)
 
     def heard(self, field: str, value: str) -> None:
         """Record a fact about the receiver."""

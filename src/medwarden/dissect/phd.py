@@ -187,11 +187,11 @@ class Phd(Connection):
         elif attribute == _POWER:
             (bits,) = struct.unpack_from(">H", value)
             if bits & 0xC000:
-                self.said("phd.power", "mains" if bits & 0x8000 else "battery")
+                self.said_state("phd.power", "mains" if bits & 0x8000 else "battery")
         elif attribute == _BATTERY:
             (percent,) = struct.unpack_from(">H", value)
             if percent <= 100:
-                self.said("phd.battery_percent", str(round(percent / 10) * 10))
+                self.said_state("phd.battery_percent", str(round(percent / 10) * 10))
 
     def _specification(self, value: bytes) -> None:
         count, length = struct.unpack_from(">HH", value)

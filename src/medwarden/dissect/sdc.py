@@ -1,7 +1,8 @@
 """IEEE 11073 SDC (and plain DPWS) over HTTP: what medical devices say of themselves in SOAP.
 
-IEEE 11073-20701, 11073-20702 and 11073-10207; OASIS DPWS 1.1; SOAP 1.2. WS-Discovery, by which these devices
-find each other, has a dissector of its own. The HTTP around the messages is told as by the HTTP dissector.
+IEEE 11073-20701, 11073-20702 and 11073-10207; OASIS DPWS 1.1; SOAP 1.2. WS-Discovery, by which these
+devices find each other, has a dissector of its own. The HTTP around the messages is told as by the HTTP
+dissector.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import ClassVar
 from medwarden.dissect.connection import Connection, Inbox
 from medwarden.dissect.http import HttpDissector
 from medwarden.dissect.http_message import HttpBody, HttpHead, http_pair
-from medwarden.dissect.sdc_message import NAMES, SDC_NAMESPACES, SoapMessage, read_soap
+from medwarden.dissect.sdc_message import NAMES, SDC_NAMESPACES, STATES, SoapMessage, read_soap
 from medwarden.model.segment import DissectorManifest, Transport
 
 INFLATED_LIMIT = 256 * 1024
@@ -87,7 +88,9 @@ class Sdc(Connection):
             self.said_all((f"dpws.{n}", value) for n, value in message.facts if f"dpws.{n}" in allowed)
             return
         self.application = "sdc"
-        self.said_all((f"sdc.{name}", value) for name, value in message.facts)
+        for name, value in message.facts:
+            say = self.said_state if name in STATES else self.said
+            say(f"sdc.{name}", value)
         names = {name for name, _ in message.facts}
         if names & {"device_type", "mds_type"}:
             self.said("sdc.role", "provider")

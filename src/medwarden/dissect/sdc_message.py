@@ -67,7 +67,7 @@ _ACTIVATIONS = {
     "NotRdy": "not ready",
     "StndBy": "standby",
     "Off": "off",
-    "Shtdn": "shut down",
+    "Shtdn": "shutdown",
     "Fail": "failed",
 }
 _CHARGE = {"Ful": "full", "ChB": "charging", "DisChB": "discharging", "DEB": "empty"}
@@ -79,9 +79,11 @@ _OTHER_NAMES = (
     *("production_specification", "udi_di", "udi", "mds_type", "vmd_type", "channel_type"),
     *("mds_description", "mds_count", "device_type", "service", "subscribes"),
     *_PLACES.values(),
-    *("operating_mode", "activation", "active_alarm", "battery", "battery_percent"),
+    *("operating_mode", "activation_state", "active_alarm", "battery", "battery_percent"),
     *("patient_state", "patient_data"),
 )
+STATES = frozenset({"operating_mode", "activation_state", "battery", "battery_percent", "active_alarm"})
+"""Names of facts that change, and are told each time they do."""
 NAMES = tuple(
     dict.fromkeys((*_METADATA.values(), *_PRODUCTION_SPECIFICATIONS.values(), *_OTHER_NAMES)),
 )
@@ -157,9 +159,9 @@ class _Reader:
     def _state(self, attributes: dict[str, str]) -> None:
         """Tell what a state says of use: mode, activation, alarms, battery, a patient connected."""
         kind = attributes.get(_XSI_TYPE, "").rpartition(":")[2]
-        if kind in ("MdsState", "VmdState"):
+        if kind == "MdsState":
             self._tell("operating_mode", _OPERATING_MODES.get(attributes.get("OperatingMode", ""), ""))
-            self._tell("activation", _ACTIVATIONS.get(attributes.get("ActivationState", ""), ""))
+            self._tell("activation_state", _ACTIVATIONS.get(attributes.get("ActivationState", ""), ""))
         elif kind.endswith("AlertConditionState"):
             if attributes.get("Presence", "") in ("true", "1"):
                 self._tell("active_alarm", "yes")

@@ -50,7 +50,7 @@ class Terufusion(Connection):
             "terufusion.role",
             "terufusion.device_id",
             "terufusion.software_version",
-            "terufusion.state",
+            "terufusion.pump_state",
             "terufusion.active_alarm",
             "terufusion.power",
             "terufusion.battery_percent",
@@ -112,13 +112,13 @@ class Terufusion(Connection):
         if (command, sub) != _BASIC_STATUS or result != 0:
             return
         self.said("terufusion.software_version", f"{version:04x}")
-        self.said("terufusion.state", _STATES.get(state >> 4, ""))
+        self.said_state("terufusion.pump_state", _STATES.get(state >> 4, ""))
         if any(alarms):
             self.said("terufusion.active_alarm", "yes")
-        self.said("terufusion.power", _POWERS.get(power >> 4 & 3, ""))
+        self.said_state("terufusion.power", _POWERS.get(power >> 4 & 3, ""))
         bars = power & 0x0F
         if 0 < bars <= _BARS:
-            self.said("terufusion.battery_percent", str(100 * bars // _BARS))
+            self.said_state("terufusion.battery_percent", str(100 * bars // _BARS))
 
 
 DISSECTOR = Terufusion

@@ -2,7 +2,8 @@
 
 IHE PCD sends charge (MDC_ATTR_VAL_BATT_CHARGE) and power status of a device, often through a gateway that
 speaks for many; each level then carries the name of the equipment it belongs to. SDC (ISO/IEEE 11073-10207
-BatteryState) and personal health devices (11073-20601) speak for themselves.
+BatteryState), personal health devices (11073-20601) and Terumo's pumps (in bars of a fifth) speak for
+themselves.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import msgspec
 from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
 
-_OWN_CHARGE = ("hl7.battery_percent", "phd.battery_percent", "sdc.battery_percent")
-_OWN_POWER = ("hl7.power", "phd.power", "sdc.battery")
+_OWN_CHARGE = (
+    *("hl7.battery_percent", "phd.battery_percent", "sdc.battery_percent"),
+    "terufusion.battery_percent",
+)
+_OWN_POWER = ("hl7.power", "phd.power", "sdc.battery", "terufusion.power")
 
 
 class Battery(msgspec.Struct, frozen=True):
