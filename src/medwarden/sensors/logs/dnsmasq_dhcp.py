@@ -33,7 +33,7 @@ _EVENT = re.compile(
     r" ((?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2})(?: (\S+))?"
 )
 _TRANSACTION = re.compile(r"(\d{1,10}) (.*)", re.DOTALL)
-_CLAIM = re.compile(rb"dnsmasq-dhcp(?:\[\d+\])?: ")
+_CLAIM = re.compile(rb"dnsmasq-dhcp(?:(?:\[\d+\])?:| \S+ \S+ -) ")
 _LEASE = re.compile(
     r"(\d{1,10}) ((?:[0-9a-fA-F]{2}-)?(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}) ([0-9.]+) (\S+) (\S+)$"
 )

@@ -24,7 +24,8 @@ _MESSAGE = re.compile(
     r"(?: \((?P<note>[^)]*)\))?(?: via (?P<via>[\w.:-]+))?"
 )
 _CLAIM = re.compile(
-    rb"dhcpd(?:\[\d+\])?: (?:DHCP[A-Z]+ |BOOTRE)|^(?:DHCP[A-Z]+|BOOTRE[A-Z]+) (?:on|for|of|to|from) "
+    rb"dhcpd(?:(?:\[\d+\])?:| \S+ \S+ -) (?:DHCP[A-Z]+ |BOOTRE)"
+    rb"|^(?:DHCP[A-Z]+|BOOTRE[A-Z]+) (?:on|for|of|to|from) "
 )
 _LEASE = re.compile(r"lease (\S+) \{|ia-(?:na|pd|ta) \"((?:[^\"\\]|\\.)*)\" \{|iaaddr (\S+) \{")
 _STATEMENT = re.compile(
