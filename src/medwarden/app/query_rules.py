@@ -151,10 +151,11 @@ def actor_of(home: Path, person: str | None, actor: str, permission: str) -> str
     if person is None:
         return actor
     with open_store(home, writer=False):
-        return _checked(person, Permission(permission))
+        return person_may(person, Permission(permission))
 
 
-def _checked(person: str, permission: Permission) -> str:
+def person_may(person: str, permission: Permission) -> str:
+    """Return who acts in the name of ``person``; raises ConfigurationError for nobody, or one who may not."""
     from medwarden.store.models import User
     from medwarden.store.probing import require
 
@@ -172,7 +173,7 @@ def _deciding(
     with open_store(home, writer=True, role=_LOCK):
         from medwarden.store.changes import Change
 
-        who = actor if person is None else _checked(person, permission)
+        who = actor if person is None else person_may(person, permission)
         said = reason if person is None else f"{reason} (by {actor})"
         with Change(who, said if reason.strip() else "", clock=wall_clock) as change:
             yield change

@@ -28,6 +28,7 @@ _COMMANDS = {
     "places": "medwarden.cli.places",
     "sites": "medwarden.cli.sites",
     "fingerprint": "medwarden.cli.fingerprint",
+    "capture": "medwarden.cli.capture",
     "query": "medwarden.cli.query",
     "sanitise": "medwarden.cli.sanitise",
     "up": "medwarden.cli.run",
