@@ -209,3 +209,11 @@ def test_observer_never_takes_a_refinement_by_its_port_alone() -> None:
         assert observer.observe(segment) == []
     assert not observer.malformed
     assert observer.applications() == {}
+
+
+def test_bomb_of_gzip_is_bounded() -> None:
+    bomb = gzip.compress(b'{"resourceType":"Device","manufacturer":"ACME","x":["' + b"a" * 80_000_000)
+    assert len(bomb) > BODY_LIMIT, "of which only the beginning is kept"
+    headers = ("Content-Type: application/fhir+json", "Content-Encoding: gzip")
+    facts = told((True, SEARCH), (False, response(bomb, *headers)))
+    assert ("fhir.source_manufacturer", "ACME", "server") in facts

@@ -227,6 +227,17 @@ def test_latency_is_told_in_steps(milliseconds: int, step: str) -> None:
     assert ("hl7.ack_latency_ms", step) in found
 
 
+def test_implant_of_a_patient_is_told_by_its_model_alone() -> None:
+    message = block(
+        HEAD.format("HOMEMON", "ORU^R01"),
+        "PRT|1|AD||EQUIP||||||PACE-55501^Azure XT^0012210000000009^EUI-64||||||0123||||PACE-55501",
+        "OBX|1|ST|720897^MDC_IDC_DEV_SERIAL_NUMBER^MDC||PACE-55501|||||||||||||PACE-55501^Azure XT",
+    )
+    facts = told((True, message))
+    assert ("hl7.source_model", "Azure XT", "client") in facts
+    assert not [f for f in facts if "55501" in f[1] or f[0] in ("hl7.source_uid", "hl7.source_udi")]
+
+
 def test_operator_of_an_event_is_a_token() -> None:
     dissector = Hl7v2()
     dissector.tokeniser = Tokeniser(b"0123456789abcdef")

@@ -31,6 +31,8 @@ _UID = re.compile(r"[0-9][0-9.]{5,63}\Z")
 _HEADER = re.compile(
     rb"\r?\n(?:accept|content-type):[^\r\n]*application/dicom(?:\+json|\+xml)?(?=[\"';, \r\n]|\Z)"
 )
+_TELLING = (b"/studies", b"/series", b"/instances", b"/workitems", b"WADO")
+"""One of these is in every request line of DICOMweb; most HTTP is rejected by looking for them."""
 _MODALITY = re.compile(r"[A-Z][A-Z0-9]{1,15}\Z")
 _MODALITY_KEYS = frozenset({"modality", "modalitiesinstudy", "00080060", "00080061"})
 _DICOM_JSON, _DICOM_XML = "application/dicom+json", "application/dicom+xml"
@@ -70,20 +72,18 @@ class DicomWeb(HttpCarried):
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
         """Tell a request by its path under a known root or with a DICOM media type, a response by that."""
-        head = payload[:HEAD_BYTES].partition(b"\r\n\r\n")[0]
         if not from_client:
-            return payload.startswith(METHODS[-1]) and _HEADER.search(head.lower()) is not None
-        if not payload.startswith(METHODS[:-1]):
+            if not payload.startswith(METHODS[-1]) or b"application/dicom" not in payload[:HEAD_BYTES]:
+                return False
+            return _HEADER.search(_head(payload)) is not None
+        line = payload[:HEAD_BYTES].partition(b"\r\n")[0]
+        if not any(word in line for word in _TELLING) or not payload.startswith(METHODS[:-1]):
             return False
-        line = head.partition(b"\r\n")[0].split(b" ")
-        if len(line) != 3 or not line[2].startswith(b"HTTP/"):
+        parts = line.split(b" ")
+        if len(parts) != 3 or not parts[2].startswith(b"HTTP/"):
             return False
-        return (
-            _service(
-                line[0].decode("latin-1"), line[1].decode("latin-1"), _HEADER.search(head.lower()) is not None
-            )
-            is not None
-        )
+        says_dicom = _HEADER.search(_head(payload)) is not None
+        return _service(parts[0].decode("latin-1"), parts[1].decode("latin-1"), says_dicom) is not None
 
     def kept(self, head: HttpHead) -> int:
         """Keep the beginning of bodies that hold DICOM."""
@@ -169,6 +169,10 @@ class DicomWeb(HttpCarried):
                 self.said(f"dicomweb.source_{name}", value)
 
 
+def _head(payload: bytes) -> bytes:
+    return payload[:HEAD_BYTES].partition(b"\r\n\r\n")[0].lower()
+
+
 # PS3.3 section C.7.3.1.1.1: defined terms of Modality; anything else in a query could be anything.
 _KIND_NAMES = """
 ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DMS DG DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL
@@ -185,8 +189,7 @@ def _service(method: str, target: str, says_dicom: bool) -> tuple[str, str] | No
     if "://" in path:
         path = "/" + path.partition("://")[2].partition("/")[2]
     segments = [part for part in path.split("/") if part]
-    lowered = query[:MAX_QUERY].lower()
-    if "requesttype=wado" in lowered and "objectuid=" in lowered:
+    if "requestType=WADO" in query[:MAX_QUERY] and "objectUID=" in query[:MAX_QUERY]:
         return "wado_uri", "".join(f"/{part}" for part in segments)
     at = next((i for i, part in enumerate(segments) if part in _RESOURCES), None)
     if at is None:

@@ -50,6 +50,7 @@ _HEADER = re.compile(
 _PATH = re.compile(
     r"/(?:fhir\w*|base(?:dstu\d?|r\d\w?)|r[45]b?)/(?:.*/)?([A-Za-z]+)(?:[/?]|\Z)", re.IGNORECASE
 )
+_BASE = re.compile(rb"/(?:fhir|base[dr]|r[45])", re.IGNORECASE)
 _VERB = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _VERSION = re.compile(r"[0-9](?:\.[0-9]{1,3}){0,2}(?:-[a-z0-9.-]{1,24})?\Z")
 _PARAMETER = re.compile(r"fhirversion\s*=\s*\"?([0-9.]{1,8})", re.IGNORECASE)
@@ -93,16 +94,18 @@ class Fhir(HttpCarried):
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
         """Tell a request or response by its FHIR media type, or a request by base path and resource type."""
-        head = payload[:HEAD_BYTES].partition(b"\r\n\r\n")[0]
-        lowered = head.lower()
-        if b"fhir" not in lowered and b"/baser" not in lowered and b"/r4" not in lowered:
+        if not payload.startswith(METHODS[:-1] if from_client else METHODS[-1]):
             return False
-        if not (payload.startswith(METHODS[:-1]) if from_client else payload.startswith(METHODS[-1])):
-            return False
-        if _HEADER.search(lowered):
+        head = payload[:HEAD_BYTES]
+        says_fhir = b"fhir+" in head or b"+fhir" in head
+        if says_fhir and _HEADER.search(head.partition(b"\r\n\r\n")[0].lower()):
             return True
+        if not from_client:
+            return False
         line = head.partition(b"\r\n")[0].split(b" ")
-        return from_client and len(line) == 3 and _interaction("GET", line[1].decode("latin-1")) is not None
+        if len(line) != 3 or not _BASE.search(line[1]):
+            return False
+        return _interaction("GET", line[1].decode("latin-1")) is not None
 
     def kept(self, head: HttpHead) -> int:
         """Keep bodies of FHIR media types, and JSON or XML that answers a FHIR request."""

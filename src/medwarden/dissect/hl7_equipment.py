@@ -55,14 +55,18 @@ class Equipment(msgspec.Struct):
 
 
 class EquipmentOfMessage:
-    """Collects what the segments of one message say of equipment."""
+    """Collects what the segments of one message say of equipment.
 
-    __slots__ = ("_current", "all", "events", "terms")
+    ``implant``: the message is about a patient's implant (IHE IDCO), whose number is as good as a name.
+    """
+
+    __slots__ = ("_current", "all", "events", "implant", "terms")
 
     def __init__(self) -> None:
         self.all: list[Equipment] = []
         self.events: dict[str, None] = {}
         self.terms = False
+        self.implant = False
         self._current: Equipment | None = None
 
     def observation(self, fields: list[bytes], message: Message) -> None:
@@ -71,6 +75,7 @@ class EquipmentOfMessage:
         named = self._named(at(fields, 18), message)
         kinds = [term for term in subject if term.startswith("MDC_DEV_") and _TERM.match(term)]
         self.terms = self.terms or any(_TERM.match(term) for term in subject)
+        self.implant = self.implant or any(term.startswith("MDC_IDC_") for term in subject)
         if named:
             self._current = named[0]
         elif kinds and (self._current is None or (self._current.kinds and kinds[0].endswith("_MDS"))):

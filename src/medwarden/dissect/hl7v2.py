@@ -237,7 +237,9 @@ class Hl7v2(Connection):
             self.said("hl7.event", event)
         named = [equipment for equipment in about.all if equipment.named]
         for equipment in about.all:
-            if self._is_sender(equipment, side):
+            if about.implant:
+                self.said("hl7.source_model", equipment.namespace)
+            elif self._is_sender(equipment, side):
                 self._own(equipment)
             else:
                 alone = len(about.all) == 1 or named == [equipment]
