@@ -41,14 +41,20 @@ def seldom_collecting() -> Iterator[None]:
 
 
 def take_in(
-    path: Path, token_key: bytes, sink: Sink, on_progress: Callable[[int], None] | None = None
+    path: Path,
+    token_key: bytes,
+    sink: Sink,
+    on_progress: Callable[[int], None] | None = None,
+    *,
+    share: tuple[int, int] = (0, 1),
 ) -> InputReport:
     """Read a capture and give its batches to ``sink``; the last batch ends all flows.
 
-    ``on_progress`` is told the number of packets parsed so far. What is wrong with the file stands in
+    ``on_progress`` is told the number of packets parsed so far. With a ``share`` (which, of how many) the
+    packets of others are read, but neither parsed nor counted as such. What is wrong with the file stands in
     the report's ``error``; what was readable has gone to ``sink``.
     """
-    stage = PacketStage(token_key)
+    stage = PacketStage(token_key, share=share)
 
     def on_batch(core: FlowCore) -> None:
         stage.drain(core)

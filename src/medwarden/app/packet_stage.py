@@ -38,12 +38,20 @@ class PacketStage:
     equal others; what comes of it is the same.
     """
 
-    def __init__(self, token_key: bytes, *, max_flows: int = 500_000, recall: bool = True) -> None:
+    def __init__(
+        self,
+        token_key: bytes,
+        *,
+        max_flows: int = 500_000,
+        recall: bool = True,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         self.observer = RecallingObserver(token_key)
         interest = self.observer.core_interest
         self.core = FlowCore(
             FlowCoreConfig(
                 max_flows=max_flows,
+                share=share,
                 stream_ports=interest.stream_ports,
                 stream_starts=interest.stream_starts,
                 datagram_ports=interest.datagram_ports,

@@ -11,6 +11,7 @@ import msgspec
 from medwarden.app.inputs import find_inputs
 from medwarden.app.intake import content_id, take_in
 from medwarden.app.log_intake import grown_from, setting_of, take_in_log
+from medwarden.app.shares import form_of_shares, shares_of_form, take_in_shares
 from medwarden.kernel.errors import MedwardenError, ResourceError
 from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
@@ -29,6 +30,7 @@ LOCK = "ingest"
 
 _GROUP_ROWS = 20_000
 _GROUP_FILES = 100
+_SHARED_BYTES = 1 << 24  # a file below is read before another process has started
 _MOST_ALIKE = 64
 
 Progress = Callable[[int, int, str], None]
@@ -44,16 +46,22 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 def replay_captures(
-    named: Iterable[str | Path], home: Path, *, site: str | None = None, progress: Progress | None = None
+    named: Iterable[str | Path],
+    home: Path,
+    *,
+    site: str | None = None,
+    progress: Progress | None = None,
+    processes: int = 1,
 ) -> Replayed:
     """Feed captures into the data folder, then identify and assess what changed.
 
+    A large capture is read by ``processes`` processes, each its share of the conversations.
     Raises ConfigurationError for a path that does not exist and ResourceError when another process
     feeds the same folder or the disk is full; what is wrong with a file stands in its report.
     """
     inputs = find_inputs(named)
     with open_store(home, writer=True, role=LOCK) as store:
-        return _replay(store, inputs.files, inputs.beside, site, progress)
+        return _replay(store, inputs.files, inputs.beside, site, progress, processes)
 
 
 def _replay(
@@ -62,13 +70,14 @@ def _replay(
     beside: tuple[Path, ...],
     site: str | None,
     progress: Progress | None,
+    processes: int,
 ) -> Replayed:
     from medwarden.app.ingest import Ingest
     from medwarden.app.judge import judge_stale
     from medwarden.store import queries
 
     sensor = "capture" if site is None else f"capture@{site}"
-    replay = Replay(Ingest(store, sensor, kind="capture", site=site, name="capture files"))
+    replay = Replay(Ingest(store, sensor, kind="capture", site=site, name="capture files"), processes)
     ingest = replay.ingest
     for number, path in enumerate(files):
         if progress is not None:
@@ -91,8 +100,9 @@ class Replay:
     files that are new from their first batch, so that it is acknowledged as a whole or not at all.
     """
 
-    def __init__(self, ingest: Ingest) -> None:
+    def __init__(self, ingest: Ingest, processes: int = 1) -> None:
         self.ingest = ingest
+        self._processes = processes
         self.reports: list[InputReport] = []
         self._waiting: list[Taken] = []
         self._rows = 0
@@ -121,11 +131,14 @@ class Replay:
             return InputReport(printable(str(path)), error=printable(str(error)))
         if any(taken.state.content == content for taken in self._waiting):
             self.flush()  # the same content twice in one call
-        state = self.ingest.writer.begin_input(content, printable(str(path)), form)
+        processes = self._processes if path.stat().st_size >= _SHARED_BYTES else 1
+        state = self.ingest.writer.begin_input(
+            content, printable(str(path)), form_of_shares(form, processes)
+        )
         if state.complete:
             return state.report
         numbered = _Numbered(self, state)
-        report = take_in(path, self.ingest.token_key, numbered)
+        report = self._read(path, state, numbered)
         numbered.end(report)
         return report
 
@@ -166,6 +179,13 @@ class Replay:
             state.report.already = True
             self._known = state.report
         return everything
+
+    def _read(self, path: Path, state: InputState, sink: Callable[[Batch], None]) -> InputReport:
+        """Read a capture with as many processes as it was begun with: its batches depend on that."""
+        processes = shares_of_form(state.report.format)
+        if processes == 1:
+            return take_in(path, self.ingest.token_key, sink)
+        return take_in_shares(path, self.ingest.token_key, sink, processes)
 
     def wait(self, taken: Taken) -> None:
         """Let the only batch of a new file wait for others."""

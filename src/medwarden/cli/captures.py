@@ -12,6 +12,7 @@ from medwarden.cli.output import (
     plain,
     print_json,
     print_table,
+    processes_option,
     progress_of_inputs,
     report_inputs,
 )
@@ -42,14 +43,17 @@ def assess(paths: tuple[Path, ...], out: Path, title: str) -> int:
 @_PATHS
 @home_option
 @click.option("--site", default=None, help="Site the captures come from (made when new).")
+@processes_option
 @json_option
-def replay(paths: tuple[Path, ...], home: Path | None, site: str | None, as_json: bool) -> int:
+def replay(
+    paths: tuple[Path, ...], home: Path | None, site: str | None, processes: int, as_json: bool
+) -> int:
     """Feed captures into the store. A capture that was fed before changes nothing but a counter."""
     from medwarden.app.home import data_folder
     from medwarden.app.replay import replay_captures
 
     with progress_of_inputs("replaying") as progress:
-        outcome = replay_captures(paths, data_folder(home), site=site, progress=progress)
+        outcome = replay_captures(paths, data_folder(home), site=site, progress=progress, processes=processes)
     if as_json:
         print_json(
             {"inputs": plain(outcome.inputs), "devices": outcome.devices, "new_devices": outcome.new_devices}

@@ -20,6 +20,17 @@ from medwarden.model.accounting import InputReport
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
+def processes_option(command: _F) -> _F:
+    """Add ``--processes``: how many share the packets."""
+    return click.option(
+        "--processes",
+        default=1,
+        show_default=True,
+        type=click.IntRange(1, 64),
+        help="Processes that share the packets; more than there are processors help nothing.",
+    )(command)
+
+
 def home_option(command: _F) -> _F:
     """Add ``--home``: the data folder."""
     return click.option(

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -78,6 +78,10 @@ class FlowCore:
     @property
     def rejected(self) -> int:
         """Packets that were not."""
+
+    @property
+    def foreign(self) -> int:
+        """Packets that are another share's, counted there."""
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -263,6 +267,14 @@ class FactSum:
 
     def add_counted(self, evidence: Evidence, last_ns: int, count: int) -> None:
         """Add a fact heard ``count`` times, first as ``evidence`` says and last at ``last_ns``."""
+
+    def add_rows(
+        self, rows: Iterable[tuple[int, str | None, str | None, int | None, str, str, str, int, int]]
+    ) -> None:
+        """Add facts as rows: first time, MAC, IP, VLAN, field, value, source, last time, count.
+
+        Of equal ones the earliest and the latest time count.
+        """
 
     def take(self) -> tuple[Fact, ...]:
         """Return the facts, in the order in which addresses and then facts became known, and begin anew."""

@@ -35,6 +35,10 @@ class FlowCoreConfig:
 
     ``seed`` keys the hashes of the tables, so that nobody on the network can aim at one place of them:
     16 secret bytes, or none for random ones. The same seed makes the same input come out the same.
+
+    ``share`` (which, of how many) takes part of the packets, those of other shares only move the clock: what
+    two addresses say to each other is one share's. Shares of the same packets have the same seed. Rejected
+    packets are counted by share 0.
     """
 
     max_flows: int = 500_000
@@ -58,6 +62,7 @@ class FlowCoreConfig:
     fragment_bytes: int = 16_777_216
     handoff_bytes: int = 1_048_576
     seed: bytes = b""
+    share: tuple[int, int] = (0, 1)
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for a bound that cannot be kept."""
@@ -76,6 +81,8 @@ class FlowCoreConfig:
         }
         if len(self.seed) not in (0, 16):
             raise ConfigurationError(f"the seed must have 16 bytes, not {len(self.seed)}")
+        if not 0 <= self.share[0] < self.share[1] <= 64 or (self.share[1] > 1 and not self.seed):
+            raise ConfigurationError(f"share {self.share} is none of up to 64 that have a seed in common")
         for name, (value, least, most) in bounds.items():
             if not least <= value <= most:
                 raise ConfigurationError(f"{name} must be from {least} to {most}, not {value}")

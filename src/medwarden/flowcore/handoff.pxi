@@ -186,7 +186,7 @@ cdef void pass_over(Core *c, int64_t flow_id, bint unclaimed) noexcept nogil:
 
     An `unclaimed` one is no dissector's, and neither will be those that open alike.
     """
-    cdef uint32_t at = c.by_id[<uint32_t>flow_id & c.id_mask]
+    cdef uint32_t at = c.by_id[<uint32_t>(flow_id // c.shares) & c.id_mask]
     if at >= c.top or c.flows[at].flow_id != flow_id:
         return
     c.flows[at].marks |= PASSED_OVER

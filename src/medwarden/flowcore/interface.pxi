@@ -157,6 +157,10 @@ cdef class FlowCore:
         return self.c.rejected
 
     @property
+    def foreign(self):
+        return self.c.foreign
+
+    @property
     def reasons(self):
         return {
             REASON_NAMES[i]: self.c.reasons[i] for i in range(1, REASON_COUNT) if self.c.reasons[i]
@@ -180,7 +184,7 @@ cdef class FlowCore:
 
     @property
     def flows_created(self):
-        return self.c.next_id
+        return self.c.next_id // self.c.shares
 
     @property
     def flows_evicted(self):

@@ -40,6 +40,8 @@ cdef Core *new_core(object config) except NULL:
     if c == NULL:
         raise MemoryError("no memory left for a flow core")
     c.max_flows = config.max_flows
+    c.share, c.shares = config.share
+    c.next_id = c.share
     c.mask = buckets - 1
     c.id_mask = (1 << (2 * c.max_flows - 1).bit_length()) - 1
     c.by_id = <uint32_t *>calloc(<size_t>c.id_mask + 1, sizeof(uint32_t))

@@ -157,6 +157,20 @@ cdef class FactSum:
             (evidence.field, evidence.value, evidence.source), evidence.ts_ns, last_ns, count,
         )
 
+    def add_rows(self, rows):
+        """Add facts as rows; of equal ones the earliest and the latest time count."""
+        cdef Heard heard
+        cdef dict said
+        cdef tuple statement
+        cdef PyObject *found
+        for first, mac, ip, vlan, field, value, source, last, count in rows:
+            said = self.said_of(mac, ip, vlan)
+            statement = (field, value, source)
+            found = PyDict_GetItem(said, statement)
+            if found != NULL and first < (<Heard>found).first:
+                (<Heard>found).first = first
+            self.hear(said, statement, first, last, count)
+
     def take(self):
         """Return the facts, in the order in which addresses and then facts became known, and begin anew."""
         cdef Heard heard

@@ -210,8 +210,8 @@ cdef uint32_t create(Core *c, const Packet *p) noexcept nogil:
     c.buckets[p.hash & c.mask] = at
     f.flow_id = c.next_id
     f.opening = NIL
-    c.by_id[<uint32_t>f.flow_id & c.id_mask] = at
-    c.next_id += 1
+    c.by_id[<uint32_t>(f.flow_id // c.shares) & c.id_mask] = at
+    c.next_id += c.shares
     f.last_mono = c.mono
     f.start_mono = c.mono
     f.start_ns = p.ts
@@ -348,6 +348,8 @@ cdef void account(Core *c, Packet *p) noexcept nogil:
     tick(c, p.ts)
     if unlikely(c.mono >= c.next_check):
         expire(c)
+    if p.foreign:
+        return
     if unlikely(p.fragment):
         s = begin_fragment(c, p)
     at = find(c, p)
@@ -390,6 +392,12 @@ cdef void account(Core *c, Packet *p) noexcept nogil:
             stream_ack(c, f, 1 - d, p.ack)
 
 
+cdef inline uint32_t share_of(const Core *c, const Packet *p) noexcept nogil:
+    """Return whose packet it is: what two addresses say to each other is one share's, fragments and all."""
+    cdef uint64_t ends = mum(p.key.a0 ^ c.seed0, p.key.a1 ^ c.seed1) + mum(p.key.b0 ^ c.seed0, p.key.b1 ^ c.seed1)
+    return <uint32_t>(<uint64_t><uint32_t>mum(ends, 0x9E3779B97F4A7C15ULL) * c.shares >> 32)
+
+
 cdef inline void take_packet(
     Core *c, int linktype, const uint8_t *d, uint32_t cap, uint32_t wire, int64_t ts, uint16_t vlan
 ) noexcept nogil:
@@ -398,10 +406,16 @@ cdef inline void take_packet(
     cdef int reason = decode(c, p, linktype, d, cap, wire, ts, vlan)
     if likely(reason == SOUND):
         prefetch(&c.buckets[p.hash & c.mask])
-        c.parsed += 1
+        p.foreign = c.shares > 1 and share_of(c, p) != c.share
+        if p.foreign:
+            c.foreign += 1
+        else:
+            c.parsed += 1
         c.batched += 1
         if c.batched == BATCH:
             account_batch(c)
+    elif c.share:
+        c.foreign += 1
     else:
         c.rejected += 1
         c.reasons[reason] += 1

@@ -199,6 +199,7 @@ cdef struct Packet:
     uint8_t more_fragments
     uint8_t llc
     uint8_t reason
+    uint8_t foreign  # another share's: it only moves the clock
 
 
 cdef struct Syn:
@@ -377,7 +378,9 @@ cdef struct Core:
     FlowList lists[LISTS]
     int64_t idle_ns[LISTS]
     int64_t active_ns
-    int64_t next_id
+    int64_t next_id  # those of other shares lie between
+    uint32_t share  # this one of
+    uint32_t shares  # so many processes that read the same packets
     uint32_t *by_id  # slot of a flow by the low bits of its id; a later flow may have taken the place
     uint32_t id_mask
     # ended flows waiting to be taken
@@ -422,6 +425,7 @@ cdef struct Core:
     # counters
     uint64_t parsed
     uint64_t rejected
+    uint64_t foreign  # packets of other shares
     uint64_t reasons[REASON_COUNT]
     uint64_t evicted
     uint64_t reassembly_dropped

@@ -1,8 +1,8 @@
 """Rows to one Parquet file of the lake, the way its columns want to be written.
 
 pyiceberg would look through every row for its partition and copy them; an append of ours has one tenant.
-Text repeats and goes into dictionaries; counters and times do not, and a dictionary tried first costs more than
-the rest of writing them. Statistics are kept of times alone: they are what is asked for.
+Text repeats and goes into dictionaries; counters and times do not, and a dictionary tried first costs more
+than the rest of writing them. Statistics are kept of times alone: they are what is asked for.
 """
 
 from __future__ import annotations

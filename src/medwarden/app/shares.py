@@ -1,0 +1,206 @@
+"""One capture file read by several processes, each its share of the conversations.
+
+Every process reads the whole file and takes what its share of address pairs says to each other; the parent
+puts their batches together, round by round and in the order of the shares, so that the same file comes out as
+the same batches again. A process that was killed is started anew and what it had brought before is let pass.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+
+from medwarden.app.intake import Sink, take_in
+from medwarden.flowcore import FactSum
+from medwarden.kernel.errors import ResourceError
+from medwarden.model.accounting import InputReport, PacketCount
+from medwarden.model.batch import Batch
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+_BATCH, _END = b"B", b"E"
+_RESTARTS = 3
+_PR_SET_PDEATHSIG = 1
+_FORM = re.compile(r" in (\d+) shares\Z")
+
+Row = tuple[int, str | None, str | None, int | None, str, str, str, int, int]
+"""A fact: first time, MAC, IP, VLAN, field, value, source, last time, count."""
+
+
+class _Wire(msgspec.Struct, array_like=True):
+    flows: bytes
+    facts: list[Row]
+
+
+_packer = msgspec.msgpack.Encoder()
+_unpacker = msgspec.msgpack.Decoder(_Wire)
+
+
+def pack(batch: Batch) -> bytes:
+    """Return a batch as bytes for another process of this installation."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.flows.schema) as writer:
+        writer.write_table(batch.flows)
+    facts = [
+        (e.ts_ns, e.mac, e.ip, e.vlan, e.field, e.value, e.source, fact.last_ns, fact.count)
+        for fact in batch.facts
+        for e in (fact.evidence,)
+    ]
+    return _packer.encode(_Wire(sink.getvalue().to_pybytes(), facts))
+
+
+def unpack(packed: Sequence[bytes]) -> Batch:
+    """Return batches of several processes as one: flows in their order, equal facts summed up."""
+    wires = [_unpacker.decode(one) for one in packed]
+    facts = FactSum()
+    for wire in wires:
+        facts.add_rows(wire.facts)
+    flows = pa.concat_tables([pa.ipc.open_stream(wire.flows).read_all() for wire in wires])
+    return Batch(flows, facts.take())
+
+
+def form_of_shares(form: str, processes: int) -> str:
+    """Return how the format of a file is entered that ``processes`` read together."""
+    return form if processes == 1 else f"{form} in {processes} shares"
+
+
+def shares_of_form(form: str) -> int:
+    """Return how many processes an input was begun with: it must go on so, or its batches would differ."""
+    found = _FORM.search(form)
+    return int(found[1]) if found else 1
+
+
+def end_with_parent(parent: int) -> None:
+    """Let the kernel end this process when the one that started it ends, however it ends."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def take_in_shares(path: Path, token_key: bytes, sink: Sink, processes: int) -> InputReport:
+    """Read a capture in ``processes`` processes and give its batches to ``sink``, as ``take_in`` does.
+
+    Raises ResourceError when processes are killed again and again.
+    """
+    shares = [_Share(path, token_key, (at, processes)) for at in range(processes)]
+    try:
+        for share in shares:
+            share.start()
+        running = list(shares)
+        while running:
+            brought = [(share, share.next()) for share in running]
+            batches = [packed for _, packed in brought if packed is not None]
+            running = [share for share, packed in brought if packed is not None]
+            if batches:
+                sink(unpack(batches))
+    finally:
+        for share in shares:
+            share.stop()
+    return _together([share.report for share in shares])
+
+
+class _Share:
+    """One process and what came of it so far."""
+
+    def __init__(self, path: Path, token_key: bytes, which: tuple[int, int]) -> None:
+        self.report = InputReport(str(path))
+        self._path = path
+        self._token_key = token_key
+        self._which = which
+        self._brought = 0
+        self._restarts = 0
+        self._process: SpawnProcess | None = None
+        self._source: Connection | None = None
+
+    def start(self) -> None:
+        """Start the process."""
+        context = get_context("spawn")
+        self._source, target = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=_read_share,
+            args=(target, os.getpid(), str(self._path), self._token_key, self._which),
+            daemon=True,
+        )
+        self._process.start()
+        target.close()
+
+    def next(self) -> bytes | None:
+        """Return the next batch, or None at the end; a process that was killed is started anew."""
+        while True:
+            try:
+                return self._receive()
+            except EOFError:
+                self._start_anew()
+
+    def stop(self) -> None:
+        """End the process if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        if self._source is not None:
+            self._source.close()
+
+    def _receive(self) -> bytes | None:
+        assert self._source is not None
+        message = self._source.recv_bytes()
+        if message[:1] == _END:
+            self.report = msgspec.json.decode(message[1:], type=InputReport)
+            return None
+        self._brought += 1
+        return message[1:]
+
+    def _start_anew(self) -> None:
+        self.stop()
+        assert self._process is not None
+        code = self._process.exitcode
+        self._restarts += 1
+        if self._restarts > _RESTARTS:
+            raise ResourceError(
+                f"{self._path}: a process that read it ended {self._restarts} times (last with {code}); "
+                "what was acknowledged is stored, and the same command goes on from there"
+            )
+        before, self._brought = self._brought, 0
+        self.start()
+        for _ in range(before):
+            self._receive()
+
+
+def _read_share(target: Connection, parent: int, path: str, token_key: bytes, which: tuple[int, int]) -> None:
+    end_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to deal with
+    try:
+        report = take_in(
+            Path(path), token_key, lambda batch: target.send_bytes(_BATCH + pack(batch)), share=which
+        )
+        target.send_bytes(_END + msgspec.json.encode(report))
+    except BrokenPipeError:
+        return  # the parent has ended or wants no more
+
+
+def _together(reports: Sequence[InputReport]) -> InputReport:
+    """Return the accounting of all shares: each read everything and parsed its own."""
+    report = reports[0]
+    report.packets = PacketCount(
+        read=report.packets.read,
+        parsed=sum(one.packets.parsed for one in reports),
+        rejected=report.packets.rejected,
+        dropped=report.packets.dropped,
+    )
+    malformed: Counter[str] = Counter()
+    for one in reports:
+        malformed.update(one.malformed)
+        report.error = report.error or one.error
+    report.malformed = dict(malformed)
+    return report

@@ -1,0 +1,227 @@
+"""Several processes read one capture, and it comes out as if one had."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tests.flowcore import packets as made
+
+from medwarden.app import replay as replay_module
+from medwarden.app import shares
+from medwarden.app.ingest import Ingest
+from medwarden.app.intake import Sink, content_id, take_in
+from medwarden.app.replay import Replay
+from medwarden.app.shares import form_of_shares, pack, shares_of_form, take_in_shares, unpack
+from medwarden.flowcore import FlowCore, FlowCoreConfig
+from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.model.accounting import InputReport
+from medwarden.model.batch import Batch
+from medwarden.store.open import Store
+
+KEY = b"k" * 32
+
+
+def capture(folder: Path, hosts: int = 60) -> Path:
+    """Write a capture in which each host logs, asks and greets, with a fragment and a broken packet."""
+    packets = []
+    now = made.START
+    for host in range(hosts):
+        address = f"10.3.{host // 250}.{host % 250 + 1}"
+        for text in (b"<134>Jan  2 03:04:05 host%d app[7]: hello" % host, b"<134>Jan  2 03:04:05 again x: y"):
+            packets.append((now, made.udp_frame(text, client=address, src=514, dst=514)))
+            now += made.SECOND // 50
+        packets.append((now, made.ethernet(b"\x45\0\0\x20")))
+    path = folder / "shared.pcap"
+    path.write_bytes(made.pcap(packets))
+    return path
+
+
+def flows_of(batches: list[Batch]) -> Counter[tuple[object, ...]]:
+    rows = pa.concat_tables([batch.flows for batch in batches]).drop_columns(["flow_id"]).to_pylist()
+    return Counter(tuple(row.values()) for row in rows)
+
+
+def facts_of(batches: list[Batch]) -> dict[object, tuple[int, int, int]]:
+    return {
+        (e.mac, e.ip, e.vlan, e.field, e.value, e.source): (e.ts_ns, fact.last_ns, fact.count)
+        for fact in unpack([pack(batch) for batch in batches]).facts
+        for e in (fact.evidence,)
+    }
+
+
+def alone(path: Path, share: tuple[int, int] = (0, 1)) -> tuple[InputReport, list[Batch]]:
+    batches: list[Batch] = []
+    return take_in(path, KEY, batches.append, share=share), batches
+
+
+def compare(path: Path, count: int) -> None:
+    report, batches = alone(path)
+    parts = [alone(path, (at, count)) for at in range(count)]
+    together = [batch for _, brought in parts for batch in brought]
+    assert flows_of(together) == flows_of(batches)
+    assert facts_of(together) == facts_of(batches)
+    assert sum(part.packets.parsed for part, _ in parts) == report.packets.parsed
+    assert [part.packets.rejected for part, _ in parts] == [report.packets.rejected] + [0] * (count - 1)
+    assert {part.packets.read for part, _ in parts} == {report.packets.read}
+    assert sum((Counter(part.malformed) for part, _ in parts), Counter()) == Counter(report.malformed)
+    ids = [at for batch in together for at in batch.flows["flow_id"].to_pylist()]
+    assert len(set(ids)) == len({flow for batch in batches for flow in batch.flows["flow_id"].to_pylist()})
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_shares_together_are_what_one_process_reads(tmp_path: Path, count: int) -> None:
+    compare(capture(tmp_path), count)
+
+
+def test_real_captures_come_to_the_same_in_shares(shared: Path) -> None:
+    taken = [p for p in sorted((shared / "captures").rglob("*.pcap")) if p.stat().st_size < 60_000]
+    for path in taken[::7]:
+        compare(path, 2)
+
+
+def test_fragments_of_a_datagram_are_one_share_s() -> None:
+    seen = []
+    for which in range(2):
+        core = FlowCore(FlowCoreConfig(share=(which, 2), seed=KEY[:16], datagram_ports=frozenset({514})))
+        whole = made.udp(b"x" * 64, 514, 514)
+        for host in range(40):
+            for at, more in ((0, 0x2000), (24, 0x2000), (48, 0)):
+                piece = whole[at : at + 24] if more else whole[at:]
+                frame = made.ethernet(
+                    made.ipv4(piece, 17, src=f"10.4.0.{host + 1}", ident=host, fragment=more | at // 8)
+                )
+                core.packet(made.START, 1, frame)
+        seen += [segment.src_ip for segment in core.take_segments()]
+        assert core.parsed + core.foreign == 120
+    assert sorted(map(str, seen)) == sorted(f"10.4.0.{host + 1}" for host in range(40))
+
+
+def test_a_share_must_be_one_of_those_there_are_and_have_a_seed_in_common() -> None:
+    for wrong in ((2, 2), (-1, 2), (0, 65), (0, 0)):
+        with pytest.raises(ConfigurationError):
+            FlowCoreConfig(share=wrong, seed=KEY[:16])
+    with pytest.raises(ConfigurationError):
+        FlowCoreConfig(share=(0, 2))
+
+
+def test_processes_bring_what_one_reads_again_and_again_alike(tmp_path: Path) -> None:
+    path = capture(tmp_path)
+    report, batches = alone(path)
+    runs: list[list[Batch]] = [[], []]
+    for run in runs:
+        told = take_in_shares(path, KEY, run.append, 2)
+        assert (told.packets, told.format, told.error) == (report.packets, report.format, None)
+        assert told.packets.balanced() and told.rejected_reasons == report.rejected_reasons
+    assert flows_of(runs[0]) == flows_of(batches) and facts_of(runs[0]) == facts_of(batches)
+    assert [batch.flows for batch in runs[0]] == [batch.flows for batch in runs[1]]
+    assert [batch.facts for batch in runs[0]] == [batch.facts for batch in runs[1]]
+
+
+def test_a_killed_process_is_started_anew(tmp_path: Path) -> None:
+    path = capture(tmp_path)
+    share = shares._Share(path, KEY, (0, 1))
+    share.start()
+    assert share._process is not None
+    share._process.kill()
+    share._process.join()
+    brought = []
+    while (packed := share.next()) is not None:
+        brought.append(unpack([packed]))
+    share.stop()
+    assert facts_of(brought) == facts_of(alone(path)[1])
+    assert share.report.packets.balanced()
+
+
+def test_a_process_that_always_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    share = shares._Share(tmp_path / "x.pcap", KEY, (0, 1))
+
+    def end() -> bytes | None:
+        share.stop()
+        raise EOFError
+
+    monkeypatch.setattr(share, "_receive", end)
+    share.start()
+    with pytest.raises(ResourceError, match="goes on from there"):
+        share.next()
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from medwarden.app import shares
+if __name__ == "__main__":
+    share = shares._Share(Path(sys.argv[1]), b"k" * 32, (0, 1))
+    share.start()
+    print(share._process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    pipe = tmp_path / "never.pcap"
+    os.mkfifo(pipe)
+    arguments = [sys.executable, str(script), str(pipe)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+        if state == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{child}").exists()
+
+
+def test_how_many_shares_an_input_was_begun_with_is_read_from_its_format() -> None:
+    assert shares_of_form(form_of_shares("pcap", 1)) == 1
+    assert shares_of_form(form_of_shares("pcapng", 12)) == 12
+    assert shares_of_form("zeek conn") == 1
+
+
+def test_a_large_file_is_shared_and_known_when_it_comes_again(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medwarden.store.models import Device, InputLedger
+
+    monkeypatch.setattr(replay_module, "_SHARED_BYTES", 0)
+    path = capture(tmp_path)
+    ingest = Ingest(store, "shared", kind="capture")
+    both, once = Replay(ingest, processes=2), Replay(ingest)
+    both.file(path)
+    both.flush()
+    once.file(path)
+    assert Device.objects.count() == 1  # one interface with sixty addresses
+    assert once.reports[0].already and once.reports[0].packets == both.reports[0].packets
+    assert InputLedger.objects.get().format == "pcap in 2 shares"
+    assert both.reports[0].format == "pcap"
+
+
+def test_a_file_goes_on_with_as_many_processes_as_it_was_begun_with(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def read(path: Path, token_key: bytes, sink: Sink, processes: int) -> InputReport:
+        asked.append(processes)
+        return take_in(path, token_key, sink)
+
+    monkeypatch.setattr(replay_module, "take_in_shares", read)
+    path = capture(tmp_path)
+    ingest = Ingest(store, "shared", kind="capture")
+    ingest.writer.begin_input(content_id(path), str(path), form_of_shares("pcap", 3))
+    Replay(ingest).file(path)
+    assert asked == [3]
