@@ -33,6 +33,7 @@ def facts(case: str, who: str) -> list[tuple[str, str]]:
         ("sdc/subscribe", "client", IOMT, None, None, None),
         ("intellivue/connect_indication", "client", IOMT, "patient_monitor", "Philips", "M8004A"),
         ("intellivue/use", "server", IOMT, "patient_monitor", "Philips", "M8004A"),
+        ("draeger_infinity/announcement", "server", IOMT, "patient_monitor", "Draeger", "Infinity Delta"),
         ("medibus/identification", "server", IOMT, "ventilator", "Draeger", "Evita 4"),
         ("medibus/data", "server", IOMT, None, "Draeger", None),
         ("medibus/data", "client", IOMT, "device_gateway", None, None),

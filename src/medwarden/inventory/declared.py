@@ -102,6 +102,7 @@ _FIRMWARE_FIELDS = (
     "phd.firmware_version",
     "phd.software_version",
     "medibus.software_version",
+    "draeger_infinity.firmware",
     "addp.firmware",
 )
 _SERIAL_FIELDS = (
@@ -123,6 +124,7 @@ _SERIAL_FIELDS = (
     "hl7.equipment_serial",
     "phd.serial_number",
     "moxa.serial_number",
+    "draeger_infinity.serial_number",
 )
 _NAME_FIELDS = (
     "dhcp.host_name",
@@ -161,6 +163,7 @@ _NAME_FIELDS = (
     "s7.plc_name",
     "coap.endpoint_name",
     "moxa.device_name",
+    "draeger_infinity.name",
     "addp.network_name",
     "inventory.name",
 )
@@ -171,6 +174,7 @@ _PATIENT_DATA_FIELDS = frozenset(
         "dicomweb.patient_data",
         "fhir.patient_data",
         "hl7.patient_data",
+        "draeger_infinity.patient_data",
         "intellivue.patient_data",
         "poct1a.patient_data",
         "sdc.patient_data",

@@ -23,6 +23,7 @@ PATIENT_DATA_FIELDS = (
     "astm.patient_data",
     "poct1a.patient_data",
     "intellivue.patient_data",
+    "draeger_infinity.patient_data",
 )
 LIKELY = {"high": 0.6, "medium": 0.3}
 """Share of the patient-data factor for a category that usually holds patient data, none having been seen."""
