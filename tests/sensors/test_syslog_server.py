@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.sensors.logs.exports import FIELDS, ipfix, row, set_of, template10
 
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.model.log_source import LogSetting
 from medwarden.sensors.datagram_server import DatagramServer
+from medwarden.sensors.flow_choice import flow_parser
+from medwarden.sensors.ipfix_framing import IpfixFraming
 from medwarden.sensors.line_choice import MOST_MESSAGE, line_parser, one_line
 from medwarden.sensors.reception import Reception
 from medwarden.sensors.syslog_framing import NO_COUNT, TOO_LONG, SyslogFraming
@@ -217,6 +220,30 @@ def test_tls_with_a_broken_peer_goes_on(certificate: tuple[Path, Path]) -> None:
             out.sendall(b"%d %s" % (len(message), message))
             until(lambda: heard.tally().count.read == 1)
         assert leased(heard) == {"10.20.0.7"}
+
+
+def test_ipfix_over_tcp_keeps_its_templates_and_ends_a_stream_that_is_none() -> None:
+    heard = Reception(flow_parser, LogSetting(KEY), lasting=True)
+    made = SyslogServer("127.0.0.1", 0, heard, framing=IpfixFraming)
+    made.start()
+    data = set_of(256, row("10.1.1.5", "10.1.2.9", (50000, 104)))
+    try:
+        with socket.create_connection(made.address) as out:
+            message = ipfix([template10(256, FIELDS), data], 0)
+            out.sendall(message[:9])
+            time.sleep(0.05)
+            out.sendall(message[9:] + ipfix([data], 1))
+            until(lambda: heard.tally().count.parsed == 2)
+        with socket.create_connection(made.address) as out:
+            out.sendall(b"GET / HTTP/1.1\r\n")
+            out.settimeout(10)
+            with suppress(ConnectionError):
+                assert out.recv(1) == b""
+    finally:
+        made.stop()
+    assert made.error is None
+    assert heard.take(final=True).flows.num_rows == 2
+    assert heard.tally().reasons == {"stream is not IPFIX": 1}
 
 
 def test_a_wrong_certificate_and_a_taken_port_are_said_in_words(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from medwarden.model.batch import Batch
 from medwarden.model.log_source import LogSetting, LogTally
 from medwarden.sensors.datagram_server import DatagramServer
 from medwarden.sensors.flow_choice import flow_parser
+from medwarden.sensors.ipfix_framing import IpfixFraming
 from medwarden.sensors.line_choice import line_parser, one_line
 from medwarden.sensors.reception import Allowed, Reception, SenderAccount
 from medwarden.sensors.snmp_poll import SnmpPoll, read_plan
@@ -35,6 +36,7 @@ from medwarden.store.open import Store
 
 FLUSH_SECONDS = 2.0
 _PORTS = {"netflow": 2055, "ipfix": 4739, "sflow": 6343, "udp": 514, "tcp": 514, "tls": 6514}
+_PORTS["ipfix-tcp"] = 4739
 _FLOWS = frozenset({"netflow", "ipfix", "sflow"})
 _MOST_SENDERS_KEPT = 200
 _QUERY = frozenset({"allow", "certificate", "key", "clients"})
@@ -43,9 +45,9 @@ _QUERY = frozenset({"allow", "certificate", "key", "clients"})
 class ListenerSpec(msgspec.Struct, frozen=True):
     """What is to be listened to.
 
-    ``kind`` is netflow, ipfix, sflow, udp, tcp, tls (syslog over these) or snmp. ``allow`` are networks that
-    may send; none means all. For tls, ``certificate`` and ``key`` are PEM files, ``clients`` the authority
-    that senders' certificates must be from. For snmp, ``plan`` is the file of agents.
+    ``kind`` is netflow, ipfix, ipfix-tcp, sflow, udp, tcp, tls (syslog over these) or snmp. ``allow`` are
+    networks that may send; none means all. For tls, ``certificate`` and ``key`` are PEM files, ``clients``
+    the authority that senders' certificates must be from. For snmp, ``plan`` is the file of agents.
     """
 
     kind: str
@@ -82,7 +84,9 @@ def read_spec(option: str, text: str, *, time_zone: str = "UTC") -> ListenerSpec
         query = parse_qs(parts.query, strict_parsing=bool(parts.query))
     except ValueError as error:
         raise ConfigurationError(f"--{option} {text}: {error}") from error
-    kinds = ("udp", "tcp", "tls") if option == "syslog" else (option,)
+    kinds: tuple[str, ...] = ("udp", "tcp", "tls") if option == "syslog" else (option,)
+    if option == "ipfix":
+        kinds = ("ipfix", "ipfix-tcp")
     if parts.scheme not in kinds or option not in (*_FLOWS, "syslog") or not parts.hostname:
         raise ConfigurationError(f"--{option} {text}: write {kinds[0]}://HOST:PORT")
     if unknown := sorted(set(query) - _QUERY):
@@ -287,6 +291,9 @@ def _opened(spec: ListenerSpec, setting: LogSetting) -> tuple[_Source, _Gathered
     if spec.kind in _FLOWS:
         reception = Reception(flow_parser, setting, allowed=allowed)
         return DatagramServer(spec.host, spec.port, reception), reception
+    if spec.kind == "ipfix-tcp":
+        reception = Reception(flow_parser, setting, allowed=allowed, lasting=True)
+        return SyslogServer(spec.host, spec.port, reception, framing=IpfixFraming), reception
     reception = Reception(line_parser, setting, prepare=one_line, allowed=allowed)
     if spec.kind == "udp":
         return DatagramServer(spec.host, spec.port, reception), reception

@@ -65,7 +65,8 @@ class Reception:
     """Hands what senders send to their parsers; safe to be used from several threads.
 
     ``choose`` says which parser a record belongs to, by its content; None rejects it. ``prepare`` brings
-    a record into the form that parsers take. Sums stay exact when a sender is let go.
+    a record into the form that parsers take. ``lasting`` says that templates hold until they are replaced,
+    as over TCP. Sums stay exact when a sender is let go.
     """
 
     def __init__(
@@ -75,10 +76,12 @@ class Reception:
         *,
         prepare: Callable[[bytes], bytes] | None = None,
         allowed: Allowed | None = None,
+        lasting: bool = False,
         most_senders: int = MOST_SENDERS,
     ) -> None:
         self._choose = choose
         self._prepare = prepare
+        self._lasting = lasting
         self._setting = setting
         self._allowed = allowed or Allowed()
         self._most = most_senders
@@ -160,6 +163,8 @@ class Reception:
             parser = chosen(sender, self._setting)
             if hasattr(parser, "exporter"):
                 parser.exporter = sender
+            if hasattr(parser, "lasting"):
+                parser.lasting = self._lasting
             account = SenderAccount(sender, chosen.manifest.name, now_ns, now_ns, 0, parser.tally)
             entry = self._senders[key] = _Sender(parser, account)
             if len(self._senders) > self._most:

@@ -10,7 +10,9 @@ import asyncio
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ConfigurationError, ResourceError
@@ -45,8 +47,29 @@ def server_context(certificate: Path, key: Path | None = None, clients: Path | N
     return context
 
 
+class StreamFraming(Protocol):
+    """How messages are cut out of one connection's stream."""
+
+    faults: list[str]
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether a message has begun and not ended."""
+        ...
+
+    def push(self, octets: bytes) -> list[bytes]:
+        """Return the messages that ended with ``octets``."""
+        ...
+
+    def finish(self) -> list[bytes]:
+        """Return what the end of the connection ended."""
+        ...
+
+
 class SyslogServer:
     """Hands messages that arrive at ``host``:``port`` to ``reception`` from :meth:`start` on.
+
+    ``framing`` cuts a connection's stream into messages; IPFIX over TCP (RFC 7011 10.4) brings its own.
 
     Raises ResourceError where the port cannot be had. Port 0 takes any free one; :attr:`address` says
     which.
@@ -59,6 +82,7 @@ class SyslogServer:
         reception: Reception,
         *,
         tls: ssl.SSLContext | None = None,
+        framing: Callable[[], StreamFraming] = SyslogFraming,
         clock: Clock = wall_clock,
         most_connections: int = MOST_CONNECTIONS,
         unfinished_s: float = UNFINISHED_S,
@@ -68,6 +92,7 @@ class SyslogServer:
         self.broken = 0  # handshakes and connections that failed
         self.error: BaseException | None = None
         self._tls = tls
+        self._framing = framing
         self._clock = clock
         self._most = most_connections
         self._unfinished_s = unfinished_s
@@ -166,7 +191,7 @@ class SyslogServer:
 
     async def _read(self, reader: asyncio.StreamReader, sender: str) -> None:
         """Read one connection to its end; a message unfinished for too long ends it."""
-        framing = SyslogFraming()
+        framing = self._framing()
         begun: float | None = None
         loop = asyncio.get_running_loop()
         try:
@@ -180,6 +205,8 @@ class SyslogServer:
                     return
                 messages = framing.push(octets)
                 self._hand_on(framing, messages, sender)
+                if getattr(framing, "lost", False):
+                    return
                 if not framing.partial:
                     begun = None
                 elif messages or begun is None:
@@ -193,7 +220,7 @@ class SyslogServer:
             if framing.partial:
                 self.reception.reject("connection broke within a message", f"{sender}: connection broke")
 
-    def _hand_on(self, framing: SyslogFraming, messages: list[bytes], sender: str) -> None:
+    def _hand_on(self, framing: StreamFraming, messages: list[bytes], sender: str) -> None:
         now = self._clock()
         for message in messages:
             self.reception.receive(sender, message, now)

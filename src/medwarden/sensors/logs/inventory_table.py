@@ -60,6 +60,7 @@ class _Record(NamedTuple):
 class InventoryTable:
     """Read what the books say of each device, by its MAC or IP address."""
 
+    general: ClassVar[bool] = True
     manifest: ClassVar[LogManifest] = LogManifest(
         name="inventory_table",
         title="Inventory table",

@@ -68,6 +68,12 @@ class KeaDhcp(LineParser):
             return True
         return mostly(head, KeaDhcp.claims)
 
+    def enter(self, header: bytes) -> None:
+        """Take the heading of a file that is read from its middle on."""
+        first = header.partition(b"\n")[0].decode("latin-1").rstrip("\r")
+        if first.startswith((_HEAD4, _HEAD6)):
+            self._columns = {name.strip(): at for at, name in enumerate(first.split(","))}
+
     def line(self, text: str, offset: int) -> None:
         """Take a heading, a lease or a line of log."""
         if text.startswith((_HEAD4, _HEAD6)):

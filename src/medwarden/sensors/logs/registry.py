@@ -50,13 +50,17 @@ def own_fields(manifest: LogManifest) -> tuple[str, ...]:
 def recognise(head: bytes) -> type[LogParser] | None:
     """Return the parser of an input that begins with ``head`` (up to :data:`HEAD` bytes), or None.
 
-    Documents are asked first: their first bytes are the plainest. Datagrams are no files and never asked.
+    Documents are asked first: their first bytes are the plainest. Forms of their own are asked before
+    ``general`` ones (any table with a heading, any line with a header). Datagrams are no files and never
+    asked.
     """
-    order = (Framing.DOCUMENT, Framing.LINES)
-    for framing in order:
-        for parser in parsers():
-            if parser.manifest.framing is framing and parser.recognises(head):
-                return parser
+    for general in (False, True):
+        for framing in (Framing.DOCUMENT, Framing.LINES):
+            for parser in parsers():
+                if parser.manifest.framing is not framing or getattr(parser, "general", False) is not general:
+                    continue
+                if parser.recognises(head):
+                    return parser
     return None
 
 

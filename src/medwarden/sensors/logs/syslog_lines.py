@@ -22,6 +22,7 @@ _ISO = re.compile(rb"(?:<\d{1,3}>)?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* [\w.:-]+ [\
 class SyslogLines(LineParser):
     """Names of hosts and programs in the headers of log messages."""
 
+    general: ClassVar[bool] = True
     manifest: ClassVar[LogManifest] = LogManifest(
         name="syslog_lines",
         title="Syslog",

@@ -79,12 +79,21 @@ class WindowsDhcp(LineParser):
         """Tell whether an input is an audit log: its title, its heading, or events without either."""
         return _HEAD.search(head[:16384]) is not None or _EVENTS.match(head) is not None
 
+    def enter(self, header: bytes) -> None:
+        """Take the heading of a file that is read from its middle on."""
+        for line in header.decode("latin-1").splitlines():
+            if line.startswith(_HEADING):
+                self._heading(line)
+
+    def _heading(self, text: str) -> None:
+        columns = text.strip().removesuffix(".").split(",")
+        self._columns = {column.strip().lower(): at for at, column in enumerate(columns)}
+        self._preamble = False
+
     def line(self, text: str, offset: int) -> None:  # noqa: ARG002 - one event, one line
         """Take an event; the explanations before the heading are passed over."""
         if text.startswith(_HEADING):
-            columns = text.removesuffix(".").split(",")
-            self._columns = {column.strip().lower(): at for at, column in enumerate(columns)}
-            self._preamble = False
+            self._heading(text)
             return
         event = _EVENT.search(text)
         if event is not None:
