@@ -42,7 +42,7 @@ class Iec104Dissector(Connection):
             return payload[1] == 4 and payload[2] in _U_FORMATS and payload[3:6] == b"\0\0\0"
         if payload[2] & 3 == 1:
             return payload[1] == 4 and payload[2] == 1 and payload[3] == 0
-        return payload[1] >= 10
+        return len(payload) >= 12 and payload[1] >= 10 and not payload[4] & 1 and 0 < payload[6] < 128
 
     def parse(self, inbox: Inbox, from_client: bool) -> None:
         """Read the APDUs of one direction."""

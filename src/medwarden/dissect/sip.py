@@ -17,6 +17,7 @@ _METHODS = (
     b"REGISTER ", b"INVITE ", b"OPTIONS ", b"ACK ", b"BYE ", b"CANCEL ", b"SUBSCRIBE ", b"NOTIFY ",
     b"PUBLISH ", b"INFO ", b"REFER ", b"MESSAGE ", b"UPDATE ", b"PRACK ",
 )  # fmt: skip
+_SHORTEST = 16
 _COMPACT = {"l": "content-length", "m": "contact"}
 
 
@@ -59,7 +60,8 @@ class SipDissector(Connection):
     def datagram(self, payload: bytes, from_client: bool) -> None:
         """Read one message in a datagram."""
         del from_client
-        if payload.strip(b"\r\n\0 "):
+        # Keep-alives of a few octets are whatever their sender likes; RFC 5626 3.5.2 has blank lines.
+        if len(payload) >= _SHORTEST and payload.strip(b"\r\n\0 "):
             self._head(parse_head(payload.partition(b"\r\n\r\n")[0], _COMPACT))
 
     def _head(self, head: TextHead) -> None:

@@ -61,7 +61,7 @@ class TftpDissector(Connection):
             digits = own[1].replace("-", "").lower()
             if digits.strip("0"):
                 self.said("tftp.mac", bytes.fromhex(digits).hex(":"))
-        if _BOOT.fullmatch(name) and not _OWN_MAC.fullmatch(name):
+        elif _BOOT.fullmatch(name):
             self.said("tftp.file", name)
 
 

@@ -1098,6 +1098,26 @@ def dhcp() -> None:
     )
 
 
+def remote_desktop() -> None:
+    """Write cases of RDP over UDP."""
+    numbers = struct.pack(">IHH", 7, 1232, 1232)
+    syn = struct.pack(">IHH", 0xFFFFFFFF, 64, 0x1801) + numbers + b"c" * 16 + b"\0" * 16 + b"\0\x01\x01\x01"
+    answer = struct.pack(">IHH", 7, 64, 0x1005) + numbers + b"\0\x01\0\x02"
+    case(
+        "rdpudp/handshake",
+        "Made by hand after [MS-RDPEUDP]",
+        "A machine is asked for its desktop over UDP and answers.",
+        [
+            segment(syn.ljust(1232, b"\0"), **udp(3389)),
+            segment(answer.ljust(1232, b"\0"), from_client=False, **udp(3389)),
+        ],
+        [
+            *said("client", ("rdpudp.role", "client"), ("rdpudp.version", "3")),
+            *said("server", ("rdpudp.role", "server"), ("rdpudp.version", "2")),
+        ],
+    )
+
+
 def main() -> None:
     """Write all cases."""
     for write in (
@@ -1118,6 +1138,7 @@ def main() -> None:
         cameras,
         bacnet,
         dhcp,
+        remote_desktop,
     ):
         write()
 
