@@ -109,6 +109,15 @@ def test_serial_number_is_not_told_of_a_body_cut_before_the_patient_could_come()
     assert not [f for f in facts if f[0] == "fhir.source_serial"]
 
 
+def test_long_bundle_is_read_as_far_as_it_is_kept() -> None:
+    entry = {
+        "resource": {"resourceType": "Observation", "device": {"reference": "DeviceMetric/1"}, "x": "y" * 400}
+    }
+    bundle = {"resourceType": "Bundle", "entry": [entry] * 200}
+    facts = told((True, SEARCH), (False, response(json.dumps(bundle).encode())))
+    assert ("fhir.observation_source", "DeviceMetric", "server") in facts
+
+
 def test_compressed_answer_is_read() -> None:
     body = gzip.compress(json.dumps(DEVICE).encode())
     headers = ("Content-Type: application/fhir+json", "Content-Encoding: gzip")
