@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from medwarden.app.packet_stage import PacketStage
 from medwarden.app.replay import LOCK
 from medwarden.app.storekeeper import Storekeeper
@@ -25,6 +27,7 @@ from medwarden.store.open import Store, open_store
 
 if TYPE_CHECKING:
     from medwarden.app.ingest import Ingest
+    from medwarden.app.record_sources import RecordSources
     from medwarden.store.ingest import InputState
 
 FLUSH_SECONDS = 2.0
@@ -35,7 +38,7 @@ class _Listener:
     """Hands what the ring brought to the stage, and every so often to the storekeeper."""
 
     def __init__(self, ingest: Ingest, stage: PacketStage, interface: str) -> None:
-        self._ingest = ingest
+        self.ingest = ingest
         self._stage = stage
         self._interface = interface
         self._number = 0
@@ -59,17 +62,17 @@ class _Listener:
         assert self.keeper is not None
         batch = self._stage.take(final=final)
         if batch.empty():
-            self.keeper.bring(self._ingest.writer.heartbeat)
+            self.keeper.bring(self.ingest.writer.heartbeat)
             return
         number, self._number = self._number, self._number + 1
-        self.keeper.bring(partial(self._ingest.commit, self.state, number, batch, self._report()))
+        self.keeper.bring(partial(self.ingest.commit, self.state, number, batch, self._report()))
 
     def finish(self, report: InputReport) -> InputReport:
         """Bring what is left and close the input with the accounting of its capture."""
         assert self.keeper is not None
         self.flush(final=True)
         report.malformed = dict(self._stage.observer.malformed)
-        self.keeper.bring(partial(self._ingest.writer.finish_input, self.state, report))
+        self.keeper.bring(partial(self.ingest.writer.finish_input, self.state, report))
         return report
 
     def _report(self) -> InputReport:
@@ -80,20 +83,33 @@ class _Listener:
         return report
 
 
+class Records(msgspec.Struct, frozen=True):
+    """What brings records rather than packets: as ``netflow HOST:PORT`` to listen to, and files to follow.
+
+    ``listen`` are pairs of option and text as :func:`~medwarden.app.listeners.read_spec` takes them;
+    ``time_zone`` is of records that name none.
+    """
+
+    listen: tuple[tuple[str, str], ...] = ()
+    follow: tuple[Path, ...] = ()
+    time_zone: str = "UTC"
+
+
 def listen(
     home: Path,
     interfaces: Sequence[str],
     *,
+    records: Records | None = None,
     site: str | None = None,
     user: str | None = None,
     seconds: float | None = None,
-    on_ready: Callable[[], None] | None = None,
+    on_ready: Callable[[Sequence[str]], None] | None = None,
 ) -> list[InputReport]:
-    """Listen on interfaces until SIGTERM or SIGINT, or for ``seconds``; return the accounting of each.
+    """Listen on interfaces, and to ``records``, until SIGTERM or SIGINT, or for ``seconds``.
 
-    The sockets are opened first; then, with ``user``, root's rights are dropped; ``on_ready`` is called
-    when packets are taken. All end when one of them ends. Raises ResourceError when an interface or the
-    folder cannot be had.
+    Return the accounting of each. The sockets are opened first; then, with ``user``, root's rights are
+    dropped; ``on_ready`` is told what is listened to when packets are taken. All end when one of them
+    ends. Raises ResourceError when an interface, a port or the folder cannot be had.
     """
     interfaces = list(dict.fromkeys(interfaces))
     key_free = PacketStage(b"\0" * 32)
@@ -103,32 +119,59 @@ def listen(
         opened = open_store(home, writer=True, role=LOCK)
     with opened as store:
         captures, listeners = _open(store, interfaces, site, user)
-        if user is not None:
-            drop_privileges(user)
+        ended = threading.Event()
 
         def stop() -> None:
+            ended.set()
             for capture in captures:
                 capture.stop()
 
         timer = threading.Timer(seconds, stop) if seconds is not None else None
         keeper = Storekeeper(store)
         try:
+            with acting_as(user):
+                sources = _sources(store, keeper, records, site, listeners)
+            if user is not None:
+                drop_privileges(user)
             for listener in listeners:
                 listener.keeper = keeper
             with _stopped_by_signals(stop):
                 try:
                     if timer is not None:
                         timer.start()
+                    if sources is not None:
+                        sources.start()
                     if on_ready is not None:
-                        on_ready()
-                    reports = _run(captures, stop)
+                        on_ready([*interfaces, *(sources.names if sources else ())])
+                    reports = _run(captures, stop, ended)
                 finally:
                     if timer is not None:
                         timer.cancel()
             finished = [listener.finish(report) for listener, report in zip(listeners, reports, strict=True)]
+            if sources is not None:
+                finished += sources.finish()
         finally:
             keeper.end()
         return finished
+
+
+def _sources(
+    store: Store,
+    keeper: Storekeeper,
+    records: Records | None,
+    site: str | None,
+    listeners: Sequence[_Listener],
+) -> RecordSources | None:
+    if records is None or not (records.listen or records.follow):
+        return None
+    from medwarden.app.listeners import read_spec
+    from medwarden.app.record_sources import RecordSources
+
+    specs = [read_spec(option, text, time_zone=records.time_zone) for option, text in records.listen]
+    beside = listeners[0].ingest if listeners else None
+    return RecordSources(
+        store, keeper, specs, records.follow, site=site, time_zone=records.time_zone, beside=beside
+    )
 
 
 def _open(
@@ -165,8 +208,16 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run(captures: Sequence[LiveCapture], stop: Callable[[], None]) -> list[InputReport]:
-    """Run one capture here, several in threads; the first error of any is raised once all have ended."""
+def _run(
+    captures: Sequence[LiveCapture], stop: Callable[[], None], ended: threading.Event
+) -> list[InputReport]:
+    """Run one capture here, several in threads; the first error of any is raised once all have ended.
+
+    Without any, wait until ``ended``.
+    """
+    if not captures:
+        ended.wait()
+        return []
     if len(captures) == 1:
         return [captures[0].run()]
     reports: dict[int, InputReport] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -11,6 +14,22 @@ from medwarden.cli.output import home_option
 _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _FIRST_NAME = "admin"
 _PORT = click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535))
+
+
+_LISTENING = ("netflow", "ipfix", "sflow", "syslog", "snmp")
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def _listening(name: str, words: str) -> Callable[[_Command], _Command]:
+    return click.option(f"--{name}", multiple=True, metavar="WHERE", help=f"{words} (may be repeated).")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise click.UsageError(f"{name!r} is no time zone: write Europe/Berlin or UTC") from error
+    return name
 
 
 @click.command()
@@ -62,32 +81,50 @@ def serve(home: Path | None, host: str, port: int, no_tls: bool) -> int:
 @click.option(
     "--interface",
     "interfaces",
-    required=True,
     multiple=True,
     help="Interface that receives mirrored traffic (may be repeated).",
 )
-@click.option("--site", default=None, help="Site the interfaces listen at (made when new).")
+@_listening("netflow", "NetFlow 5 and 9, as HOST:PORT")
+@_listening("ipfix", "IPFIX, as HOST:PORT")
+@_listening("sflow", "sFlow, as HOST:PORT")
+@_listening("syslog", "syslog of firewalls, DHCP and RADIUS servers, as udp://, tcp:// or tls://HOST:PORT")
+@_listening("snmp", "Poll the switches and wireless controllers that this file names")
+@click.option(
+    "--follow",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Log file, or folder of logs, to read as it grows (may be repeated).",
+)
+@click.option("--time-zone", default="UTC", show_default=True, help="Zone of records that name none.")
+@click.option("--site", default=None, help="Site that is listened at (made when new).")
 @click.option("--user", default=None, help="User to become once the socket is open (when started as root).")
 @click.option("--seconds", default=None, type=click.FloatRange(min=0.1), help="Stop after this long.")
 def sensor(
     home: Path | None,
     interfaces: tuple[str, ...],
+    follow: tuple[Path, ...],
+    time_zone: str,
     site: str | None,
     user: str | None,
     seconds: float | None,
+    **listening: tuple[str, ...],
 ) -> int:
-    """Listen on interfaces and store what they hear."""
+    """Listen on interfaces, to exporters and log senders, and store what they tell."""
     from medwarden.app.home import data_folder
-    from medwarden.app.live import listen
+    from medwarden.app.live import Records, listen
     from medwarden.cli.output import report_inputs
 
+    wanted = tuple((option, text) for option in _LISTENING for text in listening[option])
+    if not (interfaces or wanted or follow):
+        raise click.UsageError("name something to listen to: --interface, --syslog, --netflow, --follow ...")
     reports = listen(
         data_folder(home),
         interfaces,
+        records=Records(wanted, follow, _zone(time_zone)),
         site=site,
         user=user,
         seconds=seconds,
-        on_ready=lambda: click.echo(f"listening on {', '.join(interfaces)}", err=True),
+        on_ready=lambda names: click.echo(f"listening on {', '.join([*names, *map(str, follow)])}", err=True),
     )
     return report_inputs(reports, ())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.test import Client
 
 from medwarden.model.role import Role
-from medwarden.store.models import Device, EvidenceEntry, FloorPlanRow, InputLedger
+from medwarden.store.models import Device, EvidenceEntry, FloorPlanRow, InputLedger, Sensor
 from medwarden.web.recent import forget
 
 SignedIn = Callable[..., Client]
@@ -60,3 +60,19 @@ def test_what_is_not_seen_is_said_with_what_would_show_it(signed_in: SignedIn) -
     assert sight["without_dhcp"] == devices.exclude(pk__in=asking).count()
     assert {h["protocol"] for h in answer["heard"]} >= {"dhcp", "dicom"}
     assert any(p["where"].startswith("172.30.0.0/16") for p in answer["positions"])
+
+
+def test_a_listener_names_its_senders_and_what_never_arrived(signed_in: SignedIn) -> None:
+    sensor = Sensor.objects.order_by("pk")[0]
+    sender = {"sender": "10.0.0.9", "format": "netflow9", "last_ns": 5, "bytes": 9, "missing": 41}
+    sensor.counters = {"lag_s": 2.5, "senders": [{**sender, "records": {"read": 1234, "parsed": 1234}}]}
+    sensor.save()
+    row = InputLedger.objects.filter(sensor=sensor)[0]
+    row.report["missing"], row.report["repeated"] = 41, 7
+    row.save()
+    page = signed_in(Role.VIEWER).get("/sensors/").content.decode()
+    assert f"Who sends to {sensor.name}" in page
+    assert "10.0.0.9" in page and "1,234" in page and "2.5 s behind" in page
+    assert "41 never arrived, 7 told twice" in page
+    shown = {s["id"]: s for s in signed_in(Role.VIEWER).get("/api/v1/sensors").json()}[sensor.pk]
+    assert (shown["missing"], shown["senders"][0]["sender"]) == (41, "10.0.0.9")

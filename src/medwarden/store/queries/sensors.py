@@ -9,8 +9,23 @@ from medwarden.store.models import InputLedger, Sensor
 from medwarden.store.queries.scope import Page, Scope, bounds
 
 
+class Sender(msgspec.Struct, frozen=True):
+    """One that sends to a listener: what it sends, when last, how much, and what never arrived."""
+
+    sender: str
+    format: str
+    last_ns: int
+    bytes: int
+    records: PacketCount
+    missing: int
+
+
 class SensorRow(msgspec.Struct, frozen=True):
-    """A sensor with its running totals; ``heartbeat_ns`` is when it last reported."""
+    """A sensor with its running totals; ``heartbeat_ns`` is when it last reported.
+
+    ``repeated`` records were told before, ``missing`` ones never arrived, ``lag_s`` is how far the last
+    record was behind when it came (None where that cannot be said).
+    """
 
     id: str
     site: str
@@ -21,6 +36,10 @@ class SensorRow(msgspec.Struct, frozen=True):
     inputs: int
     first_seen: int
     heartbeat_ns: int
+    repeated: int = 0
+    missing: int = 0
+    lag_s: float | None = None
+    senders: tuple[Sender, ...] = ()
 
 
 class InputRow(msgspec.Struct, frozen=True):
@@ -44,12 +63,14 @@ def sensors(scope: Scope) -> list[SensorRow]:
     """Return all sensors of the scope, the one heard last first."""
     rows = []
     for sensor in scope.over(Sensor.objects.all()).order_by("-heartbeat_ns", "id"):
-        packets, records, count = PacketCount(), PacketCount(), 0
+        packets, records, count, repeated, missing = PacketCount(), PacketCount(), 0, 0, 0
         for stored in InputLedger.objects.filter(sensor=sensor).values_list("report", flat=True):
             report = msgspec.convert(stored, InputReport)
             _add(packets, report.packets)
             _add(records, report.records)
+            repeated, missing = repeated + report.repeated, missing + report.missing
             count += 1
+        lag = sensor.counters.get("lag_s")
         rows.append(
             SensorRow(
                 id=sensor.pk,
@@ -61,6 +82,10 @@ def sensors(scope: Scope) -> list[SensorRow]:
                 inputs=count,
                 first_seen=sensor.first_seen,
                 heartbeat_ns=sensor.heartbeat_ns,
+                repeated=repeated,
+                missing=missing,
+                lag_s=lag if isinstance(lag, int | float) else None,
+                senders=msgspec.convert(sensor.counters.get("senders", []), tuple[Sender, ...]),
             )
         )
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+import msgspec
 from django.db import connection
 
 from medwarden.model.visibility import Heard, SubnetSight
@@ -35,7 +36,8 @@ def subnet_sights(scope: Scope) -> list[SubnetSight]:
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        sights = [SubnetSight(*row, planned=planned.get(row[0])) for row in cursor.fetchall()]
+        counted = [SubnetSight(*row) for row in cursor.fetchall()]
+    sights = [msgspec.structs.replace(s, planned=planned.get(s.subnet)) for s in counted]
     known = {sight.subnet for sight in sights}
     # A plan may name a whole building's network: it is blind only where no smaller one of it is seen.
     blind = [SubnetSight(key, 0, planned=place) for key, place in sorted(planned.items()) if key not in known]
