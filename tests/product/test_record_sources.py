@@ -68,6 +68,7 @@ def test_a_hospital_without_a_mirror_port_still_knows_its_devices(tmp_path: Path
             kind: int(port)
             for kind, port in re.findall(r"(netflow|udp)://127\.0\.0\.1:(\d+)", sensor.printed)
         }
+        now = time.strftime("%b %e %H:%M:%S", time.gmtime())
         line = f"<30>{now} gw dnsmasq-dhcp[7]: DHCPACK(eth0) 10.9.0.8 00:80:92:aa:bb:cc LABEL-PRINTER"
         out.sendto(line.encode(), ("127.0.0.1", ports["udp"]))
         out.sendto(netflow5(0, "10.9.0.7", "10.9.0.99", 104), ("127.0.0.1", ports["netflow"]))
