@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import hl7
+import msgspec
 import pytest
 from hl7.mllp import open_hl7_connection, start_hl7_server
 from hl7.mllp.streams import HL7StreamReader, HL7StreamWriter
@@ -24,6 +25,9 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
 from tests.dissect.recording import RecordingProxy, concluded, free_port, heard, stated
+
+from medwarden.inventory.batteries import batteries
+from medwarden.inventory.clinical_peers import ConflictKind, registry_of
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 MPPS, COMMITMENT = "1.2.840.10008.3.1.2.3.3", "1.2.840.10008.1.20.1"
@@ -180,6 +184,19 @@ def test_archive_modality_and_viewer_of_dcmtk(tmp_path: Path) -> None:
     assert (modality.serial, modality.firmware) == ("75123", "syngo CT VA40A")
     assert found[PACS_IP].category == "pacs"
     assert found[VIEWER_IP].category == "dicom_workstation"
+    peers = registry_of(found.values())
+    assert {(title.name, use.device) for title in peers.titles for use in title.holders} == {
+        ("CT_1", CT_IP),
+        ("ARCHIVE", PACS_IP),
+        ("VIEWER", VIEWER_IP),
+    }
+    assert peers.conflicts == ()
+    moves = found[VIEWER_IP].values("dicom.move_destination")
+    # Were the viewer not known, nobody would be known to have the images that it had moved.
+    (unknown,) = registry_of(
+        [msgspec.structs.replace(found[VIEWER_IP], ledger=moves), found[PACS_IP]]
+    ).conflicts
+    assert (unknown.kind, unknown.name) == (ConflictKind.UNKNOWN_DESTINATION, "VIEWER")
 
 
 def test_worklist_server_of_dcmtk(tmp_path: Path) -> None:
@@ -453,3 +470,11 @@ def test_gateway_and_pump_over_mllp_of_the_hl7_package() -> None:
     found = concluded(facts)
     assert found["10.1.0.51"].category == "device_gateway"
     assert (found["10.1.0.52"].category, found["10.1.0.52"].vendor) == ("infusion_pump", "B. Braun")
+    assert {(b.device, b.equipment, b.percent) for b in batteries(found.values())} == {
+        ("10.1.0.51", "P1", 60),
+        ("10.1.0.51", "P2", 60),
+        ("10.1.0.52", "SN-7", 60),
+    }
+    names = {title.name: title for title in registry_of(found.values()).titles}
+    assert [use.device for use in names["GATEWAY"].holders] == ["10.1.0.51"]
+    assert "ICU" in names["PUMP"].facilities
