@@ -26,6 +26,17 @@ def test_makers_models_and_serials(heard: Heard) -> None:
     assert device.category == "anesthesia_machine"
 
 
+def test_a_firewalls_conclusion_gives_way_to_the_devices_own_word(heard: Heard) -> None:
+    concluded = (
+        ("panos.device_vendor", "BD"),
+        ("panos.device_model", "8015"),
+        ("fortigate.host_name", "pump-17"),
+    )
+    device = identify(heard(*concluded))
+    assert (device.vendor, device.model, names_of(device)) == ("BD", "8015", ("pump-17",))
+    assert identify(heard(*concluded, ("sdc.model_name", "Perfusor Space"))).model == "Perfusor Space"
+
+
 @pytest.mark.parametrize("left", ["To be filled by O.E.M.", "unknown", " ", "Default string", "None"])
 def test_what_nobody_filled_in_says_nothing(heard: Heard, left: str) -> None:
     device = identify(

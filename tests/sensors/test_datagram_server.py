@@ -208,6 +208,19 @@ def test_what_the_kernel_drops_is_counted(monkeypatch: pytest.MonkeyPatch) -> No
     assert count.parsed > 0
 
 
+def test_what_the_store_does_not_keep_up_with_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medwarden.sensors.reception._MOST_WAITING", 10)
+    with collector() as (server, reception):
+        sent = [netflow5([record5("10.1.1.5", "10.1.2.9", (40000 + n, 80))], sequence=n) for n in range(50)]
+        send(server.address, sent)
+        until(lambda: reception.tally().count.read == 50)
+        assert reception.tally().reasons == {"too much waits to be stored": 30}
+        assert reception.take(final=True).flows.num_rows == 20
+        send(server.address, sent[-1:])
+        until(lambda: reception.tally().count.read == 51)
+        assert reception.tally().count.parsed == 21
+
+
 def test_a_port_in_use_is_said_in_words() -> None:
     with collector() as (server, _), pytest.raises(ResourceError, match="cannot be listened on"):
         DatagramServer("127.0.0.1", server.address[1], Reception(flow_parser, SETTING))

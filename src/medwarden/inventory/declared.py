@@ -33,6 +33,15 @@ _MAKER_FIELDS = (
     "onvif.manufacturer",
     "phd.manufacturer",
 )
+_CONCLUDED_FIELDS = {
+    "panos.device_vendor": "vendor",
+    "panos.device_model": "model",
+    "panos.os_family": "os",
+    "fortigate.hardware_vendor": "vendor",
+    "fortigate.hardware_model": "model",
+    "fortigate.os_name": "os",
+}
+"""What a firewall has concluded of a device: likely, but not the device's own word."""
 _NUMBERED_MAKER_FIELDS = frozenset({"bacnet.vendor_id", "enip.vendor_id", "knx.manufacturer_id"})
 _MODEL_FIELDS = (
     "sdc.model_name",
@@ -145,6 +154,8 @@ _NAME_FIELDS = (
     "cdp.device_id",
     "dns.name",
     "syslog.host_name",
+    "fortigate.host_name",
+    "panos.host_name",
     "dicom.station_name",
     "dicom.ae_title",
     "hl7.sending_application",
@@ -221,6 +232,9 @@ def declared_ballots(device: Device) -> Iterator[Ballot]:
         for level, fields, weight in groups:
             if entry.field in fields:
                 yield _vote(level, entry.value, weight, f"declared-{level}", entry)
+        if (concluded := _CONCLUDED_FIELDS.get(entry.field)) is not None:
+            label = short_name(entry.value) if concluded == "vendor" else entry.value
+            yield _vote(concluded, label, TRUST["likely"], "concluded-elsewhere", entry)
         if entry.field == "ntlmssp.os_version":
             yield from _windows(entry)
     yield from book_ballots(device)

@@ -17,7 +17,7 @@ from medwarden.model.evidence import Evidence
 from medwarden.model.log_source import LogParser, LogSetting, LogTally
 from medwarden.sensors.logs.gathering import BATCH_SCHEMA
 
-MOST_SENDERS = 1024
+MOST_SENDERS = 512
 """Pairs of sender and format that have a parser of their own; with more the quietest one is let go."""
 _MOST_WAITING = 200_000
 _MOST_BATCHES = 64
@@ -102,6 +102,9 @@ class Reception:
             if not self._allowed(sender):
                 _drop(self._gone, "sender is not on the allow list", 1)
                 return
+            if self._waiting >= 2 * _MOST_WAITING:  # a stream would have been made to wait before
+                _drop(self._gone, "too much waits to be stored", 1)
+                return
             if self._prepare is not None:
                 record = self._prepare(record)
             chosen = self._choose(record)
@@ -114,8 +117,9 @@ class Reception:
             parser = entry.parser
             if hasattr(parser, "heard_ns"):
                 parser.heard_ns = now_ns
+            before = parser.tally.count.read
             parser.feed(record, 0)
-            self._waiting += 1
+            self._waiting += max(1, parser.tally.count.read - before)
 
     def drop(self, reason: str, count: int) -> None:
         """Count records that were lost before any parser saw them."""

@@ -30,7 +30,7 @@ from medwarden.sensors.logs.ipfix import Ipfix
 from medwarden.sensors.logs.netflow5 import Netflow5
 from medwarden.sensors.logs.netflow9 import Netflow9
 from medwarden.sensors.logs.sflow import Sflow
-from medwarden.sensors.logs.templates import MOST_TEMPLATES, TemplateCache
+from medwarden.sensors.logs.templates import MOST_FIELDS_KEPT, MOST_TEMPLATES, TemplateCache
 
 SETTING = LogSetting(SETTING_KEY)
 CLIENT, SERVER = "10.1.1.5", "10.1.2.9"
@@ -184,7 +184,8 @@ def test_a_flood_of_templates_is_bounded() -> None:
     parser = Netflow9("x", SETTING)
     for number in range(4000):
         parser.feed(netflow9([template9(256 + number % 60000, FIELDS)], number, domain=number), 0)
-    assert len(parser.templates) == MOST_TEMPLATES
+    assert len(parser.templates) == min(MOST_TEMPLATES, MOST_FIELDS_KEPT // len(FIELDS))
+    assert parser.templates.forgotten == 4000 - len(parser.templates)
     assert len(parser._contexts) <= 256
     assert len(parser._sequences) <= 256
 

@@ -65,7 +65,7 @@ _ON_PORT = re.compile(r"client \(([0-9a-fA-F.:-]+)\).*? on Interface ([A-Za-z]+[
 _FLAP = re.compile(r"[Hh]ost ([0-9a-fA-F.]+) in vlan (\d+) is flapping")
 _AUTHENTICATED = frozenset({"DOT1X", "MAB", "AUTHMGR", "SESSION_MGR", "EPM"})
 _REASONS = (("FIN", "fin"), ("Reset", "rst"), ("timeout", "idle"), ("Timeout", "idle"))
-_MOST_OPEN = 50_000
+_MOST_OPEN = 20_000
 
 
 class _Open(msgspec.Struct):
@@ -73,7 +73,6 @@ class _Open(msgspec.Struct):
 
     outbound: bool
     nats: tuple[str | None, str | None]
-    user: str
 
 
 class CiscoAsa(LineParser):
@@ -150,7 +149,7 @@ class CiscoAsa(LineParser):
         if built is None:
             raise self.refuse("connection message of another form")
         nats = (ip_or_none(built[7] or ""), ip_or_none(built[12] or ""))
-        self._open[built[3]] = _Open(built[1] == "outbound", nats, "")
+        self._open[built[3]] = _Open(built[1] == "outbound", nats)
         if len(self._open) > _MOST_OPEN:
             self._open.popitem(last=False)
 

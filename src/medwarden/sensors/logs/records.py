@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -117,9 +117,11 @@ class Records:
         flows, self._flows = self._flows, []
         first = self._next_flow
         self._next_flow += len(flows)
-        columns: dict[str, list[object]] = {"flow_id": list(range(first, self._next_flow))}
-        for name in _COLUMNS:
-            columns[name] = [getattr(row, name) for row in flows]
+        columns: dict[str, Sequence[object]] = {"flow_id": range(first, self._next_flow)}
+        if flows:
+            columns |= zip(_COLUMNS, zip(*map(msgspec.structs.astuple, flows), strict=True), strict=True)
+        else:
+            columns |= dict.fromkeys(_COLUMNS, ())
         return Batch(flow_table(len(flows), columns), self._facts.take())
 
 

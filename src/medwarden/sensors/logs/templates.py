@@ -19,6 +19,8 @@ VARIABLE = 0xFFFF
 MOST_TEMPLATES = 1024
 """Templates kept for one exporter; with more, the one not used for the longest time is forgotten."""
 MOST_FIELDS = 256
+MOST_FIELDS_KEPT = 8192
+"""Fields of all templates of one exporter together."""
 _MOST_RECORD = 65535
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -122,11 +124,12 @@ class TemplateCache:
     """
 
     MOST_HELD = 256
-    MOST_HELD_OCTETS = 1 << 20
+    MOST_HELD_OCTETS = 1 << 18
 
     def __init__(self) -> None:
         self._templates: OrderedDict[tuple[int, int], Template] = OrderedDict()
         self._held: OrderedDict[tuple[int, int], list[tuple[bytes, int, int]]] = OrderedDict()
+        self._fields = 0
         self._held_sets = 0
         self._held_octets = 0
         self.forgotten = 0
@@ -137,11 +140,17 @@ class TemplateCache:
     def put(self, domain: int, number: int, template: Template) -> None:
         """Keep a template; a former one of the same number is replaced."""
         key = (domain, number)
+        self._forget(key)
         self._templates[key] = template
-        self._templates.move_to_end(key)
-        if len(self._templates) > MOST_TEMPLATES:
-            self._templates.popitem(last=False)
+        self._fields += len(template.fields)
+        while len(self._templates) > MOST_TEMPLATES or self._fields > MOST_FIELDS_KEPT:
+            self._forget(next(iter(self._templates)))
             self.forgotten += 1
+
+    def _forget(self, key: tuple[int, int]) -> None:
+        template = self._templates.pop(key, None)
+        if template is not None:
+            self._fields -= len(template.fields)
 
     def get(self, domain: int, number: int, oldest_ns: int | None = None) -> Template | None:
         """Return a template that was stated since ``oldest_ns``, or None."""
@@ -150,7 +159,7 @@ class TemplateCache:
         if template is None:
             return None
         if oldest_ns is not None and template.since_ns < oldest_ns:
-            del self._templates[key]
+            self._forget(key)
             return None
         self._templates.move_to_end(key)
         return template
@@ -158,10 +167,10 @@ class TemplateCache:
     def withdraw(self, domain: int, number: int | None = None, *, options: bool = False) -> None:
         """Forget one template, or all (options) templates of a domain (RFC 7011 8.1)."""
         if number is not None:
-            self._templates.pop((domain, number), None)
+            self._forget((domain, number))
             return
         for key in [k for k, t in self._templates.items() if k[0] == domain and bool(t.scopes) is options]:
-            del self._templates[key]
+            self._forget(key)
 
     def hold(self, domain: int, number: int, octets: bytes, base_ns: int, uptime: int) -> int:
         """Hold a data set for its template; return how many sets had to be let go for that."""
