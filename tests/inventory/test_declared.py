@@ -81,3 +81,108 @@ def test_patient_data(heard: Heard) -> None:
 def test_subnets(heard: Heard, ips: tuple[str, ...], mask: str | None, subnet: str | None) -> None:
     pairs = [] if mask is None else [("dhcp.subnet_mask", mask)]
     assert subnet_of(heard(*pairs, ips=ips)) == subnet
+
+
+@pytest.mark.parametrize(
+    ("facts", "category", "vendor", "model", "serial"),
+    [
+        (
+            [("bacnet.vendor_id", "18"), ("bacnet.model_name", "VLC-1188"), ("bacnet.serial_number", "A7")],
+            *("bms_controller", "Alerton", "VLC-1188", "A7"),
+        ),
+        ([("bacnet.vendor_id", "984"), ("bacnet.model_name", "KDSC")], "elevator", "Kone", "KDSC", None),
+        (
+            [("knx.role", "server"), ("knx.manufacturer_id", "197"), ("knx.serial_number", "00c501020304")],
+            *("bms_controller", "Weinzierl", None, "00c501020304"),
+        ),
+        (
+            [("fox.role", "station"), ("fox.host_id", "Qnx-NPM6E-0000-1234-5678"), ("fox.os_name", "QNX")],
+            *("bms_controller", "Tridium", "NPM6E", None),
+        ),
+        (
+            [
+                ("enip.vendor_id", "1"),
+                ("enip.product_name", "1756-EN2T/D"),
+                ("enip.serial_number", "00a1b2c3"),
+            ],
+            *("plc", "Rockwell Automation", "1756-EN2T/D", "00a1b2c3"),
+        ),
+        (
+            [("s7.order_number", "6ES7 315-2EH14-0AB0"), ("s7.serial_number", "S C-X4U421302009")],
+            *("plc", "Siemens", "6ES7 315-2EH14-0AB0", "S C-X4U421302009"),
+        ),
+        (
+            [("sccp.role", "telephone"), ("sccp.model", "7975"), ("sccp.device_name", "SEP0004F2AABBCC")],
+            *("voip_phone", "Cisco", "7975", None),
+        ),
+        (
+            [
+                ("onvif.manufacturer", "AXIS"),
+                ("onvif.model", "P3245-LVE"),
+                ("onvif.serial_number", "ACCC8E010203"),
+            ],
+            *(None, "Axis", "P3245-LVE", "ACCC8E010203"),
+        ),
+        (
+            [("sadp.model", "DS-2CD2143G0-I"), ("sadp.serial_number", "DS-2CD2143G0-I20190101AAWRC1")],
+            *("ip_camera", "Hikvision", "DS-2CD2143G0-I", "DS-2CD2143G0-I20190101AAWRC1"),
+        ),
+        (
+            [("ipp.model", "HP LaserJet MFP E62665"), ("ipp.serial_number", "CNB1234567")],
+            *("printer", "HP", "LaserJet MFP E62665", "CNB1234567"),
+        ),
+        (
+            [
+                ("zebra.product_name", "ZT410-203dpi"),
+                ("zebra.language", "ZPL"),
+                ("zebra.serial_number", "18J17"),
+            ],
+            *("label_printer", "Zebra", "ZT410-203dpi", "18J17"),
+        ),
+        (
+            [("ubnt.model", "UAP-AC-Pro-Gen2"), ("ubnt.platform", "U7PG2"), ("ubnt.host_name", "ap-3")],
+            *("wifi_ap", "Ubiquiti", "UAP-AC-Pro-Gen2", None),
+        ),
+        (
+            [("mndp.platform", "MikroTik"), ("mndp.board", "CCR1009-7G-1C")],
+            *("router_firewall", "MikroTik", "CCR1009-7G-1C", None),
+        ),
+        ([("stp.bridge", "00:1e:f6:73:59:81")], "network_switch", None, None, None),
+        (
+            [("dnp3.role", "outstation"), ("dnp3.manufacturer", "ACME Power"), ("dnp3.product", "RTU-560")],
+            *(None, "ACME Power", "RTU-560", None),
+        ),
+        (
+            [
+                ("dcerpc.offers", "drsuapi"),
+                ("dcerpc.offers", "netlogon"),
+                ("ntlmssp.os_version", "10.0.17763"),
+            ],
+            *("domain_controller", None, None, None),
+        ),
+        ([("mdns.txt.dt", "266"), ("mdns.txt.vp", "4447+8194")], "smart_plug", None, None, None),
+    ],
+)
+def test_building_and_it_devices_by_what_they_declare(
+    heard: Heard,
+    facts: list[tuple[str, str]],
+    category: str | None,
+    vendor: str | None,
+    model: str | None,
+    serial: str | None,
+) -> None:
+    device = identify(heard(*facts))
+    assert (device.category, device.vendor, device.model, device.serial) == (category, vendor, model, serial)
+    assert device.device_class != "unknown"
+
+
+def test_what_stands_behind_a_router_is_not_the_router(heard: Heard) -> None:
+    device = identify(
+        heard(
+            ("bacnet.role", "router"),
+            ("bacnet.vendor_id", "24"),
+            ("bacnet.routed_device", "3:6c vendor id: 2"),
+            ("bacnet.routed_device", "3:6c model name: Tracer VV551"),
+        )
+    )
+    assert (device.vendor, device.model, device.category) == ("Automated Logic", None, "bms_controller")
