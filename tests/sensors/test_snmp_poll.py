@@ -7,8 +7,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medwarden.kernel.errors import ConfigurationError, RemoteServiceError
+from medwarden.dissect import ber
+from medwarden.kernel.errors import ConfigurationError, MalformedInput, RemoteServiceError
+from medwarden.sensors.active.snmp_encoding import integer, octets, oid, sequence, tlv
 from medwarden.sensors.logs.gathering import FactSum
 from medwarden.sensors.snmp_poll import POLL_FIELDS, PolledDevice, PollPlan, SnmpPoll, read_plan
 from medwarden.sensors.snmp_session import Credential, SnmpSession
@@ -223,7 +226,7 @@ def test_no_table_breaks_the_reading(tables: dict[str, Rows]) -> None:
     assert {f.evidence.field for f in facts.take()} <= set(POLL_FIELDS)
 
 
-def test_an_agent_that_goes_in_circles_is_left() -> None:
+def test_an_agent_that_is_silent_is_asked_so_often_and_left() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         with (
@@ -232,6 +235,80 @@ def test_an_agent_that_goes_in_circles_is_left() -> None:
         ):
             list(session.walk("1.3.6.1.2.1.1"))
         assert session.requests == 2
+
+
+class Contrary:
+    """An agent that answers every request as ``answer`` says, in a thread of its own."""
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(10)
+        self._answer = answer
+        self.port = int(self._socket.getsockname()[1])
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while request := self._socket.recvfrom(65535):
+            if request[0] == b"end":
+                return
+            self._socket.sendto(self._answer(request[0]), request[1])
+
+    def __enter__(self) -> Contrary:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.sendto(b"end", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+
+def response(request: bytes, name: str, status: int = 0) -> bytes:
+    """Return an answer to a GETBULK of version 2c with one binding."""
+    outer = ber.expect(request, 0, len(request), ber.SEQUENCE, "test")
+    version = ber.expect(request, outer.start, outer.end, ber.INTEGER, "test")
+    community = ber.expect(request, version.end, outer.end, ber.OCTET_STRING, "test")
+    pdu = ber.read_tlv(request, community.end, outer.end, "test")
+    number = ber.read_integer(request, ber.expect(request, pdu.start, pdu.end, ber.INTEGER, "test"), "test")
+    bindings = sequence(sequence(oid(name), integer(1)))
+    return sequence(
+        integer(1),
+        octets(b"ward"),
+        tlv(0xA2, integer(number) + integer(status) + integer(0) + bindings),
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda request: response(request, "1.3.6.1.2.1.1.1.0"), "round in circles"),
+        (lambda request: response(request, "1.3.6.1.2.1.1.1.0", status=16), "lets it read nothing"),
+        (lambda _request: b"\x30\x84\xff\xff\xff\xff", "no answer"),
+        (lambda request: request, "no answer"),
+    ],
+    ids=["circles", "refusal", "broken", "echo"],
+)
+def test_an_agent_that_means_no_good_ends_the_walk(answer: Callable[[bytes], bytes], reason: str) -> None:
+    with (
+        Contrary(answer) as agent,
+        SnmpSession("127.0.0.1", agent.port, V2, timeout_s=0.2, tries=2) as session,
+        pytest.raises(RemoteServiceError, match=reason),
+    ):
+        list(session.walk("1.3.6.1.2.1.1"))
+
+
+@given(st.binary(max_size=200), st.integers(0, 2**31 - 1))
+def test_no_answer_breaks_the_reading(noise: bytes, number: int) -> None:
+    for credential in (V2, USERS["secret"]):
+        with SnmpSession("127.0.0.1", 9, credential) as session:
+            for datagram in (noise, b"\x30\x81" + noise):
+                try:
+                    found = session._read(datagram, number)
+                except MalformedInput:
+                    continue
+                assert found in (None, False) or isinstance(found, bytes)
 
 
 def test_a_plan_is_read_with_secrets_from_the_environment(tmp_path: Path) -> None:
