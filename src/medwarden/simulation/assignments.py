@@ -9,7 +9,17 @@ from medwarden.simulation.device import Device
 from medwarden.simulation.hospital import Site
 from medwarden.simulation.population import PUMP_KINDS
 from medwarden.simulation.scene import Activity
-from medwarden.simulation.work import basics, bedside, imaging, laboratory, office, plant, records, things
+from medwarden.simulation.work import (
+    basics,
+    bedside,
+    imaging,
+    laboratory,
+    office,
+    plant,
+    records,
+    sdc,
+    things,
+)
 
 _BY_CATEGORY: dict[str, tuple[Activity, ...]] = {
     **dict.fromkeys(PUMP_KINDS, (bedside.pump,)),
@@ -46,6 +56,8 @@ _BY_FACT: tuple[tuple[str, Activity], ...] = (
     ("bacnet", plant.bacnet),
     ("modbus", plant.modbus),
     ("mqtt", plant.mqtt),
+    ("sdc", sdc.provider),
+    ("onvif", sdc.onvif),
     ("cloud", bedside.maker_cloud),
     ("agent", things.agent),
 )

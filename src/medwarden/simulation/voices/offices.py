@@ -132,6 +132,12 @@ def rtsp_reply(number: int, server: str, extra: str = "", body: str = "") -> byt
     return f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\nServer: {server}\r\n{extra}{length}\r\n{body}".encode()
 
 
+def interleaved(rng: Random, sequence: int, clock: int, size: int) -> bytes:
+    """Return an RTP packet (RFC 3550) of payload type 96 interleaved in RTSP (RFC 2326 section 10.12)."""
+    packet = struct.pack(">BBHII", 0x80, 96, sequence, clock & 0xFFFFFFFF, 0x1A2B3C4D) + rng.randbytes(size)
+    return struct.pack(">BBH", 0x24, 0, len(packet)) + packet
+
+
 def syslog(host: str, program: str, text: str, stamp: str, priority: int = 134) -> bytes:
     """Return a line of RFC 3164."""
     return f"<{priority}>{stamp} {host} {program}: {text}".encode()

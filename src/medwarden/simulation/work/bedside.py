@@ -103,7 +103,7 @@ def intellivue(scene: Scene, me: Device) -> Iterator[int]:
                 number = number + 1 & 0xFFFF
                 values = [(kind, unit, base + rng.randrange(-300, 300)) for kind, unit, base in _NUMERICS]
                 talk.ask(bedside.poll_request(number), bedside.numerics(number, clock, values))
-        at = calendar.regular(rng, at, 10, 0.05)
+        at = calendar.regular(rng, at, 2, 0.05)
         yield at
     if talk is not None:
         talk.end()
@@ -127,7 +127,7 @@ def monitor_link(scene: Scene, me: Device) -> Iterator[int]:
             stream.leap(at)
             stream.say(True, b"\x00\x01" + rng.randbytes(110))
             stream.settle()
-        at = calendar.regular(rng, at, 10)
+        at = calendar.regular(rng, at, 3)
         yield at
     if stream is not None:
         stream.end()

@@ -267,7 +267,7 @@ def desk(scene: Scene, me: Device) -> Iterator[int]:
     while at < scene.stop:
         if me.present(at):
             _one_task(scene, me, at, rng)
-        at = calendar.after(rng, at, 300, scene.day.office)
+        at = calendar.after(rng, at, 110, scene.day.office)
         yield at
 
 
@@ -384,7 +384,7 @@ def people_phone(scene: Scene, me: Device) -> Iterator[int]:
                 ehr = scene.site.roles.get("ehr")
                 if ehr is not None:
                     scene.tls(me, ehr.end(at), scene.site.fqdn(ehr), at, rng, turns=((500, 1800),))
-        at = calendar.after(rng, at, 260, scene.day.ward)
+        at = calendar.after(rng, at, 120, scene.day.ward)
         yield at
 
 

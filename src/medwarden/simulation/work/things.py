@@ -243,10 +243,18 @@ def camera(scene: Scene, me: Device) -> Iterator[int]:
         )
         stream.say(False, offices.rtsp_reply(number, server, extra, body), stream.path.rtt + 3 * MILLISECOND)
         number += 1
+    sequence, pulse = rng.getrandbits(15), 0
     while at < scene.stop:
-        at = calendar.regular(rng, max(at, stream.at), 40)
+        at = calendar.regular(rng, max(at, stream.at), 5)
         yield at
         stream.leap(at)
+        for _ in range(3):
+            sequence = sequence + 1 & 0xFFFF
+            stream.say(False, offices.interleaved(rng, sequence, at // 11_111, rng.randrange(200, 900)))
+        pulse += 1
+        if pulse % 8:
+            stream.settle()
+            continue
         stream.say(True, offices.rtsp("GET_PARAMETER", url, number, "Lavf57.83.100"))
         stream.say(
             False, offices.rtsp_reply(number, server, "Session: 1234567\r\n"), stream.path.rtt + MILLISECOND
