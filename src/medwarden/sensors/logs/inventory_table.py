@@ -82,13 +82,9 @@ class InventoryTable:
 
     def __init__(self, name: str, setting: LogSetting) -> None:
         self._gathering = Gathering(self.manifest.name, name)
+        self.tally: LogTally = self._gathering.tally
         self._own = setting.columns
         self._now = setting.now_ns
-
-    @property
-    def tally(self) -> LogTally:
-        """Return the exact accounting so far; a record is a row."""
-        return self._gathering.tally
 
     @staticmethod
     def recognises(head: bytes) -> bool:

@@ -125,12 +125,8 @@ class NmapXml:
 
     def __init__(self, name: str, setting: LogSetting) -> None:
         self._gathering = Gathering(self.manifest.name, name)
+        self.tally: LogTally = self._gathering.tally
         self._now = setting.now_ns
-
-    @property
-    def tally(self) -> LogTally:
-        """Return the exact accounting so far; a record is a host."""
-        return self._gathering.tally
 
     @staticmethod
     def recognises(head: bytes) -> bool:

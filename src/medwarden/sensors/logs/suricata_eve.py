@@ -91,13 +91,9 @@ class SuricataEve:
         zone(setting.time_zone)  # a wrong name ends here
         self._zone = setting.time_zone
         self._gathering = Gathering(self.manifest.name, name)
+        self.tally: LogTally = self._gathering.tally
         self._halves: dict[int, eve.NetflowEvent] = {}
         self._whole = False
-
-    @property
-    def tally(self) -> LogTally:
-        """Return the exact accounting so far."""
-        return self._gathering.tally
 
     @staticmethod
     def recognises(head: bytes) -> bool:

@@ -63,15 +63,11 @@ class Zeek:
         zone(setting.time_zone)  # a wrong name ends here
         self._setting = setting
         self._gathering = Gathering(self.manifest.name, name)
+        self.tally: LogTally = self._gathering.tally
         self._usual = _kind_of_name(name)
         self._begun = False
         self._header: TsvHeader | None = None
         self._kinds: set[str] = set()
-
-    @property
-    def tally(self) -> LogTally:
-        """Return the exact accounting so far."""
-        return self._gathering.tally
 
     def kinds(self) -> frozenset[str]:
         """Return the logs that were met so far."""

@@ -65,6 +65,8 @@ def rows_of(lines: Lines, usual: str | None) -> Iterator[Rows]:
 def _sorted(lines: Lines, usual: str | None) -> dict[str | None, list[int]]:
     texts = lines.texts
     if usual is not None:
+        if b'"_path"' not in lines.block:
+            return {usual: [place for place, text in enumerate(texts) if text.strip()]}
         told = b'"_path":"' + usual.encode() + b'"'
         labelled = [told in text for text in texts]
         if all(labelled):
@@ -98,7 +100,7 @@ def _decoded(lines: Lines, kind: str, places: Sequence[int]) -> Rows:
     decoder, names = _decoder(kind)
     texts = lines.texts
     try:
-        records = [decoder.decode(texts[place]) for place in places]
+        records = list(map(decoder.decode, map(texts.__getitem__, places)))
     except _BROKEN:
         records, places = _one_by_one(lines, decoder, places)
     columns = list(zip(*map(msgspec.structs.astuple, records), strict=True)) or [()] * len(names)

@@ -45,6 +45,7 @@ class Lines:
     """The lines of one block, and where each begins when one of them has to be named."""
 
     def __init__(self, block: bytes, offset: int, gathering: Gathering) -> None:
+        self.block = block
         self.texts = block.split(b"\n")
         self._offset = offset
         self._gathering = gathering

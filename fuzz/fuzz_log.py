@@ -1,0 +1,236 @@
+"""Fuzz one log parser by name: any bytes in, flows and facts or rejected records out, however they are cut.
+
+    .venv/bin/python fuzz/fuzz_log.py zeek --seconds 60
+    .venv/bin/python fuzz/fuzz_log.py --all --seconds 5
+    .venv/bin/python fuzz/fuzz_log.py zeek --replay fuzz/crashes/log-zeek-0123456789abcdef.bin
+    .venv/bin/python fuzz/fuzz_log.py --all --make-corpus     (seeds anew from tests/sensors/logs/cases)
+
+Seeds are the files of ``fuzz/corpus/log-<name>/``: a stream of lines, a document, or datagrams, each after
+its length in four octets. An input that leads to a new outcome is kept for mutation. A finding is written to
+``fuzz/crashes/`` and ends the run with status 1.
+"""
+
+# ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from medwarden.model.batch import Batch  # noqa: E402
+from medwarden.model.evidence import MAX_VALUE  # noqa: E402
+from medwarden.model.log_source import Framing, LogParser, LogSetting  # noqa: E402
+from medwarden.sensors.logs.gathering import BATCH_SCHEMA  # noqa: E402
+from medwarden.sensors.logs.lines import LineFramer  # noqa: E402
+from medwarden.sensors.logs.registry import HEAD, parser_named, parsers  # noqa: E402
+
+CORPUS = ROOT / "fuzz" / "corpus"
+CRASHES = ROOT / "fuzz" / "crashes"
+CASES = ROOT / "tests" / "sensors" / "logs" / "cases"
+HANG_SECONDS = 5  # of the wall clock, on a machine that others use too
+MAX_INPUT = 1 << 16
+MAX_POOL = 2048
+SETTING = LogSetting(b"only for the fuzzer.............", now_ns=1_700_000_000_000_000_000)
+WORDS = (
+    b'"',
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b"\t",
+    b"\n",
+    b"\r\n",
+    b"-",
+    b"null",
+    b"1e999",
+    b"-1",
+    b"#fields\t",
+    b"\xff",
+)
+
+Outcome = tuple[tuple[str, ...], int, frozenset[str]]
+
+
+class Finding(Exception):
+    """The parser did what none may do."""
+
+
+def datagrams(data: bytes) -> list[bytes]:
+    """Read datagrams, each after its length; any bytes are some."""
+    found, at = [], 0
+    while at + 4 <= len(data) and len(found) < 64:
+        length = int.from_bytes(data[at : at + 4], "big") % MAX_INPUT
+        found.append(data[at + 4 : at + 4 + length])
+        at += 4 + length
+    return found
+
+
+def run(form: type[LogParser], data: bytes, size: int) -> tuple[LogParser, Batch]:
+    """Feed one input, lines in pieces of ``size`` octets, and return what came of it."""
+    parser = form("fuzz", SETTING)
+    if form.manifest.framing is Framing.LINES:
+        framer = LineFramer()
+        blocks = [b for at in range(0, len(data), size) for b in framer.push(data[at : at + size])]
+        for block in (*blocks, *framer.finish()):
+            parser.feed(block.lines, block.offset)
+    else:
+        at = 0
+        for piece in datagrams(data) if form.manifest.framing is Framing.DATAGRAMS else [data]:
+            parser.feed(piece, at)
+            at += len(piece)
+    return parser, parser.take(final=True)
+
+
+def outcome(parser: LogParser, batch: Batch) -> Outcome:
+    """Hold what came out to the rules; raises Finding."""
+    tally = parser.tally
+    if not tally.count.balanced() or sum(tally.reasons.values()) != tally.count.rejected:
+        raise Finding(f"the count does not balance: {tally}")
+    if (tally.fault is None) != (tally.count.rejected == 0):
+        raise Finding(f"rejected and fault disagree: {tally}")
+    if batch.flows.column_names != BATCH_SCHEMA.names:
+        raise Finding("the flows have other columns")
+    batch.flows.validate(full=True)
+    told = set()
+    for fact in batch.facts:
+        evidence = fact.evidence
+        if evidence.field not in parser.manifest.fields:
+            raise Finding(f"{evidence.field} is not in the manifest")
+        if not evidence.value or len(evidence.value) > MAX_VALUE or not evidence.value.isprintable():
+            raise Finding(f"{evidence.field} has the value {evidence.value!r}")
+        if not (evidence.mac or evidence.ip):
+            raise Finding(f"{evidence.field} is nobody's")
+        told.add(evidence.field)
+    return tuple(sorted(told)), batch.flows.num_rows, frozenset(tally.reasons)
+
+
+def check(form: type[LogParser], data: bytes, chance: random.Random) -> Outcome:
+    """Hold one input to all rules; raises Finding or whatever escaped the parser."""
+    if form.recognises(data[:HEAD]) not in (True, False):
+        raise Finding("recognises() answered neither yes nor no")
+    whole = run(form, data, 1 << 30)
+    cut = run(form, data, chance.choice((1, 2, 7, 100, 1000)))
+    first, second = outcome(*whole), outcome(*cut)
+    if whole[0].tally.count != cut[0].tally.count or first[0] != second[0]:
+        raise Finding(f"cut differently it tells something else: {whole[0].tally} and {cut[0].tally}")
+    return first
+
+
+def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
+    """Return a changed copy: flips, words of formats, copies, cuts, other inputs spliced in."""
+    result = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 4, 8))):
+        at = chance.randrange(len(result) + 1)
+        match chance.randrange(6):
+            case 0 if result:
+                result[min(at, len(result) - 1)] ^= 1 << chance.randrange(8)
+            case 1:
+                result[at:at] = chance.choice(WORDS)
+            case 2:
+                del result[at : at + chance.choice((1, 2, 8, 64))]
+            case 3:
+                result[at:at] = result[at : at + chance.choice((4, 32, 256))]
+            case 4:
+                other = chance.choice(pool)
+                result[at:] = other[chance.randrange(len(other) + 1) :]
+            case _:
+                result[at : at + 1] = bytes((chance.randrange(256),))
+    return bytes(result[:MAX_INPUT])
+
+
+def seeds(name: str) -> list[bytes]:
+    """Return the committed inputs of one parser."""
+    return [path.read_bytes() for path in sorted((CORPUS / f"log-{name}").glob("*"))]
+
+
+def make_corpus(name: str) -> None:
+    """Write the inputs of the cases of one parser as seeds."""
+    folder = CORPUS / f"log-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted((CASES / name).glob("*.json")):
+        case = json.loads(path.read_text())
+        if "datagrams" in case:
+            parts = [bytes.fromhex("".join(d) if isinstance(d, list) else d) for d in case["datagrams"]]
+            data = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        elif "file" in case:
+            data = (path.parent / case["file"]).read_bytes()
+        elif "text" in case:
+            data = case["text"].encode()
+        else:
+            data = "".join(f"{line}\n" for line in case["lines"]).encode()
+        (folder / f"{path.stem}.bin").write_bytes(data)
+
+
+def hung(_signal: int, _frame: FrameType | None) -> None:
+    """Raise Finding where the parser is."""
+    raise Finding(f"took longer than {HANG_SECONDS} s")
+
+
+def fuzz(name: str, seconds: float, seed: int) -> int:
+    """Fuzz one parser; return how many findings there were."""
+    form, chance = parser_named(name), random.Random(seed)
+    pool = seeds(name) or [b"{}\n"]
+    seen: set[Outcome] = set()
+    check(form, pool[0], chance)  # libraries are loaded on first use, which is no hang
+    until, runs = time.monotonic() + seconds, 0
+    signal.signal(signal.SIGALRM, hung)
+    while time.monotonic() < until:
+        data = pool[runs] if runs < len(pool) else mutate(chance.choice(pool), pool, chance)
+        runs += 1
+        try:
+            signal.alarm(HANG_SECONDS)
+            came = check(form, data, chance)
+            signal.alarm(0)
+        except Exception:  # noqa: BLE001 - whatever escapes is the finding
+            signal.alarm(0)
+            CRASHES.mkdir(exist_ok=True)
+            target = CRASHES / f"log-{name}-{hashlib.sha256(data).hexdigest()[:16]}.bin"
+            target.write_bytes(data)
+            print(f"{name}: a finding in {target}")
+            traceback.print_exc()
+            return 1
+        if came not in seen and len(pool) < MAX_POOL:
+            seen.add(came)
+            pool.append(data)
+    print(f"{name}: {runs} runs, {len(seen)} outcomes, no finding")
+    return 0
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    arguments.add_argument("name", nargs="?")
+    arguments.add_argument("--all", action="store_true")
+    arguments.add_argument("--seconds", type=float, default=10.0)
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--replay", type=Path)
+    arguments.add_argument("--make-corpus", action="store_true")
+    given = arguments.parse_args()
+    names = [p.manifest.name for p in parsers()] if given.all else [given.name]
+    if names == [None]:
+        arguments.error("name a parser, or --all")
+    if given.make_corpus:
+        for name in names:
+            make_corpus(name)
+        return 0
+    if given.replay is not None:
+        print(check(parser_named(names[0]), given.replay.read_bytes(), random.Random(given.seed)))
+        return 0
+    return max(fuzz(name, given.seconds, given.seed) for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
