@@ -62,13 +62,15 @@ def totals(batch: Batch) -> tuple[int, int, int]:
     )
 
 
-def export(capture: Path, addresses: list[tuple[str, int]], version: str, folder: Path) -> None:
+def export(
+    capture: Path, addresses: list[tuple[str, int]], version: str, folder: Path, *options: str
+) -> None:
     """Let softflowd export the flows of a capture, one run for each collector."""
     for number, address in enumerate(addresses):
         subprocess.run(
             [
                 *("softflowd", "-d", "-r", str(capture), "-v", version, "-T", "full", "-c", "none"),
-                *("-p", str(folder / f"pid{number}"), "-n", f"{address[0]}:{address[1]}"),
+                *("-p", str(folder / f"pid{number}"), "-n", f"{address[0]}:{address[1]}", *options),
             ],
             check=True,
             timeout=30,
@@ -78,11 +80,12 @@ def export(capture: Path, addresses: list[tuple[str, int]], version: str, folder
 
 
 @pytest.mark.skipif(shutil.which("softflowd") is None, reason="softflowd is not installed")
-@pytest.mark.parametrize("version", ["5", "9", "10"])
-def test_softflowd_is_counted_as_our_own_flow_core_counts(shared: Path, tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize("form", ["5", "9", "10", "10 -b"])
+def test_softflowd_is_counted_as_our_own_flow_core_counts(shared: Path, tmp_path: Path, form: str) -> None:
     capture = shared / "captures/made/dicom_orthanc_find_move_http.pcap"
     with collector() as (server, reception):
-        export(capture, [server.address], version, tmp_path)
+        version, *options = form.split()
+        export(capture, [server.address], version, tmp_path, *options)
         until(lambda: reception.octets > 0)
         server.stop()
         batch = reception.take(final=True)

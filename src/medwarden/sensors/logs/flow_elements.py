@@ -43,6 +43,7 @@ _PACKET_INTERVAL, _PACKET_SPACE = 305, 306
 _HTTP_HOST, _HTTP_AGENT = 460, 468
 _END_REASONS = {1: "idle", 2: "active", 3: "fin", 4: "end", 5: "evicted"}
 _CREATED, _DENIED = 1, 3
+_DIRECTIONS = {1: True, 2: False}
 _ENTRIES = 4096
 _LATEST = 9_000_000_000 * NANOSECONDS
 
@@ -211,9 +212,12 @@ def _reverse(values: Mapping[Element, object], record: FlowRecord) -> None:
         if not record.packets and record.octets:
             record.packets = 1  # ASA tells octets only: at least one packet carried them
         record.reverse_flags = _first(values, (REVERSE, _FLAGS)) & 0xFF if record.protocol == 6 else 0
-        record.initiator = _first(values, _BIFLOW) != 2
+        # Elements of the initiator say who that is; reverse ones do only together with the biflow's
+        # direction (RFC 5103 6.3): softflowd, for one, puts the lower address first.
+        named = _INITIATOR_OCTETS in values or _INITIATOR_PACKETS in values
+        record.initiator = _DIRECTIONS.get(number(values.get(_BIFLOW, 1 if named else 0)))
     elif _BIFLOW in values:
-        record.initiator = {1: True, 2: False}.get(number(values[_BIFLOW]))
+        record.initiator = _DIRECTIONS.get(number(values[_BIFLOW]))
 
 
 def _application(values: Mapping[Element, object], context: ExportContext) -> str | None:

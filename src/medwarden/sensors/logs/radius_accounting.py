@@ -57,7 +57,7 @@ class RadiusAccounting(LineParser):
             "radius.nas_port_type", "radius.access_point", "radius.ssid", "radius.called_station",
             "radius.user", "radius.address", "radius.session", "radius.vlan", "radius.role",
         ),
-        tells=frozenset({Tells.HARDWARE_ADDRESS, Tells.LOCATION, Tells.MANAGEMENT}),
+        tells=frozenset({Tells.HARDWARE_ADDRESS, Tells.LOCATION}),
     )  # fmt: skip
 
     def __init__(self, name: str, setting: LogSetting) -> None:

@@ -28,8 +28,8 @@ class SyslogLines(LineParser):
         title="Syslog",
         reference="RFC 5424, RFC 3164",
         framing=Framing.LINES,
-        fields=("syslog.host_name", "syslog.app_name", "syslog.format"),
-        tells=frozenset({Tells.NAME, Tells.SERVICES}),
+        fields=("syslog.host_name", "syslog.app_name"),
+        tells=frozenset({Tells.NAME}),
         ports=(514, 601, 6514),
     )
 
