@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections import Counter
 from enum import StrEnum
 from functools import lru_cache
 
@@ -112,6 +113,8 @@ class Bindings:
     def __init__(self) -> None:
         self._by_ip: dict[str, list[Binding]] = {}
         self._by_mac: dict[str, dict[str, Binding]] = {}
+        self._claims: Counter[tuple[str, bool]] = Counter()  # held on authority, by interface; whether IPv6
+        self._answers: Counter[str] = Counter()  # of those, stated in ARP
         self.changed: dict[tuple[str, str], Binding] = {}
 
     def add(self, ip: str, mac: str, source: BindingSource, first: int, last: int) -> Binding:
@@ -121,11 +124,13 @@ class Bindings:
             binding = Binding(ip, mac, source, first, last)
             self._by_mac[mac][ip] = binding
             self._by_ip.setdefault(ip, []).append(binding)
+            self._count(binding)
         else:
             binding.first_seen = min(binding.first_seen, first)
             binding.last_seen = max(binding.last_seen, last)
             if source.authoritative and not binding.source.authoritative:
                 binding.source = source
+                self._count(binding)
         self.changed[ip, mac] = binding
         self._settle(ip)
         return binding
@@ -134,6 +139,12 @@ class Bindings:
         """Take in a binding as it was stored."""
         self._by_mac.setdefault(binding.mac, {})[binding.ip] = binding
         self._by_ip.setdefault(binding.ip, []).append(binding)
+        self._count(binding)
+
+    def _count(self, binding: Binding) -> None:
+        if binding.source.authoritative:
+            self._claims[binding.mac, ":" in binding.ip] += 1
+            self._answers[binding.mac] += binding.source is BindingSource.ARP
 
     def _settle(self, ip: str) -> None:
         bindings = self._by_ip[ip]
@@ -148,10 +159,7 @@ class Bindings:
 
     def has_claim(self, mac: str, version: int) -> bool:
         """Tell whether the interface holds any address of that IP version on authority."""
-        return any(b.source.authoritative and (":" in ip) is (version == 6) for ip, b in self._of(mac))
-
-    def _of(self, mac: str) -> list[tuple[str, Binding]]:
-        return list(self._by_mac.get(mac, {}).items())
+        return self._claims[mac, version == 6] > 0
 
     def get(self, mac: str, ip: str) -> Binding | None:
         """Return the binding of ``ip`` to ``mac``, or None."""
@@ -163,10 +171,7 @@ class Bindings:
 
     def proxies(self, mac: str) -> bool:
         """Tell whether the interface claims so many addresses that it must be answering for others."""
-        own = self._by_mac.get(mac)
-        if own is None or len(own) <= _MOST_CLAIMS:
-            return False
-        return sum(b.source is BindingSource.ARP for b in own.values()) > _MOST_CLAIMS
+        return self._answers[mac] > _MOST_CLAIMS
 
     def holder(self, ip: str, ts_ns: int, authoritative: bool = False) -> Binding | None:
         """Return who held ``ip`` at ``ts_ns``: the authoritative binding nearest in time, else a seen one.
