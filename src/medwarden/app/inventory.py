@@ -136,6 +136,25 @@ def names_known(home: Path) -> ClinicalPeers:
         return queries.clinical_peers(queries.Scope())
 
 
+def battery_rows(home: Path) -> list[dict[str, object]]:
+    """Return the batteries of pumps and monitors as plain rows, the emptiest first."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+
+        return [
+            {
+                "device": row.battery.device,
+                "equipment": row.battery.equipment or row.label,
+                "told_by": row.label,
+                "location": row.location,
+                "percent": row.battery.percent,
+                "power": row.battery.power,
+                "seen": iso(row.battery.seen),
+            }
+            for row in queries.battery_levels(queries.Scope())
+        ]
+
+
 class Sight(msgspec.Struct, frozen=True):
     """How well the network is seen, what each sensor hears, and what to connect next."""
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "device": "medwarden.cli.inventory",
     "findings": "medwarden.cli.inventory",
     "names": "medwarden.cli.sight",
+    "batteries": "medwarden.cli.sight",
     "coverage": "medwarden.cli.sight",
     "policy": "medwarden.cli.policy",
     "places": "medwarden.cli.places",

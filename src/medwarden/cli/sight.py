@@ -1,4 +1,4 @@
-"""Commands on what is heard as a whole: ``names`` and ``coverage``."""
+"""Commands on what is heard as a whole: ``names``, ``batteries`` and ``coverage``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,24 @@ def names(home: Path | None, as_json: bool) -> int:
     print_table("", ("name", "kind", "device", "id", "how", "times"), rows, right=("times",))
     disputes = [(c.kind.value, c.name, c.sentence, iso(c.since)[:19]) for c in found.conflicts]
     print_table("Disputes", ("what", "name", "in words", "since"), disputes)
+    return 0
+
+
+@click.command()
+@home_option
+@json_option
+def batteries(home: Path | None, as_json: bool) -> int:
+    """Show how full the batteries of pumps and monitors were when they last said so."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.inventory import battery_rows
+
+    rows = battery_rows(data_folder(home))
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return 0
+    columns = ("equipment", "told_by", "location", "percent", "power", "seen")
+    print_table("", columns, [[row[c] for c in columns] for row in rows], right=("percent",))
     return 0
 
 

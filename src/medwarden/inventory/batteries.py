@@ -21,6 +21,9 @@ _OWN_CHARGE = (
 )
 _OWN_POWER = ("hl7.power", "phd.power", "sdc.battery", "terufusion.power")
 
+BATTERY_FIELDS = (*_OWN_CHARGE, *_OWN_POWER, "hl7.source_battery_percent", "hl7.source_power")
+"""All fields that say something of a battery."""
+
 
 class Battery(msgspec.Struct, frozen=True):
     """The battery of one piece of equipment.

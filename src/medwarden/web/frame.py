@@ -23,6 +23,7 @@ SETTINGS = (
 )
 OPERATIONS = (
     ("operations", "Clinical names"),
+    ("operations_batteries", "Batteries"),
     ("operations_protected", "Do not probe"),
     ("operations_query", "Active query"),
 )

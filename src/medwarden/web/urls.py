@@ -73,6 +73,7 @@ urlpatterns = [
     path("sensors/", sensors.sensors, name="sensors"),
     path("sensors/sight/", sensors.sensors_sight, name="sensors_sight"),
     path("operations/names/", operations.names, name="operations"),
+    path("operations/batteries/", operations.batteries, name="operations_batteries"),
     path("operations/protected/", operations.protected, name="operations_protected"),
     path("operations/protected/add/", operations.protect_add, name="protect_add"),
     path("operations/protected/<str:entry_id>/end/", operations.protect_end, name="protect_end"),

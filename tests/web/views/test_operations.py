@@ -114,3 +114,26 @@ def test_a_person_of_one_site_does_not_end_what_others_decided(signed_in: Signed
     assert answer.status_code == 404
     entry.refresh_from_db()
     assert entry.removed_ns is None
+
+
+def test_a_battery_that_runs_low_is_marked(signed_in: SignedIn) -> None:
+    pump = Device.objects.filter(category="infusion_pump").order_by("pk")[0]
+    EvidenceEntry.objects.create(
+        tenant_id="default",
+        site_id=pump.site_id,
+        device=pump,
+        source="hl7",
+        field="hl7.battery_percent",
+        value="10",
+        sensor="s",
+        count=1,
+        first_seen=1,
+        last_seen=2,
+    )
+    forget()
+    client = signed_in(Role.BIOMEDICAL_ENGINEER)
+    page = client.get("/operations/batteries/").content.decode()
+    assert "1 battery told of their state; 1 was at 20 %" in page
+    assert (pump.name or "?") in page and "10 %" in page
+    (row,) = client.get("/api/v1/batteries").json()
+    assert (row["battery"]["device"], row["battery"]["percent"]) == (pump.pk, 10)

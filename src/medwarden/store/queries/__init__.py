@@ -5,7 +5,7 @@ Each takes a :class:`~medwarden.store.queries.scope.Scope`, so nothing outside i
 
 from __future__ import annotations
 
-from medwarden.store.queries.clinical import clinical_peers
+from medwarden.store.queries.clinical import BatteryRow, battery_levels, clinical_peers
 from medwarden.store.queries.device import (
     AddressHeld,
     HourOfActivity,
@@ -64,6 +64,7 @@ __all__ = [
     "Action",
     "AddressHeld",
     "AuditRow",
+    "BatteryRow",
     "Cell",
     "DeviceFilter",
     "DeviceRow",
@@ -84,6 +85,7 @@ __all__ = [
     "activity",
     "addresses",
     "applications",
+    "battery_levels",
     "clinical_peers",
     "complete_devices",
     "conversations",

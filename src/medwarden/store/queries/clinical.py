@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from medwarden.inventory.batteries import BATTERY_FIELDS, Battery, batteries
 from medwarden.inventory.clinical_peers import ClinicalPeers, registry_of
 from medwarden.model.device import Device as ModelDevice
 from medwarden.model.evidence import LedgerEntry
@@ -28,13 +31,38 @@ _NAMING = (
 )
 
 
-def _with_ledger(rows: list[Device]) -> list[ModelDevice]:
+class BatteryRow(msgspec.Struct, frozen=True):
+    """A battery with what the device it belongs to is called, and where that is."""
+
+    battery: Battery
+    label: str
+    category: str | None
+    location: str | None
+
+
+def battery_levels(scope: Scope) -> list[BatteryRow]:
+    """Return the last known state of every battery, the emptiest first."""
+    told = EvidenceEntry.objects.filter(field__in=BATTERY_FIELDS).values("device_id")
+    rows = list(scope.over(Device.objects.filter(retired_at__isnull=True, pk__in=told)).order_by("pk"))
+    by_id = {row.pk: row for row in rows}
+    found = batteries(_with_ledger(rows, tuple((f, f + "0") for f in BATTERY_FIELDS)))
+    return [
+        BatteryRow(b, by_id[b.device].name or b.device, by_id[b.device].category, by_id[b.device].location)
+        for b in found
+    ]
+
+
+_CLINICAL = (("dicom.", "dicom/"), ("hl7.", "hl7/"))
+
+
+def _with_ledger(rows: list[Device], ranges: tuple[tuple[str, str], ...] = _CLINICAL) -> list[ModelDevice]:
+    """Return devices with the part of their ledger that lies in ``ranges`` of fields (from, below)."""
     devices = []
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
         ledgers: dict[str, list[LedgerEntry]] = {row.pk: [] for row in part}
         said = EvidenceEntry.objects.filter(device_id__in=list(ledgers))
-        for low, high in (("dicom.", "dicom/"), ("hl7.", "hl7/")):
+        for low, high in ranges:
             entries = said.filter(field__gte=low, field__lt=high).order_by(
                 "field", "value", "source", "sensor"
             )

@@ -22,7 +22,7 @@ from medwarden.store.queries.probing import (
     protections,
 )
 from medwarden.web.api.access import needs
-from medwarden.web.api.schemas import page_of, page_schema, plain, schema_of
+from medwarden.web.api.schemas import list_of, page_of, page_schema, plain, schema_of
 from medwarden.web.scope import scope_of
 
 router = Router(tags=["Operations"])
@@ -39,6 +39,18 @@ SEE = needs(Permission.SEE_INVENTORY)
 def clinical_names(request: HttpRequest) -> Any:  # noqa: ANN401
     """Return who answers to which AE title and HL7 application, and the disputes over names."""
     return plain(queries.clinical_peers(scope_of(request).store))
+
+
+@router.get(
+    "/batteries",
+    response=list_of(queries.BatteryRow),
+    auth=SEE,
+    url_name="batteries",
+    summary="Batteries of pumps and monitors",
+)
+def batteries(request: HttpRequest) -> Any:  # noqa: ANN401
+    """Return the last known state of every battery, the emptiest first."""
+    return plain(queries.battery_levels(scope_of(request).store))
 
 
 def _bounds(page: int, per: int) -> tuple[int, int]:

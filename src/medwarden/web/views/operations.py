@@ -43,6 +43,7 @@ CONFLICT_WORDS = {
     ConflictKind.DEFAULT: ("As delivered", "low"),
 }
 LASTS = (("", "for good"), ("8", "8 hours"), ("24", "a day"), ("168", "a week"), ("720", "30 days"))
+LOW_PERCENT = 20
 OUTCOMES = ("answered", "refused")
 
 
@@ -84,6 +85,18 @@ def _mentions(name: ClinicalName, text: str) -> bool:
     for use in name.uses:
         said += [use.label, *use.addresses]
     return any(text in part.lower() for part in said)
+
+
+@requires(Permission.SEE_INVENTORY)
+@require_GET
+def batteries(request: HttpRequest) -> HttpResponse:
+    """Show how full the batteries of pumps and monitors are."""
+    found = recently(queries.battery_levels, scope_of(request).store)
+    number = _page(request)
+    start = (number - 1) * PER_PAGE
+    page = Page(tuple(found[start : start + PER_PAGE]), len(found), start, PER_PAGE)
+    low = sum(row.battery.percent is not None and row.battery.percent <= LOW_PERCENT for row in found)
+    return render(request, "web/operations_batteries.html", {**_paging(page, number), "low": low})
 
 
 @requires(Permission.SEE_INVENTORY)
