@@ -324,9 +324,9 @@ class Stream(_Sums):
         return self.at
 
     def leap(self, at: int) -> None:
-        """Let time pass until ``at``, after acknowledging what is open."""
-        self.settle()
+        """Let time pass until ``at``; what was not acknowledged before is now."""
         self.at = max(self.at, at)
+        self.settle()
 
     def close(self, outward: bool = True) -> int:
         """Close from both sides and hand in the sums; returns the time of the last segment."""

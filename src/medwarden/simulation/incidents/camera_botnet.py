@@ -29,6 +29,7 @@ def _prepare(staging: Staging) -> Play:
                 link.leap(at)
                 link.say(True, b"\0\0")
                 link.say(False, b"\0\0", link.path.rtt)
+                link.settle()
                 for _ in range(6):
                     victim = scene.outside(f"host{rng.randrange(10**6)}.example.com")
                     port = rng.choice((23, 23, 2323))

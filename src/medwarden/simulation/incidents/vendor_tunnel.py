@@ -41,6 +41,7 @@ def _prepare(staging: Staging) -> Play:
             stream.say(True, (size + 1).to_bytes(2, "big") + b"\x30" + rng.randbytes(size))
             size = rng.randrange(80, 400)
             stream.say(False, (size + 1).to_bytes(2, "big") + b"\x30" + rng.randbytes(size), 20 * MILLISECOND)
+            stream.settle()
         stream.close()
 
     return play

@@ -405,7 +405,7 @@ def thin(scene: Scene, me: Device) -> Iterator[int]:
             stream.leap(at)
             stream.say(True, rng.randbytes(rng.randrange(20, 90)))
             stream.say(False, rng.randbytes(rng.randrange(60, 900)), stream.path.rtt)
-        stream.settle()
+            stream.settle()
         stream.close()
         at = calendar.after(rng, stream.at, 1200, scene.day.ward)
         yield at
