@@ -204,6 +204,15 @@ def test_nobody_known_there() -> None:
     assert refused(ask(override=override(device="10.0.0.8"))) is Protects.NOBODY_KNOWN
 
 
+def test_who_was_not_heard_lately_may_have_left_its_address() -> None:
+    assert isinstance(ask(device(last_seen=NOW - 14 * 60 * SECOND)), Permit)
+    gone = device(last_seen=NOW - 16 * 60 * SECOND)
+    assert refused(ask(gone)) is Protects.NOBODY_KNOWN
+    assert isinstance(ask(gone, override=override()), Permit)
+    enforce = Action(ActionKind.ENFORCE, "quarantine")
+    assert refused(ask(gone, action=enforce)) is Protects.NOBODY_KNOWN
+
+
 def test_an_override_is_named_reasoned_bounded_and_for_one_device_and_action() -> None:
     scanner = device("ultrasound")
     unknown = idle(scanner, state=Use.UNKNOWN)

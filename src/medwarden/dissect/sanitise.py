@@ -226,6 +226,8 @@ class Sanitiser:
             data[found.start : found.end], "big"
         )
         self.report.kept_bytes += changed.to_bytes(size, "big").count(0)
+        for start, end in found.options:
+            out[start:end] = bytes(end - start)
         out += bytes(len(data) - len(out))  # what stands behind a packet in its frame is padding
         fix_checksums(out, found.layers)
         return bytes(out)

@@ -9,6 +9,7 @@ the same length, the same within one run.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Final
 
@@ -31,25 +32,26 @@ _SHORT = frozenset(
     (b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL",
      b"SS", b"ST", b"TM", b"UI", b"UL", b"US")
 )  # fmt: skip
-_KEPT_TEXT = frozenset(
-    {
-        0x00080005,  # Specific Character Set
-        0x00080052,  # Query/Retrieve Level
-        0x00080054,  # Retrieve AE Title
-        0x00080060,  # Modality
-        0x00080061,  # Modalities in Study
-        0x00080070,  # Manufacturer
-        0x00081010,  # Station Name
-        0x00081090,  # Manufacturer's Model Name
-        0x00181000,  # Device Serial Number
-        0x00181020,  # Software Versions
-        0x00400001,  # Scheduled Station AE Title
-        0x00400010,  # Scheduled Station Name
-        0x00400241,  # Performed Station AE Title
-        0x00400242,  # Performed Station Name
-        0x00400252,  # Performed Procedure Step Status
-    }
-)
+_TEXT = re.compile(rb"[^\x00-\x1f\x7f]{0,64}\0?\Z")
+_TITLE = re.compile(rb"[ -~]{0,16}\0?\Z")
+# What stays, and what it must look like: a damaged tag must not turn a number of a patient into a level.
+_KEPT_TEXT = {
+    0x00080005: re.compile(rb"[\\A-Z0-9_ ]{0,64}\Z"),  # Specific Character Set
+    0x00080052: re.compile(rb"(PATIENT|STUDY|SERIES|IMAGE) *\Z"),  # Query/Retrieve Level
+    0x00080054: _TITLE,  # Retrieve AE Title
+    0x00080060: re.compile(rb"[A-Z][A-Z0-9]{1,7} *\Z"),  # Modality
+    0x00080061: re.compile(rb"[A-Z][A-Z0-9]{1,7}(\\[A-Z][A-Z0-9]{1,7})* *\Z"),  # Modalities in Study
+    0x00080070: _TEXT,  # Manufacturer
+    0x00081010: _TITLE,  # Station Name
+    0x00081090: _TEXT,  # Manufacturer's Model Name
+    0x00181000: _TEXT,  # Device Serial Number
+    0x00181020: _TEXT,  # Software Versions
+    0x00400001: _TITLE,  # Scheduled Station AE Title
+    0x00400010: _TITLE,  # Scheduled Station Name
+    0x00400241: _TITLE,  # Performed Station AE Title
+    0x00400242: _TITLE,  # Performed Station Name
+    0x00400252: re.compile(rb"(IN PROGRESS|COMPLETED|DISCONTINUED) *\Z"),  # Performed Procedure Step Status
+}
 _KEPT_CLASSES = frozenset({0x00080016, 0x00081150})  # SOP Class UID, Referenced SOP Class UID
 _KEPT_SHORTS = frozenset({0x00280002, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103})
 _MOST_TEXT = 64
@@ -399,4 +401,7 @@ def _is_harmless(tag: int, value: bytes) -> bool:
         return len(value) == 2
     if len(value) > _MOST_TEXT:
         return False
-    return (tag in _KEPT_TEXT and _plain(value)) or (tag in _KEPT_CLASSES and value.startswith(_STANDARD))
+    looks = _KEPT_TEXT.get(tag)
+    if looks is not None:
+        return looks.match(value) is not None
+    return tag in _KEPT_CLASSES and value.startswith(_STANDARD)

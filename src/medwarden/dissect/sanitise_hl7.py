@@ -12,25 +12,51 @@ import re
 from medwarden.dissect.sanitise_draft import Draft
 
 _HEADERS = (b"MSH", b"FHS", b"BHS")
-_KEPT: dict[bytes, frozenset[int]] = {
-    b"MSH": frozenset({3, 4, 5, 6, 7, 9, 11, 12, 15, 16, 17, 18}),
-    b"FHS": frozenset({3, 4, 5, 6, 7}),
-    b"BHS": frozenset({3, 4, 5, 6, 7}),
-    b"MSA": frozenset({1}),
-    b"SFT": frozenset({1, 2, 3}),
-    b"OBX": frozenset({18}),
-    b"PRT": frozenset({10}),
-    b"EQU": frozenset({1}),
-    b"EVN": frozenset({1}),
+_NAME = re.compile(rb"[^\r\n]{0,120}\Z")
+_MOMENT = re.compile(rb"[0-9.+-]{0,26}\Z")
+_ACCEPT = re.compile(rb"(AL|NE|ER|SU)?\Z")
+# What stays of each segment, and what it must look like: where the end of a segment is lost, fields of the
+# next one stand in places where nobody would look for them.
+_KEPT: dict[bytes, dict[int, re.Pattern[bytes]]] = {
+    b"MSH": {
+        **dict.fromkeys((3, 4, 5, 6), _NAME),
+        7: _MOMENT,
+        9: re.compile(rb"[A-Z]{3}([^A-Za-z0-9][A-Z0-9]{3}([^A-Za-z0-9][A-Z]{3}(_[A-Z0-9]{3})?)?)?\Z"),
+        11: re.compile(rb"[PDT]([^A-Za-z0-9][ARIT])?\Z"),
+        12: re.compile(rb"2(\.\d{1,2}){0,2}\Z"),
+        15: _ACCEPT,
+        16: _ACCEPT,
+        17: re.compile(rb"([A-Z]{2,3})?\Z"),
+        18: re.compile(rb"(UNICODE( UTF-\d{1,2})?|ASCII|8859/\d{1,2}|UTF-8|ISO IR\d{1,3})?\Z"),
+    },
+    b"FHS": {**dict.fromkeys((3, 4, 5, 6), _NAME), 7: _MOMENT},
+    b"BHS": {**dict.fromkeys((3, 4, 5, 6), _NAME), 7: _MOMENT},
+    b"MSA": {1: re.compile(rb"[AC][AER]\Z")},
+    b"SFT": dict.fromkeys((1, 2, 3), _NAME),
+    b"OBX": {
+        2: re.compile(rb"(AD|CE|CF|CWE|CX|DT|DTM|ED|FT|ID|IS|MO|NA|NM|PN|SI|SN|ST|TM|TS|TX|XAD|XPN)\Z"),
+        11: re.compile(rb"[A-Z]\Z"),
+        18: _NAME,
+    },
+    b"PRT": {10: _NAME},
+    b"EQU": {1: _NAME},
+    b"EVN": {1: re.compile(rb"[A-Z]\d\d\Z")},
 }
+_MOST_FIELDS = {
+    b"MSH": 28,
+    b"FHS": 14,
+    b"BHS": 14,
+    b"MSA": 8,
+    b"SFT": 6,
+    b"OBX": 30,
+    b"PRT": 23,
+    b"EQU": 6,
+    b"EVN": 8,
+}
+_MERGED = re.compile(rb"(PID|NK1|PV1|PV2|IN1|IN2|GT1|MRG|OBR|NTE|ORC|AL1|DG1)[^A-Za-z0-9]")
 _SEGMENT = re.compile(rb"[A-Z][A-Z0-9]{2}\Z")
 _COUNT = re.compile(rb"\d{1,3}\Z")
-_HARMLESS = {
-    (b"OBX", 2): re.compile(rb"(AD|CE|CF|CWE|CX|DT|DTM|ED|FT|ID|IS|MO|NA|NM|PN|SI|SN|ST|TM|TS|TX|XAD|XPN)\Z"),
-    (b"OBX", 3): re.compile(rb"MDC(_[A-Z0-9_]{1,80})?\Z"),
-    (b"OBX", 11): re.compile(rb"[A-Z]\Z"),
-}
-_LONGEST_KEPT = 250
+_TERM = re.compile(rb"MDC(_[A-Z0-9_]{1,80})?\Z")
 
 
 def is_hl7(payload: bytes) -> bool:
@@ -77,12 +103,16 @@ def _segment(draft: Draft, start: int, end: int, separators: bytes | None) -> by
     else:
         number, at = 0, start + 4
         draft.keep(start, start + 4)
-    kept = _KEPT.get(name, frozenset())
+    kept = _KEPT.get(name, {})
+    too_many = data.count(separators[:1], start, end) > _MOST_FIELDS.get(name, 0)
+    if kept and (too_many or _MERGED.search(data, at, end)):
+        kept = {}
     while at <= end:
         number += 1
         stop = data.find(separators[:1], at, end)
         stop = end if stop < 0 else stop
-        if number in kept and stop - at <= _LONGEST_KEPT:
+        looks = kept.get(number)
+        if looks is not None and looks.match(data[at:stop]):
             draft.keep(at, stop)
         else:
             _field(draft, at, stop, separators, name, number)
@@ -111,7 +141,7 @@ def _field(draft: Draft, start: int, end: int, separators: bytes, name: bytes, f
     at = start
     for stop in [i for i in range(start, end) if data[i] in separators[1:]] + [end]:
         part = data[at:stop]
-        known = _HARMLESS.get((name, field), _COUNT if field == 1 else None)
+        known = _TERM if (name, field) == (b"OBX", 3) else _COUNT if field == 1 else None
         if known is not None and known.match(part):
             draft.keep(at, stop)
         elif part:

@@ -182,4 +182,4 @@ def _harmless(name: bytes, value: bytes) -> bool:
         return _TYPE.fullmatch(value) is not None
     if name == b"host":
         return _HOST.match(value) is not None
-    return len(value) <= 512
+    return len(value) <= 512 and all(0x20 <= byte < 0x7F for byte in value)

@@ -60,6 +60,7 @@ class Found(msgspec.Struct):
     sequence: int = 0
     flags: int = 0
     tcp_at: int = 0
+    options: list[tuple[int, int]] = msgspec.field(default_factory=list)  # of headers, to be made empty
 
 
 class _Walk:
@@ -68,6 +69,7 @@ class _Walk:
         self.linktype = linktype
         self.layers: list[Layer] = []
         self.tags: list[int] = []
+        self.options: list[tuple[int, int]] = []
 
     def opaque(self, at: int, what: str) -> Found:
         return Found(
@@ -77,6 +79,13 @@ class _Walk:
     def harmless(self, at: int, end: int, what: str) -> Found:
         end = min(end, len(self.data))
         return Found(Kind.HARMLESS, min(at, end), end, what, self.layers, tuple(self.tags))
+
+    def walked(self) -> Found:
+        """Walk from the link on, and note what of the headers must not stay."""
+        found = self.link()
+        # 0 ends the options of IPv4 and TCP, and pads those of IPv6 (RFC 791, 9293, 8200).
+        found.options = [(start, end) for start, end in self.options if start < end <= found.end]
+        return found
 
     def link(self) -> Found:
         data = self.data
@@ -108,7 +117,9 @@ class _Walk:
             self.tags.append(tag & 0xFFF)
             at += 4
         if kind in (_IPV4, _IPV6):
-            return self.ip(at)
+            expected = 4 if kind == _IPV4 else 6
+            agrees = at < len(data) and data[at] >> 4 == expected
+            return self.ip(at) if agrees else self.opaque(at, "no IP")
         if kind == _ARP:
             return self.harmless(at, at + 28, "arp")
         if kind == _LLDP:
@@ -138,6 +149,10 @@ class _Walk:
         total = total or len(data) - at  # segmentation left to the network card
         if header < 20 or total < header or len(data) - at < header:
             return self.opaque(at, "bad IP header")
+        self.options.append((at + 20, at + header))
+        if header > 20 and _sum(data[at : at + header]) not in (0, 0xFFFF):
+            # Hardly anybody has options; a damaged length would make headers of payload.
+            return self.opaque(at + 20, "bad IP header")
         end = min(at + total, len(data))
         whole = at + total <= len(data) and not fragment & 0x3FFF
         self.layers.append(Layer(4, at, data[at + 9], at + header, end, whole))
@@ -161,6 +176,7 @@ class _Walk:
             if end - place < 8:
                 return self.opaque(place, "short IP header")
             following, size = data[place], 8 + data[place + 1] * 8
+            self.options.append((place + 2, min(place + size, end)))
             place += size
         if place > end:
             return self.opaque(at + 40, "bad IP header")
@@ -197,6 +213,7 @@ class _Walk:
         if self.data[inner] >> 4 == 4:
             fragment = struct.unpack_from(">H", self.data, inner + 6)[0] & 0x1FFF
             header = (self.data[inner] & 15) * 4
+            self.options.append((inner + 20, inner + header))
             ports = self.data[inner + 9] in (_TCP, _UDP) and not fragment
             return inner + header + (8 if ports else 0)
         if self.data[inner] >> 4 == 6 and end - inner >= 48 and self.data[inner + 6] in (_TCP, _UDP):
@@ -208,6 +225,8 @@ class _Walk:
         header = (self.data[at + 12] >> 4) * 4
         if header < 20 or at + header > end:
             return self.opaque(at + 20, "bad TCP header")
+        if not _known_options(self.data[at + 20 : at + header]):
+            return self.opaque(at + 20, "unknown TCP options")
         found = Found(
             Kind.TCP, at + header, end, "tcp", self.layers, tuple(self.tags), source, target, near, far
         )
@@ -251,11 +270,33 @@ class _Walk:
 
 def find(data: bytes, linktype: int) -> Found:
     """Return what a captured packet holds; never raises."""
-    return _Walk(data, linktype).link()
+    return _Walk(data, linktype).walked()
+
+
+def _known_options(options: bytes) -> bool:
+    """Tell whether TCP options are those of RFC 9293 and 7323 and SACK, each of its length: numbers alone."""
+    at = 0
+    while at < len(options):
+        kind = options[at]
+        if kind == 0:
+            return not any(options[at:])
+        if kind == 1:
+            at += 1
+            continue
+        if at + 2 > len(options):
+            return False
+        length = options[at + 1]
+        known = {2: (4,), 3: (3,), 4: (2,), 5: (10, 18, 26, 34), 8: (10,)}.get(kind, ())
+        if length not in known or at + length > len(options):
+            return False
+        at += length
+    return True
 
 
 def _lldp_end(data: bytes, at: int) -> int:
     """Return where the LLDPDU ends (IEEE 802.1AB section 8.5): with its End TLV, or at a broken one."""
+    if data[at : at + 1] != b"\x02":
+        return at  # a Chassis ID comes first
     while at + 2 <= len(data):
         head = struct.unpack_from(">H", data, at)[0]
         stop = at + 2 + (head & 0x1FF)

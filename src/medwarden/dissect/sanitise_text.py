@@ -21,7 +21,15 @@ _GREETING = re.compile(rb"220[ -][ -~]{0,200}\Z")
 _TYPE_OR_PORT = re.compile(
     rb"(TYPE [AIE]( [NTC])?|PASV|EPSV|SYST|FEAT|QUIT|NOOP|DATA|STARTTLS|AUTH TLS)\Z", re.IGNORECASE
 )
-_HEADER_KEPT = frozenset({2, 5, 10, 12, 13})  # delimiters, sender, receiver, processing, version
+_PARTY = re.compile(rb"[^|\r\n]{0,120}\Z")
+_HEADER_KEPT = {
+    2: re.compile(rb"[^A-Za-z0-9|]{1,4}\Z"),  # delimiters
+    5: _PARTY,  # sender
+    10: _PARTY,  # receiver
+    12: re.compile(rb"[PTDQ]?\Z"),
+    13: re.compile(rb"[A-Z0-9-]{0,12}\Z"),  # version
+}
+_MOST_HEADER_FIELDS = 14
 _FRAME = re.compile(rb"\x02([0-7])([^\x02\x03\x17]*)([\x03\x17])([0-9A-Fa-f]{2})?(\r\n)?")
 
 
@@ -107,11 +115,14 @@ def _record(draft: Draft, start: int, end: int) -> None:
         return
     draft.keep(start, start + 2)
     at, number = start + 2, 1
+    # More fields than a header record has are those of a record whose beginning was lost.
+    header = kind == b"H" and data.count(b"|", start, end) < _MOST_HEADER_FIELDS
     while at <= end:
         number += 1
         stop = data.find(b"|", at, end)
         stop = end if stop < 0 else stop
-        if kind == b"H" and number in _HEADER_KEPT and stop - at <= 120:
+        looks = _HEADER_KEPT.get(number) if header else None
+        if looks is not None and looks.match(data[at:stop]):
             draft.keep(at, stop)
         else:
             draft.fill(at, stop, "laboratory field")

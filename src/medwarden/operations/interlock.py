@@ -26,6 +26,9 @@ from medwarden.operations.permit import Action, ActionKind, Permit, Target, _iss
 USE_S = 5
 """A judgement of use older than this many seconds is as good as none."""
 
+HEARD_S = 15 * 60
+"""Who was not heard for so long may have left its address to another: a printer's to a pump."""
+
 PLAUSIBLE = 0.1
 """A label with this probability is reckoned with, where it would protect the device."""
 
@@ -338,6 +341,12 @@ def _protections(
     listed = frozenset() if grant is None else grant.categories
     for device in request.devices:
         yield from _kind(device, request, listed)
+        if device.last_seen < now_ns - HEARD_S * NANOSECONDS:
+            yield Refusal(
+                f"{device.label} was last heard {iso(device.last_seen)}: another may have its address now",
+                Protects.NOBODY_KNOWN,
+                "the default",
+            )
         judged = use.get(device.id)
         if judged is None or not 0 <= now_ns - judged.judged_ns <= USE_S * NANOSECONDS:
             yield Refusal(

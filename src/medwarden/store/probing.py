@@ -111,12 +111,7 @@ def switch_on(
     ``listed`` names life-critical categories that may be asked there. Raises ConfigurationError for what
     is no subnet or too wide a one, unknown probers, hours or categories, and an empty reason.
     """
-    network = check_network(network)
-    parsed = ipaddress.ip_network(network)
-    if parsed.prefixlen < _WIDEST[parsed.version]:
-        raise ConfigurationError(
-            f"{network} is too wide: switch on /{_WIDEST[parsed.version]} or narrower, subnet by subnet"
-        )
+    network = _narrow(network)
     probers, listed, hours = sorted(set(probers)), sorted(set(listed)), sorted(set(hours))
     _known("prober", probers, set(known_probers))
     _known("category", listed, set(categories()))
@@ -156,6 +151,17 @@ def switch_on(
     )
     change.record("probing.switched_on", f"probe_subnet:{identifier}", None, _plain(grant), site=site)
     return grant
+
+
+def _narrow(network: str) -> str:
+    """Return a subnet in canonical form; raises ConfigurationError for one too wide to be known."""
+    network = check_network(network)
+    parsed = ipaddress.ip_network(network)
+    if parsed.prefixlen < _WIDEST[parsed.version]:
+        raise ConfigurationError(
+            f"{network} is too wide: switch on /{_WIDEST[parsed.version]} or narrower, subnet by subnet"
+        )
+    return network
 
 
 def switch_off(change: Change, identifier: str) -> None:
