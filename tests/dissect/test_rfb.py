@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from medwarden.dissect.observer import Observer
 from medwarden.dissect.rfb import RfbDissector
 from medwarden.kernel.errors import MalformedInput
+from medwarden.model.segment import Segment, Transport
 
 Converse = Callable[..., set[tuple[str, str, str]]]
 
@@ -32,3 +34,23 @@ def test_the_screen_is_not_read(converse: Converse) -> None:
 def test_what_is_no_version_is_malformed(converse: Converse, data: bytes) -> None:
     with pytest.raises(MalformedInput):
         converse(RfbDissector, ("server", data))
+
+
+def test_flows_go_by_the_name_that_risk_factors_know() -> None:
+    observer = Observer(b"k" * 32)
+    segment = Segment(
+        1,
+        7,
+        Transport.TCP,
+        None,
+        None,
+        "192.0.2.20",
+        "192.0.2.10",
+        5900,
+        50000,
+        None,
+        False,
+        b"RFB 003.008\n",
+    )
+    assert {fact.field for fact in observer.observe(segment)} == {"rfb.role", "rfb.version"}
+    assert observer.applications() == {7: "vnc"}

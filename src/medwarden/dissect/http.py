@@ -71,6 +71,7 @@ class HttpDissector(Connection):
         self._streams = http_pair(_kept)
         self.client, self.server = (stream.inbox for stream in self._streams)
         self._titled: HttpHead | None = None
+        self.application = "http"
 
     @staticmethod
     def recognises(payload: bytes, from_client: bool) -> bool:
@@ -105,6 +106,8 @@ class HttpDissector(Connection):
         if (path := public_path(head.path)) != "/":
             self.said("http.path", path)
         self.said("http.content_type", head.media_type)
+        if head.media_type == ipp.MEDIA_TYPE:
+            self.application = ipp.SOURCE
         self.said("http.soap_action", headers.get("soapaction", "").strip('"'))
         self.said("http.via", headers.get("via", ""))
         if head.method == "CONNECT":

@@ -42,6 +42,8 @@ _VENDORS = (
 class IkeDissector(Connection):
     """Read the first exchange of either side, before it is encrypted."""
 
+    application: ClassVar[str] = "ipsec"  # what the keys are for, and what follows on port 4500
+
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="ike",
         title="Internet Key Exchange",

@@ -22,6 +22,8 @@ _SECURITY = {
 class RfbDissector(Connection):
     """Read both versions and the kinds of log-in that the server offers."""
 
+    application: ClassVar[str] = "vnc"  # as risk factors and people call it
+
     manifest: ClassVar[DissectorManifest] = DissectorManifest(
         name="rfb",
         title="Remote Framebuffer (VNC)",
