@@ -185,6 +185,28 @@ def test_a_pump_that_shares_an_address_protects_it(ward: Path, web: tuple[int, l
     assert web[1] == []
 
 
+def test_a_narrow_subnet_is_judged_by_its_neighbours(ward: Path, web: tuple[int, list[bytes]]) -> None:
+    """Who vouches for unknown devices cannot cut the pump next to them out of sight."""
+    IPS["d-unknown"], KINDS["d-unknown"] = "127.0.9.5", "unknown"
+    tell(ward, ("d-unknown", PUMP), web[0])
+    narrow = SubnetRule("127.0.9.5/32", ("http_head",), 600, tuple(range(24)), ("unknown",))
+    add_subnet(ward, narrow, None, None, "cli:nina", None, "what is it")
+    (step,) = go(ward)
+    assert (step.outcome, step.protects) == ("refused", "unknown kind")
+    assert web[1] == []
+
+
+def test_an_unknown_device_among_printers_is_asked_where_somebody_vouches(
+    ward: Path, web: tuple[int, list[bytes]]
+) -> None:
+    IPS["d-unknown"], KINDS["d-unknown"] = "127.0.9.5", "unknown"
+    tell(ward, ("d-unknown", PRINTER), web[0])
+    switch_on(ward)
+    assert words(go(ward)) == {PRINTER: "answered", "d-unknown": "refused"}
+    switch_on(ward, "unknown")
+    assert words(plan_query(ward, Wanted(device="d-unknown"), QUICK)) == {"d-unknown": "refused"}
+
+
 def test_what_is_decided_during_a_run_counts_at_once(
     ward: Path, web: tuple[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

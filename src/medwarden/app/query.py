@@ -6,6 +6,7 @@ devices and use are read anew before every single probe, because a run lasts and
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import stat
 import time
@@ -164,7 +165,9 @@ class _Round:
         from medwarden.store.queries.standing import addressed_in
 
         seen: set[tuple[str, str]] = set()
-        for grant in registry(self.tenant, self.site).grants:
+        # The narrowest first, whose rate is the one that counts.
+        grants = registry(self.tenant, self.site).grants
+        for grant in sorted(grants, key=lambda g: -ipaddress.ip_network(g.network).prefixlen):
             for ip in dict.fromkeys(ip for ip, _ in addressed_in(self.tenant, self.site, grant.network)):
                 names = sorted(grant.probers)
                 if self.wanted.probers:
@@ -230,7 +233,7 @@ class _Round:
 
         if question.grant is None:
             return None
-        network = question.grant.network
+        network = _neighbourhood(question.grant.network)
         known = self._medical.get(network)
         if known is None or time.monotonic() - known[0] > _SEGMENT_S:
             known = (time.monotonic(), is_medical_segment(self.tenant, self.site, network))
@@ -394,6 +397,13 @@ class _Run:
             question.target.port,
             question.prober.manifest.name,
         )
+
+
+def _neighbourhood(network: str) -> str:
+    """Return the subnet, or what is around a very narrow one: its neighbours say what kind of place it is."""
+    parsed = ipaddress.ip_network(network)
+    widest = 24 if parsed.version == 4 else 64
+    return str(parsed if parsed.prefixlen <= widest else parsed.supernet(new_prefix=widest))
 
 
 def _port(prober: Prober, devices: Sequence[Device]) -> int:
