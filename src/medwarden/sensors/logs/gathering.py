@@ -84,6 +84,12 @@ class FactSum:
                 elif ts < entry[0]:
                     entry[0] = ts
 
+    def add_counted(self, key: Key, first_ns: int, last_ns: int, count: int) -> None:
+        """Add a fact that was counted before."""
+        entry = self._heard.setdefault(key, [first_ns, last_ns, 0])
+        entry[0], entry[1] = min(entry[0], first_ns), max(entry[1], last_ns)
+        entry[2] += count
+
     def take(self) -> tuple[Fact, ...]:
         """Return the sums, values made fit to keep, and begin anew."""
         cleaned: dict[Key, list[int]] = {}

@@ -26,6 +26,10 @@ from medwarden.sensors.logs.zeek_rows import Column, Rows, texts
 Fact = tuple[Key, int]
 Addresses = Sequence[str | None]
 
+_Question = tuple[
+    str | None, str | None, int | None, str | None, str | None, str | None, tuple[str | None, ...]
+]
+
 _ASKED = {5353: "mdns.query", 5355: "llmnr.query", 137: "nbns.query"}
 _ANSWER_TYPES = frozenset({"A", "AAAA"})
 _CLIENT_MESSAGES = frozenset({"discover", "request", "decline", "release", "inform"})
@@ -35,6 +39,8 @@ def tell(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses], facts:
     """Add what ``rows`` say; ``ends`` are the addresses by whose they are, None where there is none."""
     for said in logs()[rows.kind].said:
         facts.add_many(_said(said, rows, times, ends))
+    if rows.kind == "dns":
+        _dns(rows, times, ends, facts)
     special = _SPECIAL.get(rows.kind)
     if special is not None:
         facts.add_many(special(rows, times, ends))
@@ -142,18 +148,33 @@ def dns_facts(
             yield client, "dns.resolved", f"{asked}={address}"
 
 
-def _dns(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _dns(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses], facts: FactSum) -> None:
+    """Add what questions say; the same question with the same answer is looked at once a block."""
     columns = rows.columns
-    for ts, client, server, port, query, kind, code, answers in zip(
-        times, ends[ORIG], ends[RESP], columns["id.resp_p"], texts(rows, "query"),
-        texts(rows, "qtype_name"), texts(rows, "rcode_name"), columns["answers"], strict=True,
-    ):  # fmt: skip
-        if query and client:
-            listed = cast("list[str | None]", answers) if answers else []
-            for ip, field, value in dns_facts(
-                client, server, cast("int", port or 53), query, kind or "", listed, code or "", bool(code)
-            ):
-                yield (None, ip, None, field, value), ts
+    listed = cast("Sequence[list[str | None] | None]", columns["answers"])
+    records = zip(
+        ends[ORIG], ends[RESP], columns["id.resp_p"], texts(rows, "query"), texts(rows, "qtype_name"),
+        texts(rows, "rcode_name"), [tuple(answers) if answers else () for answers in listed], strict=True,
+    )  # fmt: skip
+    counted: dict[tuple[object, ...], list[int]] = {}
+    for record, ts in zip(records, times, strict=True):
+        entry = counted.get(record)
+        if entry is None:
+            counted[record] = [ts, ts, 1]
+        else:
+            entry[2] += 1
+            if ts > entry[1]:
+                entry[1] = ts
+            elif ts < entry[0]:
+                entry[0] = ts
+    for record, (first, last, count) in counted.items():
+        client, server, port, query, kind, code, answers = cast("_Question", record)
+        if not query or not client:
+            continue
+        for ip, field, value in dns_facts(
+            client, server, port or 53, query, kind or "", answers, code or "", bool(code)
+        ):
+            facts.add_counted((None, ip, None, field, value), first, last, count)
 
 
 _LEASED = {
@@ -268,7 +289,6 @@ def _modbus_identification(rows: Rows, times: Sequence[int], ends: Mapping[str, 
 
 
 _SPECIAL: Mapping[str, Callable[[Rows, Sequence[int], Mapping[str, Addresses]], Iterator[Fact]]] = {
-    "dns": _dns,
     "dhcp": _dhcp,
     "software": _software,
     "known_services": _known_services,
