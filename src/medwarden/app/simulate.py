@@ -22,6 +22,7 @@ import zstandard
 from medwarden.app.simulated_logs import LogFiles
 from medwarden.kernel.errors import ConfigurationError, InternalError, ResourceError
 from medwarden.simulation.engine import Slice, in_order, run_shard, shards_of
+from medwarden.simulation.events import live_through
 from medwarden.simulation.hospital import Hospital, Site
 from medwarden.simulation.incidents import incidents, stage
 from medwarden.simulation.truth import label_rows, truth_of
@@ -158,6 +159,7 @@ def simulate(request: Request, folder: Path, *, progress: Progress | None = None
     if request.packing not in _PACKINGS:
         raise ConfigurationError(f"captures can be packed with {', '.join(filter(None, _PACKINGS))}")
     hospital = Hospital(request.seed, request.devices, request.hours, request.start, request.sites)
+    live_through(hospital)
     stage(hospital, request.incidents)
     try:
         return _write(request, hospital, folder, progress)

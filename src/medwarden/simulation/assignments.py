@@ -75,6 +75,8 @@ def activities_of(site: Site, device: Device) -> Iterator[Activity]:
         yield basics.clock
     if category in SERVER_KINDS:
         yield basics.neighbours_of_servers
+    if device.system.id == "macos":
+        yield office.apple_names
     if device.system.chatter.startswith("windows"):
         yield office.windows_chatter
         if device.system.joins and device.managed:

@@ -409,3 +409,21 @@ def thin(scene: Scene, me: Device) -> Iterator[int]:
         stream.close()
         at = calendar.after(rng, stream.at, 1200, scene.day.ward)
         yield at
+
+
+def apple_names(scene: Scene, me: Device) -> Iterator[int]:
+    """Tell the own name and model over multicast DNS, as macOS does where something is shared."""
+    rng = scene.rng(me, "bonjour")
+    at = calendar.after(rng, max(scene.start, me.arrives), 300, scene.day.ward)
+    yield at
+    while at < scene.stop:
+        if me.present(at) and me.name:
+            host = me.name.replace(" ", "-")
+            texts = (f"model={me.model.name}", "osxvers=22")
+            answers, additional = dns.service_records(
+                me.name, "_device-info._tcp", host, 0, texts, me.end(at).ip
+            )
+            said = dns.announcement(answers, additional)
+            scene.multicast(me, wire.address("224.0.0.251"), 5353, said, at, rng)
+        at = calendar.after(rng, at, 900, scene.day.ward)
+        yield at
