@@ -54,7 +54,7 @@ def _visit(hospital: Hospital, device: Device, rng: Random) -> None:
 
 
 def _dock(hospital: Hospital, site: Site, device: Device, rng: Random) -> None:
-    """Let a laptop be docked at a desk: for that time the station's interface speaks, with a wired address."""
+    """Let a laptop be docked at a desk: for that time the station's own interface speaks."""
     first = device.stays[0]
     docked = hospital.start + int(rng.random() * (hospital.stop - hospital.start))
     undocked = docked + int((1 + rng.random() * 5) * HOUR)
