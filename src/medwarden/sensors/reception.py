@@ -141,6 +141,7 @@ class Reception:
         with self._lock:
             batches, self._left = self._left, []
             batches += [entry.parser.take(final=final) for entry in self._senders.values()]
+            batches = [batch for batch in batches if not batch.empty()]
             self._waiting = 0
             return self._joined(batches)
 

@@ -96,6 +96,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                     "up0",
                 )
                 run(*inside, "dhclient", "-x", "-4", "-sf", "/bin/true", *files, "up0")
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:  # dnsmasq writes its log and its leases in its own time
+            log, leases = ((folder / name).read_text() for name in ("log", "leases"))
+            if MACS["udhcpc"] in leases and log.count("DHCPACK") >= sum(map(bool, map(shutil.which, MACS))):
+                break
+            time.sleep(0.05)
         yield folder
     finally:
         for process in started:

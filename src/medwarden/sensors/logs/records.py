@@ -9,7 +9,7 @@ import msgspec
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import LogTally
-from medwarden.sensors.logs.gathering import FactSum, flow_table
+from medwarden.sensors.logs.gathering import BATCH_SCHEMA, FactSum, flow_table
 
 MOST_REASONS = 64
 """Distinct reasons kept apart; what a sender can write into a reason must not fill the memory."""
@@ -49,6 +49,7 @@ class FlowRow(msgspec.Struct, gc=False):
 
 
 _COLUMNS = FlowRow.__struct_fields__
+_NOTHING = Batch(BATCH_SCHEMA.empty_table(), ())
 
 
 class Records:
@@ -114,6 +115,8 @@ class Records:
 
     def take(self) -> Batch:
         """Return what has gathered and begin anew."""
+        if not len(self):
+            return _NOTHING  # most of many senders, most of the time
         flows, self._flows = self._flows, []
         first = self._next_flow
         self._next_flow += len(flows)
