@@ -1,21 +1,25 @@
 """Live capture at a steady rate over a veth pair: is every packet accounted for?
 
 A sender in a process of its own puts 256-byte UDP packets of many flows onto one end of the pair with
-sendmmsg, at the rate asked for; LiveCapture takes the other end with hand-off. Needs root.
+sendmmsg, at the rate asked for; LiveCapture takes the other end with hand-off. With ``--processes`` it is the
+whole sensor that does, into a data folder, with so many processes behind the interface. Needs root.
 
-    python bench/live.py [--rate 100000] [--seconds 60]
+    python bench/live.py [--rate 100000] [--seconds 60] [--processes 2]
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import multiprocessing
 import os
 import resource
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -94,10 +98,63 @@ def send(rate: int, seconds: float) -> int:
     return sent
 
 
+def resident(process: int) -> int:
+    """Return the memory of a process in KiB, 0 when it is gone."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)
+
+
+def whole_sensor(processes: int, rate: int, seconds: float) -> int:
+    """Let the sensor listen with several processes; returns the exit status."""
+    from medwarden.app.fanout import listen_in_processes
+
+    arguments = [sys.executable, __file__, "--send", "--rate", str(rate), "--seconds", str(seconds)]
+    sent: list[int] = []
+    sizes: list[list[int]] = []
+
+    def feed() -> None:
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as sender:
+            hearing = [p.pid for p in multiprocessing.active_children() if p.pid is not None]
+            while sender.poll() is None:
+                time.sleep(seconds / 20)
+                sizes.append([resident(pid) for pid in (os.getpid(), *hearing)])
+            assert sender.stdout is not None
+            sent.append(int(sender.stdout.read()))
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with tempfile.TemporaryDirectory(prefix="medwarden-bench-") as folder:
+        reports = listen_in_processes(
+            Path(folder) / "home",
+            ["right"],
+            processes=processes,
+            on_ready=lambda _: threading.Thread(target=feed).start(),
+        )
+    busy = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"sent       {sent[0]:>12,}  ({sent[0] / seconds:,.0f} packets/s for {seconds:.0f} s)")
+    for report in reports:
+        count = report.packets
+        print(
+            f"{report.path}: read {count.read:,} parsed {count.parsed:,} rejected {count.rejected:,} "
+            f"dropped {count.dropped:,}{' ' + report.error if report.error else ''}"
+        )
+    print(f"processor  {sum(b.ru_utime + b.ru_stime for b in busy):>12.2f}  seconds with sender and start-up")
+    for at in (len(sizes) // 4, len(sizes) // 2, len(sizes) - 2):
+        print("memory     " + "  ".join(f"{size / 1024:,.0f} MiB" for size in sizes[at]))
+    read = sum(report.packets.read for report in reports)
+    exact = read == sent[0] and all(r.packets.balanced() and r.error is None for r in reports)
+    print("exact" if exact else f"NOT EXACT: {read:,} read")
+    return 0 if exact else 1
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rate", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--processes", type=int, default=0)
     parser.add_argument("--send", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.send:
@@ -115,6 +172,8 @@ def main() -> None:
         "ip link set right up",
     ):
         subprocess.run(command.split(), check=True)
+    if options.processes:
+        sys.exit(whole_sensor(options.processes, options.rate, options.seconds))
     core = FlowCore(FlowCoreConfig(idle_timeout_s=5))
     segments = flows = 0
 

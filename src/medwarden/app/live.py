@@ -130,7 +130,9 @@ def listen(
         keeper = Storekeeper(store)
         try:
             with acting_as(user):
-                sources = _sources(store, keeper, records, site, listeners)
+                sources = record_sources(
+                    store, keeper, records, site, listeners[0].ingest if listeners else None
+                )
             if user is not None:
                 drop_privileges(user)
             for listener in listeners:
@@ -155,20 +157,16 @@ def listen(
         return finished
 
 
-def _sources(
-    store: Store,
-    keeper: Storekeeper,
-    records: Records | None,
-    site: str | None,
-    listeners: Sequence[_Listener],
+def record_sources(
+    store: Store, keeper: Storekeeper, records: Records | None, site: str | None, beside: Ingest | None
 ) -> RecordSources | None:
+    """Open what brings records, beside an interface's resolver where there is one; None without any."""
     if records is None or not (records.listen or records.follow):
         return None
     from medwarden.app.listeners import read_spec
     from medwarden.app.record_sources import RecordSources
 
     specs = [read_spec(option, text, time_zone=records.time_zone) for option, text in records.listen]
-    beside = listeners[0].ingest if listeners else None
     return RecordSources(
         store, keeper, specs, records.follow, site=site, time_zone=records.time_zone, beside=beside
     )

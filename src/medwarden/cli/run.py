@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from medwarden.cli.output import home_option
+from medwarden.cli.output import home_option, processes_option
 
 _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _FIRST_NAME = "admin"
@@ -99,6 +100,7 @@ def serve(home: Path | None, host: str, port: int, no_tls: bool) -> int:
 @click.option("--site", default=None, help="Site that is listened at (made when new).")
 @click.option("--user", default=None, help="User to become once the socket is open (when started as root).")
 @click.option("--seconds", default=None, type=click.FloatRange(min=0.1), help="Stop after this long.")
+@processes_option
 def sensor(
     home: Path | None,
     interfaces: tuple[str, ...],
@@ -107,9 +109,11 @@ def sensor(
     site: str | None,
     user: str | None,
     seconds: float | None,
+    processes: int,
     **listening: tuple[str, ...],
 ) -> int:
     """Listen on interfaces, to exporters and log senders, and store what they tell."""
+    from medwarden.app.fanout import listen_in_processes
     from medwarden.app.home import data_folder
     from medwarden.app.live import Records, listen
     from medwarden.cli.output import report_inputs
@@ -117,7 +121,8 @@ def sensor(
     wanted = tuple((option, text) for option in _LISTENING for text in listening[option])
     if not (interfaces or wanted or follow):
         raise click.UsageError("name something to listen to: --interface, --syslog, --netflow, --follow ...")
-    reports = listen(
+    hear = partial(listen_in_processes, processes=processes) if interfaces and processes > 1 else listen
+    reports = hear(
         data_folder(home),
         interfaces,
         records=Records(wanted, follow, _zone(time_zone)),

@@ -32,10 +32,14 @@ _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_RX_RING = 5
 _PACKET_STATISTICS = 6
 _PACKET_VERSION = 10
+_PACKET_FANOUT = 18
 _PACKET_IGNORE_OUTGOING = 23
 _TPACKET_V3 = 2
 _PACKET_MR_PROMISC = 1
-_SO_ATTACH_FILTER = 26
+_FANOUT_HASH = 0
+_FANOUT_IGNORE_OUTGOING = 0x4000
+_FANOUT_DEFRAG = 0x8000
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 _ETH_P_ALL = 3
 
 _ARPHRD_ETHER, _ARPHRD_LOOPBACK = 1, 772
@@ -60,7 +64,9 @@ class LiveCapture:
 
     ``on_batch`` is called when hand-offs or ended flows wait, and at least every
     ``flush_interval_s`` seconds. The ring has ``blocks`` blocks of ``block_bytes`` (a multiple of the
-    page size). Raises ResourceError when there is no such interface, no permission, or no memory.
+    page size). With ``fanout``, a number that several captures of one interface have in common, the kernel
+    gives each conversation to one of them (man 7 packet, PACKET_FANOUT_HASH). Raises ResourceError when there
+    is no such interface, no permission, or no memory.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class LiveCapture:
         promiscuous: bool = True,
         block_bytes: int = 1 << 20,
         blocks: int = 32,
+        fanout: int | None = None,
     ) -> None:
         if flush_interval_s <= 0:
             raise ConfigurationError(f"a flush interval of {flush_interval_s} s cannot be kept")
@@ -91,6 +98,7 @@ class LiveCapture:
         # Not closed before the object goes: a late stop() must not write into a file that took its number.
         weakref.finalize(self, os.close, self._wake)
         self._socket = _packet_socket(interface)
+        self._fanout = fanout
         self._ring = self._open_ring(promiscuous, block_bytes, blocks)
         whole = memoryview(self._ring)
         self._blocks = [whole[at * block_bytes : (at + 1) * block_bytes] for at in range(blocks)]
@@ -123,7 +131,7 @@ class LiveCapture:
                 )
             if self.interface == "lo":  # what goes out of it comes in again
                 packet.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-            packet.bind((self.interface, _ETH_P_ALL))
+            self._bind()
             hardware = packet.getsockname()[3]
             if hardware not in _LINKTYPES:
                 raise ResourceError(
@@ -139,6 +147,24 @@ class LiveCapture:
             packet.close()
             raise
         return ring
+
+    def _bind(self) -> None:
+        """Let packets come; of those that a group shares, none before this capture is one of the group."""
+        packet = self._socket
+        if self._fanout is None:
+            packet.bind((self.interface, _ETH_P_ALL))
+            return
+        self._shut()
+        packet.bind((self.interface, _ETH_P_ALL))
+        kind = _FANOUT_HASH | _FANOUT_DEFRAG | (_FANOUT_IGNORE_OUTGOING if self.interface == "lo" else 0)
+        packet.setsockopt(_SOL_PACKET, _PACKET_FANOUT, struct.pack("=HH", self._fanout & 0xFFFF, kind))
+        packet.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+    def _shut(self) -> None:
+        """Let nothing more in."""
+        closed = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0
+        program = struct.pack("@HP", 1, ctypes.addressof(closed))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     def run(self) -> InputReport:
         """Take packets until :meth:`stop`, or until the interface disappears; return the account.
@@ -219,9 +245,7 @@ class LiveCapture:
 
     def _settle(self) -> None:
         """Let nothing more in, and take what is in the ring to the last packet."""
-        closed = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0
-        program = struct.pack("@HP", 1, ctypes.addressof(closed))
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        self._shut()
         deadline = time.monotonic() + _SETTLE_S
         while True:
             self._count_drops()

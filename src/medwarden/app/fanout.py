@@ -1,0 +1,346 @@
+"""Live interfaces heard by several processes: the kernel deals the conversations out, one process stores.
+
+Each process has a ring of its own (PACKET_FANOUT, man 7 packet) and brings its batches through a pipe; when
+storing falls behind, the pipes fill, then the rings, and what does not fit the kernel counts as dropped.
+The process that stores owns the resolver and the data folder. Each process's part of an interface is an input
+with exact accounting. A process that was killed is said to be lost from its last batch on, and started anew.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from medwarden.app.intake import seldom_collecting
+from medwarden.app.live import FLUSH_SECONDS, Records, record_sources
+from medwarden.app.packet_stage import PacketStage
+from medwarden.app.replay import LOCK
+from medwarden.app.shares import end_with_parent, pack, unpack
+from medwarden.app.storekeeper import Storekeeper
+from medwarden.flowcore import FlowCore
+from medwarden.kernel.clock import wall_clock
+from medwarden.kernel.errors import MedwardenError, ResourceError
+from medwarden.model.accounting import InputReport
+from medwarden.sensors.live import LiveCapture, acting_as, drop_privileges
+from medwarden.store.open import Store, open_store
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+    from medwarden.app.ingest import Ingest
+    from medwarden.store.ingest import InputState
+
+_READY, _BATCH, _END, _ERROR = b"R", b"B", b"E", b"!"
+_RESTARTS = 20
+_PATIENCE_S = 0.5
+_RING_BLOCKS = 128  # of a mebibyte, for each process
+_SIZE = 4  # of the length of a report before its batch
+
+
+def listen_in_processes(
+    home: Path,
+    interfaces: Sequence[str],
+    *,
+    processes: int,
+    records: Records | None = None,
+    site: str | None = None,
+    user: str | None = None,
+    seconds: float | None = None,
+    on_ready: Callable[[Sequence[str]], None] | None = None,
+) -> list[InputReport]:
+    """Listen as :func:`~medwarden.app.live.listen` does, with ``processes`` processes for each interface.
+
+    Returns the accounting of each process's part, and of each that was killed.
+    """
+    interfaces = list(dict.fromkeys(interfaces))
+    probe = PacketStage(b"\0" * 32)
+    for name in interfaces:  # a wrong name ends here, in words
+        LiveCapture(name, probe.core, lambda _core: None).close()
+    with acting_as(user):
+        opened = open_store(home, writer=True, role=LOCK)
+    with opened as store:
+        with acting_as(user):
+            ingests = _ingests(store, interfaces, site)
+            ears = _ears(ingests, interfaces, processes, user)
+        keeper = Storekeeper(store)
+        try:
+            for ear in ears:
+                ear.start()
+            with acting_as(user):
+                sources = record_sources(store, keeper, records, site, ingests[0] if ingests else None)
+            if user is not None:
+                drop_privileges(user)
+            if sources is not None:
+                sources.start()
+            names = [*interfaces, *(sources.names if sources is not None else ())]
+            _hear(ears, keeper, seconds, partial(on_ready, names) if on_ready is not None else None)
+            reports = [report for ear in ears for report in ear.reports]
+            if sources is not None:
+                reports += sources.finish()
+        finally:
+            for ear in ears:
+                ear.kill()
+            keeper.end()
+        return reports
+
+
+def _ingests(store: Store, interfaces: Sequence[str], site: str | None) -> list[Ingest]:
+    from medwarden.app.ingest import Ingest
+
+    made: list[Ingest] = []
+    for name in interfaces:
+        sensor = f"live-{name}" if site is None else f"live-{name}@{site}"
+        first = made[0] if made else None
+        made.append(Ingest(store, sensor, kind="live", site=site, name=f"interface {name}", beside=first))
+    return made
+
+
+def _ears(
+    ingests: Sequence[Ingest], interfaces: Sequence[str], processes: int, user: str | None
+) -> list[_Ear]:
+    ears = []
+    for ingest, name in zip(ingests, interfaces, strict=True):
+        group = secrets.randbelow(1 << 16)
+        ears += [_Ear(ingest, name, (at, processes), group, user) for at in range(processes)]
+    return ears
+
+
+def _hear(
+    ears: Sequence[_Ear], keeper: Storekeeper, seconds: float | None, on_ready: Callable[[], None] | None
+) -> None:
+    """Bring what the processes hear to the storekeeper until they have ended; one that fails ends all."""
+    errors: list[BaseException] = []
+
+    def stop() -> None:
+        for ear in ears:
+            ear.stop()
+
+    def work(ear: _Ear) -> None:
+        try:
+            ear.hear(keeper)
+        except BaseException as error:  # noqa: BLE001 - raised again below, where it is waited for
+            errors.append(error)
+        finally:
+            stop()
+
+    threads = [threading.Thread(target=work, args=(ear,), name="ear") for ear in ears]
+    timer = threading.Timer(seconds, stop) if seconds is not None else None
+    with _stopped_by_signals(stop):
+        for thread in threads:
+            thread.start()
+        if timer is not None:
+            timer.start()
+        try:
+            if on_ready is not None:
+                on_ready()
+            for thread in threads:
+                while thread.is_alive():  # a signal is dealt with between two waits, whichever thread it hit
+                    thread.join(_PATIENCE_S)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            stop()
+    if errors:
+        raise errors[0]
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    before = {
+        number: signal.signal(number, lambda _number, _frame: stop())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Ear:
+    """One process's part of an interface, as seen from the process that stores."""
+
+    def __init__(
+        self, ingest: Ingest, interface: str, which: tuple[int, int], group: int, user: str | None
+    ) -> None:
+        self.reports: list[InputReport] = []
+        self._ingest = ingest
+        self._interface = interface
+        self._which = which
+        self._group = group
+        self._user = user
+        self._part = f"{interface} ({which[0] + 1} of {which[1]})"
+        self._stopping = False
+        self._number = 0
+        self._killed = 0
+        self._told = InputReport(self._part, "live")
+        self._process: SpawnProcess | None = None
+        self._source: Connection | None = None
+        self._state = self._begin()
+
+    def _begin(self) -> InputState:
+        content = f"live:{self._ingest.writer.sensor}:{wall_clock()}:{self._which[0]}"
+        return self._ingest.writer.begin_input(content, self._part, "live")
+
+    def start(self) -> None:
+        """Start the process and wait until it hears. Raises ResourceError where it cannot."""
+        context = get_context("spawn")
+        self._source, target = context.Pipe(duplex=False)
+        arguments = (target, os.getpid(), self._interface, self._ingest.token_key, self._group, self._user)
+        self._process = context.Process(target=hear_part, args=arguments, daemon=True)
+        self._process.start()
+        target.close()
+        try:
+            message = self._source.recv_bytes()
+        except EOFError as error:
+            raise ResourceError(f"{self._part}: the process that should hear it ended at once") from error
+        if message[:1] == _ERROR:
+            raise ResourceError(message[1:].decode())
+
+    def stop(self) -> None:
+        """Ask the process to take what has arrived and end."""
+        self._stopping = True
+        if self._process is not None and self._process.is_alive():
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End the process where it still runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        if self._source is not None:
+            self._source.close()
+
+    def hear(self, keeper: Storekeeper) -> None:
+        """Bring the process's batches to the storekeeper until it ends."""
+        while True:
+            assert self._source is not None
+            try:
+                message = self._source.recv_bytes()
+            except EOFError:
+                self._lose(keeper)
+                if self._stopping:
+                    return
+                self._start_anew(keeper)
+                continue
+            size = int.from_bytes(message[1 : 1 + _SIZE], "big")
+            self._told = msgspec.json.decode(message[1 + _SIZE : 1 + _SIZE + size], type=InputReport)
+            self._told.path = self._part
+            batch = unpack([message[1 + _SIZE + size :]])
+            if not batch.empty():
+                number, self._number = self._number, self._number + 1
+                keeper.bring(partial(self._ingest.commit, self._state, number, batch, self._told))
+            else:
+                keeper.bring(self._ingest.writer.heartbeat)
+            if message[:1] == _END:
+                self.reports.append(self._told)
+                keeper.bring(partial(self._ingest.writer.finish_input, self._state, self._told))
+                return
+
+    def _lose(self, keeper: Storekeeper) -> None:
+        """Close the input of a process that was killed with what it had told, and say what is lost."""
+        self.kill()
+        assert self._process is not None
+        self._killed += 1
+        self._told.error = (
+            f"{self._part}: the process ended (code {self._process.exitcode}); what it took after "
+            f"{self._told.packets.read} packets, up to {FLUSH_SECONDS:.0f} seconds and its ring, is lost"
+        )
+        self.reports.append(self._told)
+        keeper.bring(partial(self._ingest.writer.finish_input, self._state, self._told))
+
+    def _start_anew(self, keeper: Storekeeper) -> None:
+        """Start the process again as a new input. Raises ResourceError where it cannot be."""
+        if self._user is not None:
+            raise ResourceError(f"{self._told.error}; only root could start it anew: start the sensor again")
+        if self._killed > _RESTARTS:
+            raise ResourceError(f"{self._told.error}; that was the {self._killed}th time, so listening ends")
+        begun = threading.Event()
+        state: list[InputState] = []
+
+        def begin() -> None:
+            try:
+                state.append(self._begin())
+            finally:
+                begun.set()
+
+        keeper.bring(begin)
+        begun.wait()
+        if not state:
+            raise ResourceError(f"{self._part}: nothing can be stored any more")
+        self._state, self._number = state[0], 0
+        self._told = InputReport(self._part, "live")
+        self.start()
+
+
+def hear_part(
+    target: Connection, parent: int, interface: str, token_key: bytes, group: int, user: str | None
+) -> None:
+    """Hear one part of an interface and bring it to the process that started this one."""
+    end_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to deal with
+    stage = PacketStage(token_key)
+    part = _Part(stage, target)
+    try:
+        part.capture = LiveCapture(
+            interface, stage.core, part, blocks=_RING_BLOCKS, fanout=group, flush_interval_s=FLUSH_SECONDS / 2
+        )
+        if user is not None:
+            drop_privileges(user)
+            end_with_parent(parent)  # becoming another user undoes it
+    except MedwardenError as error:
+        target.send_bytes(_ERROR + str(error).encode())
+        return
+    signal.signal(signal.SIGTERM, lambda _number, _frame: part.stop())
+    target.send_bytes(_READY)
+    try:
+        with seldom_collecting():
+            part.end(part.capture.run())
+    except BrokenPipeError:
+        return  # the parent has ended
+
+
+class _Part:
+    """Hands what the ring brought to the stage, and every so often to the pipe."""
+
+    def __init__(self, stage: PacketStage, target: Connection) -> None:
+        self.capture: LiveCapture | None = None
+        self._stage = stage
+        self._target = target
+        self._last = wall_clock()
+
+    def __call__(self, core: FlowCore) -> None:
+        self._stage.drain(core)
+        now = wall_clock()
+        if self._stage.due() or now - self._last >= FLUSH_SECONDS * 1e9:
+            self._last = now
+            assert self.capture is not None
+            report = InputReport("", "live", packets=self.capture.packets)
+            report.rejected_reasons = dict(self._stage.core.reasons)
+            self._send(_BATCH, report, final=False)
+
+    def end(self, report: InputReport) -> None:
+        """Bring what is left, with the accounting of all of it."""
+        self._send(_END, report, final=True)
+
+    def stop(self) -> None:
+        """Take what has arrived and end."""
+        assert self.capture is not None
+        self.capture.stop()
+
+    def _send(self, kind: bytes, report: InputReport, *, final: bool) -> None:
+        batch = self._stage.take(final=final)
+        report.malformed = dict(self._stage.observer.malformed)
+        told = msgspec.json.encode(report)
+        self._target.send_bytes(kind + len(told).to_bytes(_SIZE, "big") + told + pack(batch))
