@@ -37,7 +37,7 @@ _HEADINGS: Mapping[str, str] = {
         swversion softwarestand softwarerevision versionlogiciel versiondelogiciel
         versionsoftware versionefirmware""",
     "serial": """serial serialnumber serialno serialnr sn snr seriennummer seriennr numerodeserie
-        numeroserie nserie numerodiserie numeroseriale matricola serienummer""",
+        ndeserie nodeserie nserie numeroserie numerodiserie numeroseriale matricola serienummer""",
     "location": """location standort ort room raum raumnummer emplacement localisation lieu salle ubicacion
         localizacion sala posizione ubicazione stanza locatie ruimte localizacao roomnumber
         physicallocation""",
