@@ -278,6 +278,30 @@ def test_an_override_needs_a_person_who_may(ward: Path, web: tuple[int, list[byt
         actor_of(ward, "ben", "cli:root", "enable_probing")
 
 
+def test_an_address_nobody_is_known_at_needs_a_person_and_keeps_the_pace(
+    ward: Path, web: tuple[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(ward, (PRINTER,), web[0])
+    switch_on(ward)
+    with open_store(ward, writer=True):
+        from medwarden.model.role import Role
+        from medwarden.store.accounts import create_user
+        from medwarden.store.changes import Change
+
+        with Change("test", "test") as change:
+            create_user(change, "ben", "correct-horse-battery", Role.BIOMEDICAL_ENGINEER)
+    nobody = "127.0.9.6"
+    (step,) = go(ward, device=nobody, probers=("http_head",))
+    assert step.protects == "nobody known there"
+    lifts = ["nobody known there"]
+    add_override(ward, nobody, ["http_head"], lifts, 5, None, "cli:root", "ben", "new on the bench")
+    paced: list[str] = []
+    monkeypatch.setattr("medwarden.app.query.Pace.take", lambda _self, network, _rate: paced.append(network))
+    (step,) = go(ward, device=nobody, probers=("http_head",))
+    assert step.outcome == "closed"  # port 80 of that address
+    assert paced == [nobody]
+
+
 def test_runs_are_paced_and_alone(ward: Path, web: tuple[int, list[bytes]]) -> None:
     IPS["d-second"], KINDS["d-second"] = "127.0.9.8", "printer"
     tell(ward, (PRINTER, "d-second"), web[0])

@@ -294,8 +294,10 @@ class _Run:
     def _one(self, question: _Question) -> Planned:
         """Ask the interlock before the wait, so that nobody waits for a refusal, and again after it."""
         outcome = self._round.decided(question)
-        if isinstance(outcome, Permit) and question.grant is not None:
-            network, rate = question.grant.network, question.grant.per_minute
+        if isinstance(outcome, Permit):
+            network, rate = question.target.ip, self._round.wanted.per_minute
+            if question.grant is not None:
+                network, rate = question.grant.network, float(question.grant.per_minute)
             while (wait := self._pace.wait(network, rate)) > 0:
                 self._sleep(min(wait, 5.0))
             fresh = self._round.again(question)
