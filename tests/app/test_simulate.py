@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,16 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError):
         simulate(request(), tmp_path / "file")
+
+
+def test_a_large_site_is_simulated_in_processes_and_still_in_order_and_repeatable(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        simulate(request(devices=1250, hours=0.05, split=False), tmp_path / name)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    octets = (tmp_path / "a" / "site-1" / "capture.pcap").read_bytes()
+    at, before = 24, 0
+    while at < len(octets):
+        seconds, rest, size, _ = struct.unpack_from("<IIII", octets, at)
+        assert seconds * 10**9 + rest >= before
+        before, at = seconds * 10**9 + rest, at + 16 + size
+    assert before > START

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from medwarden.cli.output import json_option, plain, print_json, progress_of_inputs
+from medwarden.cli.output import json_option, print_json, progress_of_inputs
 
 
 @click.command()
@@ -83,6 +83,13 @@ def simulate(
     with progress_of_inputs("simulating") as progress:
         written = run(request, out, progress=progress)
     if as_json:
-        print_json(plain(written))
+        print_json(
+            {
+                "captures": [str(path) for path in written.captures],
+                "devices": written.devices,
+                "packets": written.packets,
+                "octets": written.octets,
+            }
+        )
     click.echo(f"{written.packets} packets of {written.devices} devices: {out}", err=True)
     return 0
