@@ -13,6 +13,7 @@ from medwarden.sensors.logs.flow_export import MOST_SOURCES, FlowExport
 from medwarden.sensors.logs.templates import (
     Element,
     FieldSpecifier,
+    Held,
     Template,
     TemplateCache,
     make_template,
@@ -68,7 +69,7 @@ class TemplatedExport(FlowExport):
             oldest = self.heard_ns - TEMPLATE_LIFETIME_NS
         template = self.templates.get(domain, number, oldest)
         if template is None:
-            gone = self.templates.hold(domain, number, octets, base, -1 if uptime is None else uptime)
+            gone = self.templates.hold(domain, number, Held(octets, base, uptime, base - exported))
             if gone:
                 self._gathered.dropped("data before its template", gone)
             return 0
@@ -121,9 +122,8 @@ class TemplatedExport(FlowExport):
         since = base if self.heard_ns is None else self.heard_ns
         template = make_template(fields, scopes, since, self.manifest.name)
         self.templates.put(domain, number, template)
-        for octets, held_base, held_uptime in self.templates.release(domain, number):
-            uptime = None if held_uptime < 0 else held_uptime
-            self._records(domain, template, octets, held_base, uptime, 0)
+        for held in self.templates.release(domain, number):
+            self._records(domain, template, held.octets, held.base_ns, held.uptime, held.skew_ns)
 
     def _end(self) -> None:
         if gone := self.templates.abandon():

@@ -117,6 +117,15 @@ def _variable_record(
     return tuple(values), at
 
 
+class Held(msgspec.Struct, frozen=True):
+    """A data set that waits: its octets, and what its message said of the exporter's clock."""
+
+    octets: bytes
+    base_ns: int
+    uptime: int | None
+    skew_ns: int
+
+
 class TemplateCache:
     """Templates of one exporter by (domain, template id), and data sets that came before theirs.
 
@@ -128,7 +137,7 @@ class TemplateCache:
 
     def __init__(self) -> None:
         self._templates: OrderedDict[tuple[int, int], Template] = OrderedDict()
-        self._held: OrderedDict[tuple[int, int], list[tuple[bytes, int, int]]] = OrderedDict()
+        self._held: OrderedDict[tuple[int, int], list[Held]] = OrderedDict()
         self._fields = 0
         self._held_sets = 0
         self._held_octets = 0
@@ -172,28 +181,28 @@ class TemplateCache:
         for key in [k for k, t in self._templates.items() if k[0] == domain and bool(t.scopes) is options]:
             self._forget(key)
 
-    def hold(self, domain: int, number: int, octets: bytes, base_ns: int, uptime: int) -> int:
+    def hold(self, domain: int, number: int, held: Held) -> int:
         """Hold a data set for its template; return how many sets had to be let go for that."""
-        self._held.setdefault((domain, number), []).append((octets, base_ns, uptime))
+        self._held.setdefault((domain, number), []).append(held)
         self._held_sets += 1
-        self._held_octets += len(octets)
+        self._held_octets += len(held.octets)
         gone = 0
         while self._held and (self._held_sets > self.MOST_HELD or self._held_octets > self.MOST_HELD_OCTETS):
             key = next(iter(self._held))
             sets = self._held[key]
             oldest = sets.pop(0)
             self._held_sets -= 1
-            self._held_octets -= len(oldest[0])
+            self._held_octets -= len(oldest.octets)
             gone += 1
             if not sets:
                 del self._held[key]
         return gone
 
-    def release(self, domain: int, number: int) -> list[tuple[bytes, int, int]]:
+    def release(self, domain: int, number: int) -> list[Held]:
         """Return the sets that waited for a template."""
         sets = self._held.pop((domain, number), [])
         self._held_sets -= len(sets)
-        self._held_octets -= sum(len(octets) for octets, _, _ in sets)
+        self._held_octets -= sum(len(held.octets) for held in sets)
         return sets
 
     def abandon(self) -> int:
