@@ -133,7 +133,7 @@ def test_a_thousand_patients_leave_no_trace(damage: int) -> None:
     if not damage:
         assert flags == 2 * IDENTITIES, "each is told once as having been seen"
         assert everything.count("dicom.manufacturer=acme") == IDENTITIES
-        assert everything.count("hl7.equipment=gluco-1") == IDENTITIES
+        assert everything.count("hl7.source_id=gluco-1") == IDENTITIES
         assert "dicom.operator=operator-" in everything
 
 
