@@ -32,8 +32,11 @@ _SHORT = frozenset(
     (b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL",
      b"SS", b"ST", b"TM", b"UI", b"UL", b"US")
 )  # fmt: skip
-_TEXT = re.compile(rb"[^\x00-\x1f\x7f]{0,64}\0?\Z")
-_TITLE = re.compile(rb"[ -~]{0,16}\0?\Z")
+_NUMBER = re.compile(rb"[^\x00-\x1f\x7f]{0,64}\0?\Z")
+# Names of makers, models and titles have a letter; accession and patient numbers often have none.
+_TEXT = re.compile(rb"(?=[^A-Za-z]*[A-Za-z])[^\x00-\x1f\x7f]{0,64}\0?\Z")
+_STATION = re.compile(rb"[ -~]{0,16}\0?\Z")
+_TITLE = re.compile(rb"(?=[^A-Za-z]*[A-Za-z])[ -~]{0,16}\0?\Z")
 # What stays, and what it must look like: a damaged tag must not turn a number of a patient into a level.
 _KEPT_TEXT = {
     0x00080005: re.compile(rb"[\\A-Z0-9_ ]{0,64}\Z"),  # Specific Character Set
@@ -42,14 +45,14 @@ _KEPT_TEXT = {
     0x00080060: re.compile(rb"[A-Z][A-Z0-9]{1,7} *\Z"),  # Modality
     0x00080061: re.compile(rb"[A-Z][A-Z0-9]{1,7}(\\[A-Z][A-Z0-9]{1,7})* *\Z"),  # Modalities in Study
     0x00080070: _TEXT,  # Manufacturer
-    0x00081010: _TITLE,  # Station Name
+    0x00081010: _STATION,  # Station Name
     0x00081090: _TEXT,  # Manufacturer's Model Name
-    0x00181000: _TEXT,  # Device Serial Number
-    0x00181020: _TEXT,  # Software Versions
+    0x00181000: _NUMBER,  # Device Serial Number
+    0x00181020: _NUMBER,  # Software Versions
     0x00400001: _TITLE,  # Scheduled Station AE Title
-    0x00400010: _TITLE,  # Scheduled Station Name
+    0x00400010: _STATION,  # Scheduled Station Name
     0x00400241: _TITLE,  # Performed Station AE Title
-    0x00400242: _TITLE,  # Performed Station Name
+    0x00400242: _STATION,  # Performed Station Name
     0x00400252: re.compile(rb"(IN PROGRESS|COMPLETED|DISCONTINUED) *\Z"),  # Performed Procedure Step Status
 }
 _KEPT_CLASSES = frozenset({0x00080016, 0x00081150})  # SOP Class UID, Referenced SOP Class UID
