@@ -131,6 +131,7 @@ class Device:
             loss=0.008 if wireless else 0.0004,
         )
         self.stays.append(Stay(since, place, network, end, dhcp))
+        self.stays.sort(key=lambda stay: stay.since)
 
     def rng(self, seed: int, purpose: str) -> Random:
         """Return a source of chance of its own for one purpose: nobody else's draws change it."""

@@ -58,11 +58,12 @@ def _dock(hospital: Hospital, site: Site, device: Device, rng: Random) -> None:
     first = device.stays[0]
     docked = hospital.start + int(rng.random() * (hospital.stop - hospital.start))
     undocked = docked + int((1 + rng.random() * 5) * HOUR)
-    station = bytes.fromhex("d4bed9") + rng.randbytes(3)
+    station = device.model.prefixes[0] + rng.randbytes(3)
     device.macs.append(station)
     place, network = site.plan.random_place(site.name, rng)
     device.settle(docked, place, network, network.next_address(), dhcp=True, mac=station)
-    device.stays[-1].end.distance, device.stays[-1].end.loss = 150_000, 0.0004
+    wired = device.stay(docked).end
+    wired.distance, wired.loss = 150_000, 0.0004
     if undocked < hospital.stop:
         device.settle(undocked, first.place, first.network, first.end.ip, dhcp=True)
 
