@@ -70,7 +70,8 @@ class Finding(Exception):
 
 def datagrams(data: bytes) -> list[bytes]:
     """Read datagrams, each after its length; any bytes are some."""
-    found, at = [], 0
+    found: list[bytes] = []
+    at = 0
     while at + 4 <= len(data) and len(found) < 64:
         length = int.from_bytes(data[at : at + 4], "big") % MAX_INPUT
         found.append(data[at + 4 : at + 4 + length])
