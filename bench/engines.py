@@ -140,6 +140,25 @@ def run_stage(capture: Path, head: Path) -> tuple[int, float]:
     return report.packets.read, cpu_seconds() - begin
 
 
+def run_reading_all(capture: Path, head: Path) -> tuple[int, float]:
+    """Read as ``run_stage`` does, and every payload, also those that equal others."""
+    from medwarden.app.intake import seldom_collecting
+    from medwarden.app.packet_stage import PacketStage
+    from medwarden.sensors.capture_file import read_capture
+
+    def read(path: Path) -> int:
+        stage = PacketStage(b"\0" * 32, recall=False)
+        with seldom_collecting():
+            report = read_capture(path, stage.core, on_batch=stage.drain)
+            stage.take(final=True)
+        return report.packets.read
+
+    read(head)
+    begin = cpu_seconds()
+    packets = read(capture)
+    return packets, cpu_seconds() - begin
+
+
 def run_nfstream(capture: Path, head: Path) -> tuple[int, float]:
     """Read with nfstream and its nDPI, one meter, flows taken one by one."""
     try:
@@ -238,6 +257,7 @@ ENGINES: dict[str, Callable[[Path, Path], tuple[int, float]]] = {
     "medwarden, whole sensor into the lake": run_lake,
     "medwarden, with identities and rows": run_sensor,
     "medwarden, without any store": run_stage,
+    "medwarden, without any store, recalling nothing": run_reading_all,
     "nfstream with DPI": run_nfstream,
     "ndpiReader": _program("ndpiReader", "libndpi-bin", "-i", "{}", "-q"),
     "dpkt loop with flow dict": run_dpkt,
