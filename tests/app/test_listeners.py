@@ -116,3 +116,31 @@ def test_options_say_what_is_listened_to(option: str, text: str, spec: ListenerS
 def test_wrong_options_are_refused_in_words(option: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=f"--{option}"):
         read_spec(option, text)
+
+
+def test_a_switch_on_the_do_not_probe_list_is_not_polled(store: Store, tmp_path: Path) -> None:
+    from medwarden.operations.interlock import EntryKind
+    from medwarden.store.changes import Change
+    from medwarden.store.probing import protect
+
+    with Change("user:anna", "a switch that reboots when asked") as change:
+        protect(change, EntryKind.IP, "127.0.0.1")
+    plan = tmp_path / "switches.toml"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+        agent.bind(("127.0.0.1", 0))
+        agent.setblocking(False)
+        port = agent.getsockname()[1]
+        plan.write_text(f'[[device]]\naddress = "127.0.0.1"\nport = {port}\ncommunity = "c"\n')
+        plan.chmod(0o600)
+        keeper = Storekeeper(store)
+        try:
+            (listener,) = open_listeners(store, keeper, [ListenerSpec("snmp", plan=plan)])
+            listener.start()
+            until(lambda: listener.report().records.read > 0)
+            report = listener.finish()
+        finally:
+            keeper.end()
+        with pytest.raises(BlockingIOError):
+            agent.recv(1)
+    assert report.rejected_reasons == {"on the do-not-probe list": report.records.read}
+    assert report.records.read >= 1

@@ -25,6 +25,8 @@ from medwarden.kernel.errors import ConfigurationError, InternalError
 from medwarden.model.accounting import InputReport
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import LogSetting, LogTally
+from medwarden.operations.interlock import Request, registered
+from medwarden.operations.permit import Action, ActionKind, target
 from medwarden.sensors.datagram_server import DatagramServer
 from medwarden.sensors.flow_choice import flow_parser
 from medwarden.sensors.ipfix_framing import IpfixFraming
@@ -255,7 +257,7 @@ def open_listeners(
     try:
         for spec in specs:
             setting = LogSetting(token_key(store.home), spec.time_zone, wall_clock())
-            source, gathered = _opened(spec, setting)
+            source, gathered = _opened(spec, setting, store, site)
             sensor = _sensor_name(spec, source, site)
             ingest = Ingest(store, sensor, kind=_kind(spec), site=site, name=spec.text, beside=first)
             first = first or ingest
@@ -281,11 +283,13 @@ def _sensor_name(spec: ListenerSpec, source: _Source, site: str | None) -> str:
     return (name if site is None else f"{name}@{site}")[:80]
 
 
-def _opened(spec: ListenerSpec, setting: LogSetting) -> tuple[_Source, _Gathered]:
+def _opened(
+    spec: ListenerSpec, setting: LogSetting, store: Store, site: str | None
+) -> tuple[_Source, _Gathered]:
     if spec.kind == "snmp":
         if spec.plan is None:
             raise ConfigurationError("snmp needs a file that names the agents")
-        poll = SnmpPoll(read_plan(spec.plan))
+        poll = SnmpPoll(read_plan(spec.plan), protected=partial(_protection, store, site))
         return poll, poll
     allowed = Allowed(spec.allow)
     if spec.kind in _FLOWS:
@@ -305,3 +309,21 @@ def _opened(spec: ListenerSpec, setting: LogSetting) -> tuple[_Source, _Gathered
             raise ConfigurationError("tls needs a certificate")
         tls = server_context(spec.certificate, spec.key, spec.clients)
     return SyslogServer(spec.host, spec.port, reception, tls=tls), reception
+
+
+def _protection(store: Store, site: str | None, address: str) -> str | None:
+    """Return why ``address`` must not be asked by the do-not-probe registry as it is now, or None."""
+    from medwarden.store.models import DEFAULT_SITE, DEFAULT_TENANT
+    from medwarden.store.probing import registry
+    from medwarden.store.queries import complete_devices
+    from medwarden.store.queries.standing import standing_at
+
+    place, now = site or DEFAULT_SITE, wall_clock()
+    try:
+        aimed = target(place, address, 161)
+        devices = tuple(complete_devices(standing_at(DEFAULT_TENANT, place, aimed.ip, now)))
+        asked = Request(Action(ActionKind.PROBE, "snmp_poll"), aimed, devices)
+        refusal = registered(asked, registry(DEFAULT_TENANT, place), now)
+        return None if refusal is None else refusal.reason
+    finally:
+        store.leave_thread()

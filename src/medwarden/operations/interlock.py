@@ -221,6 +221,15 @@ def _holds(start_ns: int, until_ns: int | None, now_ns: int) -> bool:
     return start_ns <= now_ns and (until_ns is None or now_ns < until_ns)
 
 
+def registered(request: Request, registry: Registry, now_ns: int) -> Refusal | None:
+    """Return the entry of the do-not-probe registry that protects the target, None where none does.
+
+    For what is asked by an operator's own list and needs no other leave, such as polling of switches.
+    """
+    address = _address(request.target.ip)
+    return None if address is None else _registered(request, registry.entries, address, now_ns)
+
+
 def _registered(
     request: Request, entries: Iterable[ProtectedEntry], address: Address, now_ns: int
 ) -> Refusal | None:

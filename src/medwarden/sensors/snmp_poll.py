@@ -24,7 +24,7 @@ import os
 import stat
 import threading
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -104,14 +104,28 @@ def _device(path: Path, number: int, entry: object, environment: Mapping[str, st
     return device
 
 
+def _unprotected(_address: str) -> None:
+    """Protect nobody: for polls of one's own laboratory, and tests."""
+
+
 class SnmpPoll:
     """Polls the agents of a plan in turn, in a thread of its own, from :meth:`start` on.
 
-    A record is one poll of one agent: parsed where it answered, rejected where it did not.
+    A record is one poll of one agent: parsed where it answered, rejected where it did not. ``protected``
+    is asked before each poll and says in a sentence why an address must not be asked, or None; an agent
+    that is protected is not polled, and the poll counts as rejected for that reason.
     """
 
-    def __init__(self, plan: PollPlan, *, clock: Clock = wall_clock, timeout_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        plan: PollPlan,
+        *,
+        clock: Clock = wall_clock,
+        timeout_s: float = 2.0,
+        protected: Callable[[str], str | None] = _unprotected,
+    ) -> None:
         self._plan = plan
+        self._protected = protected
         self._clock = clock
         self._timeout = timeout_s
         self._facts = FactSum(SOURCE)
@@ -152,6 +166,12 @@ class SnmpPoll:
     def poll(self, device: PolledDevice) -> None:
         """Poll one agent; one that does not answer is counted, what it said before it fell silent is kept."""
         now, facts, fault = self._clock(), FactSum(SOURCE), None
+        if (reason := self._protected(device.address)) is not None:
+            with self._lock:
+                self._count(
+                    device, now, f"{device.address}: not polled, {reason}", "on the do-not-probe list"
+                )
+            return
         with SnmpSession(device.address, device.port, device.credential, timeout_s=self._timeout) as session:
 
             def walk(column: str) -> Rows:
@@ -167,7 +187,9 @@ class SnmpPoll:
                 self._facts.add(said.ts_ns, said.mac, said.ip, said.field, said.value, said.vlan)
             self._count(device, now, fault)
 
-    def _count(self, device: PolledDevice, now: int, fault: str | None) -> None:
+    def _count(
+        self, device: PolledDevice, now: int, fault: str | None, reason: str = "no usable answer"
+    ) -> None:
         key = f"{device.address}:{device.port}"
         account = self._accounts.setdefault(key, SenderAccount(key, SOURCE, now, now, 0, LogTally()))
         for tally in (self._tally, account.tally):
@@ -178,7 +200,7 @@ class SnmpPoll:
                 tally.last_ns = now
             else:
                 tally.count.rejected += 1
-                tally.reasons["no usable answer"] = tally.reasons.get("no usable answer", 0) + 1
+                tally.reasons[reason] = tally.reasons.get(reason, 0) + 1
                 tally.fault = tally.fault or fault
         if fault is None:
             account.last_ns = self.last_heard_ns = now
