@@ -10,6 +10,7 @@ from medwarden.simulation.hospital import Site
 from medwarden.simulation.population import PUMP_KINDS
 from medwarden.simulation.scene import Activity
 from medwarden.simulation.work import (
+    administration,
     basics,
     bedside,
     imaging,
@@ -56,6 +57,7 @@ _BY_FACT: tuple[tuple[str, Activity], ...] = (
     ("bacnet", plant.bacnet),
     ("modbus", plant.modbus),
     ("mqtt", plant.mqtt),
+    ("s7", plant.s7),
     ("sdc", sdc.provider),
     ("onvif", sdc.onvif),
     ("cloud", bedside.maker_cloud),
@@ -98,6 +100,12 @@ def activities_of(site: Site, device: Device) -> Iterator[Activity]:
         yield bedside.hl7_from_device
     if device.model.name == "Alaris PC 8015":
         yield bedside.alaris_discovery
+    if category in ("network_switch", "router_firewall", "wifi_ap", "hypervisor"):
+        yield administration.log_lines
+    if category in ("server", "domain_controller") and device.system.build:
+        yield administration.remote_desktop
+    if category == "server":
+        yield administration.vulnerability_scan
     if "sip" in facts and category != "voip_phone":
         yield things.phone
     if category in _MEDIA:

@@ -6,8 +6,6 @@ import struct
 from collections.abc import Mapping
 from random import Random
 
-from medwarden.simulation.voices.der import der
-
 
 def http_request(
     method: str, path: str, host: str, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -178,9 +176,3 @@ def rdp_confirm(protocol: int = 2) -> bytes:
     """Return the X.224 connection confirm that chooses the protocol (2: CredSSP)."""
     x224 = bytes((14, 0xD0, 0, 0, 0x12, 0x34, 0)) + struct.pack("<BBHI", 2, 0, 8, protocol)
     return struct.pack(">BBH", 3, 0, 4 + len(x224)) + x224
-
-
-def cred_ssp(token: bytes) -> bytes:
-    """Return a TSRequest with an NTLM message (MS-CSSP 2.2.1)."""
-    tokens = der(0x30, der(0x30, der(0xA0, der(4, token))))
-    return der(0x30, der(0xA0, b"\2\1\6"), der(0xA1, tokens))

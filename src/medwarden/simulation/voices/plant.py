@@ -1,4 +1,4 @@
-"""Building and plant: BACnet/IP (ASHRAE 135, annex J and clause 20), Modbus/TCP, MQTT 3.1.1."""
+"""Building and plant: BACnet/IP (ASHRAE 135, annex J and clause 20), Modbus/TCP, MQTT 3.1.1, S7."""
 
 from __future__ import annotations
 
@@ -125,3 +125,39 @@ def mqtt_publish(topic: str, payload: bytes) -> bytes:
 def mqtt_ping() -> tuple[bytes, bytes]:
     """Return PINGREQ and PINGRESP."""
     return b"\xc0\0", b"\xd0\0"
+
+
+def _tpkt(cotp: bytes) -> bytes:
+    return struct.pack(">BBH", 3, 0, 4 + len(cotp)) + cotp
+
+
+def s7_connect(reply: bool) -> bytes:
+    """Return the COTP connection request or confirm (ISO 8073, RFC 1006) for rack 0, slot 2."""
+    parameters = b"\xc0\x01\x0a\xc1\x02\x01\x00\xc2\x02\x01\x02"
+    head = struct.pack(">BHHB", 0xD0 if reply else 0xE0, 1 if reply else 0, 0x14 if reply else 1, 0)
+    return _tpkt(bytes((len(head) + len(parameters),)) + head + parameters)
+
+
+def _s7(kind: int, number: int, parameters: bytes, data: bytes = b"") -> bytes:
+    head = struct.pack(">BBHHHH", 0x32, kind, 0, number, len(parameters), len(data))
+    return _tpkt(b"\x02\xf0\x80" + head + (b"\0\0" if kind == 3 else b"") + parameters + data)
+
+
+def s7_setup(number: int, reply: bool) -> bytes:
+    """Return the request to set communication up, or its acknowledgement."""
+    return _s7(3 if reply else 1, number, struct.pack(">BBHHH", 0xF0, 0, 1, 1, 480))
+
+
+def s7_identify(number: int) -> bytes:
+    """Return the request for the module identification (system status list 0x0011)."""
+    parameters = b"\x00\x01\x12\x04\x11\x44\x01\x00"
+    return _s7(7, number, parameters, struct.pack(">BBHHH", 0xFF, 9, 4, 0x0011, 0))
+
+
+def s7_identification(number: int, order: str, version: tuple[int, int, int]) -> bytes:
+    """Return the module identification: order number and firmware version."""
+    parameters = b"\x00\x01\x12\x08\x12\x84\x01\x01\x00\x00\x00\x00"
+    record = struct.pack(">H", 7) + order.ljust(20).encode() + struct.pack(">HBBBB", 0xC0, ord("V"), *version)
+    items = struct.pack(">H", 1) + order.ljust(20).encode() + struct.pack(">HHH", 0xC0, 4, 1) + record
+    body = struct.pack(">HHHH", 0x0011, 0, 28, 2) + items
+    return _s7(7, number, parameters, struct.pack(">BBH", 0xFF, 9, len(body)) + body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medwarden.simulation import calendar, wire
+from medwarden.simulation import calendar
 from medwarden.simulation.device import Device
 from medwarden.simulation.ends import HOUR, MILLISECOND, MINUTE, SECOND
 from medwarden.simulation.scene import Scene
@@ -125,7 +125,7 @@ def monitor_link(scene: Scene, me: Device) -> Iterator[int]:
                     scene.ear, rng, me.end(at), central.end(at), 9000 + me.number % 7, at
                 ).connect()
             stream.leap(at)
-            stream.say(True, b"\x00\x01" + rng.randbytes(110))
+            stream.say(True, b"\x7e\x01" + rng.randbytes(110))
             stream.settle()
         at = calendar.regular(rng, at, 3)
         yield at
@@ -288,18 +288,4 @@ def phones_home(scene: Scene, me: Device) -> Iterator[int]:
         if me.present(at) and calendar.hour_of(at) in (0, 1, 2, 3, 4, 22, 23, 7, 8):
             scene.cloud(me, host, at, rng, ((1200, 300), (6000, 200)))
         at = calendar.after(rng, at, 3 * 3600)
-        yield at
-
-
-def multicast_bus(scene: Scene, me: Device) -> Iterator[int]:
-    """Multicast parameters as monitors of a closed bedside network do: the content is the maker's own."""
-    rng = scene.rng(me, "bus")
-    at = scene.start + int(rng.random() * 10 * SECOND)
-    yield at
-    while at < scene.stop:
-        if me.present(at):
-            scene.multicast(
-                me, wire.address("224.127.1.255"), 2050, b"\0\1" + rng.randbytes(60), at, rng, ttl=2
-            )
-        at = calendar.regular(rng, at, 20)
         yield at

@@ -219,6 +219,7 @@ def store(
     count: int,
     called: str = "",
     calling: str = "",
+    sent: list[str] | None = None,
 ) -> int:
     """Send images of one study to an archive; returns when it ended."""
     klass = dicom.STORAGE.get(modality, dicom.STORAGE["SC"])
@@ -229,6 +230,8 @@ def store(
     )
     for number in range(1, count + 1):
         instance, data = _image(scene, me, rng, talk.stream.at, modality, patient, study, number)
+        if sent is not None:
+            sent.append(instance)
         ident = talk.number()
         talk.ask(
             klass,
@@ -236,6 +239,23 @@ def store(
             data,
             [(dicom.store_rsp(ident, klass, instance), None)],
         )
+    return talk.release()
+
+
+def commit(
+    scene: Scene, me: Device, server: Device, at: int, rng: Random, klass: str, instances: list[str]
+) -> int:
+    """Ask the archive to answer for images (PS3.4 annex J) and hear that it does; returns when it ended."""
+    talk = Association(scene, me, server, at, rng, contexts(dicom.COMMITMENT))
+    named = [{0x00081150: ("UI", klass), 0x00081155: ("UI", one)} for one in instances]
+    values: dict[int, tuple[str, object]] = {
+        0x00081195: ("UI", study_uid(rng, "1.2.276.0.7230010.3.1.5")),
+        0x00081199: dicom.items(0x00081199, named),
+    }
+    well_known, number = dicom.COMMITMENT_INSTANCE, talk.number()
+    said = dicom.n_request("action", number, dicom.COMMITMENT, well_known, 1)
+    reply = dicom.n_response("action", number, dicom.COMMITMENT, well_known, 1)
+    talk.ask(dicom.COMMITMENT, said, dicom.data_set(values), [(reply, None)])
     return talk.release()
 
 
@@ -333,7 +353,9 @@ def _examination(
     yield at
     low, high = _IMAGES.get(kind, (4, 30))
     count = max(1, round(rng.randrange(low, high) * scene.image_scale))
-    at = store(scene, me, server, at, rng, kind, patient, count)
+    sent: list[str] = []
+    at = store(scene, me, server, at, rng, kind, patient, count, sent=sent)
+    at = commit(scene, me, server, at + SECOND, rng, dicom.STORAGE.get(kind, dicom.STORAGE["SC"]), sent)
     at = procedure_step(scene, me, at + 5 * SECOND, rng, patient, kind, instance, done=True)
     scene.act(me, "examination", began, at, f"{kind}, {count} images")
     ris, engine = scene.site.roles.get("ris"), scene.site.roles.get("engine")

@@ -126,3 +126,29 @@ def mqtt(scene: Scene, me: Device) -> Iterator[int]:
         yield at
     if stream is not None:
         stream.end()
+
+
+def s7(scene: Scene, me: Device) -> Iterator[int]:
+    """Be asked for the module identification by the plant's engineering station."""
+    rng = scene.rng(me, "s7")
+    master = next(iter(scene.site.of("bms_controller")), None) or scene.site.roles.get("watch")
+    digits = [int(part) for part in me.firmware.lstrip("V").split(".")]
+    version = (digits[0], digits[1], digits[2])
+    at = scene.start + int(rng.random() * 600 * SECOND)
+    yield at
+    while at < scene.stop and master is not None:
+        if me.present(at):
+            stream = Stream(scene.ear, rng, master.end(at), me.end(at), 102, at).connect()
+            turns = (
+                (True, plant.s7_connect(False)),
+                (False, plant.s7_connect(True)),
+                (True, plant.s7_setup(1, False)),
+                (False, plant.s7_setup(1, True)),
+                (True, plant.s7_identify(2)),
+                (False, plant.s7_identification(2, me.model.fact("s7"), version)),
+            )
+            stream.exchange(turns, 4 * MILLISECOND)
+            stream.settle()
+            stream.close()
+        at = calendar.regular(rng, at, 1800)
+        yield at
