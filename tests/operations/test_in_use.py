@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medwarden.dissect.registry import dissectors
 from medwarden.knowledge.taxonomy import categories
+from medwarden.operations import in_use as judgement
 from medwarden.operations.in_use import QUIET_S, WINDOW_S, Use, clinical_protocols, in_use
 
 from .wards import HOUR, NOW, SECOND, device, fact, talk
@@ -47,30 +49,47 @@ def test_silence_of_a_life_critical_device_is_never_idleness(category: str) -> N
 
 
 def test_an_idle_state_is_believed_while_it_is_fresh_and_alone() -> None:
-    pump = device("infusion_pump", ledger=(fact("alaris.pump_state", "Standby", 20),))
+    pump = device("infusion_pump", ledger=(fact("terufusion.pump_state", "Standby", 20),))
     assert in_use(pump, NOW, LONG).state is Use.NO
-    pump = device("infusion_pump", ledger=(fact("alaris.pump_state", "standby", 600),))
-    assert in_use(pump, NOW, LONG).state is Use.UNKNOWN
+    pump = device("infusion_pump", ledger=(fact("terufusion.pump_state", "standby", 600),))
+    assert in_use(pump, NOW, LONG).state is Use.YES  # it spoke lately, and may have been started since
     pump = device(
         "infusion_pump",
-        ledger=(fact("alaris.pump_state", "standby", 5), fact("alaris.pump_state", "infusing", 40)),
+        ledger=(fact("terufusion.pump_state", "standby", 5), fact("terufusion.pump_state", "infusing", 40)),
     )
     assert in_use(pump, NOW, LONG).state is Use.YES
     pump = device(
         "infusion_pump",
-        ledger=(fact("alaris.pump_state", "standby", 5),),
+        ledger=(fact("terufusion.pump_state", "standby", 5),),
         conversations=(talk("hl7", 30),),
     )
     assert in_use(pump, NOW, LONG).state is Use.YES
 
 
-def test_a_procedure_step_goes_on_until_it_ends() -> None:
-    begun = fact("dicom.procedure_step_status", "IN PROGRESS", 3 * 3600)
-    ended = fact("dicom.procedure_step_status", "COMPLETED", 600)
+def test_an_examination_goes_on_until_it_ends() -> None:
+    begun = fact("dicom.exam_started", "2026-01-01T10:00 US", 3 * 3600)
+    ended = fact("dicom.exam_ended", "2026-01-01T10:20 completed series=1 images=4", 600)
     assert in_use(device("ultrasound", ledger=(begun,)), NOW, LONG).state is Use.YES
     assert in_use(device("ultrasound", ledger=(begun, ended)), NOW, LONG).reason.startswith("it spoke dicom")
-    later = fact("dicom.procedure_step_status", "COMPLETED", WINDOW_S + 60)
+    later = fact("dicom.exam_ended", "2026-01-01T10:20 completed series=1 images=4", WINDOW_S + 60)
     assert in_use(device("ultrasound", ledger=(begun, later)), NOW, LONG).state is Use.UNKNOWN
+    forgotten = fact("dicom.exam_started", "2026-01-01T10:00 US", 13 * 3600)
+    assert in_use(device("ultrasound", ledger=(forgotten,)), NOW, LONG).state is Use.NO
+
+
+def test_a_monitor_with_a_patient_is_in_use_until_he_is_discharged() -> None:
+    admitted = fact("intellivue.patient_state", "admitted", 5 * 3600)
+    assert in_use(device("patient_monitor", ledger=(admitted,)), NOW, LONG).state is Use.YES
+    discharged = fact("intellivue.patient_state", "discharged", 2 * 3600)
+    answer = in_use(device("patient_monitor", ledger=(admitted, discharged)), NOW, LONG)
+    assert answer.state is Use.UNKNOWN  # a monitor may work without the network
+
+
+def test_every_field_that_says_so_is_told_by_a_dissector() -> None:
+    told = {field for dissector in dissectors() for field in dissector.manifest.fields}
+    looked_at = {value for name, value in vars(judgement).items() if name.startswith("_EXAM_")}
+    looked_at |= {*judgement._STATE_FIELDS, *judgement._PATIENT_FIELDS}
+    assert looked_at <= told
 
 
 def test_silence_means_something_only_after_long_uninterrupted_listening() -> None:

@@ -48,21 +48,19 @@ SURE = 0.8
 LIFE_CRITICAL = 4
 """From this criticality of the taxonomy on, silence never counts as idleness."""
 
-_STATE_ENDS = (
-    ".operating_state",
-    ".operating_mode",
-    ".infusion_state",
-    ".infusion_status",
-    ".pump_state",
-    ".pump_status",
-    ".ventilation_mode",
-    ".activation_state",
-    ".device_state",
-    ".monitoring_state",
+_STATE_FIELDS = (
+    "bbraun_bcc.pump_state",
+    "intellivue.operating_mode",
+    "sdc.activation_state",
+    "sdc.operating_mode",
+    "terufusion.pump_state",
 )
-_STEP_ENDS = (".procedure_step_status", ".performed_procedure_step_status", ".mpps_status")
+"""Fields in which a device says what it does; a test holds that dissectors tell each of them."""
+
+_PATIENT_FIELDS = ("intellivue.patient_state", "sdc.patient_state")
+_ATTACHED = frozenset({"admitted", "associated", "pre-admitted"})
+_EXAM_STARTED, _EXAM_ENDED = "dicom.exam_started", "dicom.exam_ended"
 _IDLE_STATES = frozenset({"off", "idle", "standby", "stby", "stndby", "shutdown", "shtdn", "stopped", "stop"})
-_STEP_RUNS = frozenset({"in progress", "in_progress", "inprogress"})
 
 
 class Use(StrEnum):
@@ -124,8 +122,16 @@ def in_use(device: Device, now_ns: int, listening_since_ns: int | None) -> InUse
             None,
             now_ns,
         )
-    clinical = sorted(_clinical(device), key=lambda e: e.last_ns)
-    recent = tuple(e for e in clinical if e.last_ns >= now_ns - WINDOW_S * NANOSECONDS)
+    told = _stated(device, now_ns, idle=True)
+    # A protocol in which a device says right now that it is idle does not say by being spoken that it works.
+    quiet = frozenset(e.field.partition(".")[0] for e in device.ledger if told and e.field in _STATE_FIELDS)
+    clinical = sorted((e for _, e in _clinical(device)), key=lambda e: e.last_ns)
+    recent = tuple(
+        sorted(
+            (e for name, e in _clinical(device) if name not in quiet and _is_recent(e, now_ns)),
+            key=lambda e: e.last_ns,
+        )
+    )
     working = _steps_under_way(device, now_ns) + _stated(device, now_ns, idle=False)
     if recent or working:
         found = working + recent
@@ -136,7 +142,7 @@ def in_use(device: Device, now_ns: int, listening_since_ns: int | None) -> InUse
             now_ns,
             found,
         )
-    if told := _stated(device, now_ns, idle=True):
+    if told:
         return _answer(
             Use.NO, f"{told[-1].what}, told {iso(told[-1].last_ns)}", told[-1].first_ns, now_ns, told
         )
@@ -186,19 +192,24 @@ def _silent(
     )
 
 
-def _clinical(device: Device) -> Iterable[UseEvidence]:
-    """Yield all that was ever heard of a device in a clinical protocol, from conversations and facts."""
+def _is_recent(evidence: UseEvidence, now_ns: int) -> bool:
+    return evidence.last_ns >= now_ns - WINDOW_S * NANOSECONDS
+
+
+def _clinical(device: Device) -> Iterable[tuple[str, UseEvidence]]:
+    """Yield what was ever heard of a device in a clinical protocol, with the protocol."""
     names, ports = clinical_protocols(), clinical_ports()
     for talk in device.conversations:
         if talk.application in names or (talk.application is None and (talk.transport, talk.port) in ports):
             what = talk.application or f"{talk.transport}/{talk.port}"
             peer = talk.peer_name or talk.peer_ip or talk.peer_device or "a peer"
-            yield UseEvidence(f"{what} with {peer}", talk.first_seen, talk.last_seen)
+            yield what, UseEvidence(f"{what} with {peer}", talk.first_seen, talk.last_seen)
     for entry in device.ledger:
         # What our own query brought to light (source ``active:...``) is no work of the device's.
         protocol = entry.field.partition(".")[0]
         if not entry.source.startswith("active:") and (entry.source in names or protocol in names):
-            yield UseEvidence(f"it spoke {protocol} ({entry.field})", entry.first_seen, entry.last_seen)
+            words = f"it spoke {protocol} ({entry.field})"
+            yield protocol, UseEvidence(words, entry.first_seen, entry.last_seen)
 
 
 def _stated(device: Device, now_ns: int, *, idle: bool) -> tuple[UseEvidence, ...]:
@@ -209,7 +220,7 @@ def _stated(device: Device, now_ns: int, *, idle: bool) -> tuple[UseEvidence, ..
     fresh = [
         entry
         for entry in device.ledger
-        if entry.field.endswith(_STATE_ENDS) and entry.last_seen >= now_ns - STATED_S * NANOSECONDS
+        if entry.field in _STATE_FIELDS and entry.last_seen >= now_ns - STATED_S * NANOSECONDS
     ]
     working = [e for e in fresh if not _is_idle(e)]
     chosen = working if not idle else [] if working else fresh
@@ -224,16 +235,24 @@ def _is_idle(entry: LedgerEntry) -> bool:
 
 
 def _steps_under_way(device: Device, now_ns: int) -> tuple[UseEvidence, ...]:
-    """Return the DICOM procedure steps that were begun and not ended (PS3.4 annex F.7)."""
-    steps = [e for e in device.ledger if e.field.endswith(_STEP_ENDS)]
-    begun = [e for e in steps if e.value.strip().casefold() in _STEP_RUNS]
-    if not begun:
-        return ()
-    last = max(begun, key=lambda e: e.last_seen)
-    ended = max((e.last_seen for e in steps if e not in begun), default=0)
-    if ended > last.last_seen or last.last_seen < now_ns - STEP_S * NANOSECONDS:
-        return ()
-    return (UseEvidence("a procedure step is in progress", last.first_seen, last.last_seen),)
+    """Return the examination that was begun and not ended (PS3.4 annex F.7), and who is admitted.
+
+    Examinations are compared by when they were told: the same modality works on one at a time.
+    """
+    found = []
+    begun = max(device.values(_EXAM_STARTED), key=lambda e: e.last_seen, default=None)
+    ended = max((e.last_seen for e in device.values(_EXAM_ENDED)), default=0)
+    if begun is not None and begun.last_seen >= max(ended, now_ns - STEP_S * NANOSECONDS):
+        found.append(UseEvidence("an examination is in progress", begun.first_seen, begun.last_seen))
+    states = [e for field in _PATIENT_FIELDS for e in device.values(field)]
+    latest = max(states, key=lambda e: e.last_seen, default=None)
+    if (
+        latest is not None
+        and latest.value.strip().casefold() in _ATTACHED
+        and latest.last_seen >= now_ns - STEP_S * NANOSECONDS
+    ):
+        found.append(UseEvidence("a patient is admitted to it", latest.first_seen, latest.last_seen))
+    return tuple(found)
 
 
 def _confidence(device: Device) -> float:
