@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,21 @@ def test_a_large_site_is_simulated_in_processes_and_still_in_order_and_repeatabl
         assert seconds * 10**9 + rest >= before
         before, at = seconds * 10**9 + rest, at + 16 + size
     assert before > START
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_tshark_finds_nothing_malformed_lost_or_with_a_wrong_checksum(tmp_path: Path) -> None:
+    written = simulate(request(devices=80, split=False, incidents=("smb_worm", "cfind_scraping")), tmp_path)
+    wrong = (
+        "_ws.malformed || ip.checksum.status==0 || tcp.checksum.status==0 || udp.checksum.status==0"
+        " || tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment"
+    )
+    checks = [f"{name}.check_checksum:TRUE" for name in ("ip", "tcp", "udp")]
+    options = [part for check in checks for part in ("-o", check)]
+    ran = subprocess.run(
+        ["tshark", "-r", written.captures[0], "-Y", wrong, *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == ""
