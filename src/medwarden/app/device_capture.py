@@ -19,6 +19,7 @@ import msgspec
 
 from medwarden.app.query_rules import person_may
 from medwarden.app.sanitise import Sanitised, sanitise_capture
+from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.model.role import Permission
 from medwarden.sensors.device_capture import CaptureLimits, DeviceCapture
@@ -26,10 +27,14 @@ from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
     from medwarden.store.captures import CaptureRow
+    from medwarden.store.changes import Change
 
 FOLDER = "captures"
 QUOTA_MEGABYTES = 4096
 """Mebibytes that all captures of a data folder may take together."""
+
+GRACE_S = 120
+"""A capture ends at its time limit; so much later it must have."""
 
 _LOCK = "capture-rules"
 
@@ -130,20 +135,68 @@ def capture_rows(home: Path) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
         for row in captures(Scope(), limit=1000).items:
             plain: dict[str, object] = msgspec.to_builtins(row)
-            if row.state == "running" and not Path(f"/proc/{row.process}").exists():
-                plain["state"] = "lost"
+            plain["state"] = present_state(row, wall_clock())
             rows.append(plain)
         return rows
 
 
-def stop_capture(home: Path, identifier: str, actor: str, reason: str) -> None:
-    """Ask a running capture to end; it does within a second."""
-    with open_store(home, writer=True, role=_LOCK):
-        from medwarden.store.captures import ask_to_stop
-        from medwarden.store.changes import Change
+def present_state(row: CaptureRow, now_ns: int) -> str:
+    """Return the state of a capture; one that should run and whose process is gone is called lost.
 
+    A process that outlives the capture's time limit by more than :data:`GRACE_S` is another one that got
+    its number.
+    """
+    if row.state != "running":
+        return row.state
+    overdue = now_ns > row.created_ns + (row.seconds + GRACE_S) * NANOSECONDS
+    return "lost" if overdue or not Path(f"/proc/{row.process}").exists() else "running"
+
+
+def stop_stored(change: Change, row: CaptureRow) -> None:
+    """Ask a running capture to end; a lost one is ended here, with the files that it left.
+
+    For a store that is open already (the console). Raises ConfigurationError for one that has ended.
+    """
+    from medwarden.store.captures import ask_to_stop, end_capture
+
+    if present_state(row, change.now_ns) != "lost":
+        ask_to_stop(change, row.id)
+        return
+    left = sorted(Path(row.folder).glob("*.pcapng"), key=lambda path: path.stat().st_mtime_ns)
+    end_capture(
+        change,
+        row.id,
+        ended_by="lost",
+        error="its process ended without a word",
+        packets=0,
+        dropped=0,
+        size=sum(path.stat().st_size for path in left),
+        files=[path.name for path in left],
+    )
+
+
+def remove_stored(change: Change, row: CaptureRow) -> None:
+    """Delete the files of an ended capture on a store that is open already; ConfigurationError if it runs."""
+    from medwarden.store.captures import remove_capture
+
+    remove_capture(change, row.id)
+    for name in row.files:
+        (Path(row.folder) / name).unlink(missing_ok=True)
+
+
+def stop_capture(home: Path, identifier: str, actor: str, reason: str) -> None:
+    """Ask a running capture to end, which it does within a second; a lost one is ended here."""
+    with open_store(home, writer=True, role=_LOCK):
+        from medwarden.store.captures import ask_to_stop, capture
+        from medwarden.store.changes import Change
+        from medwarden.store.queries import Scope
+
+        row = capture(Scope(), identifier)
         with Change(actor, reason or "stopped") as change:
-            ask_to_stop(change, identifier)
+            if row is None:
+                ask_to_stop(change, identifier)
+            else:
+                stop_stored(change, row)
 
 
 def export_capture(
@@ -178,16 +231,33 @@ def export_capture(
         row = capture(Scope(), identifier)
         if row is None:
             raise ConfigurationError(f"there is no capture {identifier[:40]!r}: see `medwarden capture list`")
-        files = [Path(row.folder) / name for name in row.files]
-        if row.state == "running" or not files:
-            raise ConfigurationError(f"capture {identifier} has no files to fetch (it is {row.state})")
+        files_of(row)
         with Change(who, reason or "fetched", site=row.site) as change:
             record_export(change, identifier, raw=raw, target=str(target))
-        return _written(files, target, raw=raw)
+        return write_capture(row, target, raw=raw)
 
 
-def _written(files: list[Path], target: Path, *, raw: bool) -> Sanitised | None:
-    """Put the files of a ring together (sections of one pcapng) and write them, cleaned as one capture."""
+def files_of(row: CaptureRow) -> list[Path]:
+    """Return the files of an ended capture, oldest packets first.
+
+    Raises ConfigurationError while it runs, where it has none, and where they are gone from the disk.
+    """
+    files = [Path(row.folder) / name for name in row.files]
+    if row.state == "running" or not files:
+        raise ConfigurationError(f"capture {row.id} has no files to fetch (it is {row.state})")
+    gone = [path.name for path in files if not path.is_file()]
+    if gone:
+        raise ConfigurationError(f"capture {row.id}: {gone[0]} is no longer in {row.folder}")
+    return files
+
+
+def write_capture(row: CaptureRow, target: Path, *, raw: bool) -> Sanitised | None:
+    """Put the files of a ring together (sections of one pcapng) and write them, cleaned as one capture.
+
+    Nothing is audited here: who lets packets out does that first. Raises what :func:`files_of` does, and
+    ResourceError where ``target`` cannot be written.
+    """
+    files = files_of(row)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=files[0].parent, prefix=".whole-") as folder:
         whole = Path(folder) / "whole.pcapng"
@@ -215,10 +285,10 @@ def remove_files(home: Path, identifier: str, actor: str, reason: str) -> None:
 
         row = capture(Scope(), identifier)
         with Change(actor, reason or "removed") as change:
-            remove_capture(change, identifier)
-        if row is not None:
-            for name in row.files:
-                (Path(row.folder) / name).unlink(missing_ok=True)
+            if row is None:
+                remove_capture(change, identifier)
+            else:
+                remove_stored(change, row)
 
 
 def taken_megabytes(home: Path) -> int:

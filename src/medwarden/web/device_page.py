@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -11,8 +12,10 @@ from medwarden.inventory.labelling import what_is_missing
 from medwarden.kernel.clock import NANOSECONDS
 from medwarden.model.device import Conversation, Device, Verdict
 from medwarden.model.evidence import LedgerEntry
+from medwarden.operations.in_use import Use, in_use
 from medwarden.store import queries
 from medwarden.store.models import Device as DeviceRow
+from medwarden.store.queries.standing import listening_since
 from medwarden.web.icons import category_icon
 from medwarden.web.templatetags.console import age, category_name, size
 
@@ -23,6 +26,7 @@ TABS = (
     ("traffic", "Services and peers"),
     ("flows", "Flows over time"),
     ("policy", "Policy"),
+    ("packets", "Packets"),
     ("history", "History"),
 )
 LEVELS = ("class", "category", "vendor", "model", "os", "os_version", "firmware", "serial", "managed")
@@ -109,6 +113,35 @@ def presence(last_seen: int, now: int) -> tuple[str, str, str]:
     if silent < _OFFLINE_AFTER:
         return "is-info", "state-none", f"Silent for {age(silent / NANOSECONDS)}"
     return "is-info", "state-low", f"Offline for {age(silent / NANOSECONDS)}"
+
+
+class UseShown(NamedTuple):
+    """Whether a device works on a patient, as its header says it."""
+
+    css: str
+    shape: str
+    word: str
+    reason: str
+
+
+_USES = {
+    Use.YES: ("is-accent", "state-info", "In use"),
+    Use.NO: ("is-info", "state-none", "Not in use"),
+    Use.UNKNOWN: ("is-low", "state-low", "Use: cannot tell"),
+}
+
+
+def use_of(device: Device, tenant: str, now_ns: int) -> UseShown:
+    """Return whether a device, given complete, is in use, and why that is said."""
+    judged = in_use(device, now_ns, listening_since(tenant, device.site, now_ns))
+    return UseShown(*_USES[judged.state], f"{judged.reason[:1].upper()}{judged.reason[1:]}")
+
+
+def capture_command(device: Device, person: str, interfaces: list[str]) -> str:
+    """Return the command line that records the packets of a device in the name of a person."""
+    interface = interfaces[0] if len(interfaces) == 1 else "INTERFACE"
+    words = ["medwarden", "capture", device.id, "--interface", interface, "--seconds", "60"]
+    return f'{shlex.join([*words, "--as", person])} --reason "WHY"'
 
 
 class Peer(NamedTuple):

@@ -26,6 +26,7 @@ OPERATIONS = (
     ("operations_batteries", "Batteries"),
     ("operations_protected", "Do not probe"),
     ("operations_query", "Active query"),
+    ("operations_captures", "Captures"),
 )
 BELONGS = {
     "device": "devices",

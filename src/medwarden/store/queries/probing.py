@@ -94,6 +94,7 @@ class ProbeFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     prober: tuple[str, ...] = ()
     outcome: tuple[str, ...] = ()
     since_ns: int | None = None
+    text: str = ""
 
 
 _SORTS: dict[str, tuple[str, ...]] = {
@@ -201,6 +202,9 @@ def probe_log(
         rows = rows.filter(outcome__in=wanted.outcome)
     if wanted.since_ns is not None:
         rows = rows.filter(at_ns__gte=wanted.since_ns)
+    if wanted.text:
+        part = wanted.text
+        rows = rows.filter(Q(label__icontains=part) | Q(ip__icontains=part) | Q(reason__icontains=part))
     columns = tuple("site_id" if f == "site" else f for f in ProbeRow.__struct_fields__)
     order = _order(sort, ("time", "ip", "prober", "outcome", "device"))
     chosen = rows.order_by(*order).values_list(*columns)

@@ -123,3 +123,12 @@ def inputs(scope: Scope, *, offset: int = 0, limit: int = 50, status: str = "") 
         for row in chosen
     )
     return Page(items, rows.count(), offset, limit)
+
+
+def live_interfaces(scope: Scope, site: str) -> list[str]:
+    """Return the interfaces at which sensors of a site listen now, by name.
+
+    A process that hears part of an interface enters it as ``eth1 (2 of 4)``.
+    """
+    rows = scope.over(InputLedger.objects.filter(site_id=site, format="live", status="reading"))
+    return sorted({path.partition(" (")[0] for path in rows.values_list("path", flat=True)})

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
 from medwarden import __version__
-from medwarden.kernel.errors import ConfigurationError
+from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.store.accounts import PermissionRefused
 from medwarden.web.api import devices, findings, house, operations, policies
 
@@ -40,3 +40,9 @@ def refused(request: HttpRequest, error: PermissionRefused) -> HttpResponse:
 def wrong(request: HttpRequest, error: ConfigurationError) -> HttpResponse:
     """Answer 422 to what cannot be done as asked, with the reason."""
     return api.create_response(request, {"detail": str(error)}, status=422)
+
+
+@api.exception_handler(ResourceError)
+def unable(request: HttpRequest, error: ResourceError) -> HttpResponse:
+    """Answer 503 where a disk or file of this machine fails, with the reason."""
+    return api.create_response(request, {"detail": str(error)}, status=503)

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from medwarden.app.device_capture import QUOTA_MEGABYTES
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device
 from medwarden.model.policy import Policy
@@ -17,6 +18,7 @@ from medwarden.model.role import Permission
 from medwarden.policy import to_mud_text, to_text
 from medwarden.risk import isolated
 from medwarden.store import queries
+from medwarden.store.captures import CaptureFilter, captures
 from medwarden.store.changes import Change
 from medwarden.store.identities import restore_device, retire
 from medwarden.store.models import Device as DeviceRow
@@ -26,6 +28,7 @@ from medwarden.web.policy_learning import device_policy as device_policy_now
 from medwarden.web.policy_learning import with_peers
 from medwarden.web.scope import Scope, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
+from medwarden.web.views.captures import rights, with_state
 
 Tab = dict[str, object]
 
@@ -58,7 +61,9 @@ def device(request: HttpRequest, device_id: str) -> HttpResponse:
         ],
         "presence": device_page.presence(row.last_seen, scope.until_ns),
         "score": score,
+        "use": device_page.use_of(found, scope.tenant, scope.until_ns),
         "may_retire": signed_in(request).may(Permission.CORRECT_IDENTITY),
+        "may_protect": signed_in(request).may(Permission.PROTECT_DEVICE),
     }
     context |= TABS[tab](request, scope, found, row)
     return render(request, "web/device.html", context)
@@ -121,6 +126,20 @@ def _policy(_request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) 
     return {"learnt": learnt, "policy_text": to_text(learnt), "stored_policies": stored}
 
 
+def _packets(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) -> Tab:
+    page = captures(scope.store, CaptureFilter(device=row.pk), limit=20)
+    user = signed_in(request)
+    interfaces = queries.live_interfaces(scope.store, row.site_id)
+    return {
+        "page": page,
+        "rows": with_state(page.items, scope.until_ns),
+        "interfaces": interfaces,
+        "command": device_page.capture_command(found, user.username, interfaces),
+        "quota": QUOTA_MEGABYTES,
+        **rights(user),
+    }
+
+
 def _history(_request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow) -> Tab:
     return {"entries": queries.history(scope.store, subject=f"device:{row.pk}", limit=200)}
 
@@ -132,6 +151,7 @@ TABS: dict[str, Callable[[HttpRequest, Scope, Device, DeviceRow], Tab]] = {
     "traffic": _traffic,
     "flows": _flows,
     "policy": _policy,
+    "packets": _packets,
     "history": _history,
 }
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from medwarden.inventory.clinical_peers import ClinicalName, ConflictKind
+from medwarden.inventory.clinical_peers import ClinicalPeers, ConflictKind, NameConflict
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.taxonomy import categories
@@ -23,16 +21,23 @@ from medwarden.store import queries
 from medwarden.store.changes import Change
 from medwarden.store.models import DoNotProbe, ProbeSubnet
 from medwarden.store.probing import protect, switch_off, switch_on, unprotect
-from medwarden.store.queries.probing import ProbeFilter, overrides, probe_log, probe_subnets, protections
-from medwarden.store.queries.scope import Page
+from medwarden.store.queries.probing import overrides, probe_subnets
+from medwarden.web.decisions import decided
+from medwarden.web.exports import FORMATS, download
 from medwarden.web.guard import requires
+from medwarden.web.operation_lists import (
+    EXPORTS,
+    OUTCOMES,
+    batteries_asked,
+    log_asked,
+    names_asked,
+    protections_asked,
+    text_of,
+)
+from medwarden.web.paging import cut, offset_of, page_number, paging
 from medwarden.web.recent import recently
 from medwarden.web.scope import scope_of, signed_in
-from medwarden.web.templatetags.console import page_url
 
-T = TypeVar("T")
-
-PER_PAGE = 50
 CONFLICT_WORDS = {
     ConflictKind.SPOOF_SUSPECTED: ("Spoof suspected", "critical"),
     ConflictKind.UNKNOWN_DESTINATION: ("Unknown destination", "high"),
@@ -44,22 +49,6 @@ CONFLICT_WORDS = {
 }
 LASTS = (("", "for good"), ("8", "8 hours"), ("24", "a day"), ("168", "a week"), ("720", "30 days"))
 LOW_PERCENT = 20
-OUTCOMES = ("answered", "refused")
-
-
-def _page(request: HttpRequest) -> int:
-    number = request.GET.get("page", "1")
-    return max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 8 else 1
-
-
-def _paging(page: Page[T], number: int) -> dict[str, object]:
-    return {
-        "page": page,
-        "asked": {"page": number},
-        "pages": math.ceil(page.total / PER_PAGE) or 1,
-        "first": page.offset + 1 if page.total else 0,
-        "last": min(page.offset + PER_PAGE, page.total),
-    }
 
 
 @requires(Permission.SEE_INVENTORY)
@@ -67,58 +56,70 @@ def _paging(page: Page[T], number: int) -> dict[str, object]:
 def names(request: HttpRequest) -> HttpResponse:
     """Show AE titles and HL7 applications, who answers to them, and the disputes."""
     found = recently(queries.clinical_peers, scope_of(request).store)
-    text = request.GET.get("q", "").strip().lower()[:100]
-    chosen = [name for name in found.titles if not text or _mentions(name, text)]
-    number = _page(request)
-    start = (number - 1) * PER_PAGE
-    page = Page(tuple(chosen[start : start + PER_PAGE]), len(chosen), start, PER_PAGE)
+    chosen, sort = names_asked(request)
+    number = page_number(request)
     context = {
-        **_paging(page, number),
-        "conflicts": [(c, *CONFLICT_WORDS[c.kind]) for c in found.conflicts],
-        "text": text,
+        **paging(cut(chosen, number), number),
+        "conflicts": _disputes(found),
+        "text": text_of(request),
+        "sort": sort,
+        "may_export": signed_in(request).may(Permission.EXPORT),
     }
     return render(request, "web/operations_names.html", context)
 
 
-def _mentions(name: ClinicalName, text: str) -> bool:
-    said = [name.name, *name.facilities]
-    for use in name.uses:
-        said += [use.label, *use.addresses]
-    return any(text in part.lower() for part in said)
+def _disputes(found: ClinicalPeers) -> list[tuple[NameConflict, str, str, list[tuple[str, str]]]]:
+    labels = {use.device: use.label for name in found.titles for use in name.uses}
+    return [(c, *CONFLICT_WORDS[c.kind], [(d, labels.get(d, d)) for d in c.devices]) for c in found.conflicts]
 
 
 @requires(Permission.SEE_INVENTORY)
 @require_GET
 def batteries(request: HttpRequest) -> HttpResponse:
     """Show how full the batteries of pumps and monitors are."""
-    found = recently(queries.battery_levels, scope_of(request).store)
-    number = _page(request)
-    start = (number - 1) * PER_PAGE
-    page = Page(tuple(found[start : start + PER_PAGE]), len(found), start, PER_PAGE)
-    low = sum(row.battery.percent is not None and row.battery.percent <= LOW_PERCENT for row in found)
-    return render(request, "web/operations_batteries.html", {**_paging(page, number), "low": low})
+    chosen, sort = batteries_asked(request)
+    number = page_number(request)
+    context = {
+        **paging(cut(chosen, number), number),
+        "low": sum(row.battery.percent is not None and row.battery.percent <= LOW_PERCENT for row in chosen),
+        "text": text_of(request),
+        "sort": sort,
+        "may_export": signed_in(request).may(Permission.EXPORT),
+    }
+    return render(request, "web/operations_batteries.html", context)
 
 
 @requires(Permission.SEE_INVENTORY)
 @require_GET
 def protected(request: HttpRequest) -> HttpResponse:
     """Show the do-not-probe registry, and let those who may enter something."""
-    scope, number = scope_of(request), _page(request)
-    text = request.GET.get("q", "").strip()[:100]
-    ended = request.GET.get("ended") == "yes"
-    found = protections(scope.store, text=text, ended=ended, offset=(number - 1) * PER_PAGE, limit=PER_PAGE)
+    number = page_number(request)
+    found, sort = protections_asked(request, offset_of(number))
+    user = signed_in(request)
     context = {
-        **_paging(found, number),
-        "text": text,
-        "ended": ended,
+        **paging(found, number),
+        "text": text_of(request),
+        "sort": sort,
+        "ended": request.GET.get("ended") == "yes",
         "kinds": [kind.value for kind in EntryKind],
         "kind": request.GET.get("kind", ""),
         "value": request.GET.get("value", "")[:200],
         "lasts": LASTS,
         "now_ns": wall_clock(),
-        "may_protect": signed_in(request).may(Permission.PROTECT_DEVICE),
+        "may_protect": user.may(Permission.PROTECT_DEVICE),
+        "may_export": user.may(Permission.EXPORT),
     }
     return render(request, "web/operations_protected.html", context)
+
+
+@requires(Permission.EXPORT)
+@require_GET
+def operations_export(request: HttpRequest, what: str, kind: str) -> HttpResponseBase:
+    """Download one of the lists of Operations as it is filtered and sorted."""
+    wanted = EXPORTS.get(what)
+    if wanted is None or kind not in FORMATS:
+        raise Http404("Downloads are CSV or JSON of one of the lists.")
+    return download(request, what, kind, wanted.rows(request), wanted.header)
 
 
 @requires(Permission.PROTECT_DEVICE)
@@ -140,7 +141,7 @@ def protect_add(request: HttpRequest) -> HttpResponse:
         )
         return f"{kind.value} {entry.value} is on the do-not-probe list"
 
-    return _decided(request, "operations_protected", enter)
+    return decided(request, "operations_protected", enter)
 
 
 @requires(Permission.PROTECT_DEVICE)
@@ -153,24 +154,21 @@ def protect_end(request: HttpRequest, entry_id: str) -> HttpResponse:
         unprotect(change, entry_id)
         return "the entry is ended"
 
-    return _decided(request, "operations_protected", end)
+    return decided(request, "operations_protected", end)
 
 
 @requires(Permission.SEE_INVENTORY)
 @require_GET
 def query(request: HttpRequest) -> HttpResponse:
     """Show where active query is on, overrides, and every question that was sent or refused."""
-    scope, number = scope_of(request), _page(request)
-    outcome = request.GET.get("outcome", "")
-    log = probe_log(
-        scope.store,
-        ProbeFilter(outcome=(outcome,) if outcome else (), since_ns=scope.since_ns),
-        offset=(number - 1) * PER_PAGE,
-        limit=PER_PAGE,
-    )
+    scope, number = scope_of(request), page_number(request)
+    log, sort = log_asked(request, offset_of(number))
+    user = signed_in(request)
     context = {
-        **_paging(log, number),
-        "outcome": outcome,
+        **paging(log, number),
+        "text": text_of(request),
+        "sort": sort,
+        "outcome": request.GET.get("outcome", ""),
         "outcomes": OUTCOMES,
         "subnets": probe_subnets(scope.store, limit=500).items,
         "overrides": overrides(scope.store, limit=20).items,
@@ -178,7 +176,8 @@ def query(request: HttpRequest) -> HttpResponse:
         "critical": sorted(c.id for c in categories().values() if c.criticality >= LIFE_CRITICAL),
         "lasts": LASTS,
         "now_ns": wall_clock(),
-        "may_enable": signed_in(request).may(Permission.ENABLE_PROBING),
+        "may_enable": user.may(Permission.ENABLE_PROBING),
+        "may_export": user.may(Permission.EXPORT),
     }
     return render(request, "web/operations_query.html", context)
 
@@ -204,7 +203,7 @@ def subnet_on(request: HttpRequest) -> HttpResponse:
         )
         return f"active query is on in {grant.network}"
 
-    return _decided(request, "operations_query", enable)
+    return decided(request, "operations_query", enable)
 
 
 @requires(Permission.ENABLE_PROBING)
@@ -217,7 +216,7 @@ def subnet_off(request: HttpRequest, grant_id: str) -> HttpResponse:
         switch_off(change, grant_id)
         return "active query is off there"
 
-    return _decided(request, "operations_query", disable)
+    return decided(request, "operations_query", disable)
 
 
 def _must_be_ours(request: HttpRequest, sites: Iterable[str | None]) -> None:
@@ -235,17 +234,3 @@ def _until(change: Change, hours: str) -> int | None:
     if not (hours.isascii() and hours.isdigit() and len(hours) < 6):
         return None
     return change.now_ns + int(hours) * 3600 * NANOSECONDS
-
-
-def _decided(request: HttpRequest, page: str, decide: Callable[[Change], str]) -> HttpResponse:
-    """Carry out a decision with the reason that was given, and lead back to the page."""
-    scope, user = scope_of(request), signed_in(request)
-    reason = request.POST.get("reason", "").strip()[:500]
-    try:
-        with Change(f"user:{user.username}", reason, tenant=scope.tenant, site=scope.site) as change:
-            done = decide(change)
-        messages.success(request, f"{done[0].upper()}{done[1:]}.")
-    except ConfigurationError as error:
-        said = str(error)
-        messages.error(request, f"{said[0].upper()}{said[1:]}.")
-    return HttpResponseRedirect(page_url(request, page))
