@@ -1,9 +1,9 @@
 """Measure what a second process brings when one capture is read: one process against two shares.
 
 Prints processor seconds of one process and of each share, what putting their batches together costs the
-process that stores, and the time by the clock of one and of both, start-up taken off (which only means something
-on a machine with two idle processors). Each share finds out for itself what payloads come to, so a capture of
-many equal ones gains less from a second process than one of different ones.
+process that stores, and the time by the clock of one and of both, start-up taken off (which only means
+something on a machine with two idle processors). Each share finds out for itself what payloads come to, so a
+capture of many equal ones gains less from a second process than one of different ones.
 
     python bench/processes.py CAPTURE [--processes 2]
 """

@@ -130,6 +130,16 @@ def test_faults_are_counted_for_each_who_repeats_them() -> None:
     assert result["malformed"] == {"http": 9}
 
 
+def test_where_nothing_repeats_only_what_comes_again_is_learnt() -> None:
+    """Cross the window after which learning is judged, then repeat one conversation."""
+    different = [
+        conversation(n % 200 + 1, n // 200, 80, [(False, REQUEST.replace(b"/status", b"/%d" % n))])
+        for n in range(4200)
+    ]
+    equal = [conversation(n + 1, 77, 80, [(False, REQUEST), (True, ANSWER)]) for n in range(12)]
+    assert both(timed([*different, *equal])) == 10 * 2  # the first is let pass, the second learnt
+
+
 PIECES = (REQUEST, POST, ANSWER, LATER, BROKEN, BANNER, b"x" * 40, b"", hello(b"a.b", bytes(32), b"k" * 8))
 
 

@@ -16,7 +16,9 @@ cdef enum:
     MOST_COURSE_BYTES = 262144
     MOST_COURSE_STEPS = 512
     SCRATCH = 262144
-    PLACED_LIVE = 1  # its reader holds the state of the flow
+    DOORS = 65536
+    WINDOW = 4096  # payloads learnt or let pass, after which it is judged whether learning pays
+    WORTH = 3  # it does where one is recalled for so many learnt
 
 cdef size_t remembered_bytes = 0
 
@@ -212,6 +214,10 @@ cdef class Router:
     cdef dict roots
     cdef uint8_t *known
     cdef uint8_t *scratch
+    cdef uint32_t *doors  # digests of what opened a conversation while learning did not pay
+    cdef bint sparing
+    cdef uint32_t tries
+    cdef uint64_t recalled_before
     cdef readonly uint64_t recalled
 
     def __cinit__(self, FlowCore core not None, object reader, *, bint recall=True):
@@ -226,7 +232,8 @@ cdef class Router:
             self.table = <PyObject **>calloc(STEP_SLOTS, sizeof(PyObject *))
             self.known = <uint8_t *>calloc(65536, 1)
             self.scratch = <uint8_t *>malloc(SCRATCH)
-            if self.table == NULL or self.known == NULL or self.scratch == NULL:
+            self.doors = <uint32_t *>calloc(DOORS, sizeof(uint32_t))
+            if self.table == NULL or self.known == NULL or self.scratch == NULL or self.doors == NULL:
                 raise MemoryError("no memory left to remember what was read")
             for port in reader.stream_ports:
                 self.known[<int>port] |= 1
@@ -240,6 +247,7 @@ cdef class Router:
         free(self.table)
         free(self.known)
         free(self.scratch)
+        free(self.doors)
 
     cdef void forget_steps(self) noexcept:
         cdef size_t at
@@ -356,6 +364,9 @@ cdef class Router:
             key, hand.length,
         )
         at = self.find(course, h, hand, key)
+        if self.table[at] == NULL and self.spares(course, h):
+            self.put(place, LIVE_COURSE, True)
+            return self.sum_up(self.reader.resume(course, make_segment(self.core.names, hand, data)))
         if place.live or self.table[at] == NULL:
             return self.learn(place, course, at, h, hand, data, key)
         step = <Step>self.table[at]
@@ -366,6 +377,22 @@ cdef class Router:
         self.repeat(step, hand)
         self.put(place, step.after, False)
         return 0
+
+    cdef bint spares(self, Course course, uint64_t h) noexcept:
+        """Tell whether an unknown payload is not worth learning: little repeats, and it comes for the first time."""
+        cdef uint32_t *door
+        self.tries += 1
+        if self.tries >= WINDOW:
+            self.sparing = (self.recalled - self.recalled_before) * WORTH < self.tries
+            self.recalled_before = self.recalled
+            self.tries = 0
+        if not self.sparing or course.step is not None:
+            return False
+        door = &self.doors[h & (DOORS - 1)]
+        if door[0] == <uint32_t>(h >> 32):
+            return False
+        door[0] = <uint32_t>(h >> 32)
+        return True
 
     cdef const uint8_t *key_of(self, Course course, const uint8_t *data, uint32_t length) noexcept:
         """Return the bytes by which a payload is recognised: those that may tell something."""
