@@ -140,6 +140,24 @@ def test_where_nothing_repeats_only_what_comes_again_is_learnt() -> None:
     assert both(timed([*different, *equal])) == 10 * 2  # the first is let pass, the second learnt
 
 
+def test_what_is_remembered_is_bounded_and_forgetting_it_loses_nothing() -> None:
+    """Say twice what fills the memory; then let every conversation be answered."""
+    opening = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 59840\r\n\r\n"
+    said: list[list[bytes]] = []
+    for n in range(620):
+        bodies = [(False, struct.pack("!II", n, at) * 187) for at in range(40)]
+        for twice in range(2):
+            whole = [(False, opening), *bodies, (True, ANSWER)]
+            said.append(list(conversation(n % 250 + 1, 3 + n // 250 + 10 * twice, 80, whole)))
+    frames = timed([*(one[:-1] for one in said), [one[-1] for one in said]])
+    assert sum(len(data) for _, data in frames) > 2 * 32 * 1024 * 1024
+    assert both(frames) > 620 * 10
+    result, _ = outcome(frames, recall=True)
+    facts = result["facts"]
+    assert isinstance(facts, set)
+    assert sum(fact[2] for fact in facts if fact[0].field == "http.server") == 2 * 620
+
+
 PIECES = (REQUEST, POST, ANSWER, LATER, BROKEN, BANNER, b"x" * 40, b"", hello(b"a.b", bytes(32), b"k" * 8))
 
 
