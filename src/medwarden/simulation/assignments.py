@@ -92,6 +92,7 @@ def activities_of(site: Site, device: Device) -> Iterator[Activity]:
             yield activity
     if facts.get("mods") and category != "dicom_workstation":
         yield imaging.modality
+        yield imaging.forgotten
     if category == "patient_monitor" and "iv_model" not in facts:
         yield bedside.monitor_link
         if "hl7eq" in facts:

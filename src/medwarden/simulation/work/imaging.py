@@ -447,3 +447,23 @@ def find(talk: Association, rng: Random, patients: list[Patient]) -> list[str]:
     answers.append((dicom.find_rsp(ident, dicom.STUDY_FIND, False), None))
     talk.ask(dicom.STUDY_FIND, dicom.find_rq(ident, dicom.STUDY_FIND), dicom.data_set(query), answers)
     return found
+
+
+def forgotten(scene: Scene, me: Device) -> Iterator[int]:
+    """Call an archive by a title it no longer has, again and again for years: it is always rejected."""
+    rng = scene.rng(me, "forgotten")
+    server = scene.site.roles.get("pacs")
+    if server is None or rng.random() > 0.15:
+        return
+    at = scene.start + int(rng.random() * 600 * SECOND)
+    yield at
+    while at < scene.stop:
+        if me.present(at):
+            stream = Stream(scene.ear, rng, me.end(at), server.end(at), PORT, at).connect()
+            asked = contexts(dicom.VERIFICATION)
+            uid, version = me.model.fact("uid", "1.2.276.0.7230010.3.0.3.6.4"), me.model.fact("iv")
+            stream.say(True, dicom.associate_rq("OLDPACS", me.ae_title, asked, uid, version), MILLISECOND)
+            stream.say(False, dicom.associate_rj(), stream.path.rtt + MILLISECOND)
+            stream.close(outward=False)
+        at = calendar.regular(rng, at, 600)
+        yield at

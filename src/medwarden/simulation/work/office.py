@@ -95,6 +95,9 @@ def windows_chatter(scene: Scene, me: Device) -> Iterator[int]:
             elif rng.random() < 0.5 and me.system.chatter == "windows":
                 asked = dns.question(ident, rng.choice(("wpad", "isatap", "oldprint01")), flags=0)
                 scene.multicast(me, wire.address("224.0.0.252"), 5355, asked, at, rng, ttl=1)
+            elif me.system.chatter == "windows":
+                wanted = names.ssdp_search("urn:schemas-upnp-org:device:InternetGatewayDevice:1")
+                scene.multicast(me, wire.address("239.255.255.250"), 1900, wanted, at, rng, ttl=2)
             else:
                 scene.broadcast(me, 137, names.name_query(ident, "WPAD"), at, rng)
         at = calendar.after(rng, at, 420, scene.day.ward)

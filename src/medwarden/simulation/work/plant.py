@@ -25,7 +25,9 @@ def bacnet(scene: Scene, me: Device) -> Iterator[int]:
     invoke, asked = rng.randrange(200), False
     while at < scene.stop:
         if me.present(at):
-            scene.broadcast(me, 47_808, plant.i_am(instance, vendor), at, rng)
+            if me.category == "bms_controller":
+                scene.broadcast(me, 47_808, plant.who_is(), at, rng)
+            scene.broadcast(me, 47_808, plant.i_am(instance, vendor), at + 5 * MILLISECOND, rng)
             if asker is not None:
                 talk = Datagrams(
                     scene.ear,
@@ -121,6 +123,9 @@ def mqtt(scene: Scene, me: Device) -> Iterator[int]:
                     f"sensors/{me.stay(at).place.room}/temperature", f"{3 + rng.random() * 2:.2f}".encode()
                 ),
             )
+            ping, pong = plant.mqtt_ping()
+            stream.say(True, ping, 30 * MILLISECOND)
+            stream.say(False, pong, stream.path.rtt)
             stream.settle()
         at = calendar.regular(rng, at, 120)
         yield at
