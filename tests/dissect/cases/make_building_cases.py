@@ -790,7 +790,7 @@ def network() -> None:
         bridgeid=32768,
         bridgemac="02:00:5e:00:00:02",
     )
-    eth = {"transport": "eth", "ethertype": 0}
+    eth: dict[str, Any] = {"transport": "eth", "ethertype": 0}
     case(
         "stp/rapid",
         SCAPY,
