@@ -27,7 +27,7 @@ def test_a_plan_is_replaced_as_a_whole_and_audited(store: Store) -> None:
     assert plan_rows(tenant, site) == [ROOM]
     assert plan_rows(tenant, clinic) == [NET]
     entries = queries.history(queries.Scope(), subject=f"site:{site}", action="plan.replaced")
-    assert [(e.reason, e.before, e.after) for e in entries][0] == (
+    assert next((e.reason, e.before, e.after) for e in entries) == (
         "cabling of June",
         '{"rows":2}',
         '{"rows":1,"switch_port":1}',

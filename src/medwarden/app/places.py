@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,20 +44,26 @@ def import_plan(home: Path, path: Path, *, actor: str, site: str | None = None) 
 
 def import_stored(data: bytes, name: str, *, actor: str, site: str | None = None) -> PlanImport:
     """Do the same on a store that is open already (the console)."""
+    rows, problems = read_plan(_text(data))
+    if not rows:
+        line, reason = (problems[0].line, problems[0].reason) if problems else (1, "the file is empty")
+        raise ConfigurationError(f"{name}, line {line}: {reason}; the plan was left as it is")
+    count = import_rows(rows, Path(name).name, actor=actor, site=site)
+    return PlanImport(count.rows, count.before, count.devices, problems)
+
+
+def import_rows(rows: Sequence[PlanRow], name: str, *, actor: str, site: str | None = None) -> PlanCount:
+    """Replace the plan of a site by ``rows`` and place its devices anew, on a store that is open already."""
     from medwarden.app.judge import judge_stale
     from medwarden.store.changes import Change
     from medwarden.store.open import ensure_site
     from medwarden.store.places import replace_plan
 
-    rows, problems = read_plan(_text(data))
-    if not rows:
-        line, reason = (problems[0].line, problems[0].reason) if problems else (1, "the file is empty")
-        raise ConfigurationError(f"{name}, line {line}: {reason}; the plan was left as it is")
     tenant, place = ensure_site(None, site)
-    with Change(actor, f"plan imported from {Path(name).name}", tenant=tenant, site=place) as change:
-        count: PlanCount = replace_plan(change, place, rows)
+    with Change(actor, f"plan imported from {name}", tenant=tenant, site=place) as change:
+        count = replace_plan(change, place, rows)
     judge_stale(tenant, place)
-    return PlanImport(count.rows, count.before, count.devices, problems)
+    return count
 
 
 def _text(data: bytes) -> str:

@@ -38,7 +38,7 @@ def _zone(name: str) -> str:
 @_HOST
 @_PORT
 @click.option("--interface", "interfaces", multiple=True, help="Listen on this interface (may be repeated).")
-@click.option("--demo", is_flag=True, help="Start with the demonstration ward.")
+@click.option("--demo", is_flag=True, help="Start with an invented hospital.")
 def up(home: Path | None, host: str, port: int, interfaces: tuple[str, ...], demo: bool) -> int:
     """Run everything on this machine: console, worker and sensors."""
     from medwarden.app import up as roles
@@ -49,6 +49,7 @@ def up(home: Path | None, host: str, port: int, interfaces: tuple[str, ...], dem
     if demo:
         from medwarden.app.demo import replay_demo
 
+        click.echo("making the demonstration: the last hour of an invented hospital ...", err=True)
         click.echo(replay_demo(folder))
     click.echo(f"data folder   {folder}")
     click.echo(f"console       {prepared.address}")
