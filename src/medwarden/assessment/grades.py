@@ -21,7 +21,8 @@ CLINICAL = frozenset({"dicom", "hl7", "hl7v2", "mllp", "sdc", "dicom-tls", "hl7-
 LIFECYCLE = "unsupported_os"
 OTHER_AREAS = frozenset(
     {"mixed_subnet", "unsupported_os", "inbound_internet", "internet_cleartext", "many_internet_peers",
-     "cleartext_dicom_phi", "cleartext_hl7_phi", "unknown_identity"}
+     "cleartext_dicom_phi", "cleartext_hl7_phi", "cleartext_web_phi", "cleartext_bedside_phi",
+     "unknown_identity"}
 )  # fmt: skip
 """Findings that another area judges."""
 
