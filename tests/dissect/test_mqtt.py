@@ -52,7 +52,7 @@ def test_version_3_1(converse: Converse) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"\x30\x02ab",
+        b"\x20\x02\0\0",
         b"\x10\xff\xff\xff\xff\x01",
         b"\x10\xff\xff\x7f",
         connect(b"AMQP", 4, 0, b""),
@@ -67,3 +67,8 @@ def test_broken_packets_are_malformed(converse: Converse, data: bytes) -> None:
 def test_recognition() -> None:
     assert MqttDissector.recognises(connect(b"MQTT", 4, 2, counted(b"a")), True)
     assert not MqttDissector.recognises(b"\x10\x00\x00\x00", True)
+
+
+@pytest.mark.parametrize("first", [b"0\x02ab", b"\xc0\x00", b"\x82\x05\0\x01\0\x01a"])
+def test_a_connection_heard_from_the_middle_on_is_no_fault(converse: Converse, first: bytes) -> None:
+    assert converse(MqttDissector, ("client", first)) == set()

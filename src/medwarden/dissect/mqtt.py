@@ -14,6 +14,8 @@ from medwarden.dissect.octets import printable
 from medwarden.model.segment import DissectorManifest, Transport
 
 _CONNECT = 0x10
+_LATER = frozenset({*range(0x30, 0x40), 0x40, 0x50, 0x62, 0x70, 0x82, 0xA2, 0xC0, 0xE0, 0xF0})
+"""First bytes of what a client sends after CONNECT (section 2.1.2 and 2.1.3)."""
 _PACKET_LIMIT = 16384
 _VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 _PASSWORD, _USER_NAME = 0x40, 0x80
@@ -48,7 +50,10 @@ class MqttDissector(Connection):
             inbox.close()
             return
         if inbox.data[0] != _CONNECT:
-            raise inbox.malformed("a client does not begin with CONNECT")
+            if inbox.data[0] not in _LATER:
+                raise inbox.malformed("a client begins with no packet of a client")
+            inbox.close()  # heard from the middle on
+            return
         length, at = 0, 1
         while True:
             if at >= len(inbox.data):
