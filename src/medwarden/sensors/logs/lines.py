@@ -61,12 +61,14 @@ class LineFramer:
         if end == 0:
             self._hold(piece)
             return []
-        if self._held:
+        if self._skipping:
             first = piece.find(b"\n") + 1
             blocks = self._completed(piece[:first])
             blocks += self._bounded(piece[first:end])
         else:
-            blocks = self._bounded(piece[:end])
+            whole = b"".join((*self._parts, piece[:end])) if self._held else piece[:end]
+            self._parts, self._held = [], 0
+            blocks = self._bounded(whole)
         self._hold(piece[end:])
         return blocks
 

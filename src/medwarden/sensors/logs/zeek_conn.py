@@ -7,7 +7,6 @@ the server (Zeek has turned round what it saw the wrong way, ``^`` in ``history`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -15,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medwarden.sensors.logs.gathering import MOST_NS, flow_table, mac_or_none
+from medwarden.sensors.logs.gathering import MOST_NS, flow_table, ip_or_none, mac_or_none
 from medwarden.sensors.logs.times import Nanoseconds
-from medwarden.sensors.logs.zeek_rows import Reject, Rows, canonical, drop_unsound, numbers, texts
+from medwarden.sensors.logs.zeek_rows import Reject, Rows, Words, chosen, drop_unsound, numbers, words
 
 _FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _FLAGS = {"s": _SYN, "h": _SYN | _ACK, "a": _ACK, "d": _PSH | _ACK, "f": _FIN | _ACK, "r": _RST}
@@ -78,23 +77,17 @@ def application(service: str, port: int) -> str | None:
 
 def flows_of(rows: Rows, times: Nanoseconds, first_id: int, reject: Reject) -> pa.Table:
     """Return the flows of conn records; those without two addresses are rejected and taken out."""
-    client, client_sound = canonical(texts(rows, "id.orig_h"))
-    server, server_sound = canonical(texts(rows, "id.resp_h"))
-    if client_sound is not None or server_sound is not None:
-        whole = [True] * len(rows)
-        sound = [a and b for a, b in zip(client_sound or whole, server_sound or whole, strict=True)]
-        drop_unsound(rows, sound, "no sound address", reject)
-        times = times[np.array(sound, bool)]
-        client = [ip for ip, kept in zip(client, sound, strict=True) if kept]
-        server = [ip for ip, kept in zip(server, sound, strict=True) if kept]
+    client, server = words(rows, "id.orig_h"), words(rows, "id.resp_h")
+    sound = _has_address(client) & _has_address(server)
+    if not sound.all():
+        drop_unsound(rows, sound.tolist(), "no sound address", reject)
+        times = times[sound]
+        client, server = words(rows, "id.orig_h"), words(rows, "id.resp_h")
     count = len(rows)
     protocols = _protocols(rows, client)
     ported = np.isin(protocols, (6, 17, 132))
     server_port = np.where(ported, numbers(rows, "id.resp_p"), 0)
-    flags = np.array([flags_of(text or "") for text in texts(rows, "history")], np.int16).reshape(count, 2)
-    flags[protocols != _TCP] = 0
-    services = zip(texts(rows, "service"), server_port.tolist(), strict=True)
-    ends = zip(texts(rows, "conn_state"), texts(rows, "proto"), strict=True)
+    flags_out, flags_in = _flags(rows, protocols)
     return flow_table(
         count,
         {
@@ -103,8 +96,8 @@ def flows_of(rows: Rows, times: Nanoseconds, first_id: int, reject: Reject) -> p
             "end_ns": pa.array(times + _durations(rows, times)),
             "client_mac": _macs(rows, "orig_l2_addr"),
             "server_mac": _macs(rows, "resp_l2_addr"),
-            "client_ip": client,
-            "server_ip": server,
+            "client_ip": _addresses(client),
+            "server_ip": _addresses(server),
             "client_port": pa.array(np.where(ported, numbers(rows, "id.orig_p"), 0), pa.int32()),
             "server_port": pa.array(server_port, pa.int32()),
             "ip_protocol": pa.array(protocols, pa.int16()),
@@ -115,26 +108,57 @@ def flows_of(rows: Rows, times: Nanoseconds, first_id: int, reject: Reject) -> p
             "bytes_in": _either(rows, "resp_ip_bytes", "resp_bytes"),
             "payload_out": numbers(rows, "orig_bytes"),
             "payload_in": numbers(rows, "resp_bytes"),
-            "tcp_flags_out": pa.array(flags[:, 0]),
-            "tcp_flags_in": pa.array(flags[:, 1]),
-            "end_reason": [_ENDS.get(state or "", "idle") if p == "tcp" else "idle" for state, p in ends],
-            "application": [application(name, port) if name else None for name, port in services],
+            "tcp_flags_out": pa.array(flags_out, pa.int16()),
+            "tcp_flags_in": pa.array(flags_in, pa.int16()),
+            "end_reason": _end_reasons(rows),
+            "application": _applications(rows, server_port),
         },
     )
 
 
-def _protocols(rows: Rows, client: Sequence[str | None]) -> npt.NDArray[np.int16]:
-    names = texts(rows, "proto")
+def _has_address(column: Words) -> npt.NDArray[np.bool_]:
+    return column.such(lambda text: text and ip_or_none(text))
+
+
+def _addresses(column: Words) -> pa.Array:
+    return column.reading([ip_or_none(text) if text else None for text in column.values])
+
+
+def _protocols(rows: Rows, client: Words) -> npt.NDArray[np.int64]:
+    names = words(rows, "proto")
+    found = names.meaning([_PROTOCOLS.get(name or "", _UNKNOWN) for name in names.values])
+    found[(found == _ICMP) & client.such(lambda ip: ip and ":" in ip)] = _ICMP6
     numbered = rows.columns["ip_proto"]
-    found = [_PROTOCOLS.get(name or "") for name in names]
-    if None in found or _ICMP in found:
-        for at, number in enumerate(found):
-            if number is None:
-                told = numbered[at]
-                found[at] = told if isinstance(told, int) and 0 <= told < 255 else _UNKNOWN
-            elif number == _ICMP and ":" in (client[at] or ""):
-                found[at] = _ICMP6
-    return np.array(found, np.int16)
+    for at in np.flatnonzero(found == _UNKNOWN).tolist():
+        told = numbered[at]
+        found[at] = told if isinstance(told, int) and told < _UNKNOWN else _UNKNOWN
+    return found
+
+
+def _flags(rows: Rows, protocols: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return the TCP flags of clients and of servers."""
+    histories = words(rows, "history")
+    flags = [flags_of(text or "") for text in histories.values]
+    tcp = protocols == _TCP
+    return tuple(np.where(tcp, histories.meaning([both[side] for both in flags]), 0) for side in (0, 1))
+
+
+def _end_reasons(rows: Rows) -> pa.Array:
+    states, names = words(rows, "conn_state"), words(rows, "proto")
+    reasons = [_ENDS.get(state or "", "idle") for state in states.values]
+    tcp = names.such(lambda name: name == "tcp")
+    return chosen([*reasons, "idle"], np.where(tcp, states.places, len(reasons)))
+
+
+def _applications(rows: Rows, ports: npt.NDArray[np.int64]) -> pa.Array:
+    """Return what connections carry; only of those that ask for names the port says more."""
+    services = words(rows, "service")
+    telling = (0, *_ABOUT_NAMES)
+    found = [application(name, port) if name else None for name in services.values for port in telling]
+    place = np.zeros(len(ports), np.int64)
+    for number, port in enumerate(telling):
+        place[ports == port] = number
+    return chosen(found, services.places * len(telling) + place)
 
 
 def _durations(rows: Rows, times: Nanoseconds) -> Nanoseconds:
@@ -151,7 +175,6 @@ def _either(rows: Rows, wanted: str, instead: str) -> pa.Array:
     return pc.coalesce(given, numbers(rows, instead)) if given.null_count else given
 
 
-def _macs(rows: Rows, name: str) -> Sequence[str | None]:
-    column = texts(rows, name)
-    forms = {text: None if text is None else mac_or_none(text) for text in set(column)}
-    return [forms[text] for text in column]
+def _macs(rows: Rows, name: str) -> pa.Array:
+    column = words(rows, name)
+    return column.reading([mac_or_none(text) if text else None for text in column.values])

@@ -52,6 +52,9 @@ def rows_of(lines: Lines, usual: str | None) -> Iterator[Rows]:
 
     Lines that are no records are rejected. Records of logs that nothing is made of come without columns.
     """
+    if usual is not None and usual in logs() and (rows := _all_sound(lines, usual)) is not None:
+        yield rows
+        return
     for kind, places in _sorted(lines, usual).items():
         if kind is None:
             for place in places:
@@ -62,15 +65,31 @@ def rows_of(lines: Lines, usual: str | None) -> Iterator[Rows]:
             yield _decoded(lines, kind, places)
 
 
+def _all_sound(lines: Lines, kind: str) -> Rows | None:
+    """Return the records of a block in which every line is a sound record of one log; None of any other."""
+    count = lines.objects()
+    if not count or not _is_of(lines, kind):
+        return None
+    decoder, names = _decoder(kind)
+    try:
+        records = decoder.decode_lines(lines.block)
+    except _BROKEN:
+        return None
+    return _as_columns(kind, range(count), records, names) if len(records) == count else None
+
+
+def _is_of(lines: Lines, kind: str) -> bool:
+    """Tell whether all lines say that they are of this log, or none says of which."""
+    if b'"_path"' not in lines.block:
+        return True
+    told = b'"_path":"' + kind.encode() + b'"'
+    return all(told in text for text in lines.texts if text)
+
+
 def _sorted(lines: Lines, usual: str | None) -> dict[str | None, list[int]]:
     texts = lines.texts
-    if usual is not None:
-        if b'"_path"' not in lines.block:
-            return {usual: [place for place, text in enumerate(texts) if text.strip()]}
-        told = b'"_path":"' + usual.encode() + b'"'
-        labelled = [told in text for text in texts]
-        if all(labelled):
-            return {usual: list(range(len(texts)))}
+    if usual is not None and b'"_path"' not in lines.block:
+        return {usual: [place for place, text in enumerate(texts) if text.strip()]}
     kinds: dict[str | None, list[int]] = {}
     for place, text in enumerate(texts):
         if not text.strip():
@@ -103,6 +122,12 @@ def _decoded(lines: Lines, kind: str, places: Sequence[int]) -> Rows:
         records = list(map(decoder.decode, map(texts.__getitem__, places)))
     except _BROKEN:
         records, places = _one_by_one(lines, decoder, places)
+    return _as_columns(kind, places, records, names)
+
+
+def _as_columns(
+    kind: str, places: Sequence[int], records: Sequence[msgspec.Struct], names: Sequence[str]
+) -> Rows:
     columns = list(zip(*map(msgspec.structs.astuple, records), strict=True)) or [()] * len(names)
     return Rows(kind, places, dict(zip(names, columns, strict=True)))
 

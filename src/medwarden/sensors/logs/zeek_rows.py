@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from functools import cached_property
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from medwarden.sensors.logs.gathering import Gathering, ip_or_none
 from medwarden.sensors.logs.times import Nanoseconds, ns_column, ns_of_value
 
 Column = Sequence[object]
+
+_LINE_END, _OPENING, _CLOSING = b"\n{}"
 
 
 class Rows(msgspec.Struct):
@@ -37,6 +40,39 @@ class Rows(msgspec.Struct):
             self.columns[name] = [value for value, kept in zip(column, sound, strict=True) if kept]
 
 
+class Words(NamedTuple):
+    """A column of text as its distinct values, and for each record the place of its own among them.
+
+    What a text means is found once for each that differs, not for each record.
+    """
+
+    values: list[str | None]
+    places: npt.NDArray[np.int32]
+
+    def meaning(self, meanings: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Return for each record the number that its text means; ``meanings`` follow the values."""
+        return np.array(meanings, np.int64)[self.places]
+
+    def such(self, which: Callable[[str | None], object]) -> npt.NDArray[np.bool_]:
+        """Tell for each record whether its text is such a one."""
+        return np.array([bool(which(text)) for text in self.values], np.bool_)[self.places]
+
+    def reading(self, readings: Sequence[str | None]) -> pa.Array:
+        """Return for each record how its text reads; ``readings`` follow the values."""
+        return chosen(readings, self.places)
+
+
+def chosen(texts: Sequence[str | None], places: npt.NDArray[np.integer[Any]]) -> pa.Array:
+    """Return the texts at ``places`` as a column."""
+    return pa.array(texts, pa.string()).take(pa.array(places))
+
+
+def words(rows: Rows, name: str) -> Words:
+    """Return a column that was decoded as text by its distinct values."""
+    coded = pa.array(rows.columns[name], pa.string()).dictionary_encode(null_encoding="encode")
+    return Words(coded.dictionary.to_pylist(), coded.indices.to_numpy())
+
+
 Reject = Callable[[int, str], None]
 """Rejects the record on a line of the block, with the reason."""
 
@@ -46,10 +82,28 @@ class Lines:
 
     def __init__(self, block: bytes, offset: int, gathering: Gathering) -> None:
         self.block = block
-        self.texts = block.split(b"\n")
         self._offset = offset
         self._gathering = gathering
         self._offsets: list[int] | None = None
+
+    @cached_property
+    def texts(self) -> list[bytes]:
+        """The lines without their line feeds; the last is empty where the block ends with one."""
+        return self.block.split(b"\n")
+
+    def objects(self) -> int:
+        """Return how many lines there are if every one begins and ends with a brace, 0 if not.
+
+        Within one JSON value a comma stands between two objects and no string has a line end, so that
+        then no value reaches over the end of its line: as many values as lines are one on each.
+        """
+        if not (self.block.startswith(b"{") and self.block.endswith((b"}", b"}\n"))):
+            return 0
+        octets = np.frombuffer(self.block, np.uint8)
+        octets = octets[: len(octets) - self.block.endswith(b"\n")]
+        ends = np.flatnonzero(octets == _LINE_END)
+        framed = (octets[ends - 1] == _CLOSING).all() and (octets[ends + 1] == _OPENING).all()
+        return len(ends) + 1 if framed else 0
 
     def reject(self, line: int, reason: str) -> None:
         """Count the record on ``line`` as rejected."""
@@ -87,7 +141,8 @@ def texts(rows: Rows, name: str) -> Sequence[str | None]:
 
 def numbers(rows: Rows, name: str) -> pa.Array:
     """Return a column that was decoded as whole numbers, 0 where it is unset."""
-    return pc.fill_null(pa.array(rows.columns[name], pa.int64()), 0)
+    column = pa.array(rows.columns[name], pa.int64())
+    return column.fill_null(0) if column.null_count else column
 
 
 def canonical(column: Sequence[str | None]) -> tuple[Sequence[str | None], list[bool] | None]:
