@@ -21,7 +21,13 @@ PATHS = (
     "/map/",
     "/map/?by=subnet",
     "/findings/",
+    "/places/",
     "/policies/",
+    "/operations/names/",
+    "/operations/batteries/",
+    "/operations/protected/?ended=yes",
+    "/operations/query/",
+    "/operations/captures/",
     "/sensors/",
     "/settings/people/",
     "/settings/sites/",
@@ -34,7 +40,7 @@ PATHS = (
 RULES = """axe.run(document, {
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 })"""
-TABS = ("identity", "risk", "findings", "traffic", "flows", "policy", "history")
+TABS = ("identity", "risk", "findings", "traffic", "flows", "policy", "packets", "history")
 
 
 def first_device(page: Page, query: str = "category=ct") -> str:
@@ -52,6 +58,7 @@ def all_paths(page: Page) -> list[str]:
 def settle(page: Page) -> None:
     """Wait until drawings stand; live pages never fall silent, so the network cannot be waited for."""
     page.wait_for_load_state("load")
+    page.locator("[hx-trigger=load]").wait_for(state="detached")
     for drawing in page.locator("[data-chart], [data-graph]").all():
         drawing.locator("svg, canvas").first.wait_for(state="attached")
 

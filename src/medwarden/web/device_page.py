@@ -121,20 +121,21 @@ class UseShown(NamedTuple):
     css: str
     shape: str
     word: str
+    answer: str
     reason: str
 
 
 _USES = {
-    Use.YES: ("is-accent", "state-info", "In use"),
-    Use.NO: ("is-info", "state-none", "Not in use"),
-    Use.UNKNOWN: ("is-low", "state-low", "Use: cannot tell"),
+    Use.YES: ("is-accent", "state-info", "In use", "yes"),
+    Use.NO: ("is-info", "state-none", "Idle", "no"),
+    Use.UNKNOWN: ("is-low", "state-low", "Use not known", "cannot tell"),
 }
 
 
 def use_of(device: Device, tenant: str, now_ns: int) -> UseShown:
     """Return whether a device, given complete, is in use, and why that is said."""
     judged = in_use(device, now_ns, listening_since(tenant, device.site, now_ns))
-    return UseShown(*_USES[judged.state], f"{judged.reason[:1].upper()}{judged.reason[1:]}")
+    return UseShown(*_USES[judged.state], judged.reason)
 
 
 def capture_command(device: Device, person: str, interfaces: list[str]) -> str:

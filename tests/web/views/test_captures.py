@@ -72,7 +72,7 @@ def test_the_list_says_what_runs_what_is_lost_and_what_ended(signed_in: SignedIn
     done = begin(files={"1.pcapng": pcapng()})
     client = signed_in(Role.VIEWER)
     page = client.get("/operations/captures/").content.decode()
-    assert "Running" in page and "its process is gone" in page and "ended by time" in page
+    assert "Running" in page and "its process is gone" in page and "time limit reached" in page
     assert 'name="reason"' not in page
     states = {row["id"]: row["state"] for row in client.get("/api/v1/captures").json()["items"]}
     assert states == {running: "running", lost: "lost", done: "done"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from django.test import Client
 
+from medwarden.kernel.clock import wall_clock
 from medwarden.model.role import Role
-from medwarden.store.models import AuditEntry, Device, DoNotProbe, EvidenceEntry, ProbeSubnet
+from medwarden.store.models import AuditEntry, Device, DoNotProbe, EvidenceEntry, ProbeLog, ProbeSubnet
 from medwarden.store.open import ensure_site
 from medwarden.web.recent import forget
 
@@ -137,3 +139,114 @@ def test_a_battery_that_runs_low_is_marked(signed_in: SignedIn) -> None:
     assert (pump.name or "?") in page and "10 %" in page
     (row,) = client.get("/api/v1/batteries").json()
     assert (row["battery"]["device"], row["battery"]["percent"]) == (pump.pk, 10)
+
+
+def test_lists_are_sorted_searched_and_taken_away(signed_in: SignedIn) -> None:
+    client = signed_in(Role.ADMINISTRATOR)
+    for value, reason in (("10.9.0.0/24", "zebra"), ("10.8.0.0/24", "antelope")):
+        client.post("/operations/protected/add/", {"kind": "subnet", "value": value, "reason": reason})
+    page = client.get("/operations/protected/", {"sort": "value"}).content.decode()
+    assert page.rindex("10.8.0.0/24") < page.rindex("10.9.0.0/24")
+    assert 'aria-sort="ascending"' in page
+    taken = client.get("/operations/export/protected.csv", {"q": "zebra"})
+    lines = b"".join(taken.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert lines[0].startswith("id,site,kind,value,reason,who,since,until")
+    assert len(lines) == 2 and ",subnet,10.9.0.0/24,zebra,user:administrator,20" in lines[1]
+    assert AuditEntry.objects.filter(action="protected.exported").count() == 1
+    for what in ("names", "batteries", "query", "captures"):
+        answer = client.get(f"/operations/export/{what}.json")
+        assert b"".join(answer.streaming_content).startswith(b"[")  # type: ignore[attr-defined]
+    assert client.get("/operations/export/people.csv").status_code == 404
+    assert client.get("/operations/export/names.xlsx").status_code == 404
+    assert signed_in(Role.VIEWER).get("/operations/export/names.csv").status_code == 403
+
+
+def test_the_log_is_searched_by_address_by_name_and_by_outcome(signed_in: SignedIn) -> None:
+    for number, outcome in enumerate(("answered", "refused", "silent")):
+        ProbeLog.objects.create(
+            tenant_id="default",
+            site_id="main",
+            at_ns=number + 1,
+            run="r",
+            device="",
+            label=f"printer {number}",
+            ip=f"10.1.1.{number}",
+            port=161,
+            prober="snmp_get",
+            outcome=outcome,
+            reason="it prints" if outcome == "refused" else "",
+            actor="user:nora",
+        )
+    client = signed_in(Role.ANALYST)
+
+    def taken(**query: str) -> list[str]:
+        answer = client.get("/operations/export/query.json", query)
+        rows = json.loads(b"".join(answer.streaming_content))  # type: ignore[attr-defined]
+        return [row["outcome"] for row in rows]
+
+    assert taken() == ["silent", "refused", "answered"]
+    assert taken(q="10.1.1.0") == ["answered"]
+    assert taken(q="PRINTER 2") == ["silent"]
+    assert taken(q="prints") == ["refused"]
+    assert taken(outcome="refused") == ["refused"]
+    assert taken(sort="ip") == ["answered", "refused", "silent"]
+    page = client.get("/operations/query/").content.decode()
+    assert "SNMP GET" in page and "It prints" in page
+
+
+def test_batteries_and_names_are_sorted_and_searched(signed_in: SignedIn) -> None:
+    pumps = Device.objects.filter(category="infusion_pump").order_by("pk")[:3]
+    for pump, charge in zip(pumps, ("90", "10", "50"), strict=True):
+        EvidenceEntry.objects.create(
+            tenant_id="default",
+            site_id=pump.site_id,
+            device=pump,
+            source="hl7",
+            field="hl7.battery_percent",
+            value=charge,
+            sensor="s",
+            count=1,
+            first_seen=1,
+            last_seen=int(charge),
+        )
+    forget()
+    client = signed_in(Role.ANALYST)
+
+    def charges(**query: str) -> list[int]:
+        answer = client.get("/operations/export/batteries.json", query)
+        return [row["percent"] for row in json.loads(b"".join(answer.streaming_content))]  # type: ignore[attr-defined]
+
+    assert charges() == [10, 50, 90]
+    assert charges(sort="-charge") == [90, 50, 10]
+    assert charges(sort="last") == [10, 50, 90]
+    assert charges(q=pumps[2].name or "?") == [50]
+    assert "No battery matches" in client.get("/operations/batteries/", {"q": "zzz"}).content.decode()
+    page = client.get("/operations/names/", {"sort": "-name"}).content.decode()
+    assert 'aria-sort="descending"' in page
+
+
+def test_a_device_in_use_says_so_and_why(signed_in: SignedIn) -> None:
+    scanner = Device.objects.filter(category="ct").order_by("pk")[0]
+    client = signed_in(Role.BIOMEDICAL_ENGINEER)
+    said = client.get(f"/api/v1/devices/{scanner.pk}/in-use").json()
+    assert said["state"] in ("unknown", "no") and said["reason"]
+    EvidenceEntry.objects.create(
+        tenant_id="default",
+        site_id=scanner.site_id,
+        device=scanner,
+        source="dicom",
+        field="dicom.ae_title",
+        value="CT9",
+        sensor="s",
+        count=1,
+        first_seen=1,
+        last_seen=wall_clock(),
+    )
+    said = client.get(f"/api/v1/devices/{scanner.pk}/in-use").json()
+    assert (said["state"], said["evidence"][-1]["what"]) == ("yes", "it spoke dicom (dicom.ae_title)")
+    page = client.get(f"/devices/{scanner.pk}/").content.decode()
+    assert "yes: it spoke dicom (dicom.ae_title)" in page
+    assert f"/operations/protected/?kind=device&amp;value={scanner.pk}" in page
+    form = client.get("/operations/protected/", {"kind": "device", "value": scanner.pk}).content.decode()
+    assert f'value="{scanner.pk}"' in form and '<option value="device" selected>' in form
+    assert client.get("/api/v1/devices/none/in-use").status_code == 404

@@ -10,6 +10,7 @@ from django.test import Client
 from medwarden.model.role import Role
 from medwarden.store.models import Device, Finding
 from medwarden.store.open import ensure_site
+from medwarden.web.recent import forget
 
 SignedIn = Callable[..., Client]
 
@@ -55,3 +56,13 @@ def test_nothing_of_another_site_is_found(signed_in: SignedIn) -> None:
     client = signed_in(Role.ANALYST, "limited", ("annex",))
     assert client.get("/search/", {"q": "CT1_SOM"})["Location"] == "/devices/?q=CT1_SOM"
     assert "Nothing called" in client.get("/palette/", {"q": "ct1"}).content.decode()
+
+
+def test_the_palette_knows_the_tabs_of_operations_and_places(signed_in: Callable[..., Client]) -> None:
+    client = signed_in(Role.VIEWER)
+    found = client.get("/palette/", {"q": "do not probe"}).content.decode()
+    assert "/operations/protected/" in found
+    Device.objects.filter(pk=Device.objects.order_by("pk")[0].pk).update(location="Tower, 7, Room 7.12")
+    forget()
+    found = client.get("/palette/", {"q": "tower 7.12"}).content.decode()
+    assert "Tower, 7, Room 7.12" in found and "1 devices" not in found

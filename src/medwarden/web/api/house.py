@@ -8,8 +8,10 @@ import msgspec
 from django.http import Http404, HttpRequest
 from ninja import Router, Schema
 
+from medwarden.app.inventory import limits_of
 from medwarden.app.places import PlanImport, import_stored
 from medwarden.assessment.positions import next_positions
+from medwarden.assessment.result import Gap
 from medwarden.model.place import PlanRow
 from medwarden.model.role import Permission
 from medwarden.model.visibility import Heard, Position, SubnetSight
@@ -20,6 +22,7 @@ from medwarden.store.places import PlaceCount, place_counts, plan_page
 from medwarden.web import traffic_map
 from medwarden.web.api.access import needs
 from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain, schema_of
+from medwarden.web.recent import forget
 from medwarden.web.scope import RANGES, scope_of, signed_in
 
 router = Router(tags=["House"])
@@ -110,7 +113,9 @@ def replace_plan(request: HttpRequest, body: PlanText) -> Any:  # noqa: ANN401
     if body.site not in {s.id for s in scope_of(request).sites}:
         raise Http404("There is no such site in what you may see.")
     actor = f"user:{signed_in(request).username}"
-    return plain(import_stored(body.table.encode(), "table", actor=actor, site=body.site))
+    outcome = import_stored(body.table.encode(), "table", actor=actor, site=body.site)
+    forget()
+    return plain(outcome)
 
 
 class Visibility(msgspec.Struct):
@@ -119,6 +124,7 @@ class Visibility(msgspec.Struct):
     subnets: list[SubnetSight]
     heard: list[Heard]
     positions: list[Position]
+    limits: list[Gap]
 
 
 @router.get("/visibility", response=schema_of(Visibility), auth=SEE, summary="What is seen and what is not")
@@ -130,6 +136,7 @@ def visibility(request: HttpRequest) -> dict[str, Any]:
         "subnets": plain(sights),
         "heard": plain(queries.heard_by_sensor(scope)),
         "positions": plain(next_positions(sights)),
+        "limits": plain(limits_of(queries.forms_read(scope))),
     }
 
 

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from medwarden.kernel.clock import NANOSECONDS, to_datetime, wall_clock
 from medwarden.knowledge import taxonomy
+from medwarden.model.risk import RiskLevel
 from medwarden.store.queries import AuditRow, DeviceRow, SensorRow
 from medwarden.web import icons, static_files
 
@@ -23,6 +24,7 @@ register = template.Library()
 KEPT = ("site", "range")
 _NANOSECONDS_FROM = 10**17  # 1973: no count in an audit entry comes near
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_SHORT_FORMS = {"ap": "Access point", "ip": "IP", "mac": "MAC", "vlan": "VLAN"}
 _PREFIXES = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -143,8 +145,8 @@ def percent(value: float | None) -> str:
 
 @register.filter
 def words(value: str | None) -> str:
-    """Turn an identifier into words in sentence case."""
-    return (value or "").replace("_", " ").capitalize()
+    """Turn an identifier into words in sentence case; short forms stay what they are."""
+    return _SHORT_FORMS.get(value or "") or (value or "").replace("_", " ").capitalize()
 
 
 @register.inclusion_tag("web/part/meter.html")
@@ -152,6 +154,12 @@ def confidence(value: float | None, name: str = "Confidence") -> dict[str, objec
     """Draw a confidence bar with its figure."""
     share = value or 0.0
     return {"share": round(share * 100), "text": percent(share), "weak": share < 0.5, "name": name}
+
+
+@register.filter
+def risk_level(score: int) -> str:
+    """Return the level of a risk score, for :func:`level`."""
+    return RiskLevel.of(score).value
 
 
 @register.inclusion_tag("web/part/level.html")

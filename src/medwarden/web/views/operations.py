@@ -19,7 +19,7 @@ from medwarden.operations.interlock import EntryKind
 from medwarden.sensors.active.registry import probers
 from medwarden.store import queries
 from medwarden.store.changes import Change
-from medwarden.store.models import DoNotProbe, ProbeSubnet
+from medwarden.store.models import Device, DoNotProbe, ProbeSubnet
 from medwarden.store.probing import protect, switch_off, switch_on, unprotect
 from medwarden.store.queries.probing import overrides, probe_subnets
 from medwarden.web.decisions import decided
@@ -36,7 +36,7 @@ from medwarden.web.operation_lists import (
 )
 from medwarden.web.paging import cut, offset_of, page_number, paging
 from medwarden.web.recent import recently
-from medwarden.web.scope import scope_of, signed_in
+from medwarden.web.scope import Scope, scope_of, signed_in
 
 CONFLICT_WORDS = {
     ConflictKind.SPOOF_SUSPECTED: ("Spoof suspected", "critical"),
@@ -95,15 +95,18 @@ def protected(request: HttpRequest) -> HttpResponse:
     """Show the do-not-probe registry, and let those who may enter something."""
     number = page_number(request)
     found, sort = protections_asked(request, offset_of(number))
-    user = signed_in(request)
+    user, value = signed_in(request), request.GET.get("value", "")[:200]
+    labels = _labels(scope_of(request), [*(p.value for p in found.items if p.kind == "device"), value])
     context = {
         **paging(found, number),
+        "rows": [(entry, labels.get(entry.value)) for entry in found.items],
+        "value_label": labels.get(value),
         "text": text_of(request),
         "sort": sort,
         "ended": request.GET.get("ended") == "yes",
         "kinds": [kind.value for kind in EntryKind],
-        "kind": request.GET.get("kind", ""),
-        "value": request.GET.get("value", "")[:200],
+        "kind": request.GET.get("kind", "subnet"),
+        "value": value,
         "lasts": LASTS,
         "now_ns": wall_clock(),
         "may_protect": user.may(Permission.PROTECT_DEVICE),
@@ -164,14 +167,19 @@ def query(request: HttpRequest) -> HttpResponse:
     scope, number = scope_of(request), page_number(request)
     log, sort = log_asked(request, offset_of(number))
     user = signed_in(request)
+    titles = {name: member.manifest.title for name, member in probers().items()}
+    switched = probe_subnets(scope.store, limit=500).items
+    lifted = overrides(scope.store, limit=20).items
+    labels = _labels(scope, [entry.device for entry in lifted])
     context = {
         **paging(log, number),
+        "rows": [(entry, titles.get(entry.prober, entry.prober)) for entry in log.items],
         "text": text_of(request),
         "sort": sort,
         "outcome": request.GET.get("outcome", ""),
         "outcomes": OUTCOMES,
-        "subnets": probe_subnets(scope.store, limit=500).items,
-        "overrides": overrides(scope.store, limit=20).items,
+        "subnets": [(grant, [titles.get(name, name) for name in grant.probers]) for grant in switched],
+        "overrides": [(entry, labels.get(entry.device)) for entry in lifted],
         "probers": [member.manifest for member in probers().values()],
         "critical": sorted(c.id for c in categories().values() if c.criticality >= LIFE_CRITICAL),
         "lasts": LASTS,
@@ -217,6 +225,15 @@ def subnet_off(request: HttpRequest, grant_id: str) -> HttpResponse:
         return "active query is off there"
 
     return decided(request, "operations_query", disable)
+
+
+def _labels(scope: Scope, ids: Iterable[str]) -> dict[str, str]:
+    """Return how a person calls those of the devices that he may see."""
+    rows = scope.store.over(Device.objects.filter(pk__in=list(ids)))
+    return {
+        pk: name or (ips or macs or [pk])[0]
+        for pk, name, ips, macs in rows.values_list("pk", "name", "ips", "macs")
+    }
 
 
 def _must_be_ours(request: HttpRequest, sites: Iterable[str | None]) -> None:

@@ -20,7 +20,7 @@ from medwarden.store.queries import Scope
 from medwarden.store.queries.scope import MOST_ROWS
 from medwarden.web.exports import download
 from medwarden.web.guard import requires
-from medwarden.web.recent import recently
+from medwarden.web.recent import forget, recently
 from medwarden.web.scope import scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
 
@@ -84,9 +84,10 @@ def plan_import(request: HttpRequest) -> HttpResponse:
     except ConfigurationError as error:
         messages.error(request, f"{error}.")
         return back
+    forget()
     messages.success(
         request,
-        f"{outcome.rows:,} places in use (before: {outcome.before:,}); "
+        f"{outcome.rows:,} {'place' if outcome.rows == 1 else 'places'} in use (before: {outcome.before:,}); "
         f"{outcome.devices:,} devices placed anew.",
     )
     for problem in outcome.problems[:_MOST_PROBLEMS]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -10,14 +11,16 @@ from django.views.decorators.http import require_GET
 
 from medwarden.model.role import Permission
 from medwarden.store import queries
-from medwarden.web.frame import SETTINGS, places
+from medwarden.store.places import PlaceCount, place_counts
+from medwarden.web.frame import OPERATIONS, SETTINGS, places
 from medwarden.web.guard import requires
 from medwarden.web.icons import category_icon
+from medwarden.web.recent import recently
 from medwarden.web.scope import scope_of, signed_in
 from medwarden.web.templatetags.console import category_name, page_url
 
 _CVE = re.compile(r"^CVE-\d{4}-\d{4,}$", re.IGNORECASE)
-_DEVICES, _FINDINGS = 8, 4
+_DEVICES, _FINDINGS, _PLACES = 8, 4, 4
 
 
 @requires(Permission.SEE_INVENTORY)
@@ -47,6 +50,7 @@ def palette(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:200]
     user = signed_in(request)
     pages = [(p.title, p.icon, page_url(request, p.name)) for p in places(user)]
+    pages += [(f"Operations: {title}", "operations", page_url(request, name)) for name, title in OPERATIONS]
     pages += [
         (f"Settings: {title}", "settings", page_url(request, name))
         for name, title, needed in SETTINGS
@@ -69,22 +73,41 @@ def _things(request: HttpRequest, text: str) -> list[tuple[str, str, str, str, s
     findings = queries.findings(
         scope, queries.FindingFilter(text=text, state=("open", "acknowledged")), limit=_FINDINGS
     )
-    return [
-        (
-            category_icon(row.category, row.device_class),
-            row.name or (row.ips or row.macs or [row.id])[0],
-            " · ".join([*row.ips[:1], category_name(row.category)]),
-            "Device",
-            page_url(request, "device", row.id),
-        )
-        for row in devices.items
-    ] + [
-        (
-            "findings",
-            row.title,
-            row.device_name or row.device,
-            "Finding",
-            page_url(request, "finding", row.id),
-        )
-        for row in findings.items
-    ]
+    return (
+        [
+            (
+                category_icon(row.category, row.device_class),
+                row.name or (row.ips or row.macs or [row.id])[0],
+                " · ".join([*row.ips[:1], category_name(row.category)]),
+                "Device",
+                page_url(request, "device", row.id),
+            )
+            for row in devices.items
+        ]
+        + [
+            (
+                "findings",
+                row.title,
+                row.device_name or row.device,
+                "Finding",
+                page_url(request, "finding", row.id),
+            )
+            for row in findings.items
+        ]
+        + [
+            (
+                "places",
+                place.location,
+                "1 device" if place.devices == 1 else f"{place.devices:,} devices",
+                "Place",
+                page_url(request, "devices", location=place.location),
+            )
+            for place in _places(request, text)
+        ]
+    )
+
+
+def _places(request: HttpRequest, text: str) -> list[PlaceCount]:
+    found, _ = recently(place_counts, scope_of(request).store)
+    named = (place for place in found if all(word in place.location.lower() for word in text.lower().split()))
+    return list(islice(named, _PLACES))

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from medwarden.app.inventory import limits_of
 from medwarden.assessment.positions import next_positions
 from medwarden.model.accounting import PacketCount
 from medwarden.model.role import Permission
@@ -70,6 +71,7 @@ def sensors_sight(request: HttpRequest) -> HttpResponse:
         "subnets": sights[:MOST_SUBNETS],
         "more": max(0, len(sights) - MOST_SUBNETS),
         "positions": next_positions(sights),
+        "limits": limits_of(recently(queries.forms_read, scope.store)),
         "heard": _by_sensor(recently(queries.heard_by_sensor, scope.store)),
         "fields": recently(queries.evidence_fields, scope.store)[:60],
     }

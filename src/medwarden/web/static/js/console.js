@@ -23,6 +23,15 @@ function setUpDrawer() {
   });
 }
 
+// The tab of this page stands in sight where not all of them do
+function showTab() {
+  for (const tab of $$(".tabs [aria-current]")) {
+    const row = tab.closest(".tabs");
+    const beyond = tab.offsetLeft + tab.offsetWidth - row.offsetLeft - row.clientWidth;
+    if (beyond > 0) row.scrollLeft = beyond + 24;
+  }
+}
+
 // Menus are <details>: close on Escape, on a click elsewhere, and when another opens
 function setUpMenus() {
   document.addEventListener("click", (event) => {
@@ -239,6 +248,7 @@ function setUpInstantForms() {
   });
 }
 
+showTab();
 setUpDrawer();
 setUpMenus();
 setUpDialogs();
