@@ -41,6 +41,8 @@ with open_store(Path(sys.argv[1]), writer=True) as store:
     client = Client(SERVER_NAME="localhost")
     client.force_login(user)
     pages = ["/", "/devices/", "/findings/", "/map/", "/sensors/", "/policies/"]
+    pages += ["/sensors/sight/", "/places/"]
+    pages += [f"/operations/{page}/" for page in ("names", "batteries", "protected", "query")]
     pages += [f"/{what}/export.{kind}" for what in ("devices", "findings") for kind in ("csv", "json")]
     pages += [f"/devices/{pk}/" for pk in Device.objects.values_list("pk", flat=True)]
     pages += [f"/findings/{pk}/" for pk in Finding.objects.values_list("pk", flat=True)]
@@ -52,7 +54,16 @@ with open_store(Path(sys.argv[1]), writer=True) as store:
 
 
 Export = Callable[[Command, Path, Path], Iterable[tuple[str, bytes]]]
-EXPORTS: tuple[Export, ...] = ()
+
+
+def sanitised(run: Command, capture: Path, folder: Path) -> Iterable[tuple[str, bytes]]:
+    """Yield the capture as the sanitiser lets it out."""
+    out = folder / "sanitised.pcap"
+    run("sanitise", str(capture), str(out))
+    yield "sanitised capture", out.read_bytes()
+
+
+EXPORTS: tuple[Export, ...] = (sanitised,)
 """What else leaves the product: run with the capture and an empty folder, each yields (name, content)."""
 
 

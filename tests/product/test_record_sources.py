@@ -93,3 +93,5 @@ def test_a_hospital_without_a_mirror_port_still_knows_its_devices(tmp_path: Path
     assert monitor["peers_count"] == 1  # by the flow export, which knows no MAC address
     shown = json.loads(medwarden("coverage", "--json", home=home).stdout)
     assert {h["sensor"].split("-")[0] for h in shown["heard"]} >= {"logs", "syslog"}
+    (zeek,) = [gap for gap in shown["limits"] if "Zeek" in gap["topic"]]
+    assert "cannot tell" in zeek["detail"] and zeek["remedy"].startswith("Bring in")

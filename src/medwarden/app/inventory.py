@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from medwarden.app.log_intake import source_tells
 from medwarden.assessment.positions import next_positions
+from medwarden.assessment.result import Gap
+from medwarden.assessment.sources import source_gaps
 from medwarden.inventory.clinical_peers import ClinicalPeers
 from medwarden.inventory.export import to_contract
 from medwarden.kernel.clock import iso
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.accounting import InputReport
 from medwarden.model.device import Device
 from medwarden.model.visibility import Heard, Position, SubnetSight
 from medwarden.store.open import open_store
@@ -156,11 +160,12 @@ def battery_rows(home: Path) -> list[dict[str, object]]:
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """How well the network is seen, what each sensor hears, and what to connect next."""
+    """How well the network is seen, what each sensor hears, what to connect next, what logs cannot tell."""
 
     subnets: tuple[SubnetSight, ...]
     heard: tuple[Heard, ...]
     positions: tuple[Position, ...]
+    limits: tuple[Gap, ...] = ()
 
 
 def sight(home: Path) -> Sight:
@@ -170,4 +175,10 @@ def sight(home: Path) -> Sight:
 
         subnets = queries.subnet_sights(queries.Scope())
         heard = queries.heard_by_sensor(queries.Scope())
-        return Sight(tuple(subnets), tuple(heard), next_positions(subnets))
+        limits = limits_of(queries.forms_read(queries.Scope()))
+        return Sight(tuple(subnets), tuple(heard), next_positions(subnets), limits)
+
+
+def limits_of(read: list[InputReport]) -> tuple[Gap, ...]:
+    """Return what each kind of log that was read cannot tell, and whether another source makes up for it."""
+    return tuple(source_gaps(read, source_tells(read)))

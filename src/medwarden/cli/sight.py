@@ -76,4 +76,7 @@ def coverage(home: Path | None, as_json: bool) -> int:
     ]
     columns = ("source", "where", "devices", "medical", "brings", "command")
     print_table("What to connect next", columns, steps, right=("devices", "medical"))
+    if found.limits:
+        limits = [(gap.topic, gap.state, gap.detail, gap.remedy) for gap in found.limits]
+        print_table("What sources cannot tell", ("source", "state", "in words", "remedy"), limits)
     return 0

@@ -54,7 +54,7 @@ from medwarden.store.queries.overview import (
 )
 from medwarden.store.queries.policies import PolicyRow, PolicyStep, policies, policy, policy_history
 from medwarden.store.queries.scope import Page, Scope
-from medwarden.store.queries.sensors import InputRow, SensorRow, inputs, live_interfaces, sensors
+from medwarden.store.queries.sensors import InputRow, SensorRow, forms_read, inputs, live_interfaces, sensors
 from medwarden.store.queries.state import load_state
 from medwarden.store.queries.traffic import Cell, Edge, edges, matrix
 from medwarden.store.queries.visibility import heard_by_sensor, subnet_sights
@@ -101,6 +101,7 @@ __all__ = [
     "finding_counts",
     "finding_types",
     "findings",
+    "forms_read",
     "heard_by_sensor",
     "history",
     "ids_over_time",

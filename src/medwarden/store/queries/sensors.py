@@ -132,3 +132,24 @@ def live_interfaces(scope: Scope, site: str) -> list[str]:
     """
     rows = scope.over(InputLedger.objects.filter(site_id=site, format="live", status="reading"))
     return sorted({path.partition(" (")[0] for path in rows.values_list("path", flat=True)})
+
+
+def forms_read(scope: Scope) -> list[InputReport]:
+    """Return one report for each form of input that was ever read, with its counts summed up.
+
+    What came to a listener counts under the forms that its senders' records turned out to have.
+    """
+    sums: dict[str, InputReport] = {}
+    rows = scope.over(InputLedger.objects.all()).order_by("pk")
+    for form, content, stored, counters in rows.values_list(
+        "format", "content", "report", "sensor__counters"
+    ).iterator():
+        report = msgspec.convert(stored, InputReport)
+        heard = [report.format or form]
+        if content.startswith("listener:"):
+            heard = sorted({str(sender["format"]) for sender in counters.get("senders", [])} - {""})
+        for name in heard:
+            known = sums.setdefault(name, InputReport("", name))
+            _add(known.packets, report.packets)
+            _add(known.records, report.records)
+    return list(sums.values())
