@@ -137,7 +137,7 @@ def test_subnets(heard: Heard, ips: tuple[str, ...], mask: str | None, subnet: s
                 ("zebra.language", "ZPL"),
                 ("zebra.serial_number", "18J17"),
             ],
-            *("label_printer", "Zebra", "ZT410-203dpi", "18J17"),
+            *("label_printer", "Zebra", "ZT410", "18J17"),
         ),
         (
             [("ubnt.model", "UAP-AC-Pro-Gen2"), ("ubnt.platform", "U7PG2"), ("ubnt.host_name", "ap-3")],

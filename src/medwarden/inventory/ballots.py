@@ -42,6 +42,45 @@ _PARENTS = {
 """Operating systems that are a kind of another one: a vote for the general one supports the special one."""
 
 
+_KINDS = {
+    "label_printer": "printer",
+    "dicom_printer": "printer",
+    "nvr": "ip_camera",
+    "telemetry": "patient_monitor",
+    "vitals_monitor": "patient_monitor",
+    "fetal_monitor": "patient_monitor",
+    "syringe_pump": "infusion_pump",
+    "pca_pump": "infusion_pump",
+    "xray_mobile": "xray_fixed",
+    "c_arm": "angiography",
+    "vna": "pacs",
+    "hvac": "bms_controller",
+    "fire_panel": "bms_controller",
+    "elevator": "bms_controller",
+    "med_gas": "bms_controller",
+    "power_meter": "plc",
+    "laptop": "workstation",
+    "medical_cart": "workstation",
+    "dicom_workstation": "workstation",
+    "tablet": "smartphone",
+    "rugged_handheld": "smartphone",
+    "domain_controller": "server",
+    "hypervisor": "server",
+    "ehr_server": "server",
+    "interface_engine": "server",
+    "infusion_server": "server",
+    "lis": "server",
+    "pacs": "server",
+    "mwl_ris": "server",
+    "device_gateway": "server",
+    "alarm_management": "server",
+}
+"""Categories that look like a more general one from outside."""
+
+_WELL_FOUNDED = 1.7
+"""Least score (one vote of a rule that is likely right) with which a special kind may claim such votes."""
+
+
 def ballot_key(level: str, label: str) -> str:
     """Return what two labels of one level must share to count as the same answer."""
     if level in ("model", "vendor"):
@@ -76,6 +115,8 @@ def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) 
         _support_special(sides)
     elif level == "model":
         _support_longer(sides)
+    elif level == "category":
+        _support_kinds(sides)
     if not sides:
         return Verdict(level, None, 0.0)
     scores = {key: side.score() for key, side in sides.items()}
@@ -104,6 +145,21 @@ def _spelling(ballots: list[Ballot]) -> str:
 def _support_special(sides: dict[str, _Side]) -> None:
     """Let votes for Linux support Debian instead of contradicting it."""
     _absorb(sides, lambda special, general: general in lineage(special))
+
+
+def _support_kinds(sides: dict[str, _Side]) -> None:
+    """Let votes for a printer support a label printer, where that is well founded by itself."""
+    firm = {key for key, side in sides.items() if key in _KINDS and side.score() >= _WELL_FOUNDED}
+    if firm:
+        _absorb(sides, lambda special, general: special in firm and general in _general_kinds(special))
+
+
+def _general_kinds(kind: str) -> list[str]:
+    kinds: list[str] = []
+    while kind in _KINDS:
+        kind = _KINDS[kind]
+        kinds.append(kind)
+    return kinds
 
 
 def _support_longer(sides: dict[str, _Side]) -> None:

@@ -252,8 +252,11 @@ def _numbered(entry: LedgerEntry) -> Iterator[Ballot]:
     maker = numbered_maker(entry.field, entry.value)
     if maker is not None:
         yield _vote("vendor", maker.name, TRUST["declared"], "numbered-maker", entry)
+        known = known_maker(maker.name)
         if maker.category is not None:
             yield _vote("category", maker.category, TRUST["strong"], "numbered-maker", entry)
+        elif known is not None and known.category is not None:
+            yield _vote("category", known.category, TRUST["likely"], "numbered-maker", entry)
 
 
 def _windows(entry: LedgerEntry) -> Iterator[Ballot]:

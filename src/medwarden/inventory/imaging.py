@@ -31,6 +31,9 @@ _IN_MEDICINE = {
 
 _FEW_STORAGE_CLASSES = 6
 
+_OF_SEVERAL_KINDS = frozenset({"XA", "RF", "DX"})
+"""Modalities of more than one kind of machine: a mobile C-arm says XA too, a mobile X-ray unit DX."""
+
 
 _OF_THE_IMAGE = frozenset(
     f"dicom.{name}"
@@ -59,8 +62,10 @@ class _Imaging:
                 self._values.setdefault(entry.field[6:], []).append(entry.value)
         self.roles = frozenset(self._values.get("role", ()))
         self.modalities = frozenset(value.upper() for value in self._values.get("modality", ()))
-        self.makers = sorted({_medical_name(value) for value in self._values.get("manufacturer", ())})
-        self.models = sorted(set(self._values.get("model_name", ())))
+        self.makers = sorted({medical_name(value) for value in self._values.get("manufacturer", ())})
+        self.models = sorted(
+            {m for m in self._values.get("model_name", ()) if m.lower() not in dicom_knowledge().consoles}
+        )
         self.storage = [name for name in self._values.get("sop_class", ()) if "Storage" in name]
         self.finds = bool(self.roles & {"query_scp", "move_scp", "get_scp"})
         self.keeps = "storage_scp" in self.roles
@@ -94,7 +99,8 @@ class _Imaging:
         return not self.keeps or self.works
 
 
-def _medical_name(maker: str) -> str:
+def medical_name(maker: str) -> str:
+    """Return the vendor of a medical device of that maker: Siemens makes them as Siemens Healthineers."""
     name = short_name(maker)
     return _IN_MEDICINE.get(name, name)
 
@@ -170,7 +176,8 @@ def _equipment(imaging: _Imaging) -> Iterator[Ballot]:
     kind = kind_of_modalities(imaging.modalities)
     if kind is not None:
         shown = ", ".join(sorted(imaging.modalities))
-        yield _vote("category", kind, "declared", "dicom-modality", "dicom.modality", shown)
+        trust = "likely" if imaging.modalities <= _OF_SEVERAL_KINDS else "declared"
+        yield _vote("category", kind, trust, "dicom-modality", "dicom.modality", shown)
     for maker in imaging.makers:
         yield _vote("vendor", maker, "declared", "dicom-manufacturer", "dicom.manufacturer", maker)
     if len(imaging.models) == 1:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from medwarden.inventory.ballots import decide, lineage
+from medwarden.inventory.ballots import ballot_key, decide, lineage
 from medwarden.inventory.declared import (
     carries_patient_data,
     declared_ballots,
@@ -20,7 +20,7 @@ from medwarden.inventory.declared import (
     names_of,
     subnet_of,
 )
-from medwarden.inventory.imaging import imaging_ballots, own_ledger
+from medwarden.inventory.imaging import imaging_ballots, medical_name, own_ledger
 from medwarden.inventory.places import place_of
 from medwarden.inventory.plan import Plan
 from medwarden.inventory.spoken_for import own_words
@@ -33,9 +33,12 @@ from medwarden.knowledge.oui import hypervisor_of, is_locally_administered, is_v
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "2"
+_CODE_VERSION = "3"
 _MOST_DERIVED = 200
 _EMBEDDED = frozenset({"Embedded Linux", "RTOS", "VxWorks", "QNX", "eCos", "webOS", "tvOS", "IGEL OS"})
+
+_PREFIX = "mac-prefix"
+"""Rule of the votes that an interface's registered maker gives."""
 
 Pair = tuple[str, str]
 
@@ -55,8 +58,8 @@ def derived_facts(device: Device) -> list[Pair]:
     """Return what follows from addresses and traffic, as fields that fingerprints can look at.
 
     ``oui.vendor`` and ``oui.registered`` (not for makers of modules), ``mac.hypervisor``,
-    ``mac.virtual_router``; as ``tcp/104`` what it serves (``flow.serves``), as a client speaks to
-    (``flow.talks_to``) and is answered by (``flow.client_of``).
+    ``mac.virtual_router``, ``mac.private``; as ``tcp/104`` what it serves (``flow.serves``), as a client
+    speaks to (``flow.talks_to``) and is answered by (``flow.client_of``).
     """
     facts: dict[Pair, None] = {}
     for mac in device.macs:
@@ -70,6 +73,8 @@ def derived_facts(device: Device) -> list[Pair]:
             facts["mac.hypervisor", hypervisor] = None
         if is_virtual_router(mac):
             facts["mac.virtual_router", "yes"] = None
+    if device.macs and all(map(is_locally_administered, device.macs)):
+        facts["mac.private", "yes"] = None
     for service in device.services:
         facts["flow.serves", f"{service.transport}/{service.port}"] = None
     for talk in device.conversations:
@@ -101,15 +106,21 @@ def _interface_ballots(device: Device) -> Iterator[Ballot]:
                 yield _by_prefix("class", module.device_class.value, "likely", maker.registered)
             continue
         known = known_maker(maker.registered)
-        yield _by_prefix("vendor", maker.vendor, "likely" if known is not None else "hint", maker.registered)
-        if known is not None and known.device_class is not None:
-            yield _by_prefix("class", known.device_class.value, "likely", maker.registered)
-        if known is not None and known.category is not None:
-            yield _by_prefix("category", known.category, "hint", maker.registered)
+        if known is None:
+            yield _by_prefix("vendor", maker.vendor, "hint", maker.registered)
+            continue
+        yield _by_prefix("vendor", maker.vendor, known.prefix, maker.registered)
+        if known.device_class is not None:
+            sure = "likely" if known.hosts else "strong"
+            yield _by_prefix("class", known.device_class.value, sure, maker.registered)
+        if known.category is not None:
+            yield _by_prefix(
+                "category", known.category, "likely" if known.only else "faint", maker.registered
+            )
 
 
 def _by_prefix(level: str, label: str, trust: str, registered: str) -> Ballot:
-    return Ballot(level, label, TRUST[trust], "mac-prefix", "oui.registered", registered)
+    return Ballot(level, label, TRUST[trust], _PREFIX, "oui.registered", registered)
 
 
 def _implied(ballots: list[Ballot]) -> Iterator[Ballot]:
@@ -125,7 +136,16 @@ def _verdicts(ballots: list[Ballot]) -> dict[str, Verdict]:
     by_level: dict[str, list[Ballot]] = {level: [] for level in LEVELS}
     for ballot in [*ballots, *_implied(ballots)]:
         by_level[ballot.level].append(ballot)
-    verdicts = {level: decide(level, votes) for level, votes in by_level.items() if level != "os_version"}
+    by_level["model"] = _as_read(by_level["model"])
+    verdicts = {"class": decide("class", by_level["class"])}
+    if verdicts["class"].label == DeviceClass.IOMT:
+        by_level["vendor"] = [
+            msgspec.structs.replace(b, label=medical_name(b.label)) for b in by_level["vendor"]
+        ]
+    by_level["vendor"] = _without_hosts(by_level["vendor"], verdicts["class"].label)
+    for level in LEVELS:
+        if level not in ("class", "os_version"):
+            verdicts[level] = decide(level, by_level[level])
     system = verdicts["os"].label
     kin = [] if system is None else [system, *lineage(system)]
     of_others = {b.rule for b in by_level["os"]} - {b.rule for b in by_level["os"] if b.label in kin}
@@ -133,14 +153,54 @@ def _verdicts(ballots: list[Ballot]) -> dict[str, Verdict]:
     verdicts["os_version"] = decide("os_version", fitting if system is not None else [])
     kind = verdicts["category"]
     if kind.label is not None:
-        # A category says its class; the class is at least as sure as the category.
+        # A category says its class, unless the class is something else with more certainty.
         implied = class_of(kind.label).value
         whole = verdicts["class"]
+        if whole.label not in (None, implied) and whole.confidence > kind.confidence:
+            verdicts["category"] = msgspec.structs.replace(kind, label=None)
+            return verdicts
         own = whole.confidence if whole.label == implied else 0.0
         verdicts["class"] = msgspec.structs.replace(
             whole, label=implied, confidence=max(own, kind.confidence)
         )
     return verdicts
+
+
+def _without_hosts(ballots: list[Ballot], device_class: str | None) -> list[Ballot]:
+    """Return the votes for vendors with those of interfaces weakened where they name the computer inside.
+
+    A computer of one maker in the scanner of another is the usual case, not a contradiction: what was
+    said counts, and makers of office computers do not make medical devices, plant or switches.
+    """
+    no_host = device_class in _HOSTED
+    said = {
+        ballot_key("vendor", b.label) for b in ballots if b.rule != _PREFIX and b.weight >= TRUST["likely"]
+    }
+    return [
+        msgspec.structs.replace(b, weight=TRUST["faint"])
+        if b.rule == _PREFIX
+        and (
+            (said and ballot_key("vendor", b.label) not in said)
+            or (no_host and (maker := known_maker(b.evidence_value)) is not None and maker.hosts)
+        )
+        else b
+        for b in ballots
+    ]
+
+
+_HOSTED = frozenset({DeviceClass.IOMT.value, DeviceClass.OT.value, DeviceClass.NET.value})
+"""Classes whose devices are built around computers and adapters of other makers."""
+
+_RAW_MODELS = frozenset({"declared-model", "dicom-model"})
+"""Rules that take a field word for word."""
+
+
+def _as_read(ballots: list[Ballot]) -> list[Ballot]:
+    """Return the votes without raw values that a fingerprint reads: it knows order numbers and prefixes."""
+    read = {(b.evidence_field, b.evidence_value) for b in ballots if b.rule not in _RAW_MODELS}
+    return [
+        b for b in ballots if b.rule not in _RAW_MODELS or (b.evidence_field, b.evidence_value) not in read
+    ]
 
 
 def _managed(verdict: Verdict, device_class: DeviceClass, system: str | None) -> bool | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from medwarden.knowledge.fingerprints.index import index
 from medwarden.model.evidence import LedgerEntry
 
 _OWN_NAMES = {
@@ -26,6 +27,9 @@ _OWN_NAMES = {
 _SPOKEN_FOR = frozenset(
     {*_OWN_NAMES, "hl7.source_location", "hl7.source_battery_percent", "hl7.source_power"}
 )
+
+
+_FEWEST_FORWARDED = 2
 
 
 def speaks_for_others(ledger: Iterable[LedgerEntry]) -> bool:
@@ -44,11 +48,39 @@ def own_words(ledger: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
 
     What a gateway says of places is where its equipment stands, not where it stands itself.
     """
+    ledger = _without_forwarded(ledger)
     if not any(entry.field in _SPOKEN_FOR for entry in ledger):
         return ledger
     if speaks_for_others(ledger):
         return tuple(e for e in ledger if e.field not in _SPOKEN_FOR and e.field != "hl7.location")
     return tuple(_taken_over(ledger))
+
+
+def _without_forwarded(ledger: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
+    """Return a ledger without the applications (MSH-3) of others that an interface engine passes on.
+
+    Who sends under the names of several products is an engine between them; its own name stays.
+    """
+    names = {entry.value for entry in ledger if entry.field == "hl7.sending_application"}
+    if len(names) < _FEWEST_FORWARDED:
+        return ledger
+    kinds = {name: _kinds_named(name) for name in names}
+    if len({kind for kind in kinds.values() if kind}) < _FEWEST_FORWARDED:
+        return ledger
+    return tuple(
+        entry
+        for entry in ledger
+        if entry.field != "hl7.sending_application" or "interface_engine" in kinds[entry.value]
+    )
+
+
+def _kinds_named(application: str) -> frozenset[str]:
+    return frozenset(
+        label
+        for match in index().match([("hl7.sending_application", application)])
+        for level, label in match.labels
+        if level == "category"
+    )
 
 
 def _taken_over(ledger: Iterable[LedgerEntry]) -> Iterator[LedgerEntry]:

@@ -30,6 +30,7 @@ class DicomKnowledge(msgspec.Struct, frozen=True):
     programs: tuple[Program, ...]
     modalities: dict[str, str]
     together: tuple[_Together, ...]
+    consoles: frozenset[str]
     storage: dict[str, str]
 
 

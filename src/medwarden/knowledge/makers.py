@@ -20,12 +20,20 @@ _WORD_END = re.compile(r"[^0-9a-zà-ÿ]|$")
 
 
 class MakerName(msgspec.Struct, frozen=True):
-    """A maker as people call it, with what its devices most probably are (None: many kinds)."""
+    """A maker as people call it, with what its devices most probably are (None: many kinds).
+
+    ``only`` where it makes hardly anything else than ``category``; ``prefix`` is how far its MAC prefix
+    alone may be trusted to name the vendor of the device, ``hosts`` whether its computers are built into
+    devices of others.
+    """
 
     name: str
     starts: tuple[str, ...]
     device_class: DeviceClass | None = msgspec.field(default=None, name="class")
     category: str | None = None
+    only: bool = False
+    prefix: str = "strong"
+    hosts: bool = False
 
 
 class ModuleMaker(msgspec.Struct, frozen=True):

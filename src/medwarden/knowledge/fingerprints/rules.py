@@ -146,6 +146,7 @@ DERIVED_FIELDS = {
     "oui.vendor": "maker of the MAC prefix, where it makes whole devices",
     "oui.registered": "holder of the MAC prefix as registered",
     "mac.hypervisor": "hypervisor that gives out addresses of this prefix",
+    "mac.private": "all its addresses are made up by software (IEEE 802-2014 8.4), as phones do",
     "mac.virtual_router": "address of a virtual router (RFC 5798 and the like)",
     "flow.serves": "transport and port on which it answered, as tcp/104",
     "flow.talks_to": "transport and port that it sent to",
