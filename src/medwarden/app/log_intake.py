@@ -29,7 +29,8 @@ LogSink = Callable[[Batch, InputReport], None]
 MOST_DOCUMENT = 50 << 20
 """Bytes of the largest document (XML, spreadsheet) that is taken, after unpacking."""
 
-_BATCH_BYTES = 64 << 20
+_BATCH_BYTES = 128 << 20
+_BATCH_RECORDS = 250_000
 _DIGEST = 20
 _MOST_HEAD = 1 << 16
 
@@ -98,14 +99,14 @@ def take_in_log(
 
 
 def _read_lines(reading: LogReading, file: LogFile, sink: LogSink) -> None:
-    waiting = 0
+    waiting = stored = 0
     piece = reading.enter(file) or file.read()
     while piece:
         reading.taken = file.taken
         reading.push(piece)
         waiting += len(piece)
-        if waiting >= _BATCH_BYTES:
-            waiting = 0
+        if waiting >= _BATCH_BYTES or reading.records - stored >= _BATCH_RECORDS:
+            waiting, stored = 0, reading.records
             sink(reading.take(), reading.report())
         piece = file.read()
     reading.end()
@@ -130,6 +131,11 @@ class LogReading:
     def position(self) -> int:
         """Bytes, after unpacking, whose lines were taken."""
         return self._framer.position
+
+    @property
+    def records(self) -> int:
+        """Records taken in this run."""
+        return self._parser.tally.count.read
 
     def document(self, file: LogFile) -> None:
         """Take a file whole. Raises ResourceError where it is too large for that."""
@@ -159,10 +165,11 @@ class LogReading:
             self._parser.feed(block.lines, block.offset)
         self._reject_overlong()
         cut = max(0, len(piece) - self._framer.unfinished)
+        octets = memoryview(piece)
         if cut:
-            self._digest.update(piece[:cut])
+            self._digest.update(octets[:cut])
             self._mark = Mark(self._framer.position, self._digest.hexdigest())
-        self._digest.update(piece[cut:])
+        self._digest.update(octets[cut:])
 
     def end(self) -> None:
         """Take the last line, which may have no line end; where it is broken, it may be unfinished."""

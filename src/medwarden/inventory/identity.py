@@ -39,7 +39,7 @@ from medwarden.inventory.sightings import (
     known_again,
     pair_order,
 )
-from medwarden.inventory.traffic import Endpoint, FlowGroup, Traffic, group_flows
+from medwarden.inventory.traffic import Endpoint, FlowGroup, Traffic, distinct_ends, group_flows
 from medwarden.kernel.ids import stable_id
 from medwarden.knowledge.oui import is_group, is_virtual_router
 from medwarden.model.evidence import Evidence
@@ -410,13 +410,8 @@ class Resolver:
         """Return the columns ``client_device`` and ``server_device`` for flow records of ``table``."""
         columns = []
         for side in ("client", "server"):
-            pairs = zip(
-                table[f"{side}_mac"].to_pylist(),
-                table[f"{side}_ip"].to_pylist(),
-                table["start_ns"].to_pylist(),
-                strict=True,
-            )
-            columns.append(pa.array(self.owners(pairs), pa.string()))
+            ends, places = distinct_ends(table, side, self._bindings.timeless)
+            columns.append(pa.array(self.owners(ends), pa.string()).take(places))
         return columns[0], columns[1]
 
     def owners(self, pairs: Iterable[tuple[str | None, str | None, int]]) -> list[str | None]:

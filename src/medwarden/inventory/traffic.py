@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -39,6 +41,12 @@ _KEYS = (
     "application",
     "hour",
 )
+_GROUPED = (
+    "client_mac", "client_ip", "server_mac", "server_ip", "ip_protocol", "server_port", "vlan", "application",
+    "hour", "start_ns_min", "end_ns_max", "ended_sum", "packets_out_sum", "packets_in_sum", "bytes_out_sum",
+    "bytes_in_sum", "answered_any", "ttl_out_max", "ttl_in_max",
+)  # fmt: skip
+"""The sums in the order of the fields of :class:`FlowGroup`."""
 _SUMS = ("packets_out", "packets_in", "bytes_out", "bytes_in", "payload_out", "payload_in", "ended")
 
 MOST_CLIENTS = 1000
@@ -47,6 +55,10 @@ MOST_STRANGERS = 256
 """Peers that are no device of ours, told apart per device, role and port in one round."""
 MOST_UNANSWERED = 64
 """Ports of one peer that were tried in vain, told apart per device in one round (scans)."""
+
+
+End = tuple[str | None, str | None, int]
+"""MAC and IP address of one end of a flow, and the time."""
 
 
 class FlowGroup(msgspec.Struct, frozen=True, gc=False):
@@ -105,30 +117,54 @@ def group_flows(table: pa.Table) -> list[FlowGroup]:
             ]
         )
     )
+    summed = [grouped[name].to_pylist() for name in _GROUPED]
     return [
         FlowGroup(
-            client_mac=row["client_mac"],
-            client_ip=row["client_ip"],
-            server_mac=row["server_mac"],
-            server_ip=row["server_ip"],
-            transport=_TRANSPORTS.get(row["ip_protocol"], str(row["ip_protocol"])),
-            port=row["server_port"] if row["ip_protocol"] in (6, 17, 132) else 0,
-            vlan=row["vlan"],
-            application=row["application"],
-            hour=row["hour"],
-            first_seen=row["start_ns_min"],
-            last_seen=row["end_ns_max"],
-            flows=row["ended_sum"],
-            packets_out=row["packets_out_sum"],
-            packets_in=row["packets_in_sum"],
-            bytes_out=row["bytes_out_sum"],
-            bytes_in=row["bytes_in_sum"],
-            answered=row["answered_any"],
-            client_hops=row["ttl_out_max"],
-            server_hops=row["ttl_in_max"],
+            client_mac,
+            client_ip,
+            server_mac,
+            server_ip,
+            _TRANSPORTS.get(protocol, str(protocol)),
+            port if protocol in (6, 17, 132) else 0,
+            *rest,
         )
-        for row in grouped.to_pylist()
+        for client_mac, client_ip, server_mac, server_ip, protocol, port, *rest in zip(*summed, strict=True)
     ]
+
+
+def distinct_ends(
+    table: pa.Table, side: str, timeless: Callable[[str | None, str | None], bool]
+) -> tuple[list[End], pa.Array]:
+    """Return who is at one ``side`` of flows, and for each flow the place of its end in that list.
+
+    A pair of addresses comes once, with the time of its first flow, where it is ``timeless`` whose they
+    are, and once for each flow where it is not.
+    """
+    macs, mac_places = _coded(table[f"{side}_mac"])
+    ips, ip_places = _coded(table[f"{side}_ip"])
+    pairs = pa.array(mac_places * len(ips) + ip_places).dictionary_encode()
+    places: npt.NDArray[np.int64] = pairs.indices.to_numpy().astype(np.int64)
+    starts: npt.NDArray[np.int64] = table["start_ns"].to_numpy()
+    first = np.zeros(len(pairs.dictionary), np.int64)
+    first[places[::-1]] = np.arange(len(places))[::-1]
+    ends: list[End] = []
+    changing = []
+    for number, (pair, row) in enumerate(zip(pairs.dictionary.to_pylist(), first.tolist(), strict=True)):
+        mac, ip = macs[pair // len(ips)], ips[pair % len(ips)]
+        ends.append((mac, ip, int(starts[row])))
+        if not timeless(mac, ip):
+            changing.append(number)
+    for row in np.flatnonzero(np.isin(places, changing)).tolist():
+        mac, ip, _ = ends[places[row]]
+        places[row] = len(ends)
+        ends.append((mac, ip, int(starts[row])))
+    return ends, pa.array(places)
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[list[str | None], npt.NDArray[np.int64]]:
+    """Return the distinct texts of a column, and for each row the place of its own among them."""
+    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    return coded.dictionary.to_pylist(), coded.indices.to_numpy().astype(np.int64)
 
 
 class Endpoint(msgspec.Struct, frozen=True, gc=False):

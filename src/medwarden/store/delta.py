@@ -195,11 +195,13 @@ def _show_addresses(ids: Sequence[str]) -> None:
 
 
 def _update_addresses(ids: Iterable[str], macs: dict[str, list[str]], ips: dict[str, list[str]]) -> None:
+    shown = Device.objects.filter(pk__in=ids).values_list("pk", "macs", "ips")
+    moved = [pk for pk, mine, held in shown if mine != macs.get(pk, []) or held != ips.get(pk, [])]
     changed = []
-    for row in Device.objects.filter(pk__in=ids).only("pk", "macs", "ips", "name", "names", "address_order"):
+    for row in Device.objects.filter(pk__in=moved).only(
+        "pk", "macs", "ips", "name", "names", "address_order"
+    ):
         mine, held = macs.get(row.pk, []), ips.get(row.pk, [])
-        if row.macs == mine and row.ips == held:
-            continue
         row.macs, row.ips = mine, held
         row.address_order = order_of(ipaddress.ip_address(held[0])) if held else None
         if not row.names:

@@ -84,7 +84,8 @@ def flows_of(rows: Rows, times: Nanoseconds, first_id: int, reject: Reject) -> p
         times = times[sound]
         client, server = words(rows, "id.orig_h"), words(rows, "id.resp_h")
     count = len(rows)
-    protocols = _protocols(rows, client)
+    names = words(rows, "proto")
+    protocols = _protocols(rows, names, client)
     ported = np.isin(protocols, (6, 17, 132))
     server_port = np.where(ported, numbers(rows, "id.resp_p"), 0)
     flags_out, flags_in = _flags(rows, protocols)
@@ -110,7 +111,7 @@ def flows_of(rows: Rows, times: Nanoseconds, first_id: int, reject: Reject) -> p
             "payload_in": numbers(rows, "resp_bytes"),
             "tcp_flags_out": pa.array(flags_out, pa.int16()),
             "tcp_flags_in": pa.array(flags_in, pa.int16()),
-            "end_reason": _end_reasons(rows),
+            "end_reason": _end_reasons(rows, names),
             "application": _applications(rows, server_port),
         },
     )
@@ -124,8 +125,7 @@ def _addresses(column: Words) -> pa.Array:
     return column.reading([ip_or_none(text) if text else None for text in column.values])
 
 
-def _protocols(rows: Rows, client: Words) -> npt.NDArray[np.int64]:
-    names = words(rows, "proto")
+def _protocols(rows: Rows, names: Words, client: Words) -> npt.NDArray[np.int64]:
     found = names.meaning([_PROTOCOLS.get(name or "", _UNKNOWN) for name in names.values])
     found[(found == _ICMP) & client.such(lambda ip: ip and ":" in ip)] = _ICMP6
     numbered = rows.columns["ip_proto"]
@@ -143,8 +143,8 @@ def _flags(rows: Rows, protocols: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np
     return tuple(np.where(tcp, histories.meaning([both[side] for both in flags]), 0) for side in (0, 1))
 
 
-def _end_reasons(rows: Rows) -> pa.Array:
-    states, names = words(rows, "conn_state"), words(rows, "proto")
+def _end_reasons(rows: Rows, names: Words) -> pa.Array:
+    states = words(rows, "conn_state")
     reasons = [_ENDS.get(state or "", "idle") for state in states.values]
     tcp = names.such(lambda name: name == "tcp")
     return chosen([*reasons, "idle"], np.where(tcp, states.places, len(reasons)))
@@ -176,5 +176,7 @@ def _either(rows: Rows, wanted: str, instead: str) -> pa.Array:
 
 
 def _macs(rows: Rows, name: str) -> pa.Array:
+    if not any(rows.columns[name]):
+        return pa.nulls(len(rows), pa.string())
     column = words(rows, name)
     return column.reading([mac_or_none(text) if text else None for text in column.values])
