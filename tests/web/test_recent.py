@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +41,43 @@ def test_an_answer_grows_old(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert recent.recently(count) == 0
     monkeypatch.setattr(recent, "SECONDS", 0.0)
+    assert recent.recently(count) == 1
+
+
+def test_a_dear_answer_that_is_old_is_shown_while_it_is_counted_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted, go_on = threading.Event(), threading.Event()
+    values = iter(range(5))
+
+    def count() -> int:
+        value = next(values)
+        if value:
+            go_on.wait(20)
+            counted.set()
+        return value
+
+    monkeypatch.setattr(recent, "SECONDS", 0.0)
+    monkeypatch.setattr(recent, "DEAR_S", -1.0)
+    monkeypatch.setattr(recent, "TIMES_ITS_COST", 0)
+    assert [recent.recently(count) for _ in range(3)] == [0, 0, 0], "one thread counts, nobody waits"
+    go_on.set()
+    assert counted.wait(20)
+    for thread in threading.enumerate():
+        if thread.name == "recently":
+            thread.join(20)
+    monkeypatch.setattr(recent, "SECONDS", 600.0)
+    assert recent.recently(count) == 1
+
+
+def test_what_is_counted_while_everything_is_forgotten_is_not_kept() -> None:
+    values = iter(range(5))
+
+    def count() -> int:
+        recent.forget()
+        return next(values)
+
+    assert recent.recently(count) == 0
     assert recent.recently(count) == 1
 
 

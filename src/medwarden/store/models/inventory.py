@@ -189,6 +189,7 @@ class EvidenceEntry(DevicePart):
         constraints = [
             UniqueConstraint(fields=["device", "field", "value", "source", "sensor"], name="evidence_key")
         ]
+        indexes = [Index(fields=["field", "device"], name="evidence_field")]
 
     def __str__(self) -> str:
         return f"{self.field}={self.value}"

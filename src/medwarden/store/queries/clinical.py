@@ -43,26 +43,34 @@ class BatteryRow(msgspec.Struct, frozen=True):
 def battery_levels(scope: Scope) -> list[BatteryRow]:
     """Return the last known state of every battery, the emptiest first."""
     told = EvidenceEntry.objects.filter(field__in=BATTERY_FIELDS).values("device_id")
-    rows = list(scope.over(Device.objects.filter(retired_at__isnull=True, pk__in=told)).order_by("pk"))
-    by_id = {row.pk: row for row in rows}
-    found = batteries(_with_ledger(rows, tuple((f, f + "0") for f in BATTERY_FIELDS)))
-    return [
-        BatteryRow(b, by_id[b.device].name or b.device, by_id[b.device].category, by_id[b.device].location)
-        for b in found
-    ]
+    rows = scope.over(Device.objects.filter(retired_at__isnull=True, pk__in=told)).order_by("pk")
+    shown = {
+        pk: (site, name or pk, category, location)
+        for pk, site, name, category, location in rows.values_list(
+            "pk", "site_id", "name", "category", "location"
+        )
+    }
+    ledgers: dict[str, list[LedgerEntry]] = {pk: [] for pk in shown}
+    said = scope.over(EvidenceEntry.objects.filter(field__in=BATTERY_FIELDS))
+    for device, *values in said.values_list("device_id", *LedgerEntry.__struct_fields__):
+        if device in ledgers:
+            ledgers[device].append(LedgerEntry(*values))
+    # What a battery says stands in the ledger alone; the rest of the device is not loaded for it.
+    found = batteries(ModelDevice(pk, shown[pk][0], ledger=tuple(said)) for pk, said in ledgers.items())
+    return [BatteryRow(b, *shown[b.device][1:]) for b in found]
 
 
 _CLINICAL = (("dicom.", "dicom/"), ("hl7.", "hl7/"))
 
 
-def _with_ledger(rows: list[Device], ranges: tuple[tuple[str, str], ...] = _CLINICAL) -> list[ModelDevice]:
-    """Return devices with the part of their ledger that lies in ``ranges`` of fields (from, below)."""
+def _with_ledger(rows: list[Device]) -> list[ModelDevice]:
+    """Return devices with the part of their ledger that is of clinical protocols."""
     devices = []
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
         ledgers: dict[str, list[LedgerEntry]] = {row.pk: [] for row in part}
         said = EvidenceEntry.objects.filter(device_id__in=list(ledgers))
-        for low, high in ranges:
+        for low, high in _CLINICAL:
             entries = said.filter(field__gte=low, field__lt=high).order_by(
                 "field", "value", "source", "sensor"
             )
