@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -156,6 +157,26 @@ def test_what_is_remembered_is_bounded_and_forgetting_it_loses_nothing() -> None
     facts = result["facts"]
     assert isinstance(facts, set)
     assert sum(fact[2] for fact in facts if fact[0].field == "http.server") == 2 * 620
+
+
+def test_what_is_forgotten_takes_nothing_from_the_next_capture() -> None:
+    """Remember one capture after another while nobody collects garbage."""
+    opening = b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 59840\r\n\r\n"
+    captures: list[list[tuple[int, bytes]]] = []
+    for capture in range(3):
+        said = []
+        for n in range(300):
+            whole = [(False, opening % (300 * capture + n)), *[(False, struct.pack("!I", n) * 374)] * 40]
+            said += [conversation(n % 250 + 1, 3 + n // 250 + 10 * twice, 80, whole) for twice in range(2)]
+        captures.append(timed(said))
+    gc.collect()
+    gc.disable()
+    try:
+        times = [outcome(frames, recall=True)[1] for frames in captures]
+    finally:
+        gc.enable()
+    assert times[0] > 300 * 10
+    assert times == times[:1] * 3
 
 
 PIECES = (REQUEST, POST, ANSWER, LATER, BROKEN, BANNER, b"x" * 40, b"", hello(b"a.b", bytes(32), b"k" * 8))

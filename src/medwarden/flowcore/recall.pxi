@@ -64,7 +64,6 @@ cdef class Step:
     cdef object application
     cdef tuple faults
     cdef int over
-    cdef uint64_t digest
 
     def __init__(
         self, Course before not None, Course after not None, bytes payload not None, bint from_client, bint gap,
@@ -210,7 +209,9 @@ cdef class Router:
     cdef Place *places
     cdef size_t placed
     cdef PyObject **table
+    cdef uint64_t *digests  # of the steps in the table, so that looking for one touches no other
     cdef uint32_t steps
+    cdef size_t step_bytes
     cdef dict roots
     cdef uint8_t *known
     cdef uint8_t *scratch
@@ -230,10 +231,14 @@ cdef class Router:
         self.roots = {}
         if recall:
             self.table = <PyObject **>calloc(STEP_SLOTS, sizeof(PyObject *))
+            self.digests = <uint64_t *>calloc(STEP_SLOTS, sizeof(uint64_t))
             self.known = <uint8_t *>calloc(65536, 1)
             self.scratch = <uint8_t *>malloc(SCRATCH)
             self.doors = <uint32_t *>calloc(DOORS, sizeof(uint32_t))
-            if self.table == NULL or self.known == NULL or self.scratch == NULL or self.doors == NULL:
+            if (
+                self.table == NULL or self.digests == NULL or self.known == NULL or self.scratch == NULL
+                or self.doors == NULL
+            ):
                 raise MemoryError("no memory left to remember what was read")
             for port in reader.stream_ports:
                 self.known[<int>port] |= 1
@@ -245,17 +250,24 @@ cdef class Router:
         self.forget_places()
         free(self.places)
         free(self.table)
+        free(self.digests)
         free(self.known)
         free(self.scratch)
         free(self.doors)
 
     cdef void forget_steps(self) noexcept:
+        """Let all steps go; a step and the course behind it hold each other, and nobody else would part them."""
         cdef size_t at
+        cdef PyObject *step
         if self.table != NULL and self.steps:
             for at in range(STEP_SLOTS):
-                Py_XDECREF(self.table[at])
-                self.table[at] = NULL
+                step = self.table[at]
+                if step != NULL:
+                    self.table[at] = NULL
+                    (<Step>step).after = None
+                    Py_XDECREF(step)
         self.steps = 0
+        self.step_bytes = 0
 
     cdef void forget_places(self) noexcept:
         cdef size_t at
@@ -418,7 +430,7 @@ cdef class Router:
         while self.table[at] != NULL:
             step = <Step>self.table[at]
             if (
-                step.digest == h and step.before is course and step.from_client == (hand.from_client != 0)
+                self.digests[at] == h and step.before is course and step.from_client == (hand.from_client != 0)
                 and step.gap == (hand.gap != 0) and <uint32_t>len(step.payload) == hand.length
                 and memcmp(PyBytes_AS_STRING(step.payload), key, hand.length) == 0
             ):
@@ -466,13 +478,15 @@ cdef class Router:
         step = learnt
         if self.table[at] != NULL:  # known already: the flow was not followed from its beginning
             self.put(place, (<Step>self.table[at]).after if step.after.kind == FOLLOWED else step.after, holds)
+            step.after = None  # see forget_steps
         else:
             self.put(place, step.after, holds)
-            step.digest = h
             Py_INCREF(step)
             self.table[at] = <PyObject *>step
+            self.digests[at] = h
             self.steps += 1
-            if self.steps >= MOST_STEPS or remembered_bytes >= MOST_STEP_BYTES:
+            self.step_bytes += len(step.payload)
+            if self.steps >= MOST_STEPS or self.step_bytes >= MOST_STEP_BYTES:
                 self.forget_steps()
                 if remembered_bytes >= MOST_STEP_BYTES // 2:
                     self.settle()
