@@ -92,11 +92,14 @@ def run_lake(capture: Path, head: Path) -> tuple[int, float]:
     fields = [named for named in EVIDENCE_LAKE_SCHEMA if named.name not in scope]
 
     def evidence(facts: Sequence[Fact]) -> pa.Table:
-        columns: dict[str, list[object]] = {
-            name: [getattr(fact.evidence, name) for fact in facts]
-            for name in ("ts_ns", "mac", "ip", "vlan", "field", "value", "source")
-        }
-        columns |= {"count": [f.count for f in facts], "last_ns": [f.last_ns for f in facts]}
+        said = [
+            (e.ts_ns, e.mac, e.ip, e.vlan, e.field, e.value, e.source, fact.count, fact.last_ns)
+            for fact in facts
+            for e in (fact.evidence,)
+        ]
+        names = ("ts_ns", "mac", "ip", "vlan", "field", "value", "source", "count", "last_ns")
+        columns = dict(zip(names, map(list, zip(*said, strict=True)), strict=False))
+        columns = columns or {name: [] for name in names}
         columns["device"] = [None] * len(facts)
         return pa.table({named.name: pa.array(columns[named.name], named.type) for named in fields})
 

@@ -9,6 +9,7 @@ sender is attributed to the addresses it names.
 from __future__ import annotations
 
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import ClassVar
 
 from medwarden.dissect import dns_message as wire
@@ -80,8 +81,9 @@ class Mdns:
         payload, vlan, now = segment.payload, segment.vlan, segment.ts_ns
         sender_mac, sender = segment.src_mac, segment.src_ip
         if len(payload) <= _LONGEST_REMEMBERED:
-            statements, named = _remembered(payload, _STRANGERS[_kind(sender)])
-            if sender in named:
+            reader = sender if _may_name(payload, sender) else _STRANGERS[_kind(sender)]
+            statements, named = _remembered(payload, reader)
+            if reader is not sender and sender in named:
                 statements, _ = _remembered(payload, sender)
         else:
             statements, _ = _read(payload, sender)
@@ -98,6 +100,16 @@ def _kind(sender: str | None) -> str | None:
     if sender is None or ":" not in sender:
         return sender and "4"
     return "fe80" if sender.startswith("fe80:") else "6"
+
+
+def _may_name(payload: bytes, sender: str | None) -> bool:
+    """Tell whether the octets of the sender's address stand in a message, so that it may be its own."""
+    return sender is not None and _octets(sender) in payload
+
+
+@lru_cache(maxsize=4096)
+def _octets(address: str) -> bytes:
+    return ip_address(address).packed
 
 
 def _read(payload: bytes, sender: str | None) -> tuple[tuple[Statement, ...], frozenset[str]]:
