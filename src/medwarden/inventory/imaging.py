@@ -176,7 +176,7 @@ def _equipment(imaging: _Imaging) -> Iterator[Ballot]:
     kind = kind_of_modalities(imaging.modalities)
     if kind is not None:
         shown = ", ".join(sorted(imaging.modalities))
-        trust = "likely" if imaging.modalities <= _OF_SEVERAL_KINDS else "declared"
+        trust = "faint" if imaging.modalities <= _OF_SEVERAL_KINDS else "declared"
         yield _vote("category", kind, trust, "dicom-modality", "dicom.modality", shown)
     for maker in imaging.makers:
         yield _vote("vendor", maker, "declared", "dicom-manufacturer", "dicom.manufacturer", maker)
