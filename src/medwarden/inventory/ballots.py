@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -83,9 +84,12 @@ _WELL_FOUNDED = 1.7
 
 def ballot_key(level: str, label: str) -> str:
     """Return what two labels of one level must share to count as the same answer."""
-    if level in ("model", "vendor"):
-        return re.sub(r"[^0-9a-z]", "", label.lower())
-    return label
+    return _letters(label) if level in ("model", "vendor") else label
+
+
+@lru_cache(maxsize=8192)
+def _letters(label: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", label.lower())
 
 
 class _Side(msgspec.Struct):
@@ -109,16 +113,19 @@ def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) 
     """Return the verdict of ``ballots`` at ``level``; label None when nothing is probable enough."""
     sides: dict[str, _Side] = {}
     for ballot in ballots:
-        side = sides.setdefault(ballot_key(level, ballot.label), _Side(ballot.label, []))
+        key = ballot_key(level, ballot.label)
+        side = sides.get(key)
+        if side is None:
+            side = sides[key] = _Side(ballot.label, [])
         side.ballots.append(ballot)
+    if not sides:
+        return Verdict(level, None, 0.0)
     if level == "os":
         _support_special(sides)
     elif level == "model":
         _support_longer(sides)
     elif level == "category":
         _support_kinds(sides)
-    if not sides:
-        return Verdict(level, None, 0.0)
     scores = {key: side.score() for key, side in sides.items()}
     total = 1.0 + sum(math.exp(score) for score in scores.values())
     ranked = sorted(sides, key=lambda key: (-scores[key], sides[key].label))

@@ -142,6 +142,16 @@ _SERIAL_FIELDS = (
     "moxa.serial_number",
     "draeger_infinity.serial_number",
 )
+_PLAIN_FIELDS = {
+    **dict.fromkeys(_MODEL_FIELDS, ("model", TRUST["strong"])),
+    **dict.fromkeys(_FIRMWARE_FIELDS, ("firmware", TRUST["strong"])),
+    **dict.fromkeys(_SERIAL_FIELDS, ("serial", TRUST["declared"])),
+}
+"""Fields whose text is the answer: the level they answer and how far they may be trusted."""
+_MAKERS = frozenset(_MAKER_FIELDS)
+_TELLING = frozenset(
+    {*_MAKERS, *_NUMBERED_MAKER_FIELDS, *_PLAIN_FIELDS, *_CONCLUDED_FIELDS, "ntlmssp.os_version"}
+)
 _NAME_FIELDS = (
     "dhcp.host_name",
     "dhcp.fqdn",
@@ -217,16 +227,10 @@ def _meant(value: str) -> bool:
 
 def declared_ballots(device: Device) -> Iterator[Ballot]:
     """Yield the votes of fields whose very meaning is maker, model, firmware or serial, and of books."""
-    groups = (
-        ("model", frozenset(_MODEL_FIELDS), TRUST["strong"]),
-        ("firmware", frozenset(_FIRMWARE_FIELDS), TRUST["strong"]),
-        ("serial", frozenset(_SERIAL_FIELDS), TRUST["declared"]),
-    )
-    makers = frozenset(_MAKER_FIELDS)
     for entry in device.ledger:
-        if not _meant(entry.value):
+        if entry.field not in _TELLING or not _meant(entry.value):
             continue
-        if entry.field in makers:
+        if entry.field in _MAKERS:
             maker = known_maker(entry.value)
             weight = TRUST["declared" if maker is not None else "likely"]
             yield _vote("vendor", short_name(entry.value), weight, "declared-maker", entry)
@@ -236,9 +240,9 @@ def declared_ballots(device: Device) -> Iterator[Ballot]:
                 yield _vote("category", maker.category, TRUST["likely"], "declared-maker", entry)
         elif entry.field in _NUMBERED_MAKER_FIELDS:
             yield from _numbered(entry)
-        for level, fields, weight in groups:
-            if entry.field in fields:
-                yield _vote(level, entry.value, weight, f"declared-{level}", entry)
+        if (plain := _PLAIN_FIELDS.get(entry.field)) is not None:
+            level, weight = plain
+            yield _vote(level, entry.value, weight, f"declared-{level}", entry)
         if (concluded := _CONCLUDED_FIELDS.get(entry.field)) is not None:
             label = short_name(entry.value) if concluded == "vendor" else entry.value
             yield _vote(concluded, label, TRUST["likely"], "concluded-elsewhere", entry)

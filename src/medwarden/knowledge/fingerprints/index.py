@@ -89,6 +89,10 @@ class Index:
             for place, test in enumerate(rule.tests):
                 self._add(number, place, test)
         self.hits = lru_cache(maxsize=_REMEMBERED)(self._hits)
+        self._labels = lru_cache(maxsize=_REMEMBERED)(self._filled)
+
+    def _filled(self, rule: int, groups: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        return _fill(self.rules[rule], groups)
 
     def _add(self, rule: int, place: int, test: Look) -> None:
         if test.equals is not None:
@@ -128,7 +132,7 @@ class Index:
                 if rule.every:
                     partial.setdefault(hit.rule, {}).setdefault(hit.test, (hit, field, value))
                     continue
-                labels = _fill(rule, hit.groups)
+                labels = self._labels(hit.rule, hit.groups)
                 if labels:
                     single.setdefault((hit.rule, labels), Match(rule, labels, field, value))
         for number, found in partial.items():
@@ -138,7 +142,7 @@ class Index:
                     (hit.groups for hit, _, _ in (found[i] for i in sorted(found)) if hit.groups), ()
                 )
                 _, field, value = found[0]
-                labels = _fill(rule, groups)
+                labels = self._labels(number, groups)
                 if labels:
                     single[number, labels] = Match(rule, labels, field, value)
         return list(single.values())
