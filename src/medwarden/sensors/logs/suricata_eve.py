@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from itertools import compress
+from typing import ClassVar, cast
 
 import msgspec
-import pyarrow as pa
+import numpy as np
 
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
 from medwarden.sensors.logs import eve_events as eve
 from medwarden.sensors.logs.eve_facts import FIELDS, facts_of
-from medwarden.sensors.logs.gathering import Gathering, Key, flow_table, ip_or_none, mac_or_none
+from medwarden.sensors.logs.eve_flows import Flows, flows_of
+from medwarden.sensors.logs.gathering import Gathering, Key, ip_or_none
 from medwarden.sensors.logs.times import ns_column, ns_of_text, zone
 from medwarden.sensors.logs.zeek_rows import Lines
 
@@ -36,32 +38,9 @@ _BETWEEN_ENDS = frozenset(_TYPES) - {"arp"} | frozenset(_ROLES)
 _DECODERS = {name: msgspec.json.Decoder(form) for name, form in _TYPES.items()}
 _OTHER = msgspec.json.Decoder(eve.Event)
 
-_PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "IPV6-ICMP": 58, "SCTP": 132, "GRE": 47, "ESP": 50, "IGMP": 2}
-_UNKNOWN = 255
-_APPLICATIONS: Mapping[str, str | None] = {
-    "failed": None, "unknown": None, "krb5": "kerberos", "ftp-data": "ftp", "http2": "http", "ike": "ipsec",
-    "pgsql": "postgres", "bittorrent-dht": "bittorrent", "websocket": "http", "doh2": "http",
-    "smb1": "smb", "smb2": "smb",
-}  # fmt: skip
-_ABOUT_NAMES = {5353: "mdns", 5355: "llmnr", 137: "nbns"}
-_ETHERNET = 14
-_SHORTEST = {6: 20, 17: 8}
-_RST, _FIN = 4, 1
 _MOST_HALVES = 10_000
-_REASONS = {"timeout": "idle"}
 
 NO_EVENT = "not a JSON object of an EVE event"
-
-
-class _Flow(NamedTuple):
-    """One flow on its way into columns."""
-
-    event: eve.Event
-    counts: eve.FlowCounts
-    tcp: eve.TcpFlags | None
-    app_proto: str | None
-    ttl_out: int = 0
-    ttl_in: int = 0
 
 
 class SuricataEve:
@@ -93,6 +72,7 @@ class SuricataEve:
         self._gathering = Gathering(self.manifest.name, name)
         self.tally: LogTally = self._gathering.tally
         self._halves: dict[int, eve.NetflowEvent] = {}
+        self._joined: list[tuple[eve.NetflowEvent, eve.NetflowEvent | None]] = []
         self._whole = False
 
     @staticmethod
@@ -104,27 +84,27 @@ class SuricataEve:
     def feed(self, piece: bytes | memoryview, offset: int) -> None:
         """Take whole lines that begin at ``offset``."""
         lines = Lines(bytes(piece), offset, self._gathering)
-        kinds: dict[str, list[int]] = {}
-        for place, text in enumerate(lines.texts):
-            found = _TYPE.search(text)
+        kinds: dict[bytes, list[int]] = {}
+        for place, found in enumerate(map(_TYPE.search, lines.texts)):
             if found is not None:
-                kinds.setdefault(found[1].decode(), []).append(place)
-            elif text.strip():
+                kinds.setdefault(found[1], []).append(place)
+            elif lines.texts[place].strip():
                 lines.reject(place, NO_EVENT)
-        for kind in sorted(kinds, key=lambda kind: kind == "netflow"):
-            self._kind(lines, kind, kinds[kind])
+        for kind in sorted(kinds, key=lambda kind: kind == b"netflow"):
+            self._kind(lines, kind.decode(), kinds[kind])
 
     def take(self, *, final: bool = False) -> Batch:
         """Return what has gathered since the last call; with ``final`` halves of flows stay halves."""
         if final:
-            self._netflows(list(self._halves.values()))
+            self._joined += [(half, None) for half in self._halves.values()]
             self._halves.clear()
+            self._add_joined()
         return self._gathering.take()
 
     def _kind(self, lines: Lines, kind: str, places: Sequence[int]) -> None:
         decoder = _DECODERS.get(kind, _OTHER)
         try:
-            events = [decoder.decode(lines.texts[place]) for place in places]
+            events = _all_sound(lines, decoder, places)
         except _BROKEN:
             events, places = _one_by_one(lines, decoder, places)
         if kind == "flow":
@@ -145,41 +125,48 @@ class SuricataEve:
             for event, _ in sound:
                 assert isinstance(event, eve.NetflowEvent)
                 self._half(event)
+            self._add_joined()
         elif kind in _TYPES or kind in _ROLES:
             self._gathering.facts.add_many(_stated(kind, sound))
 
     def _times(self, texts: Sequence[str]) -> Sequence[int | None]:
         column = ns_column(texts, self._zone)
         if column is not None:
-            return [int(ns) for ns in column.tolist()]
+            return cast("Sequence[int | None]", column.tolist())
         return [ns_of_text(text, self._zone) for text in texts]
 
     # -- flows
 
     def _flow_events(self, lines: Lines, events: Sequence[eve.Event], places: Sequence[int]) -> None:
-        flows: list[_Flow] = []
-        for event, place in zip(events, places, strict=True):
-            assert isinstance(event, eve.FlowEvent)
-            if not _ends(event):
-                lines.reject(place, "no sound address")
-                continue
-            if event.flow.start is None:
-                event.flow.start = event.timestamp
-            if event.flow.end is None:
-                event.flow.end = event.flow.start
-            flows.append(_Flow(event, event.flow, event.tcp, event.app_proto))
+        known = {event.src_ip for event in events} | {event.dest_ip for event in events}
+        if not all(text and ip_or_none(text) for text in known):
+            sound = [_ends(event) for event in events]
+            for place, kept in zip(places, sound, strict=True):
+                if not kept:
+                    lines.reject(place, "no sound address")
+            events, places = list(compress(events, sound)), list(compress(places, sound))
+        flows = cast("Sequence[eve.FlowEvent]", events)
         self._whole = self._whole or bool(flows)
-        kept = [place for event, place in zip(events, places, strict=True) if _ends(event)]
-        starts = self._times([flow.counts.start or "" for flow in flows])
-        ends = self._times([flow.counts.end or "" for flow in flows])
-        timed: list[tuple[_Flow, int, int]] = []
-        for flow, place, start, end in zip(flows, kept, starts, ends, strict=True):
-            if start is None or end is None:
-                lines.reject(place, "no time")
-            else:
-                timed.append((flow, start, max(start, end)))
-        self._gathering.accept(len(timed))
-        self._add(timed)
+        starts = [e.timestamp if e.flow.start is None else e.flow.start for e in flows]
+        ends = [start if e.flow.end is None else e.flow.end for e, start in zip(flows, starts, strict=True)]
+        begun, ended = self._times(starts), self._times(ends)
+        if None in begun or None in ended:
+            timed = [None not in pair for pair in zip(begun, ended, strict=True)]
+            for place, kept in zip(places, timed, strict=True):
+                if not kept:
+                    lines.reject(place, "no time")
+            flows = list(compress(flows, timed))
+            begun, ended = list(compress(begun, timed)), list(compress(ended, timed))
+        self._gathering.accept(len(flows))
+        self._add(
+            Flows(
+                flows,
+                [event.flow for event in flows],
+                [event.tcp for event in flows],
+                cast("Sequence[int]", begun),
+                cast("Sequence[int]", ended),
+            )
+        )
 
     def _half(self, event: eve.NetflowEvent) -> None:
         """Keep one direction until the other comes; what a flow event tells as well is told before."""
@@ -188,18 +175,19 @@ class SuricataEve:
             return
         first = self._halves.pop(event.flow_id, None)
         if first is not None and first.src_ip == event.dest_ip:
-            self._netflows([first], event)
+            self._joined.append((first, event))
             return
         if first is not None:
-            self._netflows([first])
+            self._joined.append((first, None))
         self._halves[event.flow_id] = event
         if len(self._halves) > _MOST_HALVES:
             oldest = next(iter(self._halves))
-            self._netflows([self._halves.pop(oldest)])
+            self._joined.append((self._halves.pop(oldest), None))
 
-    def _netflows(self, halves: Sequence[eve.NetflowEvent], back: eve.NetflowEvent | None = None) -> None:
-        timed: list[tuple[_Flow, int, int]] = []
-        for half in halves:
+    def _add_joined(self) -> None:
+        """Make flows of the directions that came together, or stayed alone."""
+        flows: list[tuple[eve.NetflowEvent, eve.FlowCounts, eve.TcpFlags, int, int, int, int]] = []
+        for half, back in self._joined:
             there, here = half.netflow, back.netflow if back is not None else eve.NetflowCounts()
             counts = eve.FlowCounts(there.pkts, here.pkts, there.bytes, here.bytes, there.start, there.end)
             flags = eve.TcpFlags(
@@ -208,91 +196,20 @@ class SuricataEve:
             start = ns_of_text(there.start or half.timestamp, self._zone)
             end = ns_of_text(there.end or half.timestamp, self._zone)
             if start is not None:
-                flow = _Flow(half, counts, flags, half.app_proto, there.min_ttl, here.min_ttl)
-                timed.append((flow, start, max(start, end or start)))
-        self._add(timed)
+                last = start if end is None else end
+                flows.append((half, counts, flags, start, last, there.min_ttl, here.min_ttl))
+        self._joined.clear()
+        if flows:
+            self._add(Flows(*zip(*flows, strict=True)))
 
-    def _add(self, timed: Sequence[tuple[_Flow, int, int]]) -> None:
-        if not timed:
+    def _add(self, flows: Flows) -> None:
+        if not flows.events:
             return
-        self._gathering.span(min(t[1] for t in timed), max(t[2] for t in timed))
-        first = self._gathering.next_flow_id()
-        columns = list(zip(*(_row(flow) for flow, _, _ in timed), strict=True))
-        given: dict[str, pa.Array | Sequence[object]] = dict(zip(_COLUMNS, columns, strict=True))
-        given["flow_id"] = range(first, first + len(timed))
-        given["start_ns"] = [start for _, start, _ in timed]
-        given["end_ns"] = [end for _, _, end in timed]
-        self._gathering.add_flows(flow_table(len(timed), given))
-
-
-_COLUMNS = (
-    "client_mac", "server_mac", "client_ip", "server_ip", "client_port", "server_port", "ip_protocol", "vlan",
-    "packets_out", "packets_in", "bytes_out", "bytes_in", "payload_out", "payload_in", "tcp_flags_out",
-    "tcp_flags_in", "ttl_out", "ttl_in", "end_reason", "application",
-)  # fmt: skip
-
-
-def _row(flow: _Flow) -> tuple[object, ...]:
-    """Return a flow in the order of the columns."""
-    event, counts, tcp = flow.event, flow.counts, flow.tcp
-    client, server = ip_or_none(event.src_ip or ""), ip_or_none(event.dest_ip or "")
-    protocol = _PROTOCOLS.get(event.proto.upper(), _UNKNOWN)
-    ported = protocol in (6, 17, 132)
-    port = event.dest_port if ported else 0
-    header = (40 if client and ":" in client else 20) + _SHORTEST.get(protocol, 0)
-    there = max(0, counts.bytes_toserver - _ETHERNET * counts.pkts_toserver)
-    back = max(0, counts.bytes_toclient - _ETHERNET * counts.pkts_toclient)
-    out, into = (_flags(tcp.tcp_flags_ts), _flags(tcp.tcp_flags_tc)) if tcp else (0, 0)
-    return (
-        mac_or_none(event.ether.client() or "") if event.ether else None,
-        mac_or_none(event.ether.server() or "") if event.ether else None,
-        client,
-        server,
-        event.src_port if ported else 0,
-        port,
-        protocol,
-        _vlan(event.vlan),
-        counts.pkts_toserver,
-        counts.pkts_toclient,
-        there,
-        back,
-        max(0, there - header * counts.pkts_toserver),
-        max(0, back - header * counts.pkts_toclient),
-        out,
-        into,
-        flow.ttl_out,
-        flow.ttl_in,
-        _end(out | into, counts.reason),
-        application(flow.app_proto, port),
-    )
-
-
-def _end(flags: int, reason: str) -> str:
-    if flags & _RST:
-        return "rst"
-    return "fin" if flags & _FIN else _REASONS.get(reason, "end")
-
-
-def _flags(text: str) -> int:
-    try:
-        return int(text, 16) & 0x1FF if text else 0
-    except ValueError:
-        return 0
-
-
-def _vlan(value: list[int] | int | None) -> int | None:
-    if isinstance(value, list):
-        value = value[0] if value else None
-    return value if value is not None and 0 <= value <= 4095 else None
-
-
-def application(name: str | None, port: int) -> str | None:
-    """Return our name for what Suricata recognised, or None."""
-    if not name:
-        return None
-    if name == "dns":
-        return _ABOUT_NAMES.get(port, "dns")
-    return _APPLICATIONS.get(name, name)
+        starts = np.array(flows.starts, np.int64)
+        ends = np.maximum(starts, np.array(flows.ends, np.int64))
+        self._gathering.span(int(starts.min()), int(ends.max()))
+        flows = flows._replace(starts=starts, ends=ends)
+        self._gathering.add_flows(flows_of(flows, self._gathering.next_flow_id()))
 
 
 def _ends(event: eve.Event) -> bool:
@@ -310,6 +227,17 @@ def _stated(kind: str, events: Sequence[tuple[eve.Event, int]]) -> Iterator[tupl
         for mac, ip, field, value in facts_of(event, client, server):
             if value and (mac or ip):
                 yield (mac, ip, None, field, value), ns
+
+
+def _all_sound(
+    lines: Lines, decoder: msgspec.json.Decoder[eve.Event], places: Sequence[int]
+) -> list[eve.Event]:
+    """Return the events on these lines, where all are sound; raises what decoding any of them raises."""
+    if len(places) == lines.objects():
+        events = decoder.decode_lines(lines.block)
+        if len(events) == len(places):
+            return events
+    return [decoder.decode(lines.texts[place]) for place in places]
 
 
 def _one_by_one(

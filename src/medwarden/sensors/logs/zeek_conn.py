@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medwarden.sensors.logs.gathering import MOST_NS, flow_table, ip_or_none, mac_or_none
+from medwarden.sensors.logs.text_columns import Words, chosen
 from medwarden.sensors.logs.times import Nanoseconds
-from medwarden.sensors.logs.zeek_rows import Reject, Rows, Words, chosen, drop_unsound, numbers, words
+from medwarden.sensors.logs.zeek_rows import Reject, Rows, drop_unsound, numbers, words
 
 _FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _FLAGS = {"s": _SYN, "h": _SYN | _ACK, "a": _ACK, "d": _PSH | _ACK, "f": _FIN | _ACK, "r": _RST}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from medwarden.sensors.logs.gathering import Gathering, ip_or_none
+from medwarden.sensors.logs.text_columns import Words, words_of
 from medwarden.sensors.logs.times import Nanoseconds, ns_column, ns_of_value
 
 Column = Sequence[object]
@@ -40,37 +40,9 @@ class Rows(msgspec.Struct):
             self.columns[name] = [value for value, kept in zip(column, sound, strict=True) if kept]
 
 
-class Words(NamedTuple):
-    """A column of text as its distinct values, and for each record the place of its own among them.
-
-    What a text means is found once for each that differs, not for each record.
-    """
-
-    values: list[str | None]
-    places: npt.NDArray[np.int32]
-
-    def meaning(self, meanings: Sequence[int]) -> npt.NDArray[np.int64]:
-        """Return for each record the number that its text means; ``meanings`` follow the values."""
-        return np.array(meanings, np.int64)[self.places]
-
-    def such(self, which: Callable[[str | None], object]) -> npt.NDArray[np.bool_]:
-        """Tell for each record whether its text is such a one."""
-        return np.array([bool(which(text)) for text in self.values], np.bool_)[self.places]
-
-    def reading(self, readings: Sequence[str | None]) -> pa.Array:
-        """Return for each record how its text reads; ``readings`` follow the values."""
-        return chosen(readings, self.places)
-
-
-def chosen(texts: Sequence[str | None], places: npt.NDArray[np.integer[Any]]) -> pa.Array:
-    """Return the texts at ``places`` as a column."""
-    return pa.array(texts, pa.string()).take(pa.array(places))
-
-
 def words(rows: Rows, name: str) -> Words:
     """Return a column that was decoded as text by its distinct values."""
-    coded = pa.array(rows.columns[name], pa.string()).dictionary_encode(null_encoding="encode")
-    return Words(coded.dictionary.to_pylist(), coded.indices.to_numpy())
+    return words_of(rows.columns[name])
 
 
 Reject = Callable[[int, str], None]
