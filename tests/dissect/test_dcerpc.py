@@ -51,6 +51,20 @@ def test_calls_are_passed_over_however_long(converse: Converse) -> None:
     assert {("dcerpc.uses", "samr", "client"), ("dcerpc.uses", "lsarpc", "client")} <= told
 
 
+def test_whole_calls_leave_the_place_in_the_stream(converse: Converse) -> None:
+    call, other = pdu(0, b"secret" * 9), bind("lsarpc", kind=14)
+    told = converse(
+        DcerpcDissector,
+        *(("client", bind("samr")), ("client", call), ("client", call[:20]), ("client", call[20:])),
+        *(("client", call), ("client", other[:30]), ("client", other[30:])),
+    )
+    assert told == {("dcerpc.uses", "samr", "client"), ("dcerpc.uses", "lsarpc", "client")}
+    hidden = pdu(0, bind("svcctl"))  # what stands in a call is no bind
+    assert converse(
+        DcerpcDissector, ("client", bind("samr")), ("client", hidden[:16]), ("client", hidden[16:])
+    ) == {("dcerpc.uses", "samr", "client")}
+
+
 def test_names_in_the_log_in(converse: Converse) -> None:
     token = b"NTLMSSP\0\x01\0\0\0" + struct.pack("<IHHIHHI", 0x2000, 4, 4, 36, 4, 4, 32) + b"WS-7WARD"
     assert ("ntlmssp.workstation", "WS-7", "client") in converse(

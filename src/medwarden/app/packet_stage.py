@@ -118,7 +118,8 @@ class PacketStage:
 
     def _hear_stacks(self, flows: pa.Table) -> None:
         stacks = (
-            flows.filter(pc.is_valid(flows.column("syn_out")))
+            flows.select([*_STACK_OF, "start_ns"])
+            .filter(pc.is_valid(flows.column("syn_out")))
             .group_by(list(_STACK_OF))
             .aggregate([("start_ns", "min"), ("start_ns", "max"), ("start_ns", "count")])
         )

@@ -40,6 +40,11 @@ class Inbox:
         self.deaf = False
         self._skip = 0
 
+    @property
+    def at_rest(self) -> bool:
+        """Tell whether bytes are taken and a message, if one comes now, begins with the next."""
+        return not (self.data or self._skip or self.deaf)
+
     def add(self, payload: bytes) -> None:
         """Append ``payload``, less what was discarded ahead of its arrival."""
         if self._skip:

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import struct
 import uuid
+from collections.abc import Iterable
 from typing import ClassVar
 
 from medwarden.dissect import ntlmssp
 from medwarden.dissect.connection import Connection, Inbox
-from medwarden.model.segment import DissectorManifest, Transport
+from medwarden.model.evidence import Evidence
+from medwarden.model.segment import DissectorManifest, Segment, Transport
 
 _RESPONSE, _BIND, _BIND_ACK, _BIND_NAK, _ALTER, _ALTER_ACK, _AUTH3 = 2, 11, 12, 13, 14, 15, 16
 _KINDS = frozenset({0, 2, 3, 11, 12, 13, 14, 15, 16, 17, 18, 19})
 _HEADER = 16
+_CALL = b"\x05\0\0"
 _FRAGMENT_LIMIT = 16384
 _MOST_CONTEXTS, _MOST_TOWERS = 32, 64
 _SECURED = frozenset({9, 10, 16})  # SPNEGO, NTLM, Kerberos
@@ -106,6 +109,16 @@ class DcerpcDissector(Connection):
         if from_client:
             return payload[2] == _BIND and (len(payload) < 25 or 0 < payload[24] <= _MOST_CONTEXTS)
         return payload[2] in (_BIND_ACK, _BIND_NAK)
+
+    def feed(self, segment: Segment) -> Iterable[Evidence]:
+        """Return the facts of a segment; one that is a whole call, as nine of ten are, is not looked into."""
+        payload = segment.payload
+        if payload[:3] == _CALL and int.from_bytes(payload[8:10], "little") == len(payload) >= _HEADER:
+            inbox = self.client if segment.from_client else self.server
+            if inbox.at_rest and payload[4] & 0x10 and not segment.gap:
+                inbox.offset += len(payload)
+                return []
+        return super().feed(segment)
 
     def parse(self, inbox: Inbox, from_client: bool) -> None:
         """Read the fragments of one direction."""

@@ -203,8 +203,10 @@ def _origin(course: Course) -> Origin:
 
 def _said(facts: list[Evidence], segment: Segment) -> tuple[Said, ...] | None:
     """Return whose fact each is, or None where that cannot be told for sure."""
+    if not facts:
+        return ()
     sender, receiver = (segment.src_mac, segment.src_ip), (segment.dst_mac, segment.dst_ip)
-    if facts and (None in sender or None in receiver or sender == receiver):
+    if None in sender or None in receiver or sender == receiver:
         return None
     said: list[Said] = []
     for fact in facts:

@@ -88,7 +88,10 @@ cdef class Step:
 
     def follow(self, bint hello):
         """Let a course begin behind this step; where it grows too long to be kept, the flow goes on live."""
-        cdef Course after = Course(FOLLOWED, hello=hello)
+        cdef Course after = Course.__new__(Course)
+        after.kind = FOLLOWED
+        after.hello = hello
+        after.number = <uint64_t><size_t><void *>after
         after.step = self
         after.steps = self.before.steps + 1
         after.bytes = self.before.bytes + <uint32_t>len(self.payload)
