@@ -1,7 +1,8 @@
 """Take the pictures of the README from the real product: the demo, a real browser, real pages.
 
-Usage: ``.venv/bin/python docs/pictures/make.py [FOLDER]`` after ``./dev setup``; Chromium is needed. The
-console runs on a data folder of its own and is ended again.
+Usage: ``.venv/bin/python docs/pictures/make.py [FOLDER [NAME ...]]`` after ``./dev setup``; Chromium is
+needed. Names such as ``device-wide-dark`` choose some of the pictures. The console runs on a data folder of
+its own and is ended again.
 """
 
 from __future__ import annotations
@@ -69,17 +70,20 @@ def sign_in(browser: Browser, address: str, first: str) -> StorageState:
 
 
 def pages(page: Page) -> dict[str, str]:
-    """Return what to show: name to path, with the CT of the ward as the device."""
-    page.goto("/devices/?q=SOMATOM")
-    device = page.locator("a[href*='/devices/d-']").first.get_attribute("href") or "/devices/"
+    """Return what to show: name to path; the device is a modality that is known down to its model."""
+    found = page.request.get("/api/v1/devices?class=IoMT&sort=-risk&per=200").json()["items"]
+    found.sort(key=lambda row: (row["category"] not in ("ct", "mri", "ultrasound"), row["model"] is None))
+    device = f"/devices/{found[0]['id']}/"
     page.goto("/findings/")
     finding = page.locator("a[href*='/findings/f-']").first.get_attribute("href") or "/findings/"
-    device = device.split("?")[0]
     return {
         "overview": "/", "devices": "/devices/", "device": device, "device-risk": f"{device}?tab=risk",
         "device-traffic": f"{device}?tab=traffic", "device-policy": f"{device}?tab=policy",
         "map": "/map/", "findings": "/findings/", "finding": finding, "policies": "/policies/",
-        "sensors": "/sensors/", "audit": "/settings/audit/", "people": "/settings/people/",
+        "places": "/places/", "names": "/operations/names/", "protected": "/operations/protected/",
+        "query": "/operations/query/", "captures": "/operations/captures/",
+        "device-packets": f"{device}?tab=packets", "sensors": "/sensors/", "audit": "/settings/audit/",
+        "people": "/settings/people/",
     }  # fmt: skip
 
 
@@ -112,8 +116,8 @@ def start(home: Path) -> tuple[subprocess.Popen[str], str, str]:
     raise SystemExit("the console did not come up within a minute")
 
 
-def main(target: Path) -> None:
-    """Take every page in both shapes and both themes."""
+def main(target: Path, chosen: frozenset[str]) -> None:
+    """Take every page, or those that are ``chosen``, in both shapes and both themes."""
     target.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="medwarden-pictures-"))
     process, address, first = start(work / "home")
@@ -132,9 +136,13 @@ def main(target: Path) -> None:
                     )
                     page = context.new_page()
                     for name, path in pages(page).items():
+                        picture = f"{name}-{shape}-{theme}"
+                        if chosen and picture not in chosen:
+                            continue
                         page.goto(path)
+                        page.locator("[hx-trigger=load]").wait_for(state="detached")
                         page.wait_for_timeout(1200)
-                        page.screenshot(path=target / f"{name}-{shape}-{theme}.png")
+                        page.screenshot(path=target / f"{picture}.png")
                     context.close()
             browser.close()
     finally:
@@ -144,4 +152,4 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE, frozenset(sys.argv[2:]))

@@ -132,10 +132,14 @@ _USES = {
 }
 
 
-def use_of(device: Device, tenant: str, now_ns: int) -> UseShown:
-    """Return whether a device, given complete, is in use, and why that is said."""
-    judged = in_use(device, now_ns, listening_since(tenant, device.site, now_ns))
-    return UseShown(*_USES[judged.state], judged.reason)
+def use_of(scope: queries.Scope, device: Device, now_ns: int) -> UseShown:
+    """Return whether a device, given complete, is in use, and why that is said, with its peer by name."""
+    judged = in_use(device, now_ns, listening_since(scope.tenant, device.site, now_ns))
+    reason = judged.reason
+    named = {c.peer_device for c in device.conversations if c.peer_device and c.peer_device in reason}
+    for peer, (name, *_) in peer_rows(scope, named).items():
+        reason = reason.replace(peer, name)
+    return UseShown(*_USES[judged.state], reason)
 
 
 def capture_command(device: Device, person: str, interfaces: list[str]) -> str:

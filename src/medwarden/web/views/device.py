@@ -61,7 +61,7 @@ def device(request: HttpRequest, device_id: str) -> HttpResponse:
         ],
         "presence": device_page.presence(row.last_seen, scope.until_ns),
         "score": score,
-        "use": device_page.use_of(found, scope.tenant, scope.until_ns),
+        "use": device_page.use_of(scope.store, found, scope.until_ns),
         "may_retire": signed_in(request).may(Permission.CORRECT_IDENTITY),
         "may_protect": signed_in(request).may(Permission.PROTECT_DEVICE),
     }
