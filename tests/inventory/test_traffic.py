@@ -7,7 +7,15 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from medwarden.inventory.addresses import AddressKind
-from medwarden.inventory.traffic import HOUR_NS, MOST_UNANSWERED, Endpoint, FlowGroup, Traffic, group_flows
+from medwarden.inventory.traffic import (
+    HOUR_NS,
+    MOST_UNANSWERED,
+    Endpoint,
+    FlowGroup,
+    Traffic,
+    distinct_ends,
+    group_flows,
+)
 
 Flows = Callable[..., pa.Table]
 
@@ -125,3 +133,21 @@ def test_clients_are_counted_over_rounds(flows: Flows) -> None:
 
 def test_groups_are_plain_facts(flows: Flows) -> None:
     assert isinstance(group_flows(flows({}))[0], FlowGroup)
+
+
+def test_an_end_comes_once_unless_the_time_makes_a_difference() -> None:
+    ips = ["10.0.0.1", "10.0.0.2", "10.0.0.1", None, "10.0.0.2", "10.0.0.1"]
+    macs = ["m", None, "m", None, None, None]
+    table = pa.table(
+        {
+            "client_mac": pa.array(macs, pa.string()),
+            "client_ip": pa.array(ips, pa.string()),
+            "start_ns": pa.array(range(6), pa.int64()),
+        }
+    )
+    ends, places = distinct_ends(table, "client", lambda _mac, ip: ip != "10.0.0.2")
+    told = [ends[place] for place in places.to_pylist()]
+    assert [end[:2] for end in told] == list(zip(macs, ips, strict=True))
+    assert [end[2] for end in told] == [0, 1, 0, 3, 4, 5]
+    empty, none = distinct_ends(table.slice(0, 0), "client", lambda _mac, _ip: True)
+    assert (empty, none.to_pylist()) == ([], [])

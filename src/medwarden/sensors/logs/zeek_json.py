@@ -79,11 +79,11 @@ def _all_sound(lines: Lines, kind: str) -> Rows | None:
 
 
 def _is_of(lines: Lines, kind: str) -> bool:
-    """Tell whether all lines say that they are of this log, or none says of which."""
+    """Tell whether no line says that it is of another log."""
     if b'"_path"' not in lines.block:
         return True
-    told = b'"_path":"' + kind.encode() + b'"'
-    return all(told in text for text in lines.texts if text)
+    told = kind.encode()
+    return all(found is None or found[1] == told for found in map(_PATH.search, lines.texts))
 
 
 def _sorted(lines: Lines, usual: str | None) -> dict[str | None, list[int]]:
