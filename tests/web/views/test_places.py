@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from medwarden.model.role import Role
 from medwarden.store.models import AuditEntry, Device, FloorPlanRow
+from medwarden.web.recent import forget
 
 SignedIn = Callable[..., Client]
 
@@ -76,3 +78,16 @@ def test_the_api_replaces_the_plan_of_a_site_one_may_see(signed_in: SignedIn) ->
         sum(p["devices"] for p in places["places"]) + places["without"]
         == Device.objects.filter(retired_at=None).count()
     )
+
+
+def test_the_page_is_bounded_and_counts_everything(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, device in enumerate(Device.objects.filter(retired_at=None).order_by("pk")[:4]):
+        Device.objects.filter(pk=device.pk).update(location=f"Closet {number}")
+    total = Device.objects.filter(retired_at=None, location__isnull=False).count()
+    forget()
+    monkeypatch.setattr("medwarden.web.views.places.MOST_PLACES", 3)
+    page = signed_in(Role.VIEWER).get("/places/").content.decode()
+    assert f"{total} devices have a place" in page
+    assert "Closet 0" in page and "Closet 3" not in page and "more places are in the" in page

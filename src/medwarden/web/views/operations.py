@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from medwarden.inventory.clinical_peers import ClinicalPeers, ConflictKind, NameConflict
+from medwarden.inventory.clinical_peers import ClinicalName, ConflictKind, NameConflict
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.taxonomy import categories
@@ -49,6 +49,7 @@ CONFLICT_WORDS = {
 }
 LASTS = (("", "for good"), ("8", "8 hours"), ("24", "a day"), ("168", "a week"), ("720", "30 days"))
 LOW_PERCENT = 20
+MOST_DISPUTES = 100
 
 
 @requires(Permission.SEE_INVENTORY)
@@ -60,7 +61,9 @@ def names(request: HttpRequest) -> HttpResponse:
     number = page_number(request)
     context = {
         **paging(cut(chosen, number), number),
-        "conflicts": _disputes(found),
+        "conflicts": _disputes(found.conflicts[:MOST_DISPUTES], found.titles),
+        "disputes": len(found.conflicts),
+        "more": max(0, len(found.conflicts) - MOST_DISPUTES),
         "text": text_of(request),
         "sort": sort,
         "may_export": signed_in(request).may(Permission.EXPORT),
@@ -68,9 +71,11 @@ def names(request: HttpRequest) -> HttpResponse:
     return render(request, "web/operations_names.html", context)
 
 
-def _disputes(found: ClinicalPeers) -> list[tuple[NameConflict, str, str, list[tuple[str, str]]]]:
-    labels = {use.device: use.label for name in found.titles for use in name.uses}
-    return [(c, *CONFLICT_WORDS[c.kind], [(d, labels.get(d, d)) for d in c.devices]) for c in found.conflicts]
+def _disputes(
+    conflicts: Iterable[NameConflict], titles: Iterable[ClinicalName]
+) -> list[tuple[NameConflict, str, str, list[tuple[str, str]]]]:
+    labels = {use.device: use.label for name in titles for use in name.uses}
+    return [(c, *CONFLICT_WORDS[c.kind], [(d, labels.get(d, d)) for d in c.devices]) for c in conflicts]
 
 
 @requires(Permission.SEE_INVENTORY)

@@ -15,6 +15,7 @@ from medwarden.app.places import import_stored
 from medwarden.inventory.plan import LARGEST
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.role import Permission
+from medwarden.store.models import Device
 from medwarden.store.places import PlaceCount, place_counts, plan_page
 from medwarden.store.queries import Scope
 from medwarden.store.queries.scope import MOST_ROWS
@@ -26,6 +27,7 @@ from medwarden.web.templatetags.console import page_url
 
 _HEADER = ("kind", "key", "building", "floor", "room", "department")
 _MOST_PROBLEMS = 5
+MOST_PLACES = 500
 
 
 @requires(Permission.SEE_INVENTORY)
@@ -33,14 +35,17 @@ _MOST_PROBLEMS = 5
 def places(request: HttpRequest) -> HttpResponse:
     """Show devices by building, floor and room, and the plan."""
     scope = scope_of(request)
-    found, nowhere = recently(place_counts, scope.store)
+    every, nowhere = recently(place_counts, scope.store)
+    found = every[:MOST_PLACES]
+    placed = scope.store.over(Device.objects.filter(retired_at__isnull=True, location__isnull=False))
     return render(
         request,
         "web/places.html",
         {
             "buildings": _by_building(found),
             "others": [p for p in found if p.building is None],
-            "placed": sum(p.devices for p in found),
+            "more": len(every) - len(found),
+            "placed": placed.count(),
             "nowhere": nowhere,
             "plan": plan_page(scope.store, text=request.GET.get("q", "").strip()[:100], limit=100),
             "asked_text": request.GET.get("q", "").strip()[:100],
