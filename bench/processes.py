@@ -1,11 +1,13 @@
 """Measure what a second process brings when one capture is read: one process against two shares.
 
-Prints processor seconds of one process and of each share, what putting their batches together costs the
-process that stores, and the time by the clock of one and of both, start-up taken off (which only means
-something on a machine with two idle processors). Each share finds out for itself what payloads come to, so a
-capture of many equal ones gains less from a second process than one of different ones.
+Prints processor seconds of one process and of each share, each measured in a process of its own with start-up
+left out and in turn, the least of the runs; how much of that is the core's, which passes over the packets of
+other shares; what putting their batches together costs the process that stores; and the time by the clock of
+one and of both (which only means something on a machine with two idle processors). Each share finds out for
+itself what payloads come to, so a capture of many equal ones gains less from a second process than one of
+different ones.
 
-    python bench/processes.py CAPTURE [--processes 2]
+    python bench/processes.py CAPTURE [--processes 2] [--runs 3]
 """
 
 from __future__ import annotations
@@ -14,61 +16,110 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "src")]
+
+import engines  # noqa: E402
 
 KEY = b"\0" * 32
 HEAD_PACKETS = 200
 
 
-def main() -> None:
-    import engines
-    from medwarden.app.intake import Sink, take_in
-    from medwarden.app.shares import pack, take_in_shares, unpack
-    from medwarden.model.batch import Batch
+def nowhere(_batch: object) -> None:
+    """Let it go."""
 
+
+def core_seconds(capture: Path, share: tuple[int, int]) -> float:
+    """Return what the core alone spends on its share: its flows, and the packets of others passed over."""
+    from medwarden.app.packet_stage import PacketStage
+    from medwarden.flowcore import FlowCore
+    from medwarden.sensors.capture_file import read_capture
+
+    def discard(core: FlowCore) -> None:
+        core.discard_segments()
+
+    stage = PacketStage(KEY, share=share)
+    begin = time.process_time()
+    read_capture(capture, stage.core, on_batch=discard)
+    return time.process_time() - begin
+
+
+def read_share(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float, float, list[bytes]]:
+    """Return the processor seconds of a share and of its core, and its batches as they are sent."""
+    from medwarden.app.intake import take_in
+    from medwarden.app.shares import pack
+
+    take_in(head, KEY, nowhere)  # warm
+    core = core_seconds(capture, share)
+    packed: list[bytes] = []
+    begin = time.process_time()
+    if share[1] == 1:
+        take_in(capture, KEY, nowhere)
+    else:
+        take_in(capture, KEY, lambda batch: packed.append(pack(batch)), share=share)
+    return time.process_time() - begin, core, packed
+
+
+def in_own_process(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float, float, list[bytes]]:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(read_share, capture, head, share).result()
+
+
+def clock(read: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    read()
+    return time.perf_counter() - begin
+
+
+def by_the_clock(capture: Path, head: Path, count: int) -> tuple[float, float]:
+    """Return the seconds of one process and of ``count`` together, start-up taken off."""
+    from medwarden.app.intake import take_in
+    from medwarden.app.shares import take_in_shares
+
+    alone = clock(lambda: take_in(capture, KEY, nowhere))
+    both = clock(lambda: take_in_shares(capture, KEY, nowhere, count))
+    return alone, both - clock(lambda: take_in_shares(head, KEY, nowhere, count))
+
+
+def put_together(packed: Sequence[list[bytes]]) -> float:
+    from medwarden.app.shares import unpack
+
+    begin = time.process_time()
+    for together in zip(*packed, strict=False):
+        unpack(together)
+    return time.process_time() - begin
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("capture", type=Path)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     capture, count = options.capture, options.processes
-
-    def nowhere(_batch: Batch) -> None:
-        """Let it go."""
-
-    def clock(read: Callable[[Path, Sink], object], path: Path) -> float:
-        begin = time.perf_counter()
-        read(path, nowhere)
-        return time.perf_counter() - begin
-
+    shares = [(0, 1), *((at, count) for at in range(count))]
+    whole = dict.fromkeys(shares, float("inf"))
+    core = dict(whole)
+    packed: dict[tuple[int, int], list[bytes]] = {}
     with tempfile.TemporaryDirectory(prefix="medwarden-bench-") as folder:
         head = Path(folder) / "head.pcap"
         engines.head_of(capture, head, HEAD_PACKETS)
-        take_in(head, KEY, nowhere)  # warm
-        shares: list[float] = []
-        packed: list[list[bytes]] = []
-        for at in range(count):
-            begin = time.process_time()
-            batches: list[Batch] = []
-            take_in(capture, KEY, batches.append, share=(at, count))
-            packed.append([pack(batch) for batch in batches])
-            shares.append(time.process_time() - begin)
-        begin = time.process_time()
-        take_in(capture, KEY, nowhere)
-        one = time.process_time() - begin
-        begin = time.process_time()
-        for together in zip(*packed, strict=False):
-            unpack(together)
-        joined = time.process_time() - begin
-        alone = clock(lambda path, sink: take_in(path, KEY, sink), capture)
-        both = clock(lambda path, sink: take_in_shares(path, KEY, sink, count), capture)
-        both -= clock(lambda path, sink: take_in_shares(path, KEY, sink, count), head)
-    print(f"one process           {one:6.2f} processor seconds")
-    print(f"each of {count} shares      {', '.join(f'{share:.2f}' for share in shares)} processor seconds")
+        for _ in range(options.runs):
+            for share in shares:
+                seconds, of_core, packed[share] = in_own_process(capture, head, share)
+                whole[share], core[share] = min(whole[share], seconds), min(core[share], of_core)
+        joined = put_together([packed[share] for share in shares[1:]])
+        alone, both = by_the_clock(capture, head, count)
+    one, slowest = whole[shares[0]], max(whole[share] for share in shares[1:])
+    parts = ", ".join(f"{whole[share]:.2f} ({core[share]:.2f})" for share in shares[1:])
+    print(f"one process           {one:6.2f} ({core[shares[0]]:.2f}) processor seconds (of them the core's)")
+    print(f"each of {count} shares      {parts} processor seconds")
     print(f"putting them together {joined:6.2f} processor seconds")
-    print(f"by processor time     {one / max(shares):6.2f} x one, where another processor puts them together")
+    print(f"by processor time     {one / slowest:6.2f} x one, where another processor puts them together")
     print(f"by the clock          {alone / both:6.2f} x one ({alone:.2f} s against {both:.2f} s)")
 
 
