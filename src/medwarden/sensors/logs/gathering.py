@@ -86,8 +86,14 @@ class FactSum:
 
     def add_counted(self, key: Key, first_ns: int, last_ns: int, count: int) -> None:
         """Add a fact that was counted before."""
-        entry = self._heard.setdefault(key, [first_ns, last_ns, 0])
-        entry[0], entry[1] = min(entry[0], first_ns), max(entry[1], last_ns)
+        entry = self._heard.get(key)
+        if entry is None:
+            self._heard[key] = [first_ns, last_ns, count]
+            return
+        if first_ns < entry[0]:
+            entry[0] = first_ns
+        if last_ns > entry[1]:
+            entry[1] = last_ns
         entry[2] += count
 
     def take(self) -> tuple[Fact, ...]:

@@ -17,7 +17,7 @@ from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTall
 from medwarden.sensors.logs.gathering import Gathering
 from medwarden.sensors.logs.times import Nanoseconds, zone
 from medwarden.sensors.logs.zeek_conn import flows_of
-from medwarden.sensors.logs.zeek_facts import tell
+from medwarden.sensors.logs.zeek_facts import Questions, tell
 from medwarden.sensors.logs.zeek_industrial import BACNET_FIELDS, MODBUS_FIELDS
 from medwarden.sensors.logs.zeek_json import kind_of_line, rows_of
 from medwarden.sensors.logs.zeek_logs import (
@@ -64,6 +64,7 @@ class Zeek:
         self._setting = setting
         self._gathering = Gathering(self.manifest.name, name)
         self.tally: LogTally = self._gathering.tally
+        self._questions = Questions(self._gathering.facts)
         self._usual = _kind_of_name(name)
         self._begun = False
         self._header: TsvHeader | None = None
@@ -129,7 +130,10 @@ class Zeek:
             self._gathering.add_flows(flows_of(rows, times, self._gathering.next_flow_id(), lines.reject))
         else:
             times, ends = self._ends(rows, times, lines)
-            tell(rows, times.tolist(), ends, self._gathering.facts)
+            told = times.tolist()
+            tell(rows, told, ends, self._gathering.facts)
+            if rows.kind == "dns":
+                self._questions.add(rows, told, ends)
         self._gathering.accept(len(rows))
         if len(times):
             self._gathering.span(int(times.min()), int(times.max()))
@@ -151,6 +155,7 @@ class Zeek:
     def take(self, *, final: bool = False) -> Batch:
         """Return what has gathered since the last call."""
         del final
+        self._questions.tell()
         return self._gathering.take()
 
 

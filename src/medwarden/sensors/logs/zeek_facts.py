@@ -31,6 +31,7 @@ _Question = tuple[
 ]
 
 _ASKED = {5353: "mdns.query", 5355: "llmnr.query", 137: "nbns.query"}
+_MOST_QUESTIONS = 1 << 16
 _ANSWER_TYPES = frozenset({"A", "AAAA"})
 _CLIENT_MESSAGES = frozenset({"discover", "request", "decline", "release", "inform"})
 
@@ -39,8 +40,6 @@ def tell(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses], facts:
     """Add what ``rows`` say; ``ends`` are the addresses by whose they are, None where there is none."""
     for said in logs()[rows.kind].said:
         facts.add_many(_said(said, rows, times, ends))
-    if rows.kind == "dns":
-        _dns(rows, times, ends, facts)
     special = _SPECIAL.get(rows.kind)
     if special is not None:
         facts.add_many(special(rows, times, ends))
@@ -148,33 +147,46 @@ def dns_facts(
             yield client, "dns.resolved", f"{asked}={address}"
 
 
-def _dns(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses], facts: FactSum) -> None:
-    """Add what questions say; the same question with the same answer is looked at once a block."""
-    columns = rows.columns
-    listed = cast("Sequence[list[str | None] | None]", columns["answers"])
-    records = zip(
-        ends[ORIG], ends[RESP], columns["id.resp_p"], texts(rows, "query"), texts(rows, "qtype_name"),
-        texts(rows, "rcode_name"), [tuple(answers) if answers else () for answers in listed], strict=True,
-    )  # fmt: skip
-    counted: dict[tuple[object, ...], list[int]] = {}
-    for record, ts in zip(records, times, strict=True):
-        entry = counted.get(record)
-        if entry is None:
-            counted[record] = [ts, ts, 1]
-        else:
-            entry[2] += 1
-            if ts > entry[1]:
-                entry[1] = ts
-            elif ts < entry[0]:
-                entry[0] = ts
-    for record, (first, last, count) in counted.items():
-        client, server, port, query, kind, code, answers = cast("_Question", record)
-        if not query or not client:
-            continue
-        for ip, field, value in dns_facts(
-            client, server, port or 53, query, kind or "", answers, code or "", bool(code)
-        ):
-            facts.add_counted((None, ip, None, field, value), first, last, count)
+class Questions:
+    """Questions of DNS with their answers: what is asked again and again is looked at once a batch."""
+
+    def __init__(self, facts: FactSum) -> None:
+        self._facts = facts
+        self._counted: dict[tuple[object, ...], list[int]] = {}
+
+    def add(self, rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> None:
+        """Count the questions of dns records; ``ends`` are who asked and who was asked."""
+        columns = rows.columns
+        listed = cast("Sequence[list[str | None] | None]", columns["answers"])
+        records = zip(
+            ends[ORIG], ends[RESP], columns["id.resp_p"], texts(rows, "query"), texts(rows, "qtype_name"),
+            texts(rows, "rcode_name"), [tuple(answers) if answers else () for answers in listed], strict=True,
+        )  # fmt: skip
+        counted = self._counted
+        for record, ts in zip(records, times, strict=True):
+            entry = counted.get(record)
+            if entry is None:
+                counted[record] = [ts, ts, 1]
+            else:
+                entry[2] += 1
+                if ts > entry[1]:
+                    entry[1] = ts
+                elif ts < entry[0]:
+                    entry[0] = ts
+        if len(counted) >= _MOST_QUESTIONS:
+            self.tell()
+
+    def tell(self) -> None:
+        """Make facts of what was counted, and begin anew."""
+        counted, self._counted = self._counted, {}
+        for record, (first, last, count) in counted.items():
+            client, server, port, query, kind, code, answers = cast("_Question", record)
+            if not query or not client:
+                continue
+            for ip, field, value in dns_facts(
+                client, server, port or 53, query, kind or "", answers, code or "", bool(code)
+            ):
+                self._facts.add_counted((None, ip, None, field, value), first, last, count)
 
 
 _LEASED = {
