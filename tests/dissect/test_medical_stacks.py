@@ -428,7 +428,10 @@ def test_gateway_and_pump_over_mllp_of_the_hl7_package() -> None:
             ]
         return "\r".join(lines) + "\r"
 
+    served: list[asyncio.Task[None] | None] = []
+
     async def serve(reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
+        served.append(asyncio.current_task())
         while not reader.at_eof():
             try:
                 message = await reader.readmessage()
@@ -437,6 +440,7 @@ def test_gateway_and_pump_over_mllp_of_the_hl7_package() -> None:
             writer.writemessage(message.create_ack(application="EHR", facility="HOSP"))
             await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
     async def talk(port: int, *messages: str) -> None:
         reader, writer = await open_hl7_connection("127.0.0.1", port)
@@ -457,6 +461,7 @@ def test_gateway_and_pump_over_mllp_of_the_hl7_package() -> None:
             ]
             await talk(proxies[0].port, observation("GATEWAY", "P1^Space", "P2^Space"))
             await talk(proxies[1].port, *2 * [observation("PUMP", "SN-7^Infusomat Space")])
+            await asyncio.gather(*filter(None, served))
         return proxies
 
     proxies = asyncio.run(both())

@@ -10,6 +10,8 @@ import re
 
 import msgspec
 
+from medwarden.model.evidence import clean
+
 _MAC = re.compile(r"(?:[0-9a-fA-F]{2}[:-]?){5}[0-9a-fA-F]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
 
 
@@ -24,18 +26,20 @@ class Identity(msgspec.Struct, frozen=True):
 
 def read_identity(text: str) -> Identity:
     r"""Return what kind of name ``text`` is: ``host/fqdn``, ``DOMAIN\NAME$``, a MAC, or a person's."""
+    text = clean(text)
     if mac := mac_in(text):
         return Identity(mac=mac)
     lowered = text.lower()
     if lowered.startswith("host/"):
-        return Identity(machine=text[5:].partition("@")[0])
+        return Identity(machine=text[5:].partition("@")[0].strip())
     domain, backslash, account = text.partition("\\")
     if not backslash:
         domain, account = "", text
     account, at, realm = account.rpartition("@") if "@" in account else (account, "", "")
     realm = realm if at else domain
+    account, realm = account.strip(), realm.strip()
     if account.endswith("$"):
-        return Identity(machine=account.rstrip("$"), realm=realm)
+        return Identity(machine=account.rstrip("$").strip(), realm=realm)
     return Identity(person=account, realm=realm)
 
 

@@ -159,6 +159,11 @@ class SyslogServer:
             reader.feed_eof()  # what has arrived is still taken
         if self._readers:
             await asyncio.wait(set(self._readers), timeout=_END_S)
+        late = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed in the next round of the loop
 
     def _count_broken(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """Count what went wrong on a peer's side; a defect of ours ends the server in words."""
