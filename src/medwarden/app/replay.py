@@ -132,9 +132,7 @@ class Replay:
         if any(taken.state.content == content for taken in self._waiting):
             self.flush()  # the same content twice in one call
         processes = self._processes if path.stat().st_size >= _SHARED_BYTES else 1
-        state = self.ingest.writer.begin_input(
-            content, printable(str(path)), form_of_shares(form, processes)
-        )
+        state = self.ingest.writer.begin_input(content, printable(str(path)), form_of_shares(form, processes))
         if state.complete:
             return state.report
         numbered = _Numbered(self, state)
