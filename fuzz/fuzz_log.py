@@ -98,7 +98,10 @@ def run(form: type[LogParser], data: bytes, size: int) -> tuple[LogParser, Batch
 def outcome(parser: LogParser, batch: Batch) -> Outcome:
     """Hold what came out to the rules; raises Finding."""
     tally = parser.tally
-    if not tally.count.balanced() or sum(tally.reasons.values()) != tally.count.rejected:
+    if (
+        not tally.count.balanced()
+        or sum(tally.reasons.values()) != tally.count.rejected + tally.count.dropped
+    ):
         raise Finding(f"the count does not balance: {tally}")
     if (tally.fault is None) != (tally.count.rejected == 0):
         raise Finding(f"rejected and fault disagree: {tally}")
