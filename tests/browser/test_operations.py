@@ -36,27 +36,6 @@ def test_a_subnet_is_protected_listed_and_its_protection_ended(page: Page, compl
     assert heard == []
 
 
-def test_a_plan_is_imported_and_devices_are_in_its_rooms(page: Page) -> None:
-    subnets = page.request.get("/api/v1/visibility").json()["subnets"]
-    largest = max(subnets, key=lambda subnet: int(subnet["devices"]))
-    table = f"subnet,building,floor,room\n{largest['subnet']},East wing,3,Room 301\nnonsense,East wing,3,x\n"
-    page.goto("/places/")
-    expect(page.get_by_role("heading", name="East wing")).to_be_hidden()
-    page.get_by_label("Replace the plan").set_input_files(
-        {"name": "plan.csv", "mimeType": "text/csv", "buffer": table.encode()}
-    )
-    page.get_by_role("button", name="Import").click()
-    expect(page.get_by_text("1 place in use (before: 0)")).to_be_visible()
-    expect(page.get_by_text("Line 3:")).to_be_visible()
-    expect(page.get_by_role("heading", name="East wing")).to_be_visible()
-    page.get_by_role("link", name="Room 301").click()
-    page.wait_for_url(re.compile(r"/devices/\?location="))
-    expect(page.get_by_text(re.compile(f"of {largest['devices']:,} devices"))).to_be_visible()
-    page.keyboard.press("Control+k")
-    page.keyboard.type("east wing 301")
-    expect(page.get_by_role("option", name=re.compile("East wing.*Place"))).to_be_visible()
-
-
 def test_sensors_load_what_is_seen_and_what_is_not(page: Page, complaints: Listener) -> None:
     heard = complaints(page)
     page.goto("/sensors/")
