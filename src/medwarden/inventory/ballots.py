@@ -23,6 +23,7 @@ THRESHOLD = 0.6
 _DISCOUNT = 0.4
 _MOST_BALLOTS = 12
 _CERTAIN = 7.0
+"""Most that votes come to together; only a vote that is heavier by itself, a person's, counts beyond."""
 
 _PARENTS = {
     "Windows Server": "Windows",
@@ -106,7 +107,8 @@ class _Side(msgspec.Struct):
             independent[key] = max(ballot.weight, independent.get(key, 0.0))
         weights = sorted(independent.values(), reverse=True)
         total = sum(weight * _DISCOUNT**place for place, weight in enumerate(weights))
-        return min(total + self.support, _CERTAIN)
+        certain = max(weights, default=0.0)
+        return max(min(total + self.support, _CERTAIN), certain)
 
 
 def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) -> Verdict:

@@ -24,6 +24,7 @@ from medwarden.inventory.imaging import imaging_ballots, medical_name, own_ledge
 from medwarden.inventory.places import place_of
 from medwarden.inventory.plan import Plan
 from medwarden.inventory.spoken_for import own_words
+from medwarden.inventory.stated import stated_ballots
 from medwarden.kernel.ids import stable_id
 from medwarden.knowledge.dicom import dicom_knowledge
 from medwarden.knowledge.fingerprints.index import index
@@ -33,7 +34,7 @@ from medwarden.knowledge.oui import hypervisor_of, is_locally_administered, is_v
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "3"
+_CODE_VERSION = "4"
 _MOST_DERIVED = 200
 _EMBEDDED = frozenset({"Embedded Linux", "RTOS", "VxWorks", "QNX", "eCos", "webOS", "tvOS", "IGEL OS"})
 
@@ -227,6 +228,7 @@ def identify(device: Device, plan: Plan | None = None) -> Device:
         *declared_ballots(device),
         *imaging_ballots(device),
         *_interface_ballots(device),
+        *stated_ballots(device),
     ]
     verdicts = _verdicts(ballots)
     device_class = DeviceClass(verdicts["class"].label or DeviceClass.UNKNOWN)

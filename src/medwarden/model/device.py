@@ -8,6 +8,7 @@ import msgspec
 
 from medwarden.model.evidence import LedgerEntry
 from medwarden.model.place import Place
+from medwarden.model.statement import Statement
 
 
 class DeviceClass(StrEnum):
@@ -123,6 +124,7 @@ class Device(msgspec.Struct, frozen=True):
     services: tuple[Service, ...] = ()
     conversations: tuple[Conversation, ...] = ()
     place: Place | None = None
+    statements: tuple[Statement, ...] = ()
 
     @property
     def label(self) -> str:
