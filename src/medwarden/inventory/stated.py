@@ -13,7 +13,7 @@ _WEIGHT = {
     Authority.PERSON: math.log(0.9999 / 0.0001),
     Authority.BOOK: TRUST["likely"],
 }
-"""A person outranks all that a device declares together; a list is as right as its last inventory was long ago."""
+"""A person outranks all that a device declares together; a list ages from its last stocktaking on."""
 
 
 def stated_ballots(device: Device) -> Iterator[Ballot]:
