@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from django.db.models import Exists, OuterRef
 
+from medwarden.inventory.doubt import doubts, unsure_level
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device as ModelDevice
 from medwarden.store.bulk import insert_rows, update_rows
@@ -42,6 +43,7 @@ _SEARCHED = (
 """Evidence fields that text search looks through beside names, addresses and labels."""
 
 _PLAIN = ("names", "vlans", "location", "place", "subnet")
+_KEPT = ("name", "address_order", "confidence", "unsure", "doubts", "stale")
 _AT_ONCE = 400
 
 
@@ -94,8 +96,9 @@ def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
         row.name = device.label[:512]
         row.address_order = _order(row.ips)
         row.confidence = {v.level: round(v.confidence, 4) for v in device.verdicts if v.label is not None}
+        row.unsure, row.doubts = unsure_level(device), _between_blanks(doubts(device))
         row.stale = row.last_seen > device.last_seen
-    update_rows([row for row, _ in known], [*LABELS, *_PLAIN, "name", "address_order", "confidence", "stale"])
+    update_rows([row for row, _ in known], [*LABELS, *_PLAIN, *_KEPT])
     _verdicts(change, known)
     _texts(known)
 
@@ -106,6 +109,11 @@ def _labels(of: Device | ModelDevice) -> dict[str, str | bool | None]:
         value = getattr(of, name)
         labels[name] = value if value is None or isinstance(value, bool) else str(value)[:200]
     return labels
+
+
+def _between_blanks(words: Sequence[str]) -> str:
+    """Return words so that each can be found with a blank on both sides."""
+    return "".join(f" {word}" for word in words) + " " if words else ""
 
 
 def _order(ips: Iterable[str]) -> str | None:

@@ -76,7 +76,42 @@ FACETS = (
     Facet("os", "Operating system", "os", menu=False),
     Facet("location", "Place", "location", menu=False),
     Facet("finding", "Finding", "finding", menu=False),
+    Facet("unsure", "Not sure from", "unsure", menu=False),
+    Facet("doubt", "Because", "doubt", menu=False),
 )
+
+
+DOUBTS = {
+    "contradicted": (
+        "What it says contradicts itself",
+        "Look at both sides on its page and answer which is right.",
+    ),
+    "strange": (
+        "It says things nobody knows yet",
+        "Answer what it is once: all that say the same are then known.",
+    ),
+    "silent": (
+        "Only its addresses were heard",
+        "A mirror of its own switch, or a log of the server it talks to, would hear more.",
+    ),
+    "sealed": (
+        "All it says is encrypted",
+        "DHCP, SNMP, an inventory list or a careful query would tell its kind.",
+    ),
+    "no_dhcp": (
+        "No lease of it was heard",
+        "The DHCP server's log, or a mirror of its VLAN, shows its fingerprint and name.",
+    ),
+    "private_mac": (
+        "Its MAC address names no maker",
+        "Certificates, the wireless controller or a list of managed devices would settle it.",
+    ),
+    "no_mac": (
+        "Known by its address alone",
+        "The ARP table of its router (SNMP), or a sensor in its own segment, shows its MAC address.",
+    ),
+}
+"""Reasons for doubt (:class:`medwarden.inventory.doubt.Doubt`): words, and what would help."""
 
 
 class DeviceList(NamedTuple):
@@ -156,6 +191,8 @@ def label_of(parameter: str, value: str) -> str:
         text = taxonomy.name_of(plain)
     elif parameter in ("level", "managed", "phi", "finding"):
         text = plain.replace("_", " ").capitalize()
+    elif parameter == "doubt":
+        text = DOUBTS.get(plain, (plain, ""))[0]
     else:
         text = plain
     return f"Not {text}" if value.startswith("!") else text

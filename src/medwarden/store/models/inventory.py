@@ -18,6 +18,8 @@ class Device(Scoped):
     ``confidence`` maps a level (class, category, vendor, model ...) to its probability;
     ``address_order`` is the first IP address as hexadecimal digits, which sort as addresses do.
     ``added_ns`` is when medwarden first stored it (wall clock), ``first_seen`` when it was first heard.
+    ``unsure`` is the most general level that is not sure ('' where all are), ``doubts`` why, words between
+    blanks (:mod:`medwarden.inventory.doubt`).
     ``location`` is ``place`` (model ``Place`` as JSON) in one line.
     ``stale``: something was heard since the device was last identified and assessed.
     """
@@ -45,6 +47,8 @@ class Device(Scoped):
     subnet = models.CharField(max_length=49, null=True)
     phi = models.BooleanField(null=True)
     confidence = models.JSONField(default=dict)
+    unsure = models.CharField(max_length=8, default="", db_default="", blank=True)
+    doubts = models.CharField(max_length=120, default="", db_default="", blank=True)
     risk_score = models.SmallIntegerField(default=0)
     risk_level = models.CharField(max_length=8, default="none")
     findings_open = models.IntegerField(default=0)
@@ -67,6 +71,7 @@ class Device(Scoped):
             Index(fields=["tenant", "category", "id"], name="device_category"),
             Index(fields=["tenant", "vendor", "model", "id"], name="device_vendor"),
             Index(fields=["tenant", "subnet", "id"], name="device_subnet"),
+            Index(fields=["tenant", "unsure", "subnet", "doubts"], name="device_unsure"),
             Index(
                 fields=[
                     "tenant",

@@ -42,6 +42,7 @@ from medwarden.store.queries.findings import (
     finding_types,
     findings,
 )
+from medwarden.store.queries.kinds import Kind, SubnetSureness, Sureness, kinds, sureness
 from medwarden.store.queries.overview import (
     Action,
     AuditRow,
@@ -74,6 +75,7 @@ __all__ = [
     "FindingType",
     "HourOfActivity",
     "InputRow",
+    "Kind",
     "Overview",
     "Page",
     "PolicyRow",
@@ -81,6 +83,8 @@ __all__ = [
     "Scope",
     "SensorRow",
     "Step",
+    "SubnetSureness",
+    "Sureness",
     "Trend",
     "activity",
     "addresses",
@@ -106,6 +110,7 @@ __all__ = [
     "history",
     "ids_over_time",
     "inputs",
+    "kinds",
     "live_interfaces",
     "load_state",
     "matrix",
@@ -120,6 +125,7 @@ __all__ = [
     "stale_devices",
     "subnet_sights",
     "subnets",
+    "sureness",
     "top_actions",
     "trend",
 ]

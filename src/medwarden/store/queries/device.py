@@ -14,9 +14,11 @@ from medwarden.model.evidence import LedgerEntry
 from medwarden.model.finding import FindingEvidence
 from medwarden.model.place import Place
 from medwarden.model.risk import Factor, RiskLevel, RiskScore
+from medwarden.model.statement import Statement
 from medwarden.store import models
 from medwarden.store.models import ActivityHour, Device, EvidenceEntry, Identification, MergedDevice
 from medwarden.store.queries.scope import Page, Scope, bounds
+from medwarden.store.statements import statements_of
 
 MOST_CONVERSATIONS = 5000
 """Conversations of one device that are loaded with it, the latest first; pages read further ones."""
@@ -83,8 +85,16 @@ def _complete(ids: Sequence[str]) -> list[ModelDevice]:
         )
     }
     ledger, services, conversations = _ledger(ids), _services(ids), _conversations(ids)
+    said = statements_of(ids)
     return [
-        to_model(row, verdicts.get(row.pk, ()), ledger[row.pk], services[row.pk], conversations[row.pk])
+        to_model(
+            row,
+            verdicts.get(row.pk, ()),
+            ledger[row.pk],
+            services[row.pk],
+            conversations[row.pk],
+            said.get(row.pk, ()),
+        )
         for row in Device.objects.filter(pk__in=ids).order_by("pk")
     ]
 
@@ -95,6 +105,7 @@ def to_model(
     ledger: Iterable[LedgerEntry] = (),
     services: Iterable[Service] = (),
     conversations: Iterable[Conversation] = (),
+    statements: Iterable[Statement] = (),
 ) -> ModelDevice:
     """Return a stored device as the model's, with the parts that were loaded for it."""
     return ModelDevice(
@@ -123,6 +134,7 @@ def to_model(
         services=tuple(services),
         conversations=tuple(conversations),
         place=None if row.place is None else msgspec.convert(row.place, Place),
+        statements=tuple(statements),
     )
 
 

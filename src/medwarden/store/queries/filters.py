@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import reduce
+from operator import or_
 
 import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -14,6 +16,9 @@ from medwarden.store.queries.scope import Scope
 
 UNKNOWN = "unknown"
 """Filter value that stands for an absent fact."""
+
+ANY = "any"
+"""Filter value that stands for every level that can be unsure."""
 
 _MAC = re.compile(r"^(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}$|^[0-9a-f]{12}$")
 _PART_OF_MAC = re.compile(r"^[0-9a-f]{2}(?:-[0-9a-f]{2})+-?$")
@@ -26,7 +31,8 @@ class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``text`` finds every word of it in names, addresses, serial numbers, AE titles, vendor and model;
     a whole IP or MAC address is found exactly, a prefix (``10.2.0.0/16``) as a range.
-    ``finding`` is a finding type that is open, ``retired`` shows retired devices instead of the rest.
+    ``unsure`` is the most general level that is not sure (``any`` for one of them), ``doubt`` a reason for
+    that. ``finding`` is a finding type that is open, ``retired`` shows retired devices instead of the rest.
     """
 
     text: str = ""
@@ -42,6 +48,8 @@ class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     managed: tuple[str, ...] = ()
     phi: tuple[str, ...] = ()
     finding: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+    doubt: tuple[str, ...] = ()
     gateway: bool | None = None
     first_seen_since: int | None = None
     last_seen_since: int | None = None
@@ -85,6 +93,10 @@ def select(scope: Scope, wanted: DeviceFilter) -> QuerySet[Device]:
     for column, values in (("managed", wanted.managed), ("phi", wanted.phi)):
         if values:
             rows = rows.filter(_truth(column, values))
+    if wanted.unsure:
+        rows = rows.exclude(unsure="") if ANY in wanted.unsure else rows.filter(unsure__in=wanted.unsure)
+    if wanted.doubt:
+        rows = rows.filter(reduce(or_, (Q(doubts__contains=f" {doubt} ") for doubt in wanted.doubt)))
     if wanted.finding:
         open_ones = Finding.objects.filter(device_id=OuterRef("pk"), state="open", type__in=wanted.finding)
         rows = rows.filter(Exists(open_ones))
