@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from medwarden.store.models.accounts import SavedView, Setting, User
 from medwarden.store.models.audit import AuditEntry
+from medwarden.store.models.books import (
+    AttributeDefinition,
+    AttributeRule,
+    AttributeValue,
+    Book,
+    BookDecision,
+    BookMatch,
+    BookRow,
+    BookVersion,
+    ComponentList,
+    SoftwareComponent,
+)
 from medwarden.store.models.findings import Finding, FindingEvent
 from medwarden.store.models.ingest import InputLedger, Sensor
 from medwarden.store.models.inventory import (
@@ -29,8 +41,17 @@ __all__ = [
     "DEFAULT_TENANT",
     "ActivityHour",
     "Address",
+    "AttributeDefinition",
+    "AttributeRule",
+    "AttributeValue",
     "AuditEntry",
+    "Book",
+    "BookDecision",
+    "BookMatch",
+    "BookRow",
+    "BookVersion",
     "CaptureJob",
+    "ComponentList",
     "Conversation",
     "Device",
     "DeviceText",
@@ -55,6 +76,7 @@ __all__ = [
     "Service",
     "Setting",
     "Site",
+    "SoftwareComponent",
     "Tenant",
     "User",
 ]
