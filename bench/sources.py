@@ -22,7 +22,8 @@ from medwarden.app.study import study
 from medwarden.inventory.book import Book
 from medwarden.inventory.identity import Resolver
 from medwarden.inventory.labelling import identify
-from medwarden.inventory.score import LEVELS, Case, Truth, score
+from medwarden.inventory.score import LEVELS, Case, Truth
+from medwarden.inventory.score_figures import score
 from medwarden.model.batch import Batch
 from medwarden.model.device import Device
 from medwarden.model.log_source import LogSetting, Tells

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from medwarden.app.study import study
-from medwarden.inventory.score import cases_of, read_labels, score
+from medwarden.inventory.score import cases_of, read_labels
+from medwarden.inventory.score_figures import score
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -18,9 +18,9 @@ from medwarden.inventory.score import (
     matches_capture,
     quantile,
     read_labels,
-    score,
     seconds_to_category,
 )
+from medwarden.inventory.score_figures import score
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device
 

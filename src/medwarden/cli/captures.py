@@ -1,4 +1,4 @@
-"""Commands that read captures: ``assess``, ``replay`` and ``score``."""
+"""Commands that read captures: ``assess`` and ``replay``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from medwarden.cli.output import (
     json_option,
     plain,
     print_json,
-    print_table,
     processes_option,
     progress_of_inputs,
     report_inputs,
@@ -61,44 +60,3 @@ def replay(
     status = report_inputs(outcome.inputs, outcome.beside)
     click.echo(f"{outcome.devices} devices known, {outcome.new_devices} of them new", err=True)
     return status
-
-
-@click.command()
-@_PATHS
-@click.option(
-    "--labels",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TSV with the columns capture, mac, class, category, vendor, model.",
-)
-@json_option
-def score(paths: tuple[Path, ...], labels: Path, as_json: bool) -> int:
-    """Measure identification against labels: coverage, accuracy and calibration per level."""
-    from medwarden.app.score import score_captures
-
-    with progress_of_inputs("scoring") as progress:
-        outcome = score_captures(paths, labels, progress=progress)
-    if as_json:
-        print_json(outcome.figures)
-    else:
-        _print_score(outcome.figures)
-    return report_inputs(outcome.inputs, outcome.beside)
-
-
-def _print_score(figures: dict[str, object]) -> None:
-    levels = figures["levels"]
-    assert isinstance(levels, dict)
-    names = ("n", "answered", "correct", "coverage", "accuracy", "macro_f1", "ece")
-    rows = [[level, *(_figure(values[name]) for name in names)] for level, values in levels.items()]
-    print_table("", ["level", *names], rows, right=names)
-    time = figures["time_to_identify"]
-    open_set = figures["open_set"]
-    assert isinstance(time, dict) and isinstance(open_set, dict)
-    click.echo(f"time to identify: p50 {_figure(time['p50'])} s, p95 {_figure(time['p95'])} s")
-    click.echo(f"open set: AUROC {_figure(open_set['auroc'])}")
-
-
-def _figure(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -17,7 +17,7 @@ from medwarden.kernel.printable import printable
 _COMMANDS = {
     "assess": "medwarden.cli.captures",
     "replay": "medwarden.cli.captures",
-    "score": "medwarden.cli.captures",
+    "score": "medwarden.cli.score",
     "simulate": "medwarden.cli.simulate",
     "devices": "medwarden.cli.inventory",
     "device": "medwarden.cli.inventory",
