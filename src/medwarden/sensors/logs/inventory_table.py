@@ -101,7 +101,7 @@ class InventoryTable:
         """Take the whole table."""
         document = bytes(piece)
         if document.startswith(_ARCHIVE):
-            refusal = _refusal(document)
+            refusal = refusal(document)
             if refusal is not None:
                 self._gathering.reject(offset, refusal)
                 return
@@ -176,7 +176,7 @@ class InventoryTable:
         self._gathering.accept()
 
 
-def _refusal(document: bytes) -> str | None:
+def refusal(document: bytes) -> str | None:
     """Return why an archive is not to be opened, by its directory alone."""
     try:
         with zipfile.ZipFile(io.BytesIO(document)) as archive:
