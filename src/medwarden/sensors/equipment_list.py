@@ -26,7 +26,7 @@ from medwarden.sensors.equipment_headings import (
     system_of,
 )
 from medwarden.sensors.logs.inventory_headings import cell_text, folded, ips_of, macs_of
-from medwarden.sensors.logs.inventory_table import refusal
+from medwarden.sensors.logs.inventory_table import archive_refusal
 
 LARGEST = 256 << 20
 """Bytes a list may have."""
@@ -72,7 +72,7 @@ def read_list(
 
 
 def _sheets(document: bytes, source: str) -> Iterator[Iterator[Row]]:
-    reason = refusal(document)
+    reason = archive_refusal(document)
     if reason is not None:
         raise MalformedInput(source, reason)
     try:

@@ -101,9 +101,9 @@ class InventoryTable:
         """Take the whole table."""
         document = bytes(piece)
         if document.startswith(_ARCHIVE):
-            refusal = refusal(document)
-            if refusal is not None:
-                self._gathering.reject(offset, refusal)
+            reason = archive_refusal(document)
+            if reason is not None:
+                self._gathering.reject(offset, reason)
                 return
             self._spreadsheet(document, offset)
         elif not self._table(_text_records(document, offset, self._own)) and document.strip():
@@ -176,7 +176,7 @@ class InventoryTable:
         self._gathering.accept()
 
 
-def refusal(document: bytes) -> str | None:
+def archive_refusal(document: bytes) -> str | None:
     """Return why an archive is not to be opened, by its directory alone."""
     try:
         with zipfile.ZipFile(io.BytesIO(document)) as archive:
