@@ -28,6 +28,11 @@ OPERATIONS = (
     ("operations_query", "Active query"),
     ("operations_captures", "Captures"),
 )
+DEVICES = (
+    ("devices", "List"),
+    ("devices_kinds", "Kinds"),
+    ("devices_sureness", "How sure"),
+)
 BELONGS = {
     "device": "devices",
     "place": "places",
@@ -87,6 +92,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         context["active"] = BELONGS.get(first, first)
         context["person"] = user
         context["ranges"] = [(key, title) for key, (title, _) in RANGES.items()]
+        context["devices_tabs"] = DEVICES
         context["operations_tabs"] = OPERATIONS
         context["settings_tabs"] = [(name, title) for name, title, p in SETTINGS if p is None or user.may(p)]
         try:

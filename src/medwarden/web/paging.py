@@ -20,9 +20,9 @@ def page_number(request: HttpRequest) -> int:
     return max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 8 else 1
 
 
-def offset_of(number: int) -> int:
+def offset_of(number: int, per_page: int = PER_PAGE) -> int:
     """Return how many rows lie before a page."""
-    return (number - 1) * PER_PAGE
+    return (number - 1) * per_page
 
 
 def cut(rows: list[T], number: int) -> Page[T]:
@@ -36,9 +36,9 @@ def paging(page: Page[T], number: int) -> dict[str, object]:
     return {
         "page": page,
         "asked": {"page": number},
-        "pages": math.ceil(page.total / PER_PAGE) or 1,
+        "pages": math.ceil(page.total / page.limit) or 1,
         "first": page.offset + 1 if page.total else 0,
-        "last": min(page.offset + PER_PAGE, page.total),
+        "last": min(page.offset + page.limit, page.total),
     }
 
 

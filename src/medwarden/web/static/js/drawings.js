@@ -15,6 +15,8 @@ async function drawChart(element) {
   const { echarts } = await vendor(element);
   const data = dataOf(element);
   const chart = echarts.init(element, null, { renderer: "svg" });
+  new ResizeObserver(() => chart.resize()).observe(element);
+  if (data.kind === "treemap") return drawTree(chart, data);
   const marks = [1, 2, 3, 4, 5, 6, 7, 8].map((i) => token(`--mark-${i}`));
   const text = token("--text-soft");
   const format = data.unit === "bytes" ? bytes : (value) => value.toLocaleString("en");
@@ -39,7 +41,48 @@ async function drawChart(element) {
       barMaxWidth: 16, symbol: one.values.length > 40 ? "none" : "circle", symbolSize: 5, step: data.step ? "end" : undefined, lineStyle: { width: 1.5 }, areaStyle: data.kind === "line" && !data.step ? { opacity: 0.12 } : undefined,
     })),
   });
-  new ResizeObserver(() => chart.resize()).observe(element);
+}
+
+// Areas in soft colours with the page's own text on them, so that names stay readable in both themes; what is
+// not known keeps a dashed edge.
+function drawTree(chart, data) {
+  const text = token("--text");
+  const family = getComputedStyle(document.body).fontFamily;
+  const marked = (nodes, mark) => nodes.map((node, i) => {
+    const own = mark ?? (i % 8) + 1;
+    return {
+      ...node,
+      children: node.children && marked(node.children, own),
+      itemStyle: {
+        color: `color-mix(in srgb, ${token(`--mark-${own}`)} ${node.known === false ? 8 : 26}%, ${token("--surface")})`,
+        borderColor: token("--surface"),
+        decal: undefined,
+      },
+    };
+  });
+  chart.setOption({
+    animation: false,
+    textStyle: { fontFamily: family, color: text },
+    aria: { enabled: false },
+    tooltip: {
+      renderMode: "richText", formatter: (one) => `${one.name}: ${one.value.toLocaleString("en")}`,
+      backgroundColor: token("--surface"), borderColor: token("--line-firm"), textStyle: { color: text, fontSize: 12 },
+    },
+    series: [{
+      type: "treemap", data: marked(data.nodes), roam: false, nodeClick: false, breadcrumb: { show: false },
+      left: 8, right: 8, top: 8, bottom: 8, emphasis: { disabled: true }, visibleMin: 1, sort: "desc",
+      label: { show: true, color: text, fontSize: 12, lineHeight: 16, overflow: "truncate", formatter: (one) => `${one.name}\n${one.value.toLocaleString("en")}` },
+      upperLabel: { show: true, height: 24, color: text, fontSize: 12, fontWeight: 600, formatter: (one) => `${one.name}  ${one.value.toLocaleString("en")}` },
+      levels: [
+        { itemStyle: { gapWidth: 4, borderWidth: 0 }, upperLabel: { show: false } },
+        { itemStyle: { gapWidth: 2, borderWidth: 2 } },
+        { itemStyle: { gapWidth: 1, borderWidth: 1 } },
+      ],
+    }],
+  });
+  chart.on("click", (one) => {
+    if (one.data?.href) location.assign(one.data.href);
+  });
 }
 
 function graphStyle(many) {
