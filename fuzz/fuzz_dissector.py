@@ -132,8 +132,8 @@ def check(member: type[Dissector], data: bytes, chance: random.Random) -> Outcom
     return whole
 
 
-def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
-    """Return a changed copy: flips, interesting numbers, copies, cuts, other inputs spliced in."""
+def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random, most: int = MAX_INPUT) -> bytes:
+    """Return a changed copy of at most ``most`` bytes: flips, numbers, copies, cuts, other inputs in it."""
     result = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 4, 8))):
         at = chance.randrange(len(result) + 1)
@@ -159,7 +159,7 @@ def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
             case _:
                 size = chance.choice((1, 4, 32, 128))
                 result[at:at] = result[at : at + size] * chance.choice((1, 2, 8))
-    return bytes(result[:MAX_INPUT])
+    return bytes(result[:most])
 
 
 def seeds(name: str) -> list[bytes]:

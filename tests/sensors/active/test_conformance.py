@@ -20,8 +20,10 @@ from medwarden.model.segment import Transport
 from medwarden.operations.permit import NotPermitted, Permit, Target
 from medwarden.sensors.active import exchange
 from medwarden.sensors.active.exchange import Exchange, Limits, Outcome
-from medwarden.sensors.active.prober import ProbeResult, ProbeSetting, probe
+from medwarden.sensors.active.prober import ProbeResult, ProbeSetting, SnmpUser, probe
 from medwarden.sensors.active.registry import probers
+from medwarden.sensors.active.snmp_encoding import integer, octets, sequence, tlv
+from medwarden.sensors.active.snmp_user import read_message
 
 from . import peers
 
@@ -281,3 +283,28 @@ def test_no_packet_leaves_when_refused() -> None:
     assert told["refused"] == 2 * len(probers())
     assert told["before"] == 0
     assert told["after"] >= len(probers())
+
+
+def test_an_acceptance_that_ends_within_its_context() -> None:
+    body = bytes(68) + b"\x21\x00\x00\x04\x01\x00"
+    answer = b"\x02\x00" + len(body).to_bytes(4, "big") + body
+    with peers.tcp_peer(peers.saying(answer)) as (port, _):
+        result = asked("dicom_echo", port)
+    assert result.outcome is not Outcome.ANSWERED
+    assert result.words
+
+
+@pytest.mark.parametrize(("boots", "running"), [(2**31, 0), (1, 2**32), (2**40, 2**40)])
+def test_an_agent_whose_clock_cannot_be(boots: int, running: int) -> None:
+    def talk(line: socket.socket, data: bytes, sender: tuple[str, int], _over: threading.Event) -> None:
+        usm = sequence(octets(b"\x80\0\0\0\1abc"), integer(boots), integer(running), *[octets(b"")] * 3)
+        number = integer(read_message(data).number)
+        header = sequence(number, integer(65_507), octets(b"\0"), integer(3))
+        scoped = sequence(octets(b""), octets(b""), tlv(0xA8, number + integer(0) * 2 + sequence()))
+        line.sendto(sequence(integer(3), header, octets(usm), scoped), sender)
+
+    user = SnmpUser("reader", "sha", "password-1", "aes", "password-2")
+    with peers.udp_peer(talk) as (port, _):
+        result = asked("snmp_get", port, ProbeSetting(limits=QUICK.limits, snmp_user=user))
+    assert result.outcome is Outcome.MALFORMED
+    assert "clock" in result.words

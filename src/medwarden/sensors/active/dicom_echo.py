@@ -117,7 +117,7 @@ def _accepted(answer: bytes) -> bool:
     at = 74
     while at + 4 <= len(answer):
         kind, length = struct.unpack_from(">BxH", answer, at)
-        if kind == 0x21 and length >= 4 and answer[at + 4] == _CONTEXT:
+        if kind == 0x21 and length >= 4 and at + 8 <= len(answer) and answer[at + 4] == _CONTEXT:
             return answer[at + 6] == 0
         at += 4 + length
     return False

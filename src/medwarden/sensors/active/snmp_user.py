@@ -69,6 +69,8 @@ def ask(line: Exchange, user: SnmpUser, request: Callable[[int], bytes]) -> None
     engine = read_message(line.hear(lambda heard: read_message(heard).number == number)).engine
     if not 5 <= len(engine.identifier) <= 32:
         raise MalformedInput(_SOURCE, "the engine has no identifier")
+    if not (0 <= engine.boots < 2**31 and 0 <= engine.time < 2**31):
+        raise MalformedInput(_SOURCE, "the engine's clock lies outside what RFC 3414 section 2.2 allows")
     number = secrets.randbelow(2**31)
     line.say(_secured(number, user, engine, _scoped(engine.identifier, request(number))))
     heard: list[Message] = []

@@ -1,0 +1,352 @@
+"""Fuzz what people and peers hand us as a whole: plans, labels, rules, settings, answers to our questions.
+
+    .venv/bin/python fuzz/fuzz_documents.py plan --seconds 60
+    .venv/bin/python fuzz/fuzz_documents.py --all --seconds 10
+    .venv/bin/python fuzz/fuzz_documents.py plan --replay fuzz/crashes/doc-plan-0123456789abcdef.bin
+    .venv/bin/python fuzz/fuzz_documents.py --all --make-corpus
+
+Any bytes in; an answer, or one of our own errors with a sentence, out. Streams that are cut into messages
+(syslog, IPFIX) and answers to probers must come to the same however they arrive.
+"""
+
+# ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+import fuzz_dissector  # noqa: E402
+import fuzz_log  # noqa: E402
+
+from medwarden.app import places  # noqa: E402
+from medwarden.app.query import read_secrets  # noqa: E402
+from medwarden.app.segments import read_ranges  # noqa: E402
+from medwarden.inventory.plan import Plan, read_plan  # noqa: E402
+from medwarden.inventory.score import read_labels  # noqa: E402
+from medwarden.kernel.errors import InternalError, MedwardenError  # noqa: E402
+from medwarden.knowledge.fingerprints.local import check_rules  # noqa: E402
+from medwarden.risk.weights import default_weights, parse_weights  # noqa: E402
+from medwarden.sensors import snmp_poll  # noqa: E402
+from medwarden.sensors.active.exchange import Ended, Limits, Outcome, Piece  # noqa: E402
+from medwarden.sensors.active.prober import ProbeSetting, SnmpUser  # noqa: E402
+from medwarden.sensors.active.registry import probers  # noqa: E402
+from medwarden.sensors.active.snmp_user import read_message  # noqa: E402
+from medwarden.sensors.ipfix_framing import IpfixFraming  # noqa: E402
+from medwarden.sensors.syslog_framing import SyslogFraming  # noqa: E402
+
+CORPUS = ROOT / "fuzz" / "corpus"
+CRASHES = ROOT / "fuzz" / "crashes"
+CASES = ROOT / "tests" / "dissect" / "cases"
+HANG_SECONDS = 3.0  # of the processor's time
+MAX_POOL = 1024
+MOST_SENTENCE = 2_000
+_FOLDER = Path(tempfile.mkdtemp(prefix="medwarden-fuzz-"))
+_SETTING = ProbeSetting(community="public")
+
+
+class Finding(Exception):
+    """The reader did what none may do."""
+
+
+class Heard:
+    """Stands for an exchange with a device: what it answers are the payloads of a conversation."""
+
+    host = "192.0.2.20"
+    local = ("192.0.2.10", 50_000)
+    limits = Limits()
+
+    def __init__(self, answers: list[bytes], stream: bool) -> None:
+        self._answers = answers
+        self._stream = stream
+        self.pieces: list[Piece] = []
+        self.received = 0
+
+    def say(self, data: bytes) -> None:
+        """Note what we ask."""
+        if len(data) > 65_535 or len(self.pieces) > 500:
+            raise Finding("the prober asks without end")
+        self.pieces.append(Piece(1, True, data))
+
+    def hear(self, complete: Callable[[bytes], bool], within_s: float | None = None) -> bytes:
+        """Answer with the next payloads, as :meth:`Exchange.hear` does."""
+        del within_s
+        heard = b""
+        while self._answers:
+            piece = self._answers.pop(0)
+            self.received += len(piece)
+            self.pieces.append(Piece(1, False, piece))
+            heard = heard + piece if self._stream else piece
+            if complete(heard):
+                return heard
+        raise Ended(Outcome.SILENT, "no answer in time")
+
+
+def _written(data: bytes) -> Path:
+    path = _FOLDER / "input"
+    path.write_bytes(data)
+    path.chmod(0o600)
+    return path
+
+
+def _plan(data: bytes) -> object:
+    rows, problems = read_plan(places._text(data))
+    Plan(rows).subnet_of("192.0.2.1")
+    for problem in problems:
+        if not problem.reason or not problem.reason.isprintable():
+            raise Finding(f"line {problem.line} has the reason {problem.reason!r}")
+    return min(len(rows), 9), frozenset(p.reason[:12] for p in problems)
+
+
+def _labels(data: bytes) -> object:
+    return min(len(read_labels(data.decode("utf-8", "replace"), "fuzz.tsv")), 9)
+
+
+def _rules(data: bytes) -> object:
+    rules, problems = check_rules(data.decode("utf-8", "replace"), "fuzz.yaml")
+    if not rules and not problems and data.strip() and not data.lstrip().startswith((b"[", b"#", b"-")):
+        raise Finding("no rule and no word about it")
+    return len(rules), frozenset(problem.partition(": ")[2][:16] for problem in problems)
+
+
+def _weights(data: bytes) -> object:
+    return len(parse_weights(data.decode("utf-8", "replace")).points)
+
+
+def _poll_plan(data: bytes) -> object:
+    return len(snmp_poll.read_plan(_written(data), {"SECRET": "from-the-environment"}).devices)
+
+
+def _secrets(data: bytes) -> object:
+    return repr(read_secrets(_written(data)))
+
+
+def _ranges(data: bytes) -> object:
+    return min(len(read_ranges(data.decode("utf-8", "replace"))), 9)
+
+
+def _snmp_message(data: bytes) -> object:
+    return read_message(data).flags, read_message(data, plain=True).flags
+
+
+def _cut(make: Callable[[], SyslogFraming] | Callable[[], IpfixFraming], data: bytes) -> object:
+    came = []
+    for size in (len(data) or 1, 1, 7):
+        framing = make()
+        messages = [m for at in range(0, len(data), size) for m in framing.push(data[at : at + size])]
+        messages += framing.finish()
+        came.append((messages, framing.faults))
+    if came[0] != came[1] or came[0] != came[2]:
+        raise Finding(f"cut differently it comes to something else: {came}")
+    return min(len(came[0][0]), 5), frozenset(came[0][1])
+
+
+def _answers(name: str) -> Callable[[bytes], object]:
+    prober = probers()[name]
+    stream = prober.manifest.transport.value == "tcp"
+    settings = [_SETTING]
+    if name == "snmp_get":
+        settings.append(
+            ProbeSetting(snmp_user=SnmpUser("reader", "sha256", "password-1", "aes", "password-2"))
+        )
+
+    def run(data: bytes) -> object:
+        words = []
+        for setting in settings:
+            line = Heard([payload for _, payload in fuzz_dissector.unpack(data)], stream)
+            try:
+                prober.converse(line, setting)  # type: ignore[arg-type]  # all of an exchange it may touch
+                words.append(f"answered {len(line.pieces)}")
+            except Ended as ended:
+                words.append(str(ended)[:24])
+            except MedwardenError as error:
+                words.append(str(error)[:40])
+        return tuple(words)
+
+    return run
+
+
+def targets() -> dict[str, Callable[[bytes], object]]:
+    """Return every reader by its name."""
+    found: dict[str, Callable[[bytes], object]] = {
+        "plan": _plan,
+        "labels": _labels,
+        "rules": _rules,
+        "weights": _weights,
+        "poll_plan": _poll_plan,
+        "secrets": _secrets,
+        "vlan_ranges": _ranges,
+        "snmp_message": _snmp_message,
+        "syslog_stream": lambda data: _cut(SyslogFraming, data),
+        "ipfix_stream": lambda data: _cut(IpfixFraming, data),
+    }
+    return found | {f"answers_{name}": _answers(name) for name in probers()}
+
+
+def check(read: Callable[[bytes], object], data: bytes) -> object:
+    """Return what came of one input; raises Finding or whatever escaped."""
+    try:
+        return read(data)
+    except InternalError:
+        raise
+    except MedwardenError as error:
+        words = str(error)
+        if not words.strip() or len(words) > MOST_SENTENCE:
+            raise Finding(f"an error without a sentence: {words[:200]!r}") from error
+        return words[:48]
+
+
+def _hung(signum: int, frame: FrameType | None) -> None:
+    del signum, frame
+    raise Finding(f"one input took more than {HANG_SECONDS} s")
+
+
+def guarded(name: str, data: bytes) -> object:
+    """Run :func:`check` against the clock; a finding is written down with its input and raised again."""
+    signal.setitimer(signal.ITIMER_PROF, HANG_SECONDS)
+    try:
+        return check(targets()[name], data)
+    except Exception as error:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        CRASHES.mkdir(exist_ok=True)
+        path = CRASHES / f"doc-{name}-{hashlib.blake2b(data, digest_size=8).hexdigest()}.bin"
+        path.write_bytes(data)
+        print(f"FINDING in {name}, input kept as {path}")
+        traceback.print_exception(error)
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def loop(name: str, seconds: float, seed: int) -> None:
+    """Mutate for ``seconds``."""
+    chance = random.Random(f"{name}{seed}")
+    pool = [path.read_bytes() for path in sorted((CORPUS / f"doc-{name}").glob("*"))] or [b""]
+    known: set[object] = set()
+    check(targets()[name], pool[0])  # libraries are loaded on first use, which is no hang
+    end, tried = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        data = pool[tried] if tried < len(pool) else _changed(chance.choice(pool), pool, chance)
+        came = guarded(name, data)
+        tried += 1
+        if came not in known and len(pool) < MAX_POOL:
+            known.add(came)
+            pool.append(data)
+    print(f"{name}: {tried} inputs in {seconds:.0f} s, {len(known)} outcomes, no finding")
+
+
+def _changed(data: bytes, pool: list[bytes], chance: random.Random) -> bytes:
+    if chance.random() < 0.5:
+        return fuzz_log.mutate(data, pool, chance)
+    return fuzz_dissector.mutate(data, pool, chance)
+
+
+def make_corpus(name: str) -> int:
+    """Write seeds of one reader; return how many."""
+    folder = CORPUS / f"doc-{name}"
+    seeds = dict(_SEEDS.get(name, {}))
+    if name == "weights":
+        default_weights()
+        seeds["shipped"] = (ROOT / "src/medwarden/risk/weights.yaml").read_bytes()
+    if name == "rules":
+        rules = ROOT / "src/medwarden/knowledge/fingerprints"
+        shipped = sorted(rules.glob("*.yaml"), key=lambda path: path.stat().st_size)[:4]
+        seeds |= {path.stem: path.read_bytes()[:4000] for path in shipped}
+    if name.startswith("answers_"):
+        dissector = probers()[name.removeprefix("answers_")].manifest.dissector
+        for path in sorted((CORPUS / dissector).glob("*.bin")):
+            said = [
+                (flags, payload)
+                for flags, payload in fuzz_dissector.unpack(path.read_bytes())
+                if not flags & 1
+            ]
+            seeds[path.stem] = fuzz_dissector.pack(said)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, data in seeds.items():
+        (folder / f"{stem}.bin").write_bytes(data)
+    return len(seeds)
+
+
+_SEEDS: dict[str, dict[str, bytes]] = {
+    "plan": {
+        "german": "Gebäude;Etage;Raum;Switch;Port;VLAN\nA;2;2.17;sw-a2;Gi1/0/4;30\n".encode("cp1252"),
+        "english": b'building,floor,room,mac,subnet\nB,1,"1,04",02:00:00:00:00:01,10.2.0.0/16\n',
+        "kinds": b"building\troom\tkind\tkey\nC\t1\tstation\tCT1\nC\t2\tcircuit\t00040001\n",
+        "utf16": "building,room,ap\nA,1,ap-7\n".encode("utf-16"),
+    },
+    "labels": {
+        "two": b"capture\tmac\tcategory\tvendor\tmodel\tos\tfirmware\n"
+        b"a.pcap\t02:00:00:00:00:01\tCT scanner\tACME\tSlicer 64\t\t\n",
+    },
+    "poll_plan": {
+        "both": b'interval_s = 60\n[[device]]\naddress = "192.0.2.1"\ncommunity = "public"\n[[device]]\n'
+        b'address = "192.0.2.2"\nuser = "reader"\nauth = "sha256"\nauth_password_env = "SECRET"\n'
+        b'privacy = "aes"\nprivacy_password = "password-2"\n',
+    },
+    "secrets": {
+        "both": b'community = "public"\n[snmp_user]\nname = "reader"\nauth = "sha"\n'
+        b'auth_password = "password-1"\n',
+    },
+    "vlan_ranges": {"two": b"100-199,300"},
+    "snmp_message": {
+        "version_3": bytes.fromhex(
+            "3066020103300d020107020205dc040101020103041f301d040b80000009030200000000200201010201020404"
+            "75736572040004003031040b80000009030200000000200400a2200201070201000201003015301306082b0601"
+            "02010105000407636f72652d7377"
+        )
+    },
+    "syslog_stream": {
+        "counted": b"11 <13>Jan  2 a<13>Jan  2 b\n5 <1>xx7 ",
+        "lines": b"<13>Jan  2 03:04:05 h p: one\n\n<13>two\r\n",
+    },
+    "ipfix_stream": {"one": bytes.fromhex("000a00146550000000000001000000010002000400")},
+}
+
+
+def main() -> int:
+    """Read the command line and fuzz; 0 without a finding, 1 with one, 2 for a name that is none."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("name", nargs="?")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--replay", type=Path)
+    parser.add_argument("--make-corpus", action="store_true")
+    given = parser.parse_args()
+    names = [name for name in targets() if given.all or name == given.name]
+    if not names:
+        print(f"There is no reader {given.name!r}; there are: {', '.join(targets())}", file=sys.stderr)
+        return 2
+    vars(secrets)["randbelow"] = lambda bound: 7 % bound  # numbers of requests, which answers must repeat
+    signal.signal(signal.SIGPROF, _hung)
+    status = 0
+    for name in names:
+        try:
+            if given.make_corpus:
+                print(f"{name}: {make_corpus(name)} seeds")
+            elif given.replay is not None:
+                print(guarded(name, given.replay.read_bytes()))
+            else:
+                loop(name, given.seconds, given.seed)
+        except Exception:  # noqa: BLE001 - printed and kept by guarded(); the exit status says so
+            status = 1
+    shutil.rmtree(_FOLDER)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
