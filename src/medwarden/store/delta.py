@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import cast
 
@@ -17,12 +17,12 @@ from medwarden.model.inventory_delta import (
     InventoryDelta,
     Merge,
 )
-from medwarden.store.bulk import update_rows
 from medwarden.store.changes import Change
 from medwarden.store.findings import move_findings
 from medwarden.store.folding import (
     ACTIVITY,
     ADDRESSES,
+    APART,
     CONVERSATIONS,
     EVIDENCE,
     INTERFACES,
@@ -30,11 +30,12 @@ from medwarden.store.folding import (
     SERVICES,
     FoldedTable,
 )
-from medwarden.store.models import Address, Device, Interface, MergedDevice
+from medwarden.store.joining import obey
+from medwarden.store.members import as_shown, composed, hear_members, of_members
+from medwarden.store.models import Device, MergedDevice
+from medwarden.store.parking import follow
 from medwarden.store.queries.filters import order_of
-
-MOST_ADDRESSES_SHOWN = 64
-"""Present addresses kept on the device row for lists; the address table holds all."""
+from medwarden.store.shown_addresses import show_addresses
 
 _AT_ONCE = 500
 _Value = str | int | bool | None
@@ -93,19 +94,35 @@ def apply_delta(change: Change, delta: InventoryDelta) -> None:
     New devices, merges and the return of retired devices are audited; counts and times are not.
     Applying the same delta twice adds its counts twice: the caller prevents that by batch number.
     """
-    _devices(change, delta.site, delta.devices)
+    parts = composed(delta.site)
+    _devices(change, delta.site, [device for device in delta.devices if device.id not in parts])
     for merge in delta.merges:
         _merge(change, delta.site, merge)
+    if delta.merges:
+        parts = composed(delta.site)
+    shown = delta
+    if parts:
+        apart, shown = of_members(delta, parts), as_shown(delta, parts)
+        _fold_all(change, apart, APART)
+        hear_members(change, apart.devices, parts)
+    _fold_all(change, shown, {})
+    moved = {i.device for i in shown.interfaces} | {a.device for a in shown.addresses}
+    show_addresses(sorted(moved | {parts.get(m.kept, m.kept) for m in delta.merges}))
+    _mark_stale(shown)
+
+
+def _fold_all(change: Change, delta: InventoryDelta, instead: Mapping[str, FoldedTable]) -> None:
     scope = (change.tenant, delta.site)
-    _fold(INTERFACES, [(*scope, *_INTERFACE(part)) for part in delta.interfaces])
-    _fold(ADDRESSES, [(*scope, *_address(part)) for part in delta.addresses])
-    _fold(EVIDENCE, [(*scope, *_FACT(part)) for part in delta.ledger])
-    _fold(SERVICES, [(*scope, *_SERVICE(part)) for part in delta.services])
-    _fold(CONVERSATIONS, [(*scope, *_conversation(part)) for part in delta.conversations])
-    _fold(ACTIVITY, [(*scope, *_ACTIVITY(part)) for part in delta.activity])
-    moved = {i.device for i in delta.interfaces} | {a.device for a in delta.addresses}
-    _show_addresses(sorted(moved | {m.kept for m in delta.merges}))
-    _mark_stale(delta)
+    rows: tuple[tuple[FoldedTable, list[_Row]], ...] = (
+        (INTERFACES, [(*scope, *_INTERFACE(part)) for part in delta.interfaces]),
+        (ADDRESSES, [(*scope, *_address(part)) for part in delta.addresses]),
+        (EVIDENCE, [(*scope, *_FACT(part)) for part in delta.ledger]),
+        (SERVICES, [(*scope, *_SERVICE(part)) for part in delta.services]),
+        (CONVERSATIONS, [(*scope, *_conversation(part)) for part in delta.conversations]),
+        (ACTIVITY, [(*scope, *_ACTIVITY(part)) for part in delta.activity]),
+    )
+    for table, increments in rows:
+        _fold(instead.get(table.table, table), increments)
 
 
 def _fold(table: FoldedTable, rows: Sequence[_Row]) -> None:
@@ -145,6 +162,23 @@ def _device(change: Change, site: str, device: DeviceChange) -> _Row:
 
 
 def _merge(change: Change, site: str, merge: Merge) -> None:
+    if not obey(change, site, merge):
+        _move_rows(change, merge)
+    MergedDevice.objects.filter(kept=merge.gone).update(kept=merge.kept)
+    MergedDevice.objects.update_or_create(
+        gone=merge.gone,
+        defaults={
+            "tenant_id": change.tenant,
+            "site_id": site,
+            "kept": merge.kept,
+            "at_ns": merge.ts_ns,
+            "reason": merge.reason,
+        },
+    )
+    change.record("device.merged", f"device:{merge.gone}", None, {"into": merge.kept}, reason=merge.reason)
+
+
+def _move_rows(change: Change, merge: Merge) -> None:
     with connection.cursor() as cursor:
         for table in PARTS:
             fold, delete = table.move("device_id")
@@ -162,52 +196,8 @@ def _merge(change: Change, site: str, merge: Merge) -> None:
             kept.stale = True
             kept.save(update_fields=["first_seen", "last_seen", "stale"])
             move_findings(change, gone.pk, kept.pk)
+            follow(gone.pk, kept.pk)
         gone.delete()
-    MergedDevice.objects.filter(kept=merge.gone).update(kept=merge.kept)
-    MergedDevice.objects.update_or_create(
-        gone=merge.gone,
-        defaults={
-            "tenant_id": change.tenant,
-            "site_id": site,
-            "kept": merge.kept,
-            "at_ns": merge.ts_ns,
-            "reason": merge.reason,
-        },
-    )
-    change.record("device.merged", f"device:{merge.gone}", None, {"into": merge.kept}, reason=merge.reason)
-
-
-def _show_addresses(ids: Sequence[str]) -> None:
-    """Copy present MAC and IP addresses to the device rows where they changed."""
-    for start in range(0, len(ids), _AT_ONCE):
-        part = ids[start : start + _AT_ONCE]
-        macs: dict[str, list[str]] = {}
-        attached = Interface.objects.filter(device_id__in=part).order_by("first_seen", "mac")
-        for device, mac in attached.values_list("device_id", "mac"):
-            macs.setdefault(device, []).append(mac)
-        ips: dict[str, list[str]] = {}
-        held = Address.objects.filter(device_id__in=part, current=True).order_by("address_order")
-        for device, ip in held.values_list("device_id", "ip"):
-            shown = ips.setdefault(device, [])
-            if ip not in shown and len(shown) < MOST_ADDRESSES_SHOWN:
-                shown.append(ip)
-        _update_addresses(part, macs, ips)
-
-
-def _update_addresses(ids: Iterable[str], macs: dict[str, list[str]], ips: dict[str, list[str]]) -> None:
-    shown = Device.objects.filter(pk__in=ids).values_list("pk", "macs", "ips")
-    moved = [pk for pk, mine, held in shown if mine != macs.get(pk, []) or held != ips.get(pk, [])]
-    changed = []
-    for row in Device.objects.filter(pk__in=moved).only(
-        "pk", "macs", "ips", "name", "names", "address_order"
-    ):
-        mine, held = macs.get(row.pk, []), ips.get(row.pk, [])
-        row.macs, row.ips = mine, held
-        row.address_order = order_of(ipaddress.ip_address(held[0])) if held else None
-        if not row.names:
-            row.name = row.name or next(iter(held or mine), None)
-        changed.append(row)
-    update_rows(changed, ["macs", "ips", "address_order", "name"])
 
 
 def _mark_stale(delta: InventoryDelta) -> None:

@@ -47,7 +47,7 @@ def transition(
     finding.approver = approver if accepted else ""
     finding.accepted_until_ns = accepted_until_ns if accepted else None
     _move(change, [finding], state, change.reason)
-    _count_open([finding.device_id])
+    count_open([finding.device_id])
 
 
 def record_findings(
@@ -68,7 +68,7 @@ def record_findings(
         part = ids[start : start + _AT_ONCE]
         wanted = {key: finding for key, finding in fresh.items() if finding.device in set(part)}
         _reconcile(change, part, wanted, kinds)
-        _count_open(part)
+        count_open(part)
 
 
 def _reconcile(
@@ -212,7 +212,8 @@ def _move(change: Change, rows: Sequence[Finding], state: FindingState, reason: 
     insert_rows(events)
 
 
-def _count_open(device_ids: Sequence[str]) -> None:
+def count_open(device_ids: Sequence[str]) -> None:
+    """Bring the number of open findings on device rows in line with the findings."""
     counts = dict(
         Finding.objects.filter(device_id__in=device_ids, state="open")
         .values_list("device_id")

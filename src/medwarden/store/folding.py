@@ -54,6 +54,28 @@ class FoldedTable(NamedTuple):
         )
         return fold, f"DELETE FROM {self.table} WHERE {column} = %s"  # noqa: S608
 
+    def taken_from(self, source: str, where: str, *, mapped: bool = False) -> str:
+        """Return the statement that folds in the rows of table ``source`` (named r) that fit ``where``.
+
+        Where ``mapped``, ids of identities become those of the devices they are part of.
+        """
+        chosen = ", ".join(self._mapped(name) if mapped else f"r.{name}" for name in self.columns)
+        joins = ""
+        if mapped:
+            joins = " LEFT JOIN store_identity d ON d.id = r.device_id"
+            if "peer_device" in self.key:
+                joins += " LEFT JOIN store_identity p ON p.id = r.peer_device"
+        latest = "r.last_seen, r.id" if "last_seen" in self.folds else "r.id"
+        return (
+            f"INSERT INTO {self.table} ({', '.join(self.columns)}) SELECT {chosen} FROM {source} r{joins}"  # noqa: S608
+            f" WHERE {where} ORDER BY {latest} {self._conflict()}"
+        )
+
+    @staticmethod
+    def _mapped(column: str) -> str:
+        alias = {"device_id": "d", "peer_device": "p"}.get(column)
+        return f"r.{column}" if alias is None else f"coalesce({alias}.device_id, r.{column})"
+
 
 _SEEN = {"first_seen": Fold.MIN, "last_seen": Fold.MAX}
 
@@ -105,3 +127,11 @@ ACTIVITY = FoldedTable(
 )
 PARTS = (INTERFACES, ADDRESSES, EVIDENCE, SERVICES, CONVERSATIONS, ACTIVITY)
 """Tables whose rows belong to a device."""
+
+APART = {
+    table.table: table._replace(table=f"store_identity{name}")
+    for table, name in zip(
+        PARTS, ("interface", "address", "evidence", "service", "conversation", "activity"), strict=True
+    )
+}
+"""By table of the inventory, the one that keeps rows of the identities of a device apart."""

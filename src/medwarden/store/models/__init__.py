@@ -17,6 +17,19 @@ from medwarden.store.models.books import (
     SoftwareComponent,
 )
 from medwarden.store.models.findings import Finding, FindingEvent
+from medwarden.store.models.identity import (
+    DeviceElsewhere,
+    Identity,
+    IdentityActivity,
+    IdentityAddress,
+    IdentityConversation,
+    IdentityDecision,
+    IdentityEvidence,
+    IdentityInterface,
+    IdentityProposal,
+    IdentityService,
+    VerdictChange,
+)
 from medwarden.store.models.ingest import InputLedger, Sensor
 from medwarden.store.models.inventory import (
     ActivityHour,
@@ -54,6 +67,7 @@ __all__ = [
     "ComponentList",
     "Conversation",
     "Device",
+    "DeviceElsewhere",
     "DeviceText",
     "DoNotProbe",
     "EvidenceEntry",
@@ -61,6 +75,15 @@ __all__ = [
     "FindingEvent",
     "FloorPlanRow",
     "Identification",
+    "Identity",
+    "IdentityActivity",
+    "IdentityAddress",
+    "IdentityConversation",
+    "IdentityDecision",
+    "IdentityEvidence",
+    "IdentityInterface",
+    "IdentityProposal",
+    "IdentityService",
     "InputLedger",
     "Interface",
     "MergedDevice",
@@ -79,4 +102,5 @@ __all__ = [
     "SoftwareComponent",
     "Tenant",
     "User",
+    "VerdictChange",
 ]

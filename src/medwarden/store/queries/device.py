@@ -16,7 +16,14 @@ from medwarden.model.place import Place
 from medwarden.model.risk import Factor, RiskLevel, RiskScore
 from medwarden.model.statement import Statement
 from medwarden.store import models
-from medwarden.store.models import ActivityHour, Device, EvidenceEntry, Identification, MergedDevice
+from medwarden.store.models import (
+    ActivityHour,
+    Device,
+    EvidenceEntry,
+    Identification,
+    Identity,
+    MergedDevice,
+)
 from medwarden.store.queries.scope import Page, Scope, bounds
 from medwarden.store.statements import statements_of
 
@@ -49,18 +56,22 @@ class AddressHeld(msgspec.Struct, frozen=True):
 
 def find_device(scope: Scope, device_id: str) -> Device | None:
     """Return the row of a device, following merged ids to the device that remained."""
-    row = scope.over(Device.objects.all()).filter(pk=device_id).first()
+    rows = scope.over(Device.objects.all())
+    row = rows.filter(pk=device_id).first()
     if row is None:
         merged = scope.over(MergedDevice.objects.all()).filter(gone=device_id).first()
-        if merged is not None:
-            row = scope.over(Device.objects.all()).filter(pk=merged.kept).first()
+        identity = device_id if merged is None else merged.kept
+        part = scope.over(Identity.objects.all()).filter(pk=identity).first()
+        row = rows.filter(pk=identity if part is None else part.device).first()
     return row
 
 
 def ids_over_time(scope: Scope, device_id: str) -> list[str]:
-    """Return the id of a device and those that were merged into it, as the lake may know it."""
-    merged = scope.over(MergedDevice.objects.all()).filter(kept=device_id).order_by("gone")
-    return [device_id, *merged.values_list("gone", flat=True)]
+    """Return the id of a device, its identities and those merged into them, as the lake may know it."""
+    parts = scope.over(Identity.objects.all()).filter(device=device_id).order_by("pk")
+    identities = list(dict.fromkeys([device_id, *parts.values_list("pk", flat=True)]))
+    merged = scope.over(MergedDevice.objects.all()).filter(kept__in=identities).order_by("gone")
+    return [*identities, *merged.values_list("gone", flat=True)]
 
 
 def device(scope: Scope, device_id: str) -> ModelDevice | None:

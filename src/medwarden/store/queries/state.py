@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.db.models import Count
 
 from medwarden.model.inventory_delta import (
@@ -15,7 +18,21 @@ from medwarden.model.inventory_delta import (
     Merge,
     ServiceIncrement,
 )
-from medwarden.store.models import Address, Device, EvidenceEntry, Interface, MergedDevice, Service
+from medwarden.store.models import (
+    Address,
+    Device,
+    EvidenceEntry,
+    Identity,
+    IdentityAddress,
+    IdentityEvidence,
+    IdentityInterface,
+    IdentityService,
+    Interface,
+    MergedDevice,
+    Service,
+)
+from medwarden.store.models.identity import IdentityPart
+from medwarden.store.models.inventory import DevicePart
 
 _MANY_VALUES = 32
 """From so many values of one field of a device on, the resolver must know them to keep within its bound."""
@@ -24,43 +41,56 @@ _MANY_VALUES = 32
 def load_state(site: str) -> InventoryDelta:
     """Return devices, interfaces, addresses, services and merges of ``site`` for ``Resolver.restore``.
 
-    Of the ledger it holds the fields of which a device has many values.
+    Of the ledger it holds the fields of which a device has many values. Of devices that are made of
+    several identities it holds these, one by one, as the resolver knows them.
     """
+    parts = Identity.objects.filter(site_id=site)
+    made = set(parts.values_list("device", flat=True))
+    devices = Device.objects.filter(site_id=site).exclude(pk__in=made).order_by("pk")
+    columns = ("pk", "kind", "gateway", "first_seen", "last_seen", "vlans")
+    rows = [*devices.values_list(*columns), *parts.order_by("pk").values_list(*columns)]
     return InventoryDelta(
         site=site,
         devices=tuple(
             DeviceChange(pk, site, KeyKind(kind), False, gateway, first, last, tuple(vlans))
-            for pk, kind, gateway, first, last, vlans in Device.objects.filter(site_id=site)
-            .order_by("pk")
-            .values_list("pk", "kind", "gateway", "first_seen", "last_seen", "vlans")
+            for pk, kind, gateway, first, last, vlans in rows
         ),
         interfaces=tuple(
             InterfaceChange(*values)
-            for values in Interface.objects.filter(site_id=site)
-            .order_by("pk")
-            .values_list("device_id", "mac", "randomised", "virtual", "first_seen", "last_seen")
+            for values in _both(
+                (Interface, IdentityInterface),
+                site,
+                made,
+                ("device_id", "mac", "randomised", "virtual", "first_seen", "last_seen"),
+            )
         ),
         addresses=tuple(
             AddressChange(device, mac or None, ip, BindingSource(source), current, first, last)
-            for device, mac, ip, source, current, first, last in Address.objects.filter(site_id=site)
-            .order_by("pk")
-            .values_list("device_id", "mac", "ip", "source", "current", "first_seen", "last_seen")
+            for device, mac, ip, source, current, first, last in _both(
+                (Address, IdentityAddress),
+                site,
+                made,
+                ("device_id", "mac", "ip", "source", "current", "first_seen", "last_seen"),
+            )
         ),
-        ledger=_crowded(site),
+        ledger=(*_crowded(EvidenceEntry, site, made), *_crowded(IdentityEvidence, site, set())),
         services=tuple(
             ServiceIncrement(*values)
-            for values in Service.objects.filter(site_id=site)
-            .order_by("pk")
-            .values_list(
-                "device_id",
-                "transport",
-                "port",
-                "application",
-                "first_seen",
-                "last_seen",
-                "clients",
-                "flows",
-                "bytes",
+            for values in _both(
+                (Service, IdentityService),
+                site,
+                made,
+                (
+                    "device_id",
+                    "transport",
+                    "port",
+                    "application",
+                    "first_seen",
+                    "last_seen",
+                    "clients",
+                    "flows",
+                    "bytes",
+                ),
             )
         ),
         merges=tuple(
@@ -72,12 +102,28 @@ def load_state(site: str) -> InventoryDelta:
     )
 
 
-def _crowded(site: str) -> tuple[LedgerIncrement, ...]:
-    rows = EvidenceEntry.objects.filter(site_id=site).order_by()
-    crowded = rows.values_list("device_id", "field").annotate(n=Count("pk")).filter(n__gte=_MANY_VALUES)
-    columns = ("device_id", "sensor", "source", "field", "value", "first_seen", "last_seen", "count")
+def _both(
+    tables: tuple[type[DevicePart], type[IdentityPart]], site: str, made: set[str], columns: tuple[str, ...]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of plain devices, then those of identities, which are kept apart."""
+    plain, apart = tables
+    for values in plain._default_manager.filter(site_id=site).order_by("pk").values_list(*columns):
+        if values[0] not in made:
+            yield values
+    of_identity = ("device", *columns[1:])
+    yield from apart._default_manager.filter(site_id=site).order_by("pk").values_list(*of_identity)
+
+
+def _crowded(
+    table: type[EvidenceEntry | IdentityEvidence], site: str, made: set[str]
+) -> tuple[LedgerIncrement, ...]:
+    owner = "device_id" if table is EvidenceEntry else "device"
+    rows = table._default_manager.filter(site_id=site).order_by()
+    crowded = rows.values_list(owner, "field").annotate(n=Count("pk")).filter(n__gte=_MANY_VALUES)
+    columns = (owner, "sensor", "source", "field", "value", "first_seen", "last_seen", "count")
     return tuple(
         LedgerIncrement(*values)
         for device, field, _ in crowded
-        for values in rows.filter(device_id=device, field=field).values_list(*columns)
+        if device not in made
+        for values in rows.filter(**{owner: device}, field=field).values_list(*columns)
     )
