@@ -25,6 +25,9 @@ _MOST_BALLOTS = 12
 _CERTAIN = 7.0
 """Most that votes come to together; only a vote that is heavier by itself, a person's, counts beyond."""
 
+MODEL_RULE = "model:"
+"""Start of the rule of every vote that a trained model gives; its version follows."""
+
 _PARENTS = {
     "Windows Server": "Windows",
     "Windows CE": "Windows",
@@ -103,6 +106,9 @@ class _Side(msgspec.Struct):
     def score(self) -> float:
         independent: dict[tuple[str, str], float] = {}
         for ballot in self.ballots:
+            if ballot.rule.startswith(MODEL_RULE):  # its ballots are parts of one vote
+                independent[ballot.rule, ""] = independent.get((ballot.rule, ""), 0.0) + ballot.weight
+                continue
             key = ballot.rule, ballot.evidence_field
             independent[key] = max(ballot.weight, independent.get(key, 0.0))
         weights = sorted(independent.values(), reverse=True)

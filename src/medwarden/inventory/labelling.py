@@ -12,122 +12,48 @@ from functools import lru_cache
 
 import msgspec
 
-from medwarden.inventory.ballots import ballot_key, decide, lineage
+from medwarden.inventory.ballots import MODEL_RULE, ballot_key, decide, lineage
 from medwarden.inventory.declared import (
     carries_patient_data,
-    declared_ballots,
     heard_fields,
     names_of,
     subnet_of,
 )
-from medwarden.inventory.imaging import imaging_ballots, medical_name, own_ledger
+from medwarden.inventory.imaging import medical_name
+from medwarden.inventory.labels.in_use import generation as model_generation
+from medwarden.inventory.labels.in_use import model_in_use
 from medwarden.inventory.places import place_of
 from medwarden.inventory.plan import Plan
-from medwarden.inventory.spoken_for import own_words
 from medwarden.inventory.stated import stated_ballots
+from medwarden.inventory.votes import PREFIX_RULE, own_device, rule_votes
+from medwarden.inventory.votes import derived_facts as derived_facts
 from medwarden.kernel.ids import stable_id
 from medwarden.knowledge.dicom import dicom_knowledge
-from medwarden.knowledge.fingerprints.index import index
 from medwarden.knowledge.fingerprints.rules import LEVELS, TRUST, fingerprints, generation
-from medwarden.knowledge.makers import known_maker, module_maker, short_name
-from medwarden.knowledge.oui import hypervisor_of, is_locally_administered, is_virtual_router, maker_of
+from medwarden.knowledge.makers import known_maker
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "4"
-_MOST_DERIVED = 200
+_CODE_VERSION = "5"
 _EMBEDDED = frozenset({"Embedded Linux", "RTOS", "VxWorks", "QNX", "eCos", "webOS", "tvOS", "IGEL OS"})
-
-_PREFIX = "mac-prefix"
-"""Rule of the votes that an interface's registered maker gives."""
-
-Pair = tuple[str, str]
 
 
 def labelling_version() -> str:
-    """Return the version of what labels come from: code, packaged knowledge and the hospital's own rules."""
-    return _version(generation())
+    """Return the version of what labels come from: code, packaged knowledge, own rules and the model."""
+    return _version(generation(), model_generation())
 
 
 @lru_cache(maxsize=1)
-def _version(_generation: int) -> str:
+def _version(_generation: int, _model: int) -> str:
+    model = model_in_use()
     rules = msgspec.json.encode((fingerprints(), dicom_knowledge()), order="sorted").decode()
-    return f"labels-{_CODE_VERSION}-{stable_id('k', rules)[2:10]}"
-
-
-def derived_facts(device: Device) -> list[Pair]:
-    """Return what follows from addresses and traffic, as fields that fingerprints can look at.
-
-    ``oui.vendor`` and ``oui.registered`` (not for makers of modules), ``mac.hypervisor``,
-    ``mac.virtual_router``, ``mac.private``; as ``tcp/104`` what it serves (``flow.serves``), as a client
-    speaks to (``flow.talks_to``) and is answered by (``flow.client_of``).
-    """
-    facts: dict[Pair, None] = {}
-    for mac in device.macs:
-        maker = maker_of(mac)
-        if maker is not None:
-            facts["oui.registered", maker.registered] = None
-            if not maker.module:
-                facts["oui.vendor", maker.vendor] = None
-        hypervisor = hypervisor_of(mac)
-        if hypervisor is not None:
-            facts["mac.hypervisor", hypervisor] = None
-        if is_virtual_router(mac):
-            facts["mac.virtual_router", "yes"] = None
-    if device.macs and all(map(is_locally_administered, device.macs)):
-        facts["mac.private", "yes"] = None
-    for service in device.services:
-        facts["flow.serves", f"{service.transport}/{service.port}"] = None
-    for talk in device.conversations:
-        if talk.role == "client" and talk.port:
-            facts["flow.talks_to", f"{talk.transport}/{talk.port}"] = None
-            if talk.established:
-                facts["flow.client_of", f"{talk.transport}/{talk.port}"] = None
-        if len(facts) >= _MOST_DERIVED:
-            break
-    return list(facts)
-
-
-def _fingerprint_ballots(entries: list[Pair]) -> Iterator[Ballot]:
-    for match in index().match(entries):
-        for level, label in match.labels:
-            text = short_name(label) if level == "vendor" else label
-            yield Ballot(level, text, match.rule.weight, match.rule.id, match.field, match.value)
-
-
-def _interface_ballots(device: Device) -> Iterator[Ballot]:
-    """Yield votes of the MAC prefixes: the weakest kind, and none at all from makers of modules."""
-    for mac in device.macs:
-        maker = None if is_locally_administered(mac) or hypervisor_of(mac) else maker_of(mac)
-        if maker is None:
-            continue
-        if maker.module:
-            module = module_maker(maker.registered)
-            if module is not None and module.device_class is not None:
-                yield _by_prefix("class", module.device_class.value, "likely", maker.registered)
-            continue
-        known = known_maker(maker.registered)
-        if known is None:
-            yield _by_prefix("vendor", maker.vendor, "hint", maker.registered)
-            continue
-        yield _by_prefix("vendor", maker.vendor, known.prefix, maker.registered)
-        if known.device_class is not None:
-            sure = "likely" if known.hosts else "strong"
-            yield _by_prefix("class", known.device_class.value, sure, maker.registered)
-        if known.category is not None:
-            yield _by_prefix(
-                "category", known.category, "likely" if known.only else "faint", maker.registered
-            )
-
-
-def _by_prefix(level: str, label: str, trust: str, registered: str) -> Ballot:
-    return Ballot(level, label, TRUST[trust], _PREFIX, "oui.registered", registered)
+    return f"labels-{_CODE_VERSION}-{stable_id('k', rules, model.digest if model else '')[2:10]}"
 
 
 def _implied(ballots: list[Ballot]) -> Iterator[Ballot]:
     """Yield the class that each vote for a category implies."""
     for ballot in ballots:
-        if ballot.level == "category":
+        if ballot.level == "category" and not ballot.rule.startswith(MODEL_RULE):
             implied = class_of(ballot.label)
             if implied is not DeviceClass.UNKNOWN:
                 yield msgspec.structs.replace(ballot, level="class", label=implied.value)
@@ -175,11 +101,13 @@ def _without_hosts(ballots: list[Ballot], device_class: str | None) -> list[Ball
     """
     no_host = device_class in _HOSTED
     said = {
-        ballot_key("vendor", b.label) for b in ballots if b.rule != _PREFIX and b.weight >= TRUST["likely"]
+        ballot_key("vendor", b.label)
+        for b in ballots
+        if b.rule != PREFIX_RULE and b.weight >= TRUST["likely"]
     }
     return [
         msgspec.structs.replace(b, weight=TRUST["faint"])
-        if b.rule == _PREFIX
+        if b.rule == PREFIX_RULE
         and (
             (said and ballot_key("vendor", b.label) not in said)
             or (no_host and (maker := known_maker(b.evidence_value)) is not None and maker.hosts)
@@ -216,20 +144,23 @@ def _managed(verdict: Verdict, device_class: DeviceClass, system: str | None) ->
     return None
 
 
+def votes_on(device: Device, own: Device) -> list[Ballot]:
+    """Return the votes of rules, with learnt trust, and those of the model in use.
+
+    ``own`` is the device with its own words only.
+    """
+    model = model_in_use()
+    votes = rule_votes(device, own)
+    return votes if model is None else [*model.trust.apply(votes), *model.judge(device, own)]
+
+
 def identify(device: Device, plan: Plan | None = None) -> Device:
     """Return ``device`` with its verdicts and what follows from them, judged from its ledger and traffic.
 
     ``plan`` says which room its switch port, access point, station or subnet is in.
     """
-    own = msgspec.structs.replace(device, ledger=own_words(own_ledger(device)))
-    entries: list[Pair] = [(entry.field, entry.value) for entry in own.ledger]
-    ballots = [
-        *_fingerprint_ballots([*entries, *derived_facts(device)]),
-        *declared_ballots(device),
-        *imaging_ballots(device),
-        *_interface_ballots(device),
-        *stated_ballots(device),
-    ]
+    own = own_device(device)
+    ballots = [*votes_on(device, own), *stated_ballots(device)]
     verdicts = _verdicts(ballots)
     device_class = DeviceClass(verdicts["class"].label or DeviceClass.UNKNOWN)
     system = verdicts["os"].label

@@ -1,0 +1,191 @@
+"""Which tokens a model knows, and devices as vectors over them.
+
+A vector has two parts, what a device says and how it behaves; each is brought to a fixed length before
+they are added, so that a talkative device is no stronger than a silent one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from medwarden.inventory.labels.example import Example
+from medwarden.inventory.labels.tokens import behaviour_tokens, token_number, words_of
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+
+_REMEMBERED = 200_000
+SAID, DONE = 0, 1
+"""The two parts of a vector."""
+
+
+class Known:
+    """The known tokens of one piece of evidence: their columns and signs."""
+
+    __slots__ = ("columns", "signs")
+
+    def __init__(self, columns: Sequence[int], signs: Sequence[int]) -> None:
+        self.columns = np.array(columns, np.int32)
+        self.signs = np.array(signs, np.float32)
+
+
+class Vector:
+    """A device over a vocabulary: its columns, ascending, and their values."""
+
+    __slots__ = ("columns", "values")
+
+    def __init__(self, columns: Ints, values: Floats) -> None:
+        self.columns = columns
+        self.values = values
+
+
+class Reading(Vector):
+    """A vector that remembers which piece of evidence each token came from.
+
+    ``owner`` and ``place`` run over all tokens of all pieces: the piece, and the place in ``columns``.
+    """
+
+    __slots__ = ("owner", "place")
+
+    def __init__(self, vector: Vector, owner: Ints, place: Ints) -> None:
+        super().__init__(vector.columns, vector.values)
+        self.owner = owner
+        self.place = place
+
+    def by_piece(self, contributions: Floats, pieces: int) -> npt.NDArray[np.float64]:
+        """Return what each piece of evidence contributes, from what each column does.
+
+        A token that several pieces have is divided among them, so that the sum stays the same.
+        """
+        shared = np.bincount(self.place, minlength=len(self.columns))
+        each = contributions / np.maximum(shared, 1)
+        sums: npt.NDArray[np.float64] = np.bincount(self.owner, each[self.place], minlength=pieces).astype(
+            np.float64
+        )
+        return sums
+
+
+def numbers_of(example: Example) -> dict[int, tuple[int, int]]:
+    """Return the token numbers of an example: number to (sign, part)."""
+    found: dict[int, tuple[int, int]] = {}
+    for field, value in example.entries:
+        for token in words_of(field, value):
+            number, sign = token_number(token)
+            found.setdefault(number, (sign, SAID))
+    for token in behaviour_tokens(example.behaviour):
+        number, sign = token_number(token)
+        found.setdefault(number, (sign, DONE))
+    return found
+
+
+class Vocabulary:
+    """Token numbers in ascending order; a number's place is its column.
+
+    ``rarity`` is the inverse document frequency of each, ``part`` whether it is said or done, ``balance``
+    the length of the part of behaviour beside that of words (1).
+    """
+
+    def __init__(
+        self, numbers: npt.NDArray[np.uint32], rarity: Floats, part: npt.NDArray[np.uint8], balance: float
+    ) -> None:
+        self.numbers = numbers
+        self.rarity = rarity
+        self.part = part
+        self.balance = balance
+        self._column = {int(number): place for place, number in enumerate(numbers)}
+        self.said = lru_cache(maxsize=_REMEMBERED)(self._said)
+        self.done = lru_cache(maxsize=_REMEMBERED)(self._done)
+
+    def __len__(self) -> int:
+        """Return how many tokens are known."""
+        return len(self.numbers)
+
+    def _said(self, field: str, value: str) -> Known:
+        return self._known(words_of(field, value))
+
+    def _done(self, name: str, amount: float) -> Known:
+        return self._known(behaviour_tokens(((name, amount),)))
+
+    def _known(self, tokens: Iterable[str]) -> Known:
+        found: dict[int, int] = {}
+        for token in tokens:
+            number, sign = token_number(token)
+            column = self._column.get(number)
+            if column is not None:
+                found.setdefault(column, sign)
+        return Known(list(found.keys()), list(found.values()))
+
+    def read(
+        self, entries: Iterable[tuple[str, str]], behaviour: Iterable[tuple[str, float]] = ()
+    ) -> Reading:
+        """Return a device's vector with the pieces it came from, numbered entries first."""
+        pieces = [self.said(*entry) for entry in entries]
+        pieces += [self.done(*amount) for amount in behaviour]
+        if not pieces:
+            nothing = np.empty(0, np.int32)
+            return Reading(Vector(nothing, np.empty(0, np.float32)), nothing, nothing)
+        columns = np.concatenate([piece.columns for piece in pieces])
+        signs = np.concatenate([piece.signs for piece in pieces])
+        own, first, place = np.unique(columns, return_index=True, return_inverse=True)
+        owner = np.repeat(np.arange(len(pieces), dtype=np.int32), [len(piece.columns) for piece in pieces])
+        return Reading(self.weighed(own, signs[first]), owner, place.astype(np.int32))
+
+    def weighed(self, columns: Ints, signs: Floats) -> Vector:
+        """Return the vector of columns with these signs (1 or -1): rare tokens count more."""
+        values = signs * self.rarity[columns]
+        done = self.part[columns] == DONE
+        squares = values * values
+        for chosen, length in ((~done, 1.0), (done, self.balance)):
+            norm = math.sqrt(float(squares[chosen].sum()))
+            if norm > 0.0:
+                values[chosen] *= length / norm
+        return Vector(columns, values.astype(np.float32))
+
+
+def build_vocabulary(
+    examples: Sequence[Example], *, most: int, least: int = 2, balance: float = 1.0
+) -> Vocabulary:
+    """Return the vocabulary of examples: tokens of at least ``least`` of them, at most ``most``.
+
+    Where there are more, those go that are nearly everywhere or nearly nowhere: what a linear model can
+    use least.
+    """
+    seen: Counter[int] = Counter()
+    parts: dict[int, int] = {}
+    for example in examples:
+        numbers = numbers_of(example)
+        seen.update(numbers.keys())
+        for number, (_, part) in numbers.items():
+            parts.setdefault(number, part)
+    total = len(examples)
+    kept = [number for number, count in seen.items() if count >= least]
+    if len(kept) > most:
+        kept.sort(key=lambda number: (-_spread(seen[number], total), number))
+        kept = kept[:most]
+    kept.sort()
+    rarity = [math.log((1 + total) / (1 + seen[number])) + 1.0 for number in kept]
+    return Vocabulary(
+        np.array(kept, np.uint32),
+        np.array(rarity, np.float32),
+        np.array([parts[number] for number in kept], np.uint8),
+        balance,
+    )
+
+
+def _spread(count: int, total: int) -> float:
+    share = count / total
+    return share * (1.0 - share)
+
+
+def dense(vectors: Sequence[Vector], width: int) -> Floats:
+    """Return vectors as the rows of a matrix."""
+    matrix = np.zeros((len(vectors), width), np.float32)
+    for row, vector in enumerate(vectors):
+        matrix[row, vector.columns] = vector.values
+    return matrix
