@@ -87,7 +87,7 @@ DOUBTS = {
         "Look at both sides on its page and answer which is right.",
     ),
     "strange": (
-        "It says things nobody knows yet",
+        "What it says leads no further",
         "Answer what it is once: all that say the same are then known.",
     ),
     "silent": (

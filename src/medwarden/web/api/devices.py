@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema
 
+from medwarden.inventory.story import Story, story
 from medwarden.model.device import Conversation, Device
 from medwarden.model.policy import Policy
 from medwarden.model.risk import RiskScore
@@ -57,6 +58,15 @@ def _one(request: HttpRequest, device_id: str) -> Device:
     if found is None:
         raise Http404("There is no such device in what you may see.")
     return found
+
+
+StoryOut = schema_of(Story)
+
+
+@router.get("/devices/{device_id}/story", response=StoryOut, auth=SEE, summary="How it came to be known")
+def device_story(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401 (JSON of the schema)
+    """Return the ledger as moments in time: what was heard first, and which answers rest on it."""
+    return plain(story(_one(request, device_id)))
 
 
 @router.get(

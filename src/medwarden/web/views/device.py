@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app.device_capture import QUOTA_MEGABYTES
+from medwarden.inventory.story import story
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device
 from medwarden.model.policy import Policy
@@ -75,6 +76,7 @@ def _identity(_request: HttpRequest, scope: Scope, found: Device, row: DeviceRow
         "ledger": sorted(found.ledger, key=lambda e: (e.field, -e.last_seen)),
         "addresses": queries.addresses(scope.store, row.pk),
         "missing": device_page.missing(found),
+        "story": story(found),
     }
 
 

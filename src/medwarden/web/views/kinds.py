@@ -101,10 +101,9 @@ def sureness(request: HttpRequest) -> HttpResponse:
     context = {
         **paging(page, number),
         "found": found,
-        "share": found.sure / found.devices if found.devices else None,
-        "levels": [(name, count, _share(count, found.devices)) for name, count in found.unsure.items()],
+        "levels": _sure_to(found),
         "reasons": [
-            (reason, count, _share(count, found.devices), *DOUBTS[reason])
+            (reason, count, *DOUBTS[reason])
             for reason, count in sorted(found.doubts.items(), key=lambda item: -item[1])
         ],
         "subnets": [
@@ -122,8 +121,13 @@ def sureness(request: HttpRequest) -> HttpResponse:
     return render(request, "web/devices_sureness.html", context)
 
 
-def _share(count: int, of: int) -> float:
-    return round(100 * count / of, 1) if of else 0.0
+def _sure_to(found: queries.Sureness) -> list[tuple[str, int, float, int]]:
+    """Return (level, devices sure down to it, their share, devices whose answer ceases to be sure there)."""
+    left, rows = found.devices, []
+    for name, count in found.unsure.items():
+        left -= count
+        rows.append((name, left, left / max(1, found.devices), count))
+    return rows
 
 
 @requires(Permission.EXPORT)

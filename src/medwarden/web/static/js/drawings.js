@@ -44,7 +44,7 @@ async function drawChart(element) {
 }
 
 // Areas in soft colours with the page's own text on them, so that names stay readable in both themes; what is
-// not known keeps a dashed edge.
+// not known is paler.
 function drawTree(chart, data) {
   const text = token("--text");
   const family = getComputedStyle(document.body).fontFamily;
