@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from medwarden.knowledge.category_words import category_of_words
 from medwarden.knowledge.makers import short_name
 from medwarden.model.statement import Authority, Statement
-from medwarden.store.models import BookMatch, BookRow
+from medwarden.store.models import AnsweredDevice, BookMatch, BookRow, MergedDevice
 
 Statements = dict[str, list[Statement]]
 """Statements by the id of the device they are about."""
@@ -65,5 +65,25 @@ def labels_of(said: dict[str, str]) -> list[tuple[str, str]]:
     return labels
 
 
-SOURCES: list[Callable[[Sequence[str]], Statements]] = [book_statements]
+def answer_statements(ids: Sequence[str]) -> Statements:
+    """Return what people answered about these devices, answers that were withdrawn left out.
+
+    An answer given for a device that was merged since speaks for the device it became.
+    """
+    became = dict(MergedDevice.objects.filter(kept__in=ids).values_list("gone", "kept"))
+    rows = (
+        AnsweredDevice.objects.filter(device_id__in=[*ids, *became], answer__undone_ns=None)
+        .order_by("answer__number")
+        .values_list("device_id", "answer__labels", "answer__actor", "answer__at_ns", "answer__number")
+    )
+    found: Statements = {}
+    for device, labels, actor, at_ns, number in rows:
+        found.setdefault(became.get(device, device), []).extend(
+            Statement(Authority.PERSON, level, label, actor, at_ns, f"answer:{number}")
+            for level, label in labels.items()
+        )
+    return found
+
+
+SOURCES: list[Callable[[Sequence[str]], Statements]] = [book_statements, answer_statements]
 """Who may speak of devices; each returns its statements by device."""

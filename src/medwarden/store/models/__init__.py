@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from medwarden.store.models.accounts import SavedView, Setting, User
+from medwarden.store.models.answers import Answer, AnsweredDevice, LocalModel
 from medwarden.store.models.audit import AuditEntry
 from medwarden.store.models.books import (
     AttributeDefinition,
@@ -54,6 +55,8 @@ __all__ = [
     "DEFAULT_TENANT",
     "ActivityHour",
     "Address",
+    "Answer",
+    "AnsweredDevice",
     "AttributeDefinition",
     "AttributeRule",
     "AttributeValue",
@@ -86,6 +89,7 @@ __all__ = [
     "IdentityService",
     "InputLedger",
     "Interface",
+    "LocalModel",
     "MergedDevice",
     "Override",
     "Policy",
