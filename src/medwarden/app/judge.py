@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medwarden.app.fingerprints import load_own
+from medwarden.app.models import load_model
 from medwarden.inventory.labelling import identify, labelling_version
 from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import Clock, wall_clock
@@ -34,6 +35,7 @@ def judge_stale(tenant: str, site: str) -> int:
     folder = folder_of_database()
     if folder is not None:
         load_own(folder)
+        load_model(folder)
     judged: dict[str, None] = {}
     plan: Plan | None = None
     while ids := stale_devices(site, _AT_ONCE):

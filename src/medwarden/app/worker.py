@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from medwarden.app.fingerprints import load_own
+from medwarden.app.models import load_model
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
 
@@ -30,10 +31,11 @@ def work(home: Path, *, once: bool = False) -> None:
             signal.signal(number, lambda _number, _frame: ending.set())
     with open_store(home, writer=True, role="worker") as store:
         load_own(home)
+        load_model(home)
         renew()
         tidied = time.monotonic()
         while not ending.is_set():
-            if load_own(home):
+            if load_own(home) | load_model(home):
                 renew()
             round_of_work(store)
             if once:

@@ -26,7 +26,8 @@ class Example(msgspec.Struct, frozen=True):
     number is in them, so that an example may be kept in a model file. ``behaviour`` are named amounts
     of its traffic. ``labels`` are what it is, by level; a level may be absent. ``group`` is whom the
     example belongs with when data are divided: examples of one device, or of one hospital, never lie on
-    both sides. ``votes`` are what rules said of it: (level, label, rule).
+    both sides. ``votes`` are what rules said of it: (level, label, rule). ``whole`` is False for a piece of
+    evidence without its device: it is learnt from, and no model is judged by it.
     """
 
     entries: tuple[tuple[str, str], ...]
@@ -35,6 +36,7 @@ class Example(msgspec.Struct, frozen=True):
     group: str = ""
     weight: float = 1.0
     votes: tuple[tuple[str, str, str], ...] = ()
+    whole: bool = True
 
 
 class Piece(msgspec.Struct, frozen=True):

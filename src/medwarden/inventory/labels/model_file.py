@@ -26,6 +26,7 @@ import numpy.typing as npt
 from medwarden.kernel.errors import MalformedInput
 
 MAGIC = b"MEDWMDL1"
+LARGEST_FILE = 128 << 20
 LARGEST_HEADER = 8 << 20
 LARGEST_BODY = 256 << 20
 _DIGEST = 32
@@ -81,6 +82,8 @@ def unpack(data: bytes, source: str) -> tuple[bytes, Arrays]:
     """
     if data[: len(MAGIC)] != MAGIC:
         raise MalformedInput(source, "this is no model file of medwarden", 0)
+    if len(data) > LARGEST_FILE:
+        raise MalformedInput(source, "the model is larger than any model may be", LARGEST_FILE)
     if len(data) < _START:
         raise MalformedInput(source, "the model file ends early", len(data))
     sealed = data[len(MAGIC) : len(MAGIC) + _DIGEST]

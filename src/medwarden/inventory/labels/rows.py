@@ -14,13 +14,17 @@ from medwarden.inventory.labels.vocabulary import Vector, Vocabulary
 
 
 class Row(msgspec.Struct):
-    """One training device. ``local`` tells a hospital's own from what came with the model."""
+    """One training device. ``local`` tells a hospital's own from what came with the model.
+
+    ``whole`` is False for a piece of evidence without its device.
+    """
 
     vector: Vector
     labels: dict[str, str]
     group: str
     weight: float
     local: bool = False
+    whole: bool = True
 
 
 def rows_of(examples: Iterable[Example], vocabulary: Vocabulary, *, local: bool = False) -> list[Row]:
@@ -34,7 +38,7 @@ def rows_of(examples: Iterable[Example], vocabulary: Vocabulary, *, local: bool 
         key = vector.columns.tobytes(), tuple(sorted(labels.items())), example.group
         row = joined.get(key)
         if row is None:
-            joined[key] = Row(vector, labels, example.group, example.weight, local)
+            joined[key] = Row(vector, labels, example.group, example.weight, local, example.whole)
         else:
             row.weight += example.weight
     return list(joined.values())

@@ -125,7 +125,7 @@ def _scored(
 ) -> _Scored:
     scored = _Scored(rows, labels)
     weights = row_weights(rows)
-    parts = np.array([part_of(row.group, seed, settings.folds) for row in rows])
+    parts = np.array([part_of(row.group, seed, settings.folds) if row.whole else -1 for row in rows])
     for part in range(settings.folds):
         tested = np.flatnonzero(parts == part)
         withheld = {
