@@ -43,7 +43,7 @@ def test_a_device_sure_at_every_level_has_no_doubt() -> None:
     ],
 )
 def test_the_most_general_open_level_is_named(confidence: dict[str, float], level: str) -> None:
-    assert unsure_level(device("dhcp.host_name", **confidence)) == level
+    assert unsure_level(Device("d", "s", macs=(MAC,), verdicts=verdicts(**confidence))) == level
 
 
 @pytest.mark.parametrize(
