@@ -27,6 +27,13 @@ class Joining(msgspec.Struct, frozen=True):
     evidence: tuple[str, ...]
 
 
+class Undone(msgspec.Struct, frozen=True):
+    """A decision that was taken back: where it held, and the identities it spoke of."""
+
+    site: str
+    identities: tuple[str, ...]
+
+
 def grouping_of(site: str) -> Grouping:
     """Return the devices of a site as its decisions make them."""
     return Grouping(_decision(row) for row in IdentityDecision.objects.filter(site_id=site, undone_ns=None))
@@ -143,7 +150,7 @@ def part(change: Change, device_id: str, identities: Sequence[str]) -> int:
     return row.number
 
 
-def undo(change: Change, number: int) -> None:
+def undo(change: Change, number: int) -> Undone:
     """Take a decision back: the devices are as they would be had it never been made.
 
     Later decisions hold on. Raises ConfigurationError for an unknown number, a decision that is undone
@@ -166,6 +173,7 @@ def undo(change: Change, number: int) -> None:
         {"devices": {key: list(made[key]) for key in sorted(made)}},
         site=row.site_id,
     )
+    return Undone(row.site_id, tuple({*row.left, *row.right}))
 
 
 def identities_of(device_id: str, macs: Sequence[str], ips: Sequence[str]) -> list[str]:

@@ -88,13 +88,14 @@ def complete_devices(ids: Sequence[str]) -> list[ModelDevice]:
     return found
 
 
+def verdicts_of(ids: Sequence[str]) -> dict[str, tuple[Verdict, ...]]:
+    """Return the verdicts of devices by their ids; one that was not identified yet has none."""
+    rows = Identification.objects.filter(device_id__in=ids).values_list("device_id", "verdicts")
+    return {device_id: msgspec.convert(stored, tuple[Verdict, ...]) for device_id, stored in rows}
+
+
 def _complete(ids: Sequence[str]) -> list[ModelDevice]:
-    verdicts = {
-        device_id: msgspec.convert(stored, tuple[Verdict, ...])
-        for device_id, stored in Identification.objects.filter(device_id__in=ids).values_list(
-            "device_id", "verdicts"
-        )
-    }
+    verdicts = verdicts_of(ids)
     ledger, services, conversations = _ledger(ids), _services(ids), _conversations(ids)
     said = statements_of(ids)
     return [

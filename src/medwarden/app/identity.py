@@ -1,0 +1,179 @@
+"""Identity over time: devices joined, split, undone, linked, and told when they fall silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from medwarden.app.inventory import one_device
+from medwarden.inventory.linking import links
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.store.open import open_store
+
+if TYPE_CHECKING:
+    from medwarden.store.changes import Change
+    from medwarden.store.queries.identity import DecisionRow, ProposalRow
+
+_MOST_SHOWN = 1000
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """What a round of the linker came to: joins made for certain, proposals that wait for a person."""
+
+    joined: int
+    proposed: int
+
+
+def merge(home: Path, kept: str, gone: str, *, reason: str, actor: str) -> int:
+    """Make device ``gone`` part of ``kept`` (ids, MAC or IP addresses); return the decision's number.
+
+    Raises ConfigurationError where one is not known, they are at different sites, or no reason is given.
+    """
+    with open_store(home, writer=True, role="identity"):
+        return merge_stored(kept, gone, reason=reason, actor=actor)
+
+
+def merge_stored(kept: str, gone: str, *, reason: str, actor: str) -> int:
+    """Do the same on a store that is open already (the console)."""
+    from medwarden.store.joining import join
+
+    one, other = one_device(kept), one_device(gone)
+    with _change(actor, reason, one.site) as change:
+        number = join(change, one.id, other.id)
+    _judge(one.site)
+    return number
+
+
+def split(
+    home: Path, device: str, *, macs: Sequence[str] = (), ips: Sequence[str] = (), reason: str, actor: str
+) -> int:
+    """Take interfaces or addresses out of a device, to be one of their own; return the decision's number.
+
+    Raises ConfigurationError where they are none of the device's, or nothing would be left of it.
+    """
+    with open_store(home, writer=True, role="identity"):
+        return split_stored(device, macs=macs, ips=ips, reason=reason, actor=actor)
+
+
+def split_stored(
+    device: str, *, macs: Sequence[str] = (), ips: Sequence[str] = (), reason: str, actor: str
+) -> int:
+    """Do the same on a store that is open already (the console)."""
+    from medwarden.store.joining import identities_of, part
+
+    if not macs and not ips:
+        raise ConfigurationError("say what to split off: an interface or an address")
+    found = one_device(device)
+    taken = identities_of(found.id, macs, ips)
+    with _change(actor, reason, found.site) as change:
+        number = part(change, found.id, taken)
+    _judge(found.site)
+    return number
+
+
+def undo(home: Path, number: int, *, reason: str, actor: str) -> None:
+    """Take a decision back, so that the devices are as if it had never been made.
+
+    Raises ConfigurationError for an unknown decision, or one that is undone already.
+    """
+    with open_store(home, writer=True, role="identity"):
+        undo_stored(number, reason=reason, actor=actor)
+
+
+def undo_stored(number: int, *, reason: str, actor: str) -> None:
+    """Do the same on a store that is open already (the console)."""
+    from medwarden.store.joining import undo as take_back
+    from medwarden.store.proposals import reject_undone
+
+    with _change(actor, reason, None) as change:
+        undone = take_back(change, number)
+        reject_undone(change, undone.identities)
+    _judge(undone.site)
+
+
+def decide_proposal(home: Path, proposal: str, *, accepted: bool, reason: str, actor: str) -> int | None:
+    """Accept or reject that two devices are one; return the number of the decision that follows, if any.
+
+    Raises ConfigurationError where the proposal is not open.
+    """
+    with open_store(home, writer=True, role="identity"):
+        return decide_stored(proposal, accepted=accepted, reason=reason, actor=actor)
+
+
+def decide_stored(proposal: str, *, accepted: bool, reason: str, actor: str) -> int | None:
+    """Do the same on a store that is open already (the console)."""
+    from medwarden.store.proposals import accept, reject, site_of
+
+    site = site_of(proposal)
+    number = None
+    with _change(actor, reason, site) as change:
+        if accepted:
+            number = accept(change, proposal)
+        else:
+            reject(change, proposal)
+    if accepted:
+        _judge(site)
+    return number
+
+
+def decision_rows(home: Path, *, device: str = "") -> list[DecisionRow]:
+    """Return the decisions on identities, the latest first; of one device where it is named."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+        from medwarden.store.queries.identity import decisions
+
+        of = one_device(device).id if device else ""
+        return list(decisions(queries.Scope(), device_id=of, limit=_MOST_SHOWN).items)
+
+
+def proposal_rows(home: Path) -> list[ProposalRow]:
+    """Return the open proposals, the likeliest first."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+        from medwarden.store.queries.identity import proposals
+
+        return list(proposals(queries.Scope(), limit=_MOST_SHOWN).items)
+
+
+def link(home: Path, site: str | None = None) -> Linked:
+    """Look for devices of a site that are one: join the certain ones, propose the others."""
+    with open_store(home, writer=True, role="identity"):
+        from medwarden.store.open import ensure_site
+
+        tenant, place = ensure_site(None, site)
+        return link_site(tenant, place)
+
+
+def link_site(tenant: str, site: str) -> Linked:
+    """Do the same on a store that is open already."""
+    from medwarden.store.changes import Change
+    from medwarden.store.joining import Joining, join_certain
+    from medwarden.store.proposals import identifying_devices, renew_proposals
+
+    devices, gateways = identifying_devices(tenant, site)
+    found = links(devices, gateways)
+    certain = [each for each in found if each.certain]
+    with Change("rule:linking", "they state the same identifier", tenant=tenant, site=site) as change:
+        joined = join_certain(
+            change, site, [Joining(each.left, each.right, each.supporting) for each in certain]
+        )
+        proposed = renew_proposals(change, site, [each for each in found if not each.certain])
+    if joined:
+        _judge(site)
+    return Linked(joined, proposed)
+
+
+def _change(actor: str, reason: str, site: str | None) -> Change:
+    from medwarden.store.changes import Change
+
+    return Change(actor, reason, site=site)
+
+
+def _judge(site: str) -> None:
+    from medwarden.app.judge import judge_stale
+    from medwarden.store.models import Site
+
+    judge_stale(Site.objects.values_list("tenant_id", flat=True).get(pk=site), site)
