@@ -1,4 +1,4 @@
-"""Build the one native module; everything else about the project stands in pyproject.toml."""
+"""Build the native modules; everything else about the project stands in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 FLOWCORE = Path("src/medwarden/flowcore")
+LOGS = Path("src/medwarden/sensors/logs")
 
 setup(
     ext_modules=cythonize(
@@ -17,7 +18,13 @@ setup(
                 [str(FLOWCORE / "_core.pyx")],
                 depends=sorted(str(part) for part in FLOWCORE.glob("*.pxi")),
                 extra_compile_args=["-O3", "-fno-strict-aliasing", "-fvisibility=hidden"],
-            )
+            ),
+            Extension(
+                "medwarden.sensors.logs._columns",
+                [str(LOGS / "_columns.pyx")],
+                depends=sorted(str(part) for part in LOGS.glob("*.pxi")),
+                extra_compile_args=["-O3", "-fno-strict-aliasing", "-fvisibility=hidden"],
+            ),
         ],
         include_path=[str(FLOWCORE)],
     )

@@ -1,4 +1,4 @@
-"""Blocks of sound JSON lines, taken at once, come to what they come to line by line."""
+"""Plain lines, read as columns, come to what they come to one by one, whatever stands between them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medwarden.model.batch import Batch
+from medwarden.model.batch import Batch, Fact
 from medwarden.model.log_source import LogSetting, LogTally
-from medwarden.sensors.logs.gathering import Gathering
-from medwarden.sensors.logs.lines import LineFramer
+from medwarden.sensors.logs._columns import ODD
+from medwarden.sensors.logs.plain_lines import LineForm, Places, PlainLines, Read
 from medwarden.sensors.logs.registry import parser_named
-from medwarden.sensors.logs.zeek_rows import Lines
 
 CASES = Path(__file__).parent / "cases"
 NOW_NS = 1_700_000_000_000_000_000
@@ -96,15 +95,27 @@ def written(records: st.SearchStrategy[dict[str, object]]) -> st.SearchStrategy[
     )
 
 
-def outcome(form: str, name: str, log: bytes) -> tuple[list[dict[str, object]], tuple[object, ...], LogTally]:
+Outcome = tuple[list[dict[str, object]], list[Fact], LogTally]
+
+
+def outcome(form: str, name: str, log: bytes) -> Outcome:
     parser = parser_named(form)(name, LogSetting(b"only for the tests of logs......", now_ns=NOW_NS))
-    parser.feed(log, 100)
+    half = log.find(b"\n", len(log) // 2) + 1
+    parser.feed(log[:half], 100)
+    parser.feed(log[half:], 100 + half)
     batch: Batch = parser.take(final=True)
-    return batch.flows.to_pylist(), batch.facts, parser.tally
+    return batch.flows.to_pylist(), sorted(batch.facts, key=repr), parser.tally
 
 
-def line_by_line(run: Callable[[], object]) -> object:
-    with patch.object(Lines, "objects", lambda _lines: 0):
+def line_by_line(run: Callable[[], Outcome]) -> Outcome:
+    """Run with no line taken for a plain one."""
+    read = PlainLines.__init__
+
+    def all_odd(self: PlainLines, form: LineForm, lines: Places, found: Read) -> None:
+        found[0][:] = ODD
+        read(self, form, lines, found)
+
+    with patch.object(PlainLines, "__init__", all_odd):
         return run()
 
 
@@ -140,39 +151,6 @@ def test_every_case_comes_to_what_its_lines_come_to(path: Path) -> None:
     found = outcome(path.parent.name, name, log)
     assert found == line_by_line(lambda: outcome(path.parent.name, name, log))
     assert found[2].count.read > 0
-
-
-@pytest.mark.parametrize(
-    ("block", "count"),
-    [
-        (b"{}\n{}\n", 2),
-        (b"{}\n{}", 2),
-        (b"{}", 1),
-        (b'{"a":{}}\n', 1),
-        (b"{}\r\n{}\n", 0),
-        (b"{}\n\n{}\n", 0),
-        (b"{}\n{}\n\n", 0),
-        (b"{}\nx{}\n", 0),
-        (b'{"a":\n{}}\n', 0),
-        (b"\n", 0),
-        (b"", 0),
-    ],
-)
-def test_only_closed_lines_are_counted(block: bytes, count: int) -> None:
-    assert Lines(block, 0, Gathering("zeek", "case")).objects() == count
-
-
-def test_most_blocks_of_a_log_are_taken_at_once() -> None:
-    record = {"ts": 1.7e9, "id.orig_h": "10.0.0.1", "id.orig_p": 1, "id.resp_h": "10.0.0.2", "id.resp_p": 2}
-    log = b"".join(
-        json.dumps(record | {"proto": "tcp", "uid": f"C{n}"}).encode() + b"\n" for n in range(5000)
-    )
-    framer = LineFramer()
-    blocks = [block for at in range(0, len(log), 65536) for block in framer.push(log[at : at + 65536])]
-    assert [Lines(b.lines, b.offset, Gathering("zeek", "case")).objects() for b in blocks] == [
-        b.lines.count(b"\n") for b in blocks
-    ]
-    assert len(blocks) == -(-len(log) // 65536)
 
 
 @pytest.mark.parametrize("told", ["conn", "dns"])

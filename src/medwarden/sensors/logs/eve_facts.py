@@ -30,6 +30,9 @@ FIELDS = (
     "tls.certificate_subject", "tls.client_alpn", "tls.ja4", "tls.sni", "tls.version",
 )  # fmt: skip
 
+TELLING_PORTS = (53, 67, 88, 137, 161, 162, 5353, 5355)
+"""The ports that make a difference to what an event says; all others are alike."""
+
 _DNS_PORTS = frozenset({53, 5353, 5355, 137})
 _BUILD = re.compile(r"(\d+)\.(\d+)(?:\.| build )(\d+)")
 _DIALECTS = {

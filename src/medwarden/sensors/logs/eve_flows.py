@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from medwarden.sensors.logs import eve_events as eve
 from medwarden.sensors.logs.gathering import flow_table, ip_or_none, mac_or_none
+from medwarden.sensors.logs.plain_lines import PlainLines
 from medwarden.sensors.logs.text_columns import Words, chosen, words_of
 
 _PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "IPV6-ICMP": 58, "SCTP": 132, "GRE": 47, "ESP": 50, "IGMP": 2}
@@ -31,52 +32,128 @@ Counts = npt.NDArray[np.int64]
 
 
 class Flows(NamedTuple):
-    """Flows on their way into columns, each in its place; both addresses of each are sound.
+    """Flows on their way into the layout of a batch; both addresses of each are sound.
 
+    ``counters`` are packets and octets of whole frames, to the server and to the client of each;
     ``starts`` and ``ends`` are nanoseconds; hop limits that are not told are left out.
     """
 
-    events: Sequence[eve.FlowEvent] | Sequence[eve.NetflowEvent]
-    counts: Sequence[eve.FlowCounts]
-    tcp: Sequence[eve.TcpFlags | None]
-    starts: Sequence[int] | Counts
-    ends: Sequence[int] | Counts
+    client: Words
+    server: Words
+    protocols: Words
+    client_port: Counts
+    server_port: Counts
+    counters: tuple[Counts, Counts, Counts, Counts]
+    flags_out: Words
+    flags_in: Words
+    reasons: Words
+    applications: Words
+    vlans: pa.Array
+    client_mac: pa.Array | None
+    server_mac: pa.Array | None
+    starts: Counts
+    ends: Counts
     hops_out: Sequence[int] = ()
     hops_in: Sequence[int] = ()
 
 
-def flows_of(flows: Flows, first_id: int) -> pa.Table:
+def flows_of_lines(plain: PlainLines) -> Flows:
+    """Return the flows of flow events that were read as columns."""
+    moments = plain.whole("timestamp")
+    starts = np.where(plain.present("flow", "start"), plain.whole("flow", "start"), moments)
+    ends = np.where(plain.present("flow", "end"), plain.whole("flow", "end"), starts)
+    ethers, vlans = plain.words("ether"), plain.words("vlan")
+    linked = cast("list[eve.Ether | None]", ethers.values)
+    tags = cast("list[list[int] | int | None]", vlans.values)
+    to_server, to_client, octets_to_server, octets_to_client = (
+        plain.whole("flow", name)
+        for name in ("pkts_toserver", "pkts_toclient", "bytes_toserver", "bytes_toclient")
+    )
+    return Flows(
+        client=plain.words("src_ip"),
+        server=plain.words("dest_ip"),
+        protocols=plain.words("proto"),
+        client_port=plain.whole("src_port"),
+        server_port=plain.whole("dest_port"),
+        counters=(to_server, to_client, octets_to_server, octets_to_client),
+        flags_out=plain.words("tcp", "tcp_flags_ts"),
+        flags_in=plain.words("tcp", "tcp_flags_tc"),
+        reasons=plain.words("flow", "reason"),
+        applications=plain.words("app_proto"),
+        vlans=pa.array([_vlan(tag) for tag in tags], pa.int32()).take(pa.array(vlans.places)),
+        client_mac=ethers.reading([_mac(e.client() if e else None) for e in linked]) if any(linked) else None,
+        server_mac=ethers.reading([_mac(e.server() if e else None) for e in linked]) if any(linked) else None,
+        starts=starts,
+        ends=np.maximum(starts, ends),
+    )
+
+
+def flows_of_events(
+    events: Sequence[eve.FlowEvent] | Sequence[eve.NetflowEvent],
+    counts: Sequence[eve.FlowCounts],
+    tcp: Sequence[eve.TcpFlags | None],
+    starts: Sequence[int],
+    ends: Sequence[int],
+    hops_out: Sequence[int] = (),
+    hops_in: Sequence[int] = (),
+) -> Flows:
+    """Return the flows of events that were decoded one by one, each in its place."""
+    begun = np.array(starts, np.int64)
+    ethers = [e.ether for e in events]
+    linked = any(ethers)
+    return Flows(
+        client=words_of([e.src_ip for e in events]),
+        server=words_of([e.dest_ip for e in events]),
+        protocols=words_of([e.proto for e in events]),
+        client_port=np.array([e.src_port for e in events], np.int64),
+        server_port=np.array([e.dest_port for e in events], np.int64),
+        counters=(
+            np.array([c.pkts_toserver for c in counts], np.int64),
+            np.array([c.pkts_toclient for c in counts], np.int64),
+            np.array([c.bytes_toserver for c in counts], np.int64),
+            np.array([c.bytes_toclient for c in counts], np.int64),
+        ),
+        flags_out=words_of([t.tcp_flags_ts if t else "" for t in tcp]),
+        flags_in=words_of([t.tcp_flags_tc if t else "" for t in tcp]),
+        reasons=words_of([c.reason for c in counts]),
+        applications=words_of([e.app_proto for e in events]),
+        vlans=pa.array([_vlan(e.vlan) for e in events], pa.int32()),
+        client_mac=_macs([e.client() if e else None for e in ethers]) if linked else None,
+        server_mac=_macs([e.server() if e else None for e in ethers]) if linked else None,
+        starts=begun,
+        ends=np.maximum(begun, np.array(ends, np.int64)),
+        hops_out=hops_out,
+        hops_in=hops_in,
+    )
+
+
+def table_of(flows: Flows, first_id: int) -> pa.Table:
     """Return flows in the layout of a batch."""
-    events, counts, tcp = flows.events, flows.counts, flows.tcp
-    client, server = words_of([e.src_ip for e in events]), words_of([e.dest_ip for e in events])
-    names = words_of([e.proto for e in events])
+    rows = len(flows.starts)
+    client, names = flows.client, flows.protocols
     protocols = names.meaning([_PROTOCOLS.get((name or "").upper(), _UNKNOWN) for name in names.values])
     ported = np.isin(protocols, _PORTED)
-    server_port = np.where(ported, np.array([e.dest_port for e in events], np.int64), 0)
-    packets_out, packets_in = _numbers([c.pkts_toserver for c in counts], [c.pkts_toclient for c in counts])
-    frames_out, frames_in = _numbers([c.bytes_toserver for c in counts], [c.bytes_toclient for c in counts])
+    server_port = np.where(ported, flows.server_port, 0)
+    packets_out, packets_in, frames_out, frames_in = flows.counters
     bytes_out, bytes_in = _less(frames_out, packets_out, _ETHERNET), _less(frames_in, packets_in, _ETHERNET)
     header = np.where(client.such(lambda ip: ":" in (ip_or_none(ip or "") or "")), 40, 20)
     for protocol, least in _SHORTEST.items():
         header[protocols == protocol] += least
-    flags_out = _flags([t.tcp_flags_ts if t else "" for t in tcp])
-    flags_in = _flags([t.tcp_flags_tc if t else "" for t in tcp])
-    ethers = [e.ether for e in events]
-    linked = any(ethers)
+    flags_out, flags_in = _flags(flows.flags_out), _flags(flows.flags_in)
     return flow_table(
-        len(events),
+        rows,
         {
-            "flow_id": pa.array(np.arange(first_id, first_id + len(events))),
-            "start_ns": pa.array(flows.starts, pa.int64()),
-            "end_ns": pa.array(flows.ends, pa.int64()),
-            **({"client_mac": _macs([e.client() if e else None for e in ethers])} if linked else {}),
-            **({"server_mac": _macs([e.server() if e else None for e in ethers])} if linked else {}),
+            "flow_id": pa.array(np.arange(first_id, first_id + rows)),
+            "start_ns": pa.array(flows.starts),
+            "end_ns": pa.array(flows.ends),
+            **({"client_mac": flows.client_mac} if flows.client_mac is not None else {}),
+            **({"server_mac": flows.server_mac} if flows.server_mac is not None else {}),
             "client_ip": _addresses(client),
-            "server_ip": _addresses(server),
-            "client_port": pa.array(np.where(ported, [e.src_port for e in events], 0), pa.int32()),
+            "server_ip": _addresses(flows.server),
+            "client_port": pa.array(np.where(ported, flows.client_port, 0), pa.int32()),
             "server_port": pa.array(server_port, pa.int32()),
             "ip_protocol": pa.array(protocols, pa.int16()),
-            "vlan": _vlans([e.vlan for e in events]),
+            "vlan": flows.vlans,
             "packets_out": pa.array(packets_out),
             "packets_in": pa.array(packets_in),
             "bytes_out": pa.array(bytes_out),
@@ -86,14 +163,10 @@ def flows_of(flows: Flows, first_id: int) -> pa.Table:
             "tcp_flags_out": pa.array(flags_out, pa.int16()),
             "tcp_flags_in": pa.array(flags_in, pa.int16()),
             **({"ttl_out": flows.hops_out, "ttl_in": flows.hops_in} if flows.hops_out else {}),
-            "end_reason": _ends(flags_out | flags_in, words_of([c.reason for c in counts])),
-            "application": _applications(words_of([e.app_proto for e in events]), server_port),
+            "end_reason": _ends(flags_out | flags_in, flows.reasons),
+            "application": _applications(flows.applications, server_port),
         },
     )
-
-
-def _numbers(out: Sequence[int], into: Sequence[int]) -> tuple[Counts, Counts]:
-    return np.array(out, np.int64), np.array(into, np.int64)
 
 
 def _less(octets: Counts, packets: Counts, each: int | Counts) -> Counts:
@@ -107,15 +180,18 @@ def _less(octets: Counts, packets: Counts, each: int | Counts) -> Counts:
 
 def _macs(column: Sequence[str | None]) -> pa.Array:
     macs = words_of(column)
-    return macs.reading([mac_or_none(text) if text else None for text in macs.values])
+    return macs.reading([_mac(text) for text in macs.values])
+
+
+def _mac(text: str | None) -> str | None:
+    return mac_or_none(text) if text else None
 
 
 def _addresses(column: Words) -> pa.Array:
     return column.reading([ip_or_none(text) if text else None for text in column.values])
 
 
-def _flags(column: Sequence[str]) -> Counts:
-    flags = words_of(column)
+def _flags(flags: Words) -> Counts:
     return flags.meaning([_flag(text or "") for text in flags.values])
 
 
@@ -124,12 +200,6 @@ def _flag(text: str) -> int:
         return int(text, 16) & 0x1FF if text else 0
     except ValueError:
         return 0
-
-
-def _vlans(column: Sequence[list[int] | int | None]) -> pa.Array:
-    if not any(column):
-        return pa.array([None if value is None or value == [] else 0 for value in column], pa.int32())
-    return pa.array([_vlan(value) for value in column], pa.int32())
 
 
 def _vlan(value: list[int] | int | None) -> int | None:

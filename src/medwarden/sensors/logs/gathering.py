@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from medwarden.model.batch import Batch, Fact
 from medwarden.model.evidence import Evidence, clean
@@ -84,6 +86,11 @@ class FactSum:
                 elif ts < entry[0]:
                     entry[0] = ts
 
+    def add_heard(self, facts: Iterable[tuple[Key, tuple[int, int, int]]]) -> None:
+        """Add facts as pairs of key and when they were first and last heard, and how often."""
+        for key, (first, last, count) in facts:
+            self.add_counted(key, first, last, count)
+
     def add_counted(self, key: Key, first_ns: int, last_ns: int, count: int) -> None:
         """Add a fact that was counted before."""
         entry = self._heard.get(key)
@@ -135,6 +142,19 @@ def flow_table(rows: int, columns: Mapping[str, pa.Array | Sequence[object]]) ->
             given = pa.array(given, field.type)
         arrays.append(given)
     return pa.table(arrays, schema=BATCH_SCHEMA)
+
+
+def in_order(flows: Sequence[tuple[pa.Table, Sequence[int]]]) -> pa.Table:
+    """Return flows of one block in the order of their lines, numbered on from the first."""
+    if len(flows) == 1:
+        return flows[0][0]
+    table = pa.concat_tables([table for table, _ in flows])
+    order = np.argsort(np.concatenate([np.asarray(lines, np.int64) for _, lines in flows]), kind="stable")
+    table = table.take(pa.array(order))
+    if not table.num_rows:
+        return table
+    first = pc.min(table["flow_id"]).as_py()
+    return table.set_column(0, table.schema.field(0), pa.array(np.arange(first, first + table.num_rows)))
 
 
 class Gathering:

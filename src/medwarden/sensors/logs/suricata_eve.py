@@ -7,40 +7,40 @@ are taken off, and what is payload is estimated from the shortest headers there 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import ClassVar, cast
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
 from medwarden.sensors.logs import eve_events as eve
 from medwarden.sensors.logs.eve_facts import FIELDS, facts_of
-from medwarden.sensors.logs.eve_flows import Flows, flows_of
-from medwarden.sensors.logs.gathering import Gathering, Key, ip_or_none
+from medwarden.sensors.logs.eve_flows import Flows, flows_of_events, flows_of_lines, table_of
+from medwarden.sensors.logs.eve_lines import BETWEEN_ENDS, EVENT_TYPES, ROLES, TYPES, form_of, sorts_of
+from medwarden.sensors.logs.gathering import Gathering, Key, in_order, ip_or_none
+from medwarden.sensors.logs.plain_lines import PlainLines
 from medwarden.sensors.logs.times import ns_column, ns_of_text, zone
-from medwarden.sensors.logs.zeek_rows import Lines
+from medwarden.sensors.logs.zeek_rows import Heard, Lines
 
-_TYPE = re.compile(rb'"event_type"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
+_TYPE = re.compile(rb'"event_type"\s*:\s*"[A-Za-z0-9_-]{1,64}"')
+_KIND = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_TYPES: Mapping[str, type[eve.Event]] = {
-    "flow": eve.FlowEvent, "netflow": eve.NetflowEvent, "dns": eve.DnsEvent, "mdns": eve.DnsEvent,
-    "llmnr": eve.DnsEvent, "http": eve.HttpEvent, "http2": eve.HttpEvent, "tls": eve.TlsEvent,
-    "quic": eve.QuicEvent, "ssh": eve.SshEvent, "dhcp": eve.DhcpEvent, "smb": eve.SmbEvent,
-    "krb5": eve.KerberosEvent, "snmp": eve.SnmpEvent, "sip": eve.SipEvent, "mqtt": eve.MqttEvent,
-    "rdp": eve.RdpEvent, "ftp": eve.FtpEvent, "smtp": eve.SmtpEvent, "rfb": eve.RfbEvent,
-    "enip": eve.EnipEvent, "arp": eve.ArpEvent,
-}  # fmt: skip
-_ROLES = {"modbus": "modbus.role", "dnp3": "dnp3.role"}
-_BETWEEN_ENDS = frozenset(_TYPES) - {"arp"} | frozenset(_ROLES)
-_DECODERS = {name: msgspec.json.Decoder(form) for name, form in _TYPES.items()}
+_DECODERS = {name: msgspec.json.Decoder(form) for name, form in TYPES.items()}
 _OTHER = msgspec.json.Decoder(eve.Event)
-
 _MOST_HALVES = 10_000
 
 NO_EVENT = "not a JSON object of an EVE event"
+
+
+class _Typed(msgspec.Struct, gc=False):
+    event_type: object = None
+
+
+_TYPED = msgspec.json.Decoder(_Typed)
 
 
 class SuricataEve:
@@ -84,14 +84,23 @@ class SuricataEve:
     def feed(self, piece: bytes | memoryview, offset: int) -> None:
         """Take whole lines that begin at ``offset``."""
         lines = Lines(bytes(piece), offset, self._gathering)
-        kinds: dict[bytes, list[int]] = {}
-        for place, found in enumerate(map(_TYPE.search, lines.texts)):
-            if found is not None:
-                kinds.setdefault(found[1], []).append(place)
-            elif lines.texts[place].strip():
-                lines.reject(place, NO_EVENT)
-        for kind in sorted(kinds, key=lambda kind: kind == b"netflow"):
-            self._kind(lines, kind.decode(), kinds[kind])
+        typed = EVENT_TYPES.of_json(lines.block, lines.all(), lines.starts, head=True)
+        kinds, odd = typed.words("event_type"), [typed.odd]
+        flows: list[tuple[pa.Table, Sequence[int]]] = []
+        for number, kind in enumerate(kinds.values):
+            places = typed.lines[kinds.places == number]
+            if kind is None or not len(places):
+                continue
+            if kind == "netflow" or not _KIND.fullmatch(kind):
+                odd.append(places)
+                continue
+            plain = form_of(kind).of_json(lines.block, places, lines.starts)
+            odd.append(plain.odd)
+            if kind == "flow" and len(plain):
+                flows.append((self._table(flows_of_lines(plain)), plain.lines.tolist()))
+            elif len(plain):
+                self._sorts(lines, kind, plain)
+        self._one_by_one(lines, np.sort(np.concatenate(odd)).tolist(), flows)
 
     def take(self, *, final: bool = False) -> Batch:
         """Return what has gathered since the last call; with ``final`` halves of flows stay halves."""
@@ -101,33 +110,57 @@ class SuricataEve:
             self._add_joined()
         return self._gathering.take()
 
-    def _kind(self, lines: Lines, kind: str, places: Sequence[int]) -> None:
-        decoder = _DECODERS.get(kind, _OTHER)
-        try:
-            events = _all_sound(lines, decoder, places)
-        except _BROKEN:
-            events, places = _one_by_one(lines, decoder, places)
-        if kind == "flow":
-            self._flow_events(lines, events, places)
+    def _sorts(self, lines: Lines, kind: str, plain: PlainLines) -> None:
+        """Take plain events that make no flows: one of each sort says what all of it say."""
+        times = plain.whole("timestamp")
+        self._gathering.accept(len(plain))
+        self._gathering.span(int(times.min()), int(times.max()))
+        if kind not in TYPES and kind not in ROLES:
             return
-        sound: list[tuple[eve.Event, int]] = []
+        sorts = sorts_of(kind, plain)
+        decoder = _DECODERS.get(kind, _OTHER)
+        events = [decoder.decode(lines.text(line)) for line in plain.lines[sorts.places].tolist()]
+        heard = zip(sorts.first.tolist(), sorts.last.tolist(), sorts.counts.tolist(), strict=True)
+        self._gathering.facts.add_heard(_stated(kind, zip(events, heard, strict=True)))
+
+    def _one_by_one(
+        self, lines: Lines, places: Sequence[int], flows: list[tuple[pa.Table, Sequence[int]]]
+    ) -> None:
+        """Take the events of these lines, each decoded by itself; ``flows`` are those of the others."""
+        kinds: dict[str, list[int]] = {}
+        for place in places:
+            text = lines.text(place)
+            kind = _kind_of(text)
+            if kind is not None:
+                kinds.setdefault(kind, []).append(place)
+            elif text.strip():
+                lines.reject(place, NO_EVENT)
+        if "flow" in kinds:
+            flows.append(self._flow_events(lines, *_decoded(lines, "flow", kinds.pop("flow"))))
+        if flows:
+            self._gathering.add_flows(in_order(flows))
+        for kind in sorted(kinds, key=lambda kind: kind == "netflow"):
+            self._events(lines, kind, *_decoded(lines, kind, kinds[kind]))
+
+    def _events(self, lines: Lines, kind: str, events: Sequence[eve.Event], places: Sequence[int]) -> None:
+        sound: list[tuple[eve.Event, Heard]] = []
         for event, place, ns in zip(events, places, self._times([e.timestamp for e in events]), strict=True):
             if ns is None:
                 lines.reject(place, "no time")
-            elif kind in _BETWEEN_ENDS and not _ends(event):
+            elif kind in BETWEEN_ENDS and not _ends(event):
                 lines.reject(place, "no sound address")
             else:
-                sound.append((event, ns))
+                sound.append((event, (ns, ns, 1)))
         self._gathering.accept(len(sound))
-        for _, ns in sound:
+        for _, (ns, _, _) in sound:
             self._gathering.span(ns, ns)
         if kind == "netflow":
             for event, _ in sound:
                 assert isinstance(event, eve.NetflowEvent)
                 self._half(event)
             self._add_joined()
-        elif kind in _TYPES or kind in _ROLES:
-            self._gathering.facts.add_many(_stated(kind, sound))
+        elif kind in TYPES or kind in ROLES:
+            self._gathering.facts.add_heard(_stated(kind, sound))
 
     def _times(self, texts: Sequence[str]) -> Sequence[int | None]:
         column = ns_column(texts, self._zone)
@@ -137,7 +170,10 @@ class SuricataEve:
 
     # -- flows
 
-    def _flow_events(self, lines: Lines, events: Sequence[eve.Event], places: Sequence[int]) -> None:
+    def _flow_events(
+        self, lines: Lines, events: Sequence[eve.Event], places: Sequence[int]
+    ) -> tuple[pa.Table, Sequence[int]]:
+        """Return flows of events with the lines that they stand on; what is not sound is rejected."""
         known = {event.src_ip for event in events} | {event.dest_ip for event in events}
         if not all(text and ip_or_none(text) for text in known):
             sound = [_ends(event) for event in events]
@@ -155,18 +191,25 @@ class SuricataEve:
             for place, kept in zip(places, timed, strict=True):
                 if not kept:
                     lines.reject(place, "no time")
-            flows = list(compress(flows, timed))
+            flows, places = list(compress(flows, timed)), list(compress(places, timed))
             begun, ended = list(compress(begun, timed)), list(compress(ended, timed))
-        self._gathering.accept(len(flows))
-        self._add(
-            Flows(
-                flows,
-                [event.flow for event in flows],
-                [event.tcp for event in flows],
-                cast("Sequence[int]", begun),
-                cast("Sequence[int]", ended),
-            )
+        counts, tcp = [event.flow for event in flows], [event.tcp for event in flows]
+        found = flows_of_events(
+            flows, counts, tcp, cast("Sequence[int]", begun), cast("Sequence[int]", ended)
         )
+        return self._table(found), places
+
+    def _table(self, flows: Flows) -> pa.Table:
+        """Return flows of flow events, counted and placed in time."""
+        count = len(flows.starts)
+        self._whole = self._whole or count > 0
+        self._gathering.accept(count)
+        self._span(flows)
+        return table_of(flows, self._gathering.next_flow_id())
+
+    def _span(self, flows: Flows) -> None:
+        if len(flows.starts):
+            self._gathering.span(int(flows.starts.min()), int(flows.ends.max()))
 
     def _half(self, event: eve.NetflowEvent) -> None:
         """Keep one direction until the other comes; what a flow event tells as well is told before."""
@@ -200,16 +243,9 @@ class SuricataEve:
                 flows.append((half, counts, flags, start, last, there.min_ttl, here.min_ttl))
         self._joined.clear()
         if flows:
-            self._add(Flows(*zip(*flows, strict=True)))
-
-    def _add(self, flows: Flows) -> None:
-        if not flows.events:
-            return
-        starts = np.array(flows.starts, np.int64)
-        ends = np.maximum(starts, np.array(flows.ends, np.int64))
-        self._gathering.span(int(starts.min()), int(ends.max()))
-        flows = flows._replace(starts=starts, ends=ends)
-        self._gathering.add_flows(flows_of(flows, self._gathering.next_flow_id()))
+            found = flows_of_events(*zip(*flows, strict=True))
+            self._span(found)
+            self._gathering.add_flows(table_of(found, self._gathering.next_flow_id()))
 
 
 def _ends(event: eve.Event) -> bool:
@@ -217,37 +253,35 @@ def _ends(event: eve.Event) -> bool:
     return bool(event.src_ip and event.dest_ip and ip_or_none(event.src_ip) and ip_or_none(event.dest_ip))
 
 
-def _stated(kind: str, events: Sequence[tuple[eve.Event, int]]) -> Iterator[tuple[Key, int]]:
-    for event, ns in events:
+def _kind_of(line: bytes) -> str | None:
+    """Return the type of the event on a line, None where it is none."""
+    try:
+        kind = _TYPED.decode(line).event_type
+    except _BROKEN:
+        return None
+    return kind if isinstance(kind, str) and _KIND.fullmatch(kind) else None
+
+
+def _stated(kind: str, events: Iterable[tuple[eve.Event, Heard]]) -> Iterator[tuple[Key, Heard]]:
+    for event, heard in events:
         client, server = ip_or_none(event.src_ip or ""), ip_or_none(event.dest_ip or "")
-        if kind in _ROLES:
-            yield (None, client, None, _ROLES[kind], "client"), ns
-            yield (None, server, None, _ROLES[kind], "server"), ns
+        if kind in ROLES:
+            yield (None, client, None, ROLES[kind], "client"), heard
+            yield (None, server, None, ROLES[kind], "server"), heard
             continue
         for mac, ip, field, value in facts_of(event, client, server):
             if value and (mac or ip):
-                yield (mac, ip, None, field, value), ns
+                yield (mac, ip, None, field, value), heard
 
 
-def _all_sound(
-    lines: Lines, decoder: msgspec.json.Decoder[eve.Event], places: Sequence[int]
-) -> list[eve.Event]:
-    """Return the events on these lines, where all are sound; raises what decoding any of them raises."""
-    if len(places) == lines.objects():
-        events = decoder.decode_lines(lines.block)
-        if len(events) == len(places):
-            return events
-    return [decoder.decode(lines.texts[place]) for place in places]
-
-
-def _one_by_one(
-    lines: Lines, decoder: msgspec.json.Decoder[eve.Event], places: Sequence[int]
-) -> tuple[list[eve.Event], list[int]]:
+def _decoded(lines: Lines, kind: str, places: Iterable[int]) -> tuple[list[eve.Event], list[int]]:
+    """Return the events of these lines and their lines; what is none is rejected."""
+    decoder = _DECODERS.get(kind, _OTHER)
     events: list[eve.Event] = []
     sound: list[int] = []
     for place in places:
         try:
-            events.append(decoder.decode(lines.texts[place]))
+            events.append(decoder.decode(lines.text(place)))
         except _BROKEN:
             lines.reject(place, NO_EVENT)
         else:

@@ -14,7 +14,7 @@ class Words(NamedTuple):
     """A column of text as its distinct values, and for each record the place of its own among them."""
 
     values: list[str | None]
-    places: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int64]
 
     def meaning(self, meanings: Sequence[int]) -> npt.NDArray[np.int64]:
         """Return for each record the number that its text means; ``meanings`` follow the values."""
@@ -32,7 +32,7 @@ class Words(NamedTuple):
 def words_of(column: Sequence[object]) -> Words:
     """Return a column of texts by its distinct values. Raises ArrowTypeError for anything but text."""
     coded = pa.array(column, pa.string()).dictionary_encode(null_encoding="encode")
-    return Words(coded.dictionary.to_pylist(), coded.indices.to_numpy())
+    return Words(coded.dictionary.to_pylist(), coded.indices.to_numpy().astype(np.int64))
 
 
 def chosen(texts: Sequence[str | None], places: npt.NDArray[np.integer[Any]]) -> pa.Array:

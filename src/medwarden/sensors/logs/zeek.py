@@ -11,10 +11,12 @@ from pathlib import PurePath
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
-from medwarden.sensors.logs.gathering import Gathering
+from medwarden.sensors.logs.gathering import Gathering, in_order
 from medwarden.sensors.logs.times import Nanoseconds, zone
 from medwarden.sensors.logs.zeek_conn import flows_of
 from medwarden.sensors.logs.zeek_facts import Questions, tell
@@ -31,7 +33,7 @@ from medwarden.sensors.logs.zeek_logs import (
     SOFTWARE_FIELDS,
     logs,
 )
-from medwarden.sensors.logs.zeek_rows import Lines, Rows, canonical, drop_unsound, texts, times_of
+from medwarden.sensors.logs.zeek_rows import Heard, Lines, Rows, canonical, drop_unsound, texts, times_of
 from medwarden.sensors.logs.zeek_tsv import TsvHeader, is_table, is_tsv, tsv_rows
 
 
@@ -108,7 +110,7 @@ class Zeek:
         """Take whole lines that begin at ``offset``."""
         lines = Lines(bytes(piece), offset, self._gathering)
         if not self._begun:
-            first = next((text for text in lines.texts if text.strip()), None)
+            first = lines.first()
             if first is None:
                 return
             self._begin(first)
@@ -116,27 +118,45 @@ class Zeek:
             found = tsv_rows(lines, self._header, self._usual)
         else:
             found = rows_of(lines, self._usual)
+        flows: list[tuple[pa.Table, Sequence[int]]] = []
         for rows in found:
-            self._take(rows, lines)
+            if rows.kind in logs() or rows.kind in SILENT:
+                self._kinds.add(rows.kind)
+            if rows.kind == "conn":
+                flows.append((self._flows(rows, lines), rows.lines))
+            else:
+                self._facts(rows, lines)
+        if flows:
+            self._gathering.add_flows(in_order(flows))
 
-    def _take(self, rows: Rows, lines: Lines) -> None:
-        if rows.kind in logs() or rows.kind in SILENT:
-            self._kinds.add(rows.kind)
+    def _flows(self, rows: Rows, lines: Lines) -> pa.Table:
+        if rows.plain is None:
+            times = times_of(rows, "ts", self._setting.time_zone, lines.reject)
+        else:
+            times = rows.plain.whole("ts")
+        table = flows_of(rows, times, self._gathering.next_flow_id(), lines.reject)
+        self._gathering.accept(len(rows))
+        if len(rows):
+            begun = pc.min_max(table["start_ns"]).as_py()
+            self._gathering.span(begun["min"], begun["max"])
+        return table
+
+    def _facts(self, rows: Rows, lines: Lines) -> None:
         if not rows.columns:
             self._gathering.accept(len(rows))
             return
-        times = times_of(rows, "ts", self._setting.time_zone, lines.reject)
-        if rows.kind == "conn":
-            self._gathering.add_flows(flows_of(rows, times, self._gathering.next_flow_id(), lines.reject))
-        else:
+        if rows.heard is None:
+            times = times_of(rows, "ts", self._setting.time_zone, lines.reject)
             times, ends = self._ends(rows, times, lines)
-            told = times.tolist()
-            tell(rows, told, ends, self._gathering.facts)
-            if rows.kind == "dns":
-                self._questions.add(rows, told, ends)
-        self._gathering.accept(len(rows))
-        if len(times):
-            self._gathering.span(int(times.min()), int(times.max()))
+            heard: Sequence[Heard] = [(ns, ns, 1) for ns in times.tolist()]
+        else:
+            heard, ends = rows.heard, self._ends(rows, np.zeros(0, np.int64), lines)[1]
+        tell(rows, heard, ends, self._gathering.facts)
+        if rows.kind == "dns":
+            self._questions.add(rows, heard, ends)
+        self._gathering.accept(sum(count for _, _, count in heard))
+        if heard:
+            self._gathering.span(min(first for first, _, _ in heard), max(last for _, last, _ in heard))
 
     def _ends(
         self, rows: Rows, times: Nanoseconds, lines: Lines

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from medwarden.sensors.logs.gathering import MOST_NS, flow_table, ip_or_none, mac_or_none
 from medwarden.sensors.logs.text_columns import Words, chosen
 from medwarden.sensors.logs.times import Nanoseconds
-from medwarden.sensors.logs.zeek_rows import Reject, Rows, drop_unsound, numbers, words
+from medwarden.sensors.logs.zeek_rows import Reject, Rows, drop_unsound, numbers, told, words
 
 _FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _FLAGS = {"s": _SYN, "h": _SYN | _ACK, "a": _ACK, "d": _PSH | _ACK, "f": _FIN | _ACK, "r": _RST}
@@ -79,8 +79,7 @@ def application(service: str, port: int) -> str | None:
 def flows_of(rows: Rows, times: Nanoseconds, first_id: int, reject: Reject) -> pa.Table:
     """Return the flows of conn records; those without two addresses are rejected and taken out."""
     client, server = words(rows, "id.orig_h"), words(rows, "id.resp_h")
-    sound = _has_address(client) & _has_address(server)
-    if not sound.all():
+    if rows.plain is None and not (sound := _has_address(client) & _has_address(server)).all():
         drop_unsound(rows, sound.tolist(), "no sound address", reject)
         times = times[sound]
         client, server = words(rows, "id.orig_h"), words(rows, "id.resp_h")
@@ -103,7 +102,7 @@ def flows_of(rows: Rows, times: Nanoseconds, first_id: int, reject: Reject) -> p
             "client_port": pa.array(np.where(ported, numbers(rows, "id.orig_p"), 0), pa.int32()),
             "server_port": pa.array(server_port, pa.int32()),
             "ip_protocol": pa.array(protocols, pa.int16()),
-            "vlan": pa.array(rows.columns["vlan"], pa.int32()),
+            "vlan": told(rows, "vlan", pa.int32()),
             "packets_out": numbers(rows, "orig_pkts"),
             "packets_in": numbers(rows, "resp_pkts"),
             "bytes_out": _either(rows, "orig_ip_bytes", "orig_bytes"),
@@ -129,10 +128,10 @@ def _addresses(column: Words) -> pa.Array:
 def _protocols(rows: Rows, names: Words, client: Words) -> npt.NDArray[np.int64]:
     found = names.meaning([_PROTOCOLS.get(name or "", _UNKNOWN) for name in names.values])
     found[(found == _ICMP) & client.such(lambda ip: ip and ":" in ip)] = _ICMP6
-    numbered = rows.columns["ip_proto"]
-    for at in np.flatnonzero(found == _UNKNOWN).tolist():
-        told = numbered[at]
-        found[at] = told if isinstance(told, int) and told < _UNKNOWN else _UNKNOWN
+    unknown = found == _UNKNOWN
+    if unknown.any():
+        numbered = told(rows, "ip_proto", pa.int64()).fill_null(_UNKNOWN).to_numpy()
+        found = np.where(unknown, np.minimum(numbered, _UNKNOWN), found)
     return found
 
 
@@ -163,7 +162,7 @@ def _applications(rows: Rows, ports: npt.NDArray[np.int64]) -> pa.Array:
 
 
 def _durations(rows: Rows, times: Nanoseconds) -> Nanoseconds:
-    seconds = pc.fill_null(pa.array(rows.columns["duration"], pa.float64()), 0.0).to_numpy()
+    seconds = pc.fill_null(told(rows, "duration", pa.float64()), 0.0).to_numpy()
     micros = np.rint(np.clip(seconds, 0, 1e9) * 1e6).astype(np.int64)
     room: Nanoseconds = (MOST_NS - times) // 1000
     lasted: Nanoseconds = np.minimum(micros, room) * 1000
@@ -172,12 +171,12 @@ def _durations(rows: Rows, times: Nanoseconds) -> Nanoseconds:
 
 def _either(rows: Rows, wanted: str, instead: str) -> pa.Array:
     """Return IP bytes, or payload where Zeek did not count them."""
-    given = pa.array(rows.columns[wanted], pa.int64())
+    given = told(rows, wanted, pa.int64())
     return pc.coalesce(given, numbers(rows, instead)) if given.null_count else given
 
 
 def _macs(rows: Rows, name: str) -> pa.Array:
-    if not any(rows.columns[name]):
-        return pa.nulls(len(rows), pa.string())
     column = words(rows, name)
+    if not any(column.values):
+        return pa.nulls(len(rows), pa.string())
     return column.reading([mac_or_none(text) if text else None for text in column.values])

@@ -21,9 +21,9 @@ from medwarden.sensors.logs.zeek_logs import (
     Said,
     logs,
 )
-from medwarden.sensors.logs.zeek_rows import Column, Rows, texts
+from medwarden.sensors.logs.zeek_rows import Column, Heard, Rows, texts
 
-Fact = tuple[Key, int]
+Fact = tuple[Key, Heard]
 Addresses = Sequence[str | None]
 
 _Question = tuple[
@@ -36,13 +36,16 @@ _ANSWER_TYPES = frozenset({"A", "AAAA"})
 _CLIENT_MESSAGES = frozenset({"discover", "request", "decline", "release", "inform"})
 
 
-def tell(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses], facts: FactSum) -> None:
-    """Add what ``rows`` say; ``ends`` are the addresses by whose they are, None where there is none."""
+def tell(rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses], facts: FactSum) -> None:
+    """Add what ``rows`` say; ``ends`` are the addresses by whose they are, None where there is none.
+
+    ``times`` tell of each row when it was first and last heard, and how often.
+    """
     for said in logs()[rows.kind].said:
-        facts.add_many(_said(said, rows, times, ends))
+        facts.add_heard(_said(said, rows, times, ends))
     special = _SPECIAL.get(rows.kind)
     if special is not None:
-        facts.add_many(special(rows, times, ends))
+        facts.add_heard(special(rows, times, ends))
 
 
 def senders(rows: Rows, ends: Mapping[str, Addresses]) -> Addresses:
@@ -54,7 +57,7 @@ def senders(rows: Rows, ends: Mapping[str, Addresses]) -> Addresses:
     ]
 
 
-def _said(said: Said, rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _said(said: Said, rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     column = rows.columns[said.column]
     if not any(column):
         return
@@ -154,7 +157,7 @@ class Questions:
         self._facts = facts
         self._counted: dict[tuple[object, ...], list[int]] = {}
 
-    def add(self, rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> None:
+    def add(self, rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses]) -> None:
         """Count the questions of dns records; ``ends`` are who asked and who was asked."""
         columns = rows.columns
         listed = cast("Sequence[list[str | None] | None]", columns["answers"])
@@ -163,16 +166,16 @@ class Questions:
             texts(rows, "rcode_name"), [tuple(answers) if answers else () for answers in listed], strict=True,
         )  # fmt: skip
         counted = self._counted
-        for record, ts in zip(records, times, strict=True):
+        for record, (first, last, count) in zip(records, times, strict=True):
             entry = counted.get(record)
             if entry is None:
-                counted[record] = [ts, ts, 1]
+                counted[record] = [first, last, count]
             else:
-                entry[2] += 1
-                if ts > entry[1]:
-                    entry[1] = ts
-                elif ts < entry[0]:
-                    entry[0] = ts
+                entry[2] += count
+                if last > entry[1]:
+                    entry[1] = last
+                if first < entry[0]:
+                    entry[0] = first
         if len(counted) >= _MOST_QUESTIONS:
             self.tell()
 
@@ -201,7 +204,7 @@ _LEASED = {
 }
 
 
-def _dhcp(rows: Rows, times: Sequence[int], _ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _dhcp(rows: Rows, times: Sequence[Heard], _ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     names = tuple(rows.columns)
     for ts, record in zip(times, zip(*rows.columns.values(), strict=True), strict=True):
         row = dict(zip(names, record, strict=True))
@@ -233,7 +236,7 @@ def _address(value: object) -> str | None:
     return None if ip in ("0.0.0.0", "::", "255.255.255.255") else ip  # noqa: S104 - an address that is none
 
 
-def _software(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _software(rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     kinds, versions = texts(rows, "software_type"), texts(rows, "unparsed_version")
     for ts, ip, kind, version in zip(times, ends[HOST], kinds, versions, strict=True):
         known = SOFTWARE_FIELDS.get(kind or "")
@@ -242,28 +245,28 @@ def _software(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -
             yield (None, ip, None, known[0], text), ts
 
 
-def _known_services(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _known_services(rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     ports, protocols = rows.columns["port_num"], texts(rows, "port_proto")
     for ts, ip, port, protocol in zip(times, ends[HOST], ports, protocols, strict=True):
         if ip and port is not None and protocol:
             yield (None, ip, None, "zeek.service", f"{protocol.lower()}/{port}"), ts
 
 
-def _known_devices(rows: Rows, times: Sequence[int], _ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _known_devices(rows: Rows, times: Sequence[Heard], _ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     for ts, address, name in zip(times, texts(rows, "mac"), texts(rows, "dhcp_host_name"), strict=True):
         mac = mac_or_none(address or "")
         if mac and name:
             yield (mac, None, None, "dhcp.host_name", name), ts
 
 
-def _radius(rows: Rows, times: Sequence[int], _ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _radius(rows: Rows, times: Sequence[Heard], _ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     for ts, address, framed in zip(times, texts(rows, "mac"), texts(rows, "framed_addr"), strict=True):
         mac = mac_or_none(address or "")
         if mac:
             yield (mac, _address(framed), None, "zeek.radius_client", "yes"), ts
 
 
-def _bacnet_discovery(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _bacnet_discovery(rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     services, kinds = texts(rows, "pdu_service"), texts(rows, "object_type")
     numbers, vendors = rows.columns["instance_number"], texts(rows, "vendor")
     who = senders(rows, ends)
@@ -277,7 +280,7 @@ def _bacnet_discovery(rows: Rows, times: Sequence[int], ends: Mapping[str, Addre
                 yield (None, ip, None, "bacnet.vendor_name", vendor), ts
 
 
-def _bacnet_property(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _bacnet_property(rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     services, kinds = texts(rows, "pdu_service"), texts(rows, "object_type")
     who = senders(rows, ends)
     for ts, ip, service, kind, name, value in zip(
@@ -292,7 +295,9 @@ def _hyphened(word: str | None) -> str:
     return (word or "").lower().replace("_", "-")
 
 
-def _modbus_identification(rows: Rows, times: Sequence[int], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
+def _modbus_identification(
+    rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses]
+) -> Iterator[Fact]:
     codes, values = rows.columns["object_id_code"], texts(rows, "object_value")
     for ts, ip, code, value in zip(times, senders(rows, ends), codes, values, strict=True):
         field = MODBUS_OBJECTS.get(cast("int", code)) if code is not None else None
@@ -300,7 +305,7 @@ def _modbus_identification(rows: Rows, times: Sequence[int], ends: Mapping[str, 
             yield (None, ip, None, field, value), ts
 
 
-_SPECIAL: Mapping[str, Callable[[Rows, Sequence[int], Mapping[str, Addresses]], Iterator[Fact]]] = {
+_SPECIAL: Mapping[str, Callable[[Rows, Sequence[Heard], Mapping[str, Addresses]], Iterator[Fact]]] = {
     "dhcp": _dhcp,
     "software": _software,
     "known_services": _known_services,

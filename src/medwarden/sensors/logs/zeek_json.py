@@ -1,24 +1,38 @@
 """Zeek's logs as JSON lines: one object per record, of one log or, with ``_path``, of all.
 
 Zeek manual, "Zeek logs: JSON format" (policy/tuning/json-logs, the package json-streaming-logs). Only the
-fields that something is made of are decoded, by a struct type per log.
+fields that something is made of are decoded. Lines of the plain form that Zeek writes are read as columns;
+each of the others is decoded by itself into a struct type of its log, and both come to the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import TypeVar
 
 import msgspec
+import numpy as np
 
+from medwarden.sensors.logs.plain_lines import LineForm, Places, PlainLines, Wanted
+from medwarden.sensors.logs.zeek_columns import column_of, rows_of_plain
 from medwarden.sensors.logs.zeek_logs import kind_of_fields, logs
 from medwarden.sensors.logs.zeek_rows import Lines, Rows
 
-_PATH = re.compile(rb'"_path"\s*:\s*"([A-Za-z0-9_]{1,64})"')
 NO_RECORD = "not a JSON object of this log"
+_Record = TypeVar("_Record")
+_PATH = re.compile(r"[A-Za-z0-9_]{1,64}")
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
+
+
+class _Named(msgspec.Struct, gc=False):
+    path: object = msgspec.field(name="_path", default=None)
+
+
+_NAMED = msgspec.json.Decoder(_Named)
 
 
 @cache
@@ -38,13 +52,50 @@ def _decoder(kind: str) -> tuple[msgspec.json.Decoder[msgspec.Struct], tuple[str
 
 def kind_of_line(line: bytes) -> str | None:
     """Return which log a JSON line belongs to, by ``_path`` or by its fields; None for no record at all."""
-    path = _PATH.search(line)
-    if path is not None:
-        return path[1].decode()
+    named = _named(line)
+    if named is not None:
+        return named
     try:
         return kind_of_fields(_FIELDS.decode(line))
     except _BROKEN:
         return None
+
+
+def _named(line: bytes) -> str | None:
+    if b"_path" not in line:
+        return None
+    try:
+        path = _NAMED.decode(line).path
+    except _BROKEN:
+        return None
+    return path if isinstance(path, str) and _PATH.fullmatch(path) else None
+
+
+def _path(raw: bytes) -> str:
+    """Read ``_path``. Raises ValueError where it names no log."""
+    path = _TEXT.decode(raw)
+    if not _PATH.fullmatch(path):
+        raise ValueError(path)
+    return path
+
+
+_PATHS = LineForm(Wanted(("_path",), reads=_path, needed=True))
+
+
+@cache
+def _form(kind: str) -> LineForm:
+    """Return what is read of plain lines of one log; one that says another name is none of them."""
+
+    def of_this(raw: bytes) -> str:
+        if _path(raw) != kind:
+            raise ValueError(raw)
+        return kind
+
+    columns = [
+        column_of(kind, name, lambda type_: msgspec.json.Decoder(type_).decode)
+        for name in (logs()[kind].columns if kind in logs() else ())
+    ]
+    return LineForm(*columns, Wanted(("_path",), reads=of_this))
 
 
 def rows_of(lines: Lines, usual: str | None) -> Iterator[Rows]:
@@ -52,94 +103,60 @@ def rows_of(lines: Lines, usual: str | None) -> Iterator[Rows]:
 
     Lines that are no records are rejected. Records of logs that nothing is made of come without columns.
     """
-    if usual is not None and usual in logs() and (rows := _all_sound(lines, usual)) is not None:
-        yield rows
-        return
-    for kind, places in _sorted(lines, usual).items():
+    odd: list[Places] = []
+    for kind, places in _by_kind(lines, usual, odd):
+        plain = _form(kind).of_json(lines.block, places, lines.starts)
+        odd.append(plain.odd)
+        if len(plain):
+            yield rows_of_plain(kind, plain)
+    yield from _one_by_one(lines, usual, np.sort(np.concatenate(odd)).tolist())
+
+
+def _by_kind(lines: Lines, usual: str | None, odd: list[Places]) -> Iterator[tuple[str, Places]]:
+    """Yield the lines of each log; which log the ``odd`` ones are of is found for each by itself."""
+    everything = lines.all()
+    if b'"_path"' in (lines.first() or b""):
+        named: PlainLines = _PATHS.of_json(lines.block, everything, lines.starts, head=True)
+        odd.append(named.odd)
+        paths = named.words("_path")
+        for number, kind in enumerate(paths.values):
+            if kind is not None and len(places := named.lines[paths.places == number]):
+                yield kind, places
+    elif usual is not None:
+        yield usual, everything
+    else:
+        odd.append(everything)
+
+
+def _one_by_one(lines: Lines, usual: str | None, places: Sequence[int]) -> Iterator[Rows]:
+    """Yield the records of these lines, each decoded by itself."""
+    kinds: dict[str | None, list[int]] = {}
+    for place in places:
+        text = lines.text(place)
+        if text.strip():
+            kinds.setdefault(_named(text) or usual or kind_of_line(text), []).append(place)
+    for kind, of_kind in kinds.items():
         if kind is None:
-            for place in places:
+            for place in of_kind:
                 lines.reject(place, "not a JSON object of a Zeek log")
         elif kind not in logs():
-            yield _checked(lines, kind, places)
+            yield Rows(kind, _decoded(lines, _FIELDS, of_kind)[1], {})
         else:
-            yield _decoded(lines, kind, places)
+            decoder, names = _decoder(kind)
+            records, sound = _decoded(lines, decoder, of_kind)
+            columns = list(zip(*map(msgspec.structs.astuple, records), strict=True)) or [()] * len(names)
+            yield Rows(kind, sound, dict(zip(names, columns, strict=True)))
 
 
-def _all_sound(lines: Lines, kind: str) -> Rows | None:
-    """Return the records of a block in which every line is a sound record of one log; None of any other."""
-    count = lines.objects()
-    if not count or not _is_of(lines, kind):
-        return None
-    decoder, names = _decoder(kind)
-    try:
-        records = decoder.decode_lines(lines.block)
-    except _BROKEN:
-        return None
-    return _as_columns(kind, range(count), records, names) if len(records) == count else None
-
-
-def _is_of(lines: Lines, kind: str) -> bool:
-    """Tell whether no line says that it is of another log."""
-    if b'"_path"' not in lines.block:
-        return True
-    told = kind.encode()
-    return all(found is None or found[1] == told for found in map(_PATH.search, lines.texts))
-
-
-def _sorted(lines: Lines, usual: str | None) -> dict[str | None, list[int]]:
-    texts = lines.texts
-    if usual is not None and b'"_path"' not in lines.block:
-        return {usual: [place for place, text in enumerate(texts) if text.strip()]}
-    kinds: dict[str | None, list[int]] = {}
-    for place, text in enumerate(texts):
-        if not text.strip():
-            continue
-        path = _PATH.search(text)
-        if path is not None:
-            kind: str | None = path[1].decode()
-        else:
-            kind = usual if usual is not None else kind_of_line(text)
-        kinds.setdefault(kind, []).append(place)
-    return kinds
-
-
-def _checked(lines: Lines, kind: str, places: Iterable[int]) -> Rows:
+def _decoded(
+    lines: Lines, decoder: msgspec.json.Decoder[_Record], places: Sequence[int]
+) -> tuple[list[_Record], list[int]]:
+    """Return the records of these lines and their lines; what is none is rejected."""
+    records: list[_Record] = []
     sound: list[int] = []
     for place in places:
         try:
-            _FIELDS.decode(lines.texts[place])
-        except _BROKEN:
-            lines.reject(place, NO_RECORD)
-        else:
-            sound.append(place)
-    return Rows(kind, sound, {})
-
-
-def _decoded(lines: Lines, kind: str, places: Sequence[int]) -> Rows:
-    decoder, names = _decoder(kind)
-    texts = lines.texts
-    try:
-        records = list(map(decoder.decode, map(texts.__getitem__, places)))
-    except _BROKEN:
-        records, places = _one_by_one(lines, decoder, places)
-    return _as_columns(kind, places, records, names)
-
-
-def _as_columns(
-    kind: str, places: Sequence[int], records: Sequence[msgspec.Struct], names: Sequence[str]
-) -> Rows:
-    columns = list(zip(*map(msgspec.structs.astuple, records), strict=True)) or [()] * len(names)
-    return Rows(kind, places, dict(zip(names, columns, strict=True)))
-
-
-def _one_by_one(
-    lines: Lines, decoder: msgspec.json.Decoder[msgspec.Struct], places: Iterable[int]
-) -> tuple[list[msgspec.Struct], list[int]]:
-    records: list[msgspec.Struct] = []
-    sound: list[int] = []
-    for place in places:
-        try:
-            records.append(decoder.decode(lines.texts[place]))
+            records.append(decoder.decode(lines.text(place)))
         except _BROKEN:
             lines.reject(place, NO_RECORD)
         else:

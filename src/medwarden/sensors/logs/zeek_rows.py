@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import cast
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
+from medwarden.sensors.logs._columns import line_starts
 from medwarden.sensors.logs.gathering import Gathering, ip_or_none
+from medwarden.sensors.logs.plain_lines import Places, PlainLines
 from medwarden.sensors.logs.text_columns import Words, words_of
 from medwarden.sensors.logs.times import Nanoseconds, ns_column, ns_of_value
 
 Column = Sequence[object]
 
-_LINE_END, _OPENING, _CLOSING = b"\n{}"
+Heard = tuple[int, int, int]
+"""When a record was first and last heard, and how many there were of it."""
 
 
 class Rows(msgspec.Struct):
     """Records of one log of one block of lines.
 
     ``lines`` are the places of the records among the lines of the block, ``columns`` what was asked for, by
-    Zeek's names; a field that is unset is None.
+    Zeek's names; a field that is unset is None. Flows of plain lines are in ``plain`` instead; where records
+    stand for others that say the same, ``heard`` tells of how many. Of both, times and addresses are sound.
     """
 
     kind: str
     lines: Sequence[int]
     columns: dict[str, Column]
+    plain: PlainLines | None = None
+    heard: Sequence[Heard] | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -42,7 +47,7 @@ class Rows(msgspec.Struct):
 
 def words(rows: Rows, name: str) -> Words:
     """Return a column that was decoded as text by its distinct values."""
-    return words_of(rows.columns[name])
+    return words_of(rows.columns[name]) if rows.plain is None else rows.plain.words(name)
 
 
 Reject = Callable[[int, str], None]
@@ -50,41 +55,34 @@ Reject = Callable[[int, str], None]
 
 
 class Lines:
-    """The lines of one block, and where each begins when one of them has to be named."""
+    """The lines of one block, and where each begins in the input."""
 
     def __init__(self, block: bytes, offset: int, gathering: Gathering) -> None:
         self.block = block
         self._offset = offset
         self._gathering = gathering
-        self._offsets: list[int] | None = None
+        self.starts = line_starts(block)
 
-    @cached_property
-    def texts(self) -> list[bytes]:
-        """The lines without their line feeds; the last is empty where the block ends with one."""
-        return self.block.split(b"\n")
+    def __len__(self) -> int:
+        return len(self.starts)
 
-    def objects(self) -> int:
-        """Return how many lines there are if every one begins and ends with a brace, 0 if not.
+    def all(self) -> Places:
+        """Return the places of all lines."""
+        return np.arange(len(self.starts))
 
-        Within one JSON value a comma stands between two objects and no string has a line end, so that
-        then no value reaches over the end of its line: as many values as lines are one on each.
-        """
-        if not (self.block.startswith(b"{") and self.block.endswith((b"}", b"}\n"))):
-            return 0
-        octets = np.frombuffer(self.block, np.uint8)
-        octets = octets[: len(octets) - self.block.endswith(b"\n")]
-        ends = np.flatnonzero(octets == _LINE_END)
-        framed = (octets[ends - 1] == _CLOSING).all() and (octets[ends + 1] == _OPENING).all()
-        return len(ends) + 1 if framed else 0
+    def text(self, line: int) -> bytes:
+        """Return a line without its line feed."""
+        start = int(self.starts[line])
+        end = int(self.starts[line + 1]) - 1 if line + 1 < len(self.starts) else len(self.block)
+        return self.block[start:end].removesuffix(b"\n")
+
+    def first(self) -> bytes | None:
+        """Return the first line that is not blank, None where all are."""
+        return next((text for text in map(self.text, range(len(self))) if text.strip()), None)
 
     def reject(self, line: int, reason: str) -> None:
         """Count the record on ``line`` as rejected."""
-        if self._offsets is None:
-            self._offsets, at = [], self._offset
-            for text in self.texts:
-                self._offsets.append(at)
-                at += len(text) + 1
-        self._gathering.reject(self._offsets[line], reason)
+        self._gathering.reject(self._offset + int(self.starts[line]), reason)
 
 
 def times_of(rows: Rows, column: str, zone: str, reject: Reject) -> Nanoseconds:
@@ -111,9 +109,14 @@ def texts(rows: Rows, name: str) -> Sequence[str | None]:
     return cast("Sequence[str | None]", rows.columns[name])
 
 
+def told(rows: Rows, name: str, type_: pa.DataType) -> pa.Array:
+    """Return a column that was decoded as numbers, null where it is unset."""
+    return pa.array(rows.columns[name], type_) if rows.plain is None else rows.plain.numbers(type_, name)
+
+
 def numbers(rows: Rows, name: str) -> pa.Array:
     """Return a column that was decoded as whole numbers, 0 where it is unset."""
-    column = pa.array(rows.columns[name], pa.int64())
+    column = told(rows, name, pa.int64())
     return column.fill_null(0) if column.null_count else column
 
 

@@ -97,7 +97,8 @@ def tsv_rows(lines: Lines, header: TsvHeader, usual: str | None) -> Iterator[Row
     """Yield the records of a block under their headers; lines that are no records are rejected."""
     places: list[int] = []
     records: list[list[str]] = []
-    for place, raw in enumerate(lines.texts):
+    for place in range(len(lines)):
+        raw = lines.text(place)
         if not raw or raw == b"\r":
             continue
         try:
