@@ -1,0 +1,353 @@
+"""The one HTTP session: every download and every call to another system's API goes through it.
+
+TLS is checked, redirects stay on TLS, answers are bounded in size and time, a host is asked no faster than
+it wishes, and a download that was cut is taken up where it ended (RFC 9110, 13.1.5 and 14.2). A file appears
+under its name only when it is whole and its digest is the one that was promised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import msgspec
+import urllib3
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from medwarden import __version__
+from medwarden.kernel.errors import ConfigurationError, RemoteServiceError, ResourceError
+from medwarden.transport.pace import Pace, Pacer
+
+MEBI = 1 << 20
+_CHUNK = 256 * 1024
+_TRIES = 5
+_MOST_REDIRECTS = 5
+_BACKOFF_S = 2.0
+_LONGEST_WAIT_S = 120.0
+_CONNECT_S = 15.0
+_READ_S = 60.0
+_SLOWEST = 2048
+"""Bytes per second below which, after a minute, a download counts as stuck."""
+_TOLERATED_SKEW_S = 300.0
+_OURS = {"User-Agent": f"medwarden/{__version__}", "Accept-Encoding": "identity"}
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """What a download came to.
+
+    ``fresh`` is False where the publisher said that nothing changed (304): there is then no new file.
+    ``skew_s`` is how far the publisher's clock is ahead of ours where that is more than five minutes.
+    """
+
+    url: str
+    fresh: bool
+    size: int = 0
+    sha256: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    skew_s: float = 0.0
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one download may cost: bytes, and seconds from the first request to the last byte."""
+
+    most_bytes: int = 512 * MEBI
+    most_seconds: float = 1800.0
+
+
+class HttpSession:
+    """One session per process. ``wall``, ``now`` and ``sleep`` are given by tests.
+
+    ``proxy`` and ``authorities`` (a file of CA certificates) are for hospitals that have their own.
+    """
+
+    def __init__(
+        self,
+        *,
+        proxy: str | None = None,
+        authorities: Path | None = None,
+        now: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        read_s: float = _READ_S,
+    ) -> None:
+        timeout = urllib3.Timeout(connect=min(_CONNECT_S, read_s), read=read_s)
+        settings = {
+            "timeout": timeout,
+            "retries": False,
+            "cert_reqs": "CERT_REQUIRED",
+            "ca_certs": None if authorities is None else str(authorities),
+        }
+        self._pool: urllib3.PoolManager = (
+            urllib3.PoolManager(**settings) if proxy is None else urllib3.ProxyManager(proxy, **settings)  # type: ignore[arg-type]  # the settings of one dict are of many types
+        )
+        self._now = now
+        self._wall = wall
+        self._sleep = sleep
+        self._pacer = Pacer(now, sleep)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
+    def fetch(
+        self,
+        url: str,
+        target: Path,
+        *,
+        headers: Mapping[str, str] | None = None,
+        etag: str = "",
+        last_modified: str = "",
+        sha256: str = "",
+        sha512: str = "",
+        limits: Limits | None = None,
+        pace: Pace | None = None,
+    ) -> Fetched:
+        """Download ``url`` to ``target``, or learn that it did not change since ``etag``/``last_modified``.
+
+        Raises RemoteServiceError, in words a person can act on, where the publisher refuses, fails again
+        and again, is too slow, sends too much or something else than its digest promises; ConfigurationError
+        for an address that is not of https (http is for loopback alone); ResourceError where the disk fails.
+        ``target`` is then what it was before.
+        """
+        return _Download(
+            self,
+            url,
+            target,
+            dict(headers or {}),
+            limits or Limits(),
+            pace,
+            {"sha256": sha256, "sha512": sha512},
+        ).run(etag, last_modified)
+
+
+class _Download:
+    """One download through its tries."""
+
+    def __init__(
+        self,
+        session: HttpSession,
+        url: str,
+        target: Path,
+        headers: dict[str, str],
+        limits: Limits,
+        pace: Pace | None,
+        digests: dict[str, str],
+    ) -> None:
+        self._session = session
+        self._url = url
+        self._target = target
+        self._part = target.with_name(f"{target.name}.part")
+        self._headers = headers
+        self._limits = limits
+        self._pace = pace
+        self._digests = {name: digest.lower() for name, digest in digests.items() if digest}
+        self._begun = session._now()
+        self._validator = ""
+
+    def run(self, etag: str, last_modified: str) -> Fetched:
+        known = {"If-None-Match": etag} if etag else {}
+        known |= {"If-Modified-Since": last_modified} if last_modified else {}
+        why = ""
+        try:
+            self._part.unlink(missing_ok=True)
+            for attempt in range(_TRIES):
+                if attempt:
+                    self._pause(_BACKOFF_S * 2 ** (attempt - 1), why)
+                try:
+                    answer, url = self._ask(known)
+                except HTTPError as error:
+                    why = _words(error)
+                    continue
+                try:
+                    if answer.status == 304:
+                        return Fetched(self._url, fresh=False, etag=etag, last_modified=last_modified)
+                    if answer.status in _BUSY:
+                        why = f"it answered {answer.status}"
+                        self._heed(answer.headers.get("Retry-After", ""), why)
+                        continue
+                    self._refuse(answer.status, url)
+                    if self._take(answer):
+                        return self._finish(answer)
+                    why = "the connection ended in the middle of the file"
+                except HTTPError as error:
+                    why = _words(error)
+                finally:
+                    answer.close()
+            raise self._failed(f"after {_TRIES} tries, the last one because {why}")
+        except OSError as error:
+            raise ResourceError(f"{self._part}: {error.strerror or error}") from error
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _ask(self, known: dict[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
+        url = self._url
+        have = self._part.stat().st_size if self._part.exists() else 0
+        headers = {**_OURS, **self._headers, **known}
+        if have and self._validator:
+            headers |= {"Range": f"bytes={have}-", "If-Range": self._validator}
+        elif have:
+            self._part.unlink()
+        for _ in range(_MOST_REDIRECTS + 1):
+            host = _checked(url)
+            self._session._pacer.wait(host, self._pace)
+            answer = self._session._pool.request(
+                "GET", url, headers=headers, preload_content=False, redirect=False
+            )
+            onward = answer.headers.get("Location") if answer.status in _REDIRECTS else None
+            if onward is None:
+                return answer, url
+            answer.close()
+            after = urllib3.util.parse_url(url)
+            url = onward if "://" in onward else f"{after.scheme}://{after.netloc}{onward}"
+            if _checked(url) != host:
+                headers = {n: v for n, v in headers.items() if n.lower() not in ("authorization", "apikey")}
+        raise self._failed(f"because it leads on more than {_MOST_REDIRECTS} times")
+
+    def _refuse(self, status: int, url: str) -> None:
+        if status in (200, 206):
+            return
+        words = {
+            401: "wants credentials that were not given or are wrong",
+            403: "refuses this machine, which some publishers do for a while after too many requests",
+            404: "has no such file; it may have moved",
+            407: "is behind a proxy that wants credentials",
+            410: "says that the file is gone for good",
+        }
+        raise RemoteServiceError(f"{url}: {words.get(status, f'answered {status}')}")
+
+    def _take(self, answer: urllib3.BaseHTTPResponse) -> bool:
+        """Write the body; tell whether all of it came."""
+        resumed = answer.status == 206
+        if resumed and not _continues(answer.headers.get("Content-Range", ""), self._part.stat().st_size):
+            raise self._failed("because it sent another part of the file than was asked for")
+        strong = answer.headers.get("ETag", "")
+        self._validator = (
+            strong if strong and not strong.startswith("W/") else answer.headers.get("Last-Modified", "")
+        )
+        length = answer.headers.get("Content-Length", "")
+        wanted = int(length) if length.isdigit() else None
+        got, begun = 0, self._session._now()
+        with self._part.open("ab" if resumed else "wb") as out:
+            if wanted is not None:
+                self._bound(out.tell() + wanted)
+            for piece in answer.stream(_CHUNK):
+                out.write(piece)
+                got += len(piece)
+                self._bound(out.tell())
+                self._hurry(got, begun)
+            out.flush()
+            os.fsync(out.fileno())
+        return wanted is None or got >= wanted
+
+    def _bound(self, size: int) -> None:
+        if size > self._limits.most_bytes:
+            raise self._failed(
+                f"because it is larger than the {self._limits.most_bytes // MEBI} MiB it may be"
+            )
+
+    def _hurry(self, got: int, begun: float) -> None:
+        now = self._session._now()
+        if now - self._begun > self._limits.most_seconds:
+            raise self._failed(f"because it took longer than {self._limits.most_seconds:.0f} seconds")
+        if now - begun > 60 and got < _SLOWEST * (now - begun):
+            raise self._failed(f"because it came at less than {_SLOWEST} bytes a second")
+
+    def _finish(self, answer: urllib3.BaseHTTPResponse) -> Fetched:
+        with self._part.open("rb") as whole:
+            sums = {name: _digest(whole, name) for name in {"sha256", *self._digests}}
+        for name, promised in self._digests.items():
+            if sums[name] != promised:
+                raise self._failed(
+                    f"because its {name} is not the one its publisher gives: nothing was changed"
+                )
+        size = self._part.stat().st_size
+        self._part.replace(self._target)
+        return Fetched(
+            self._url,
+            fresh=True,
+            size=size,
+            sha256=sums["sha256"],
+            etag=answer.headers.get("ETag", ""),
+            last_modified=answer.headers.get("Last-Modified", ""),
+            skew_s=self._skew(answer.headers.get("Date", "")),
+        )
+
+    def _skew(self, date: str) -> float:
+        moment = _moment(date)
+        ahead = 0.0 if moment is None else moment.timestamp() - self._session._wall()
+        return round(ahead, 1) if abs(ahead) > _TOLERATED_SKEW_S else 0.0
+
+    def _heed(self, retry_after: str, why: str) -> None:
+        """Wait as long as a busy host asks (RFC 9110, 10.2.3), or give up where that is too long."""
+        if not retry_after:
+            return
+        moment = _moment(retry_after)
+        wait = (
+            float(retry_after)
+            if retry_after.isdigit()
+            else 0.0
+            if moment is None
+            else max(0.0, moment.timestamp() - self._session._wall())
+        )
+        self._pause(wait, why)
+
+    def _pause(self, seconds: float, why: str) -> None:
+        left = self._begun + self._limits.most_seconds - self._session._now()
+        if seconds > min(_LONGEST_WAIT_S, left):
+            raise self._failed(f"because {why} and asks to come back in {seconds:.0f} seconds")
+        self._session._sleep(seconds)
+
+    def _failed(self, why: str) -> RemoteServiceError:
+        return RemoteServiceError(f"{self._url} could not be downloaded, {why}")
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.username or parts.password:
+        raise ConfigurationError(f"the address of {host} must not contain a password")
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+        return host
+    raise ConfigurationError(
+        f"{parts.scheme}://{host}: only https is used, so that nobody can change what comes"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _continues(content_range: str, have: int) -> bool:
+    return content_range.replace(" ", "").startswith(f"bytes{have}-")
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _digest(file: IO[bytes], name: str) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, name).hexdigest()  # type: ignore[arg-type]  # typeshed wants a raw file
+
+
+def _words(error: HTTPError) -> str:
+    cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+    return str(cause).rpartition(": ")[2] or type(cause).__name__
