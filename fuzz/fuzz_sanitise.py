@@ -5,7 +5,7 @@
 
 What identifies a patient is never touched; everything around it is: bytes are flipped, frames lost, doubled,
 cut and moved. A finding (an exception, another length, a patient in the output) is written to
-``fuzz/crashes/`` as a capture and ends the run with status 1.
+``fuzz/crashes/`` as a capture and ends the run with status 1; mended, it goes to ``fuzz/corpus/sanitise/``.
 """
 
 # ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
@@ -30,6 +30,7 @@ from tests.product import patients as invention  # noqa: E402
 from medwarden.dissect.sanitise import Sanitiser  # noqa: E402
 from medwarden.sensors.capture_rewrite import pieces  # noqa: E402
 
+CORPUS = ROOT / "fuzz" / "corpus" / "sanitise"
 CRASHES = ROOT / "fuzz" / "crashes"
 PEOPLE = invention.invented(4)
 TOKENS = sorted(
@@ -41,13 +42,14 @@ TOLD = re.compile(b"|".join(re.escape(token) for token in TOKENS), re.IGNORECASE
 
 
 def seeds() -> list[list[bytes]]:
-    """Return conversations about the invented patients, one protocol each."""
+    """Return conversations about the invented patients, one protocol each, and what once told of one."""
     return [
         invention.dicom(PEOPLE, 40_000),
         invention.hl7(PEOPLE, 41_000),
         invention.http(PEOPLE, 42_000),
         list(invention.logs(PEOPLE)),
         list(invention.others(PEOPLE, 43_000)),
+        *([p.data for p in pieces(path) if p.linktype >= 0] for path in sorted(CORPUS.glob("*.bin"))),
     ]
 
 

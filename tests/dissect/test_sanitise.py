@@ -188,6 +188,32 @@ def test_files_mail_and_laboratory() -> None:
     assert frame[len(checked) : len(checked) + 2] == b"%02X" % (sum(checked) & 0xFF)
 
 
+@pytest.mark.parametrize(
+    ("port", "sent", "told"),
+    [
+        (2575, b"PRT|1|AD||EQUIP||||||MON7^ACME", b"MON7^ACME"),
+        # A byte that became a separator moves an organisation, or an observer, to where equipment is named.
+        (2575, b"PRT|2|AD||EQU|P|||||ZQX123^Zqxfamily|PUMP-3^Space", b""),
+        (2575, b"OBX|1|ST|MDC||7|||||F|||||||ZQX123^Zqxfamily|", b""),
+        (2575, b"OBX|1|ST|MDC||7||||||F|||||||MON7^ACME", b"MON7^ACME"),
+    ],
+)
+def test_equipment_is_believed_where_its_segment_is_whole(port: int, sent: bytes, told: bytes) -> None:
+    message = b"\x0bMSH|^~\\&|MON|ICU|EHR|HOSP|2026||ORU^R01^ORU_R01|1|P|2.5.1\r" + sent + b"\r\x1c\r"
+    said = stream(cleaned(connection(message, port, [])), port)
+    assert told in said
+    assert b"zqx" not in said.lower()
+    assert (b"MON7" in said) is bool(told)
+
+
+def test_a_patient_whose_record_type_was_damaged_is_no_sender() -> None:
+    header, patient = b"H|\\^&|||ACME^Analyser^1.0|||||||P|1394-97\r", b"H|1|ZQX1|ZQX2|Zqxmother|19440101|F\r"
+    frames = b"\x05\x021" + header + patient + b"\x0300\r\n\x04"
+    said = stream(cleaned(connection(frames, 4_000, [])), 4_000)
+    assert b"ACME^Analyser^1.0" in said
+    assert b"zqx" not in said.lower()
+
+
 def test_unknown_payload_is_blanked_unless_somebody_answers_for_it() -> None:
     talk = Talk(1, 2, 9_100, 40_000)
     talk.say(True, b"Zqxfamily prints")

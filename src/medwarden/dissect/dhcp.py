@@ -34,6 +34,7 @@ _MESSAGE_TYPES = (
     "", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform", "forcerenew",
     "leasequery", "leaseunassigned", "leaseunknown", "leaseactive",
 )  # fmt: skip
+_BOOT_SERVER, _BOOT_FILE = 66, 67
 _DISCOVER, _OFFER, _REQUEST, _ACK, _NAK = 1, 2, 3, 5, 6
 
 Options = dict[int, bytes]
@@ -147,8 +148,8 @@ _LEASE_OPTIONS: dict[int, tuple[str, Callable[[bytes], str]]] = {
     51: ("dhcp.lease_time", _number),
     _SERVER_ID: ("dhcp.server_identifier", _first_address),
     42: ("dhcp.time_server", _first_address),
-    66: ("dhcp.boot_server", printable),
-    67: ("dhcp.boot_file", printable),
+    _BOOT_SERVER: ("dhcp.boot_server", printable),
+    _BOOT_FILE: ("dhcp.boot_file", printable),
     150: ("dhcp.tftp_server", _first_address),
 }
 
@@ -220,7 +221,8 @@ class Dhcp:
 def _options(payload: bytes) -> tuple[Options, list[int]]:
     """Return the options joined by code (RFC 3396) and their codes in order of first appearance.
 
-    Overloaded ``file`` and ``sname`` fields follow in this order (RFC 2131 4.1).
+    Overloaded ``file`` and ``sname`` fields follow in this order (RFC 2131 4.1); where they hold names, these
+    stand for the options of the same meaning (RFC 2132 9.4, 9.5) that are not sent.
     """
     pieces: dict[int, list[bytes]] = {}
     _scan(payload, 240, len(payload), pieces)
@@ -228,8 +230,12 @@ def _options(payload: bytes) -> tuple[Options, list[int]]:
     overload = pieces.get(_OVERLOAD, [b""])[0]
     if overload in (b"\1", b"\3"):
         _scan(payload, 108, 236, pieces)
+    elif _BOOT_FILE not in pieces and (text := payload[108:236].partition(b"\0")[0]):
+        pieces[_BOOT_FILE] = [text]
     if overload in (b"\2", b"\3"):
         _scan(payload, 44, 108, pieces)
+    elif _BOOT_SERVER not in pieces and (text := payload[44:108].partition(b"\0")[0]):
+        pieces[_BOOT_SERVER] = [text]
     return {code: b"".join(parts) for code, parts in pieces.items()}, order
 
 

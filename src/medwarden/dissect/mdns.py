@@ -36,7 +36,7 @@ _METADATA_TYPES = ("mdns.txt.md", "_raop._tcp")  # AirTunes lists kinds of metad
 _TRANSPORT_LABELS = (b"_tcp", b"_udp")
 _META_QUERY = (b"_services", b"_dns-sd", b"_udp", b"local")
 _MAX_FACTS = 96
-_MAX_QUERIES = 16
+_MAX_QUERIES = 32  # a Mac asks for 17 services at once
 _LONGEST_REMEMBERED = 1500
 
 _SENDER = ""

@@ -53,6 +53,12 @@ _MOST_FIELDS = {
     b"EQU": 6,
     b"EVN": 8,
 }
+# What must stand in other fields before an equipment's is believed to be one: a byte that became a separator
+# moves what names a person into its place (HL7 tables 0912 and 0085).
+_ANCHORS: dict[bytes, dict[int, re.Pattern[bytes]]] = {
+    b"PRT": {4: re.compile(rb"EQUIP(?![A-Za-z0-9])")},
+    b"OBX": {2: _KEPT[b"OBX"][2], 11: _KEPT[b"OBX"][11]},
+}
 _MERGED = re.compile(rb"(PID|NK1|PV1|PV2|IN1|IN2|GT1|MRG|OBR|NTE|ORC|AL1|DG1)[^A-Za-z0-9]")
 _SEGMENT = re.compile(rb"[A-Z][A-Z0-9]{2}\Z")
 _COUNT = re.compile(rb"\d{1,3}\Z")
@@ -105,7 +111,7 @@ def _segment(draft: Draft, start: int, end: int, separators: bytes | None) -> by
         draft.keep(start, start + 4)
     kept = _KEPT.get(name, {})
     too_many = data.count(separators[:1], start, end) > _MOST_FIELDS.get(name, 0)
-    if kept and (too_many or _MERGED.search(data, at, end)):
+    if kept and (too_many or _MERGED.search(data, at, end) or not _anchored(data[at:end], separators, name)):
         kept = {}
     while at <= end:
         number += 1
@@ -120,6 +126,15 @@ def _segment(draft: Draft, start: int, end: int, separators: bytes | None) -> by
             draft.keep(stop, stop + 1)
         at = stop + 1
     return separators
+
+
+def _anchored(fields: bytes, separators: bytes, name: bytes) -> bool:
+    """Tell whether the fields of a segment stand where they belong, as far as others show it."""
+    anchors = _ANCHORS.get(name)
+    if anchors is None:
+        return True
+    parts = fields.split(separators[:1], max(anchors))
+    return all(number <= len(parts) and looks.match(parts[number - 1]) for number, looks in anchors.items())
 
 
 def _separators(data: bytes, start: int, end: int) -> bytes | None:

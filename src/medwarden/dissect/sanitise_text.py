@@ -30,6 +30,7 @@ _HEADER_KEPT = {
     13: re.compile(rb"[A-Z0-9-]{0,12}\Z"),  # version
 }
 _MOST_HEADER_FIELDS = 14
+_DELIMITERS = re.compile(rb"H\|[^A-Za-z0-9|\s]{3,4}\|")
 _FRAME = re.compile(rb"\x02([0-7])([^\x02\x03\x17]*)([\x03\x17])([0-9A-Fa-f]{2})?(\r\n)?")
 
 
@@ -115,8 +116,11 @@ def _record(draft: Draft, start: int, end: int) -> None:
         return
     draft.keep(start, start + 2)
     at, number = start + 2, 1
-    # More fields than a header record has are those of a record whose beginning was lost.
-    header = kind == b"H" and data.count(b"|", start, end) < _MOST_HEADER_FIELDS
+    # More fields than a header record has are those of a record whose beginning was lost; what defines no
+    # delimiters (LIS02 6.3.2) is a record of a patient whose type was damaged.
+    header = (
+        _DELIMITERS.match(data, start) is not None and data.count(b"|", start, end) < _MOST_HEADER_FIELDS
+    )
     while at <= end:
         number += 1
         stop = data.find(b"|", at, end)
