@@ -1,0 +1,218 @@
+"""What a data folder learns from its technicians' answers: a file of rules, a local model, versions of both.
+
+Rules lie in ``fingerprints/from-answers.yaml``, the model in ``models/local.mwm`` with its versions beside
+it as ``local-N.mwm``, so that taking an answer back brings back the very model of before. A folder that
+several customers share learns nothing: what one of them said must not show at another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import yaml
+
+from medwarden.inventory.answer_rules import RULE, rule_for, to_document
+from medwarden.inventory.ballots import ballot_key
+from medwarden.inventory.labelling import identify
+from medwarden.inventory.labels.in_use import model_in_use, shipped_model, use_model
+from medwarden.inventory.labels.model import LabelModel
+from medwarden.inventory.labels.training import train
+from medwarden.kernel.errors import ResourceError
+from medwarden.knowledge.fingerprints.rules import Fingerprint, own_rules, use_own
+from medwarden.model.device import Device
+from medwarden.model.statement import Authority
+
+if TYPE_CHECKING:
+    from medwarden.store.answers import LearntVersion
+    from medwarden.store.changes import Change
+
+RULES_FILE = "from-answers.yaml"
+SEED = 1
+_HEADING = """\
+# Written by medwarden from the answers of people; it is written anew with every answer.
+# `medwarden answers list` shows them, `medwarden answers undo NUMBER` takes one back.
+"""
+_MOST_OF_ONE = 200
+_TESTED = 200
+_ASKED = ("category", "vendor", "model")
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """How answers are met by what was learnt from other devices.
+
+    ``n`` labels of answered devices were asked for, ``answered`` of them were given by what was learnt
+    without these devices, ``right`` of these as the person said.
+    """
+
+    n: int
+    answered: int
+    right: int
+
+
+class Taught(msgspec.Struct, frozen=True):
+    """An answer with the devices it was given for, which carry what was said of them."""
+
+    number: int
+    labels: dict[str, str]
+    devices: Sequence[Device]
+
+
+_trying = RLock()
+
+
+@contextmanager
+def tried(
+    rules: Sequence[Fingerprint], gone: Sequence[str] = (), model: LabelModel | None = None
+) -> Iterator[None]:
+    """Judge with ``rules`` beside those in use, without those called ``gone``, while this lasts.
+
+    ``model`` takes the place of the model in use. One at a time: what is tried holds for the process.
+    """
+    with _trying:
+        standing, labelling = own_rules(), model_in_use()
+        replaced = {*gone, *(rule.id for rule in rules)}
+        try:
+            use_own((*(rule for rule in standing if rule.id not in replaced), *rules))
+            if model is not None:
+                use_model(model)
+            yield
+        finally:
+            use_own(standing)
+            if model is not None:
+                use_model(None if labelling is shipped_model() else labelling)
+
+
+def may_learn() -> bool:
+    """Tell whether the open folder may pass answers on: it belongs to one customer alone."""
+    from medwarden.store.models import Tenant
+
+    return Tenant.objects.count() <= 1
+
+
+def retrain(answered: Sequence[Taught]) -> tuple[LabelModel | None, float]:
+    """Return the shipped model with answered devices added, and how many seconds that took.
+
+    None where nothing was answered or this build has no model to add to. Of one answer at most 200
+    devices are learnt from: further ones of a kind teach nothing new.
+    """
+    from medwarden.app.train import confirmed
+
+    base = shipped_model()
+    examples = [confirmed(device) for told in answered for device in told.devices[:_MOST_OF_ONE]]
+    if base is None or not examples:
+        return None, 0.0
+    begun = time.monotonic()
+    model = train(examples, seed=SEED, base=base, card={"answers": [told.number for told in answered]})
+    return model, round(time.monotonic() - begun, 3)
+
+
+def held_out(answered: Sequence[Taught]) -> Earlier:
+    """Return how answers are met when half of the devices of each are left out, and then the other half.
+
+    What is judged was never learnt from, neither by rule nor by model; an answer about one device is met
+    only by what others taught. The latest 200 devices are asked about.
+    """
+    n = given = right = 0
+    for half in (0, 1):
+        kept = [msgspec.structs.replace(told, devices=told.devices[half::2]) for told in answered]
+        asked = [
+            (told.labels, device) for told in reversed(answered) for device in told.devices[1 - half :: 2]
+        ]
+        rules = [rule_for(told.number, told.labels, told.devices) for told in kept if told.devices]
+        model, _ = retrain([told for told in kept if told.devices])
+        gone = [rule.id for rule in own_rules() if rule.id.startswith(RULE)]
+        with tried([rule for rule in rules if rule is not None], gone, model or shipped_model()):
+            for labels, device in asked[: _TESTED // 2]:
+                judged = identify(_unspoken(device))
+                for level in _ASKED:
+                    if level not in labels:
+                        continue
+                    n += 1
+                    verdict = judged.verdict(level)
+                    if verdict is not None and verdict.label is not None:
+                        given += 1
+                        right += ballot_key(level, verdict.label) == ballot_key(level, labels[level])
+    return Earlier(n, given, right)
+
+
+def _unspoken(device: Device) -> Device:
+    said = tuple(s for s in device.statements if s.authority is not Authority.PERSON)
+    return msgspec.structs.replace(device, statements=said)
+
+
+def put_to_use(
+    change: Change,
+    home: Path,
+    *,
+    answer: int,
+    rules: Sequence[Fingerprint],
+    model: LabelModel | None,
+    figures: dict[str, Any],
+) -> LearntVersion:
+    """Write rules and model as a new version and label by them. Raises ResourceError where the disk fails."""
+    from medwarden.app.models import FOLDER, forget_model, keep_model, write_model
+    from medwarden.store.answers import learnt, record_learnt
+
+    before = learnt(change.tenant)
+    name = "" if model is None else f"local-{1 if before is None else before.number + 1}.mwm"
+    if model is not None:
+        write_model(home / FOLDER / name, model)
+        keep_model(home, model)
+    else:
+        forget_model(home)
+    write_rules(home, rules)
+    return record_learnt(
+        change,
+        answer=answer,
+        rules=to_document(rules),
+        file=name,
+        digest="" if model is None else model.digest,
+        figures=figures,
+    )
+
+
+def bring_back(
+    change: Change, home: Path, version: LearntVersion, rules: Sequence[Fingerprint]
+) -> LearntVersion:
+    """Put the rules and model of an earlier version to use again, as a new version of the chain.
+
+    Raises ResourceError where its file is gone or does not hold any more.
+    """
+    from medwarden.app.models import FOLDER, read_model
+
+    model = read_model(home / FOLDER / version.file) if version.file else None
+    if model is not None and model.digest != version.digest:
+        raise ResourceError(f"{home / FOLDER / version.file}: not the model that was made then")
+    return put_to_use(
+        change,
+        home,
+        answer=version.answer,
+        rules=rules,
+        model=model,
+        figures=version.figures | {"restored": version.number},
+    )
+
+
+def write_rules(home: Path, rules: Sequence[Fingerprint]) -> None:
+    """Write the rules that follow from answers, or take the file away where there are none, and use them."""
+    from medwarden.app.fingerprints import FOLDER, load_own
+
+    path = home / FOLDER / RULES_FILE
+    try:
+        if rules:
+            path.parent.mkdir(exist_ok=True)
+            text = yaml.safe_dump(to_document(rules), sort_keys=False, allow_unicode=True, width=110)
+            draft = path.with_name(f".{path.name}.new")
+            draft.write_text(_HEADING + text, encoding="utf-8")
+            draft.replace(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror}") from error
+    load_own(home)
