@@ -51,7 +51,7 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Pairing(msgspec.Struct, frozen=True):
-    """A row and a device that are, or may be, one. ``lead`` is how far the next best way is behind."""
+    """A row and a device that are, or may be, one. ``lead``: how far the next best way is behind (0: a pin)."""
 
     key: str
     device: str
@@ -132,7 +132,7 @@ def _judged(
     for candidate in found:
         pair = candidate.row, candidate.device
         if pair in pinned:
-            pairings.append(pairing(candidate, MatchState.PINNED, math.inf))
+            pairings.append(pairing(candidate, MatchState.PINNED, 0.0))
         elif candidate.log_odds >= needed and leads.get(pair, -1.0) >= limits.lead:
             pairings.append(pairing(candidate, MatchState.MATCHED, leads[pair]))
             settled_rows.add(candidate.row)

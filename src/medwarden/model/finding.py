@@ -17,6 +17,7 @@ class FindingKind(StrEnum):
     THREAT = "threat"
     POLICY_VIOLATION = "policy_violation"
     NEW_DEVICE = "new_device"
+    ASSET = "asset"  # books of equipment and the network contradict each other
 
 
 class Severity(StrEnum):

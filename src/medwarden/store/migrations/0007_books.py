@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=80)),
                 ("system", models.CharField(default="generic", max_length=40)),
-                ("columns", models.JSONField(default=dict)),
+                ("columns", models.JSONField(default=list)),
                 ("own", models.JSONField(default=dict)),
                 ("version", models.IntegerField(default=0)),
                 ("created_ns", models.BigIntegerField()),
@@ -244,6 +244,7 @@ class Migration(migrations.Migration):
                 ("log_odds", models.FloatField()),
                 ("margin", models.FloatField()),
                 ("evidence", models.JSONField(default=list)),
+                ("disagrees", models.CharField(blank=True, max_length=300)),
                 ("since_ns", models.BigIntegerField()),
                 (
                     "book",
@@ -299,6 +300,8 @@ class Migration(migrations.Migration):
                 ("until", models.IntegerField(null=True)),
                 ("since_ns", models.BigIntegerField()),
                 ("said", models.JSONField(default=dict)),
+                ("status", models.CharField(blank=True, max_length=40)),
+                ("twins", models.CharField(blank=True, max_length=60)),
                 (
                     "book",
                     models.ForeignKey(
@@ -342,8 +345,8 @@ class Migration(migrations.Migration):
                 ("actor", models.CharField(max_length=150)),
                 ("source", models.CharField(max_length=255)),
                 ("digest", models.CharField(max_length=64)),
-                ("columns", models.JSONField(default=dict)),
-                ("before_columns", models.JSONField(default=dict)),
+                ("columns", models.JSONField(default=list)),
+                ("before_columns", models.JSONField(default=list)),
                 ("rows", models.IntegerField()),
                 ("new", models.IntegerField()),
                 ("changed", models.IntegerField()),

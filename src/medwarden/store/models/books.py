@@ -16,14 +16,14 @@ from medwarden.store.models.tenancy import Scoped, TenantScoped
 class Book(Scoped):
     """One list of equipment that somebody keeps: a CMMS, CMDB, ITSM or a spreadsheet.
 
-    ``columns`` maps our fields to the book's own headings, in its order; ``own`` holds the mappings that
-    a person chose. ``version`` is the number of the version that counts, 0 before the first.
+    ``columns`` are pairs of the book's own headings and our fields, in its order; ``own`` holds the mappings
+    that a person chose. ``version`` is the number of the version that counts, 0 before the first.
     """
 
     id = models.CharField(primary_key=True, max_length=40)
     name = models.CharField(max_length=80)
     system = models.CharField(max_length=40, default="generic")
-    columns = models.JSONField(default=dict)
+    columns = models.JSONField(default=list)
     own = models.JSONField(default=dict)
     version = models.IntegerField(default=0)
     created_ns = models.BigIntegerField()
@@ -47,8 +47,8 @@ class BookVersion(Scoped):
     actor = models.CharField(max_length=150)
     source = models.CharField(max_length=255)
     digest = models.CharField(max_length=64)
-    columns = models.JSONField(default=dict)
-    before_columns = models.JSONField(default=dict)
+    columns = models.JSONField(default=list)
+    before_columns = models.JSONField(default=list)
     rows = models.IntegerField()
     new = models.IntegerField()
     changed = models.IntegerField()
@@ -65,7 +65,11 @@ class BookVersion(Scoped):
 
 
 class BookRow(Scoped):
-    """What one row says, by our field names; valid while ``since`` <= version < ``until``."""
+    """What one row says, by our field names; valid while ``since`` <= version < ``until``.
+
+    ``status`` is that of ``said``; ``twins`` names, between blanks, what it shares with other rows that it
+    should not (serial, mac, asset_tag).
+    """
 
     book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="rows", db_index=False)
     key = models.CharField(max_length=200)
@@ -74,6 +78,8 @@ class BookRow(Scoped):
     until = models.IntegerField(null=True)
     since_ns = models.BigIntegerField()
     said = models.JSONField(default=dict)
+    status = models.CharField(max_length=40, blank=True)
+    twins = models.CharField(max_length=60, blank=True)
 
     class Meta:
         constraints = [
@@ -89,7 +95,8 @@ class BookMatch(Scoped):
     """A row and a device that belong together, or may: the latest reconciliation's word.
 
     ``state`` is matched, pinned, ambiguous or contradicted; ``evidence`` holds the terms whose sum is
-    ``log_odds``. Devices are named by id without a constraint, because they merge and split.
+    ``log_odds``; ``disagrees`` names, between blanks, the fields in which the two contradict.
+    Devices are named by id without a constraint, because they merge and split.
     """
 
     book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -101,6 +108,7 @@ class BookMatch(Scoped):
     log_odds = models.FloatField()
     margin = models.FloatField()
     evidence = models.JSONField(default=list)
+    disagrees = models.CharField(max_length=300, blank=True)
     since_ns = models.BigIntegerField()
 
     class Meta:
