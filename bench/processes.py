@@ -3,9 +3,9 @@
 Prints processor seconds of one process and of each share, each measured in a process of its own with start-up
 left out and in turn, the least of the runs; how much of that is the core's, which passes over the packets of
 other shares; what putting their batches together costs the process that stores; and the time by the clock of
-one and of both (which only means something on a machine with two idle processors). Each share finds out for
-itself what payloads come to, so a capture of many equal ones gains less from a second process than one of
-different ones.
+one and of both (which only means something on a machine with two idle processors). Services
+are dealt out to the shares, since equal payloads are of one service; one that is too much for a process is
+divided by pairs of addresses, and then each finds out for itself what its payloads come to.
 
     python bench/processes.py CAPTURE [--processes 2] [--runs 3]
 """
@@ -36,6 +36,7 @@ def nowhere(_batch: object) -> None:
 def core_seconds(capture: Path, share: tuple[int, int]) -> float:
     """Return what the core alone spends on its share: its flows, and the packets of others passed over."""
     from medwarden.app.packet_stage import PacketStage
+    from medwarden.app.share_plan import plan_shares
     from medwarden.flowcore import FlowCore
     from medwarden.sensors.capture_file import read_capture
 
@@ -43,6 +44,8 @@ def core_seconds(capture: Path, share: tuple[int, int]) -> float:
         core.discard_segments()
 
     stage = PacketStage(KEY, share=share)
+    if share[1] > 1:
+        stage.core.deal(plan_shares(capture, stage.core.config))
     begin = time.process_time()
     read_capture(capture, stage.core, on_batch=discard)
     return time.process_time() - begin

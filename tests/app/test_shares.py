@@ -8,10 +8,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.flowcore import packets as made
 
 from medwarden.app import replay as replay_module
@@ -21,7 +24,7 @@ from medwarden.app.intake import Sink, content_id, take_in
 from medwarden.app.replay import Replay
 from medwarden.app.shares import form_of_shares, pack, shares_of_form, take_in_shares, unpack
 from medwarden.flowcore import FlowCore, FlowCoreConfig
-from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.kernel.errors import ConfigurationError, InternalError, ResourceError
 from medwarden.model.accounting import InputReport
 from medwarden.model.batch import Batch
 from medwarden.store.open import Store
@@ -102,6 +105,85 @@ def test_fragments_of_a_datagram_are_one_share_s() -> None:
         seen += [segment.src_ip for segment in core.take_segments()]
         assert core.parsed + core.foreign == 120
     assert sorted(map(str, seen)) == sorted(f"10.4.0.{host + 1}" for host in range(40))
+
+
+def test_what_is_plain_and_what_is_not_fall_to_the_same_share() -> None:
+    services = {(6, 104): 1, (17, 514): 0, (6, 443): None}
+    config = FlowCoreConfig(seed=KEY[:16], datagram_ports=frozenset({514}), stream_ports={104: 4096})
+    cores = [FlowCore(replace(config, share=(which, 2))) for which in range(2)]
+    for core in cores:
+        core.deal(services)
+    whole = made.udp(b"x" * 64, 514, 514)
+    frames = []
+    for host in range(1, 41):
+        source = f"10.4.0.{host}"
+        for at, more in ((24, 0x2000), (48, 0), (0, 0x2000)):  # the first fragment comes last
+            piece = whole[at : at + 24] if more else whole[at:]
+            frames.append(made.ethernet(made.ipv4(piece, 17, source, ident=host, fragment=more | at // 8)))
+        datagram = made.ipv4(whole, 17, source)
+        frames += [made.ethernet(datagram), made.ethernet(b"\0\x05\x08\0" + datagram, 0x8100)]
+        for port in (104, 443):
+            frames.append(made.ethernet(made.ipv4(made.tcp(b"", 40_000 + host, port, flags=2), 6, source)))
+            frames.append(made.ethernet(made.ipv4(made.tcp(b"", 40_000 + host, port), 6, source)[:-1]))
+    for at, frame in enumerate(frames):
+        for core in cores:
+            core.packet(made.START + at * 1000, 1, frame)
+    flows = [core.take_flows(final=True).to_pylist() for core in cores]
+    of_port = [Counter(row["server_port"] for row in rows) for rows in flows]
+    assert of_port[0][104] == 0 and of_port[1][104] == 40
+    assert of_port[0][514] == 80 and of_port[1][514] == 0
+    assert of_port[0][443] + of_port[1][443] == 40 and min(of_port[0][443], of_port[1][443]) > 5
+    assert sum(core.parsed for core in cores) == 40 * 7 and cores[0].rejected == 40 * 2 == len(frames) - 280
+    assert [core.parsed + core.foreign + core.rejected for core in cores] == [len(frames)] * 2
+    taken = Counter(segment.src_ip for segment in cores[0].take_segments())
+    alone = FlowCore(config)
+    for at, frame in enumerate(frames):
+        alone.packet(made.START + at * 1000, 1, frame)
+    assert taken == Counter(segment.src_ip for segment in alone.take_segments())
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0x0800, 0x86DD, 0x8100, 0x0806, 0x8847]),
+            st.binary(max_size=90),
+            st.integers(0, 200),
+        ),
+        max_size=30,
+    )
+)
+def test_every_packet_is_exactly_one_share_s_whatever_its_bytes(frames: list[tuple[int, bytes, int]]) -> None:
+    cores = [FlowCore(FlowCoreConfig(share=(which, 3), seed=KEY[:16])) for which in range(3)]
+    alone = FlowCore(FlowCoreConfig(seed=KEY[:16]))
+    for core in cores[:]:
+        core.deal({(17, 53): 2})
+    for kind, data, wire in frames:
+        frame = made.ethernet(data if kind != 0x0800 else b"\x45" + data, kind)
+        for core in (*cores, alone):
+            core.packet(made.START, 1, frame, max(wire, len(frame)))
+    assert sum(core.parsed for core in cores) == alone.parsed
+    assert [core.rejected for core in cores] == [alone.rejected, 0, 0]
+    assert {core.parsed + core.rejected + core.foreign for core in cores} == {len(frames)}
+    together = sum(core.take_flows(final=True).num_rows for core in cores)
+    assert together == alone.take_flows(final=True).num_rows
+
+
+def test_services_are_dealt_out_once_to_shares_there_are() -> None:
+    for wrong in ({(6, 80): 2}, {(6, 80): -1}, {(1, 80): 0}, {(6, 65_536): 0}):
+        with pytest.raises(InternalError):
+            FlowCore(FlowCoreConfig(share=(0, 2), seed=KEY[:16])).deal(wrong)
+    core = FlowCore(FlowCoreConfig(share=(0, 2), seed=KEY[:16]))
+    core.deal({})
+    with pytest.raises(InternalError):
+        core.deal({})
+
+
+def test_a_conversation_is_dealt_out_by_its_known_port_else_by_the_lower_one() -> None:
+    core = FlowCore(FlowCoreConfig(stream_ports={11112: 4096}, datagram_ports=frozenset({5353})))
+    assert core.service(6, 2000, 11112) == core.service(6, 11112, 2000) == 11112
+    assert core.service(17, 11112, 5353) == 5353
+    assert core.service(6, 11112, 104) == core.service(6, 104, 11112) == 104
+    assert core.service(6, 50_000, 40_000) == 40_000
 
 
 def test_a_share_must_be_one_of_those_there_are_and_have_a_seed_in_common() -> None:

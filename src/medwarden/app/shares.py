@@ -1,8 +1,9 @@
 """One capture file read by several processes, each its share of the conversations.
 
-Every process reads the whole file and takes what its share of address pairs says to each other; the parent
-puts their batches together, round by round and in the order of the shares, so that the same file comes out as
-the same batches again. A process that was killed is started anew and what it had brought before is let pass.
+Every process reads the whole file and takes its share of the services, or of the address pairs where a
+service is too much for one (see share_plan). The parent puts their batches together, round by round and in
+the order of the shares, so that the same file comes out as the same batches again. A process that was killed
+is started anew and what it had brought before is let pass.
 """
 
 from __future__ import annotations

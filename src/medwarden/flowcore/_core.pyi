@@ -29,6 +29,17 @@ class FlowCore:
         MalformedInput above 262,144 bytes.
         """
 
+    def deal(self, services: Mapping[tuple[int, int], int | None]) -> None:
+        """Give services, by IP protocol (6 or 17) and port, to shares, once and before the first packet.
+
+        None leaves a service to the pairs of addresses, as all are without this. A service not named falls
+        to a share by its port. All shares of the same packets must be told the same. Raises InternalError
+        for what is no service or no share, and when it is too late.
+        """
+
+    def service(self, protocol: int, port: int, other: int) -> int:
+        """Return by which of its two ports a conversation is dealt out: the known one, else the lower."""
+
     def feed_block(self, block: WriteableBuffer, linktype: int = 1) -> int | None:
         """Take all packets of one TPACKET_V3 block and give the block back to the kernel.
 

@@ -109,8 +109,12 @@ cdef bint evict_fragments(Core *c, const Fragments *keep) noexcept nogil:
     return False
 
 
-cdef void take_fragment(Core *c, Flow *f, int d, Packet *p, Fragments *s) noexcept nogil:
-    """Hold the fragment, and hand the datagram off when it is whole."""
+cdef bint put_together(Core *c, const Packet *p, Fragments *s) noexcept nogil:
+    """Hold the fragment; True when the datagram is whole, as ``s.total`` bytes in ``c.assembled``.
+
+    Nobody is asked whether it is wanted: where several processes share the packets, each must come to know
+    alike what a fragment belongs to.
+    """
     cdef const uint8_t *data = p.payload
     cdef uint32_t cap = p.payload_cap
     cdef uint32_t length = p.payload_len
@@ -122,7 +126,7 @@ cdef void take_fragment(Core *c, Flow *f, int d, Packet *p, Fragments *s) noexce
         cap += header
         length += header
     if s.given_up:
-        return
+        return False
     if (
         cap < length or length == 0
         or (p.more_fragments and length & 7)
@@ -132,24 +136,27 @@ cdef void take_fragment(Core *c, Flow *f, int d, Packet *p, Fragments *s) noexce
         c.fragments_dropped += 1
         drop_pieces(c, s)
         s.given_up = 1
-        return
+        return False
     if not p.more_fragments:
         s.total = p.fragment_offset + length
     if s.total == 0 or s.held != s.total or not s.has_first:
-        return
+        return False
     piece = s.pieces
     while piece != NULL and piece.offset == end:
         memcpy(c.assembled + end, piece + 1, piece.length)
         end += piece.length
         piece = piece.next
-    length = s.total
     drop_pieces(c, s)
     s.given_up = 1
-    if end != length:  # as many bytes as the whole, but not its bytes
+    if end != s.total:  # as many bytes as the whole, but not its bytes
         c.fragments_dropped += 1
-        return
-    p.fragment = 0
+        return False
     c.fragments_reassembled += 1
-    # tunnels are not entered from here: depth says that no more are allowed
+    return True
+
+
+cdef void hand_assembled(Core *c, Flow *f, int d, Packet *p, uint32_t length) noexcept nogil:
+    """Hand a datagram off that was put together; tunnels are not entered from here."""
+    p.fragment = 0
     if decode_transport(p, p.protocol, c.assembled, length, length, MAX_TUNNELS) == SOUND:
         hand_payload(c, f, d, p)

@@ -59,6 +59,29 @@ cdef class FlowCore:
         finally:
             PyBuffer_Release(&view)
 
+    def deal(self, services):
+        cdef uint8_t *dealt
+        for (protocol, port), share in services.items():
+            if protocol not in (PROTO_TCP, PROTO_UDP) or not 0 <= port <= 0xFFFF:
+                raise InternalError(f"protocol {protocol} has no service {port} that could be dealt out")
+            if share is not None and not 0 <= share < self.c.shares:
+                raise InternalError(f"{share} is none of {self.c.shares} shares")
+        if self.c.started or self.c.dealt != NULL:
+            raise InternalError("services are dealt out once, before the first packet")
+        dealt = <uint8_t *>calloc(2 * DEALT, 1)
+        if dealt == NULL:
+            raise MemoryError("no memory left to deal services out")
+        deal(self.c, dealt, services)
+        self.c.dealt = dealt
+
+    def service(self, protocol, port, other):
+        cdef uint8_t bits = 6 if protocol == PROTO_UDP else 5
+        cdef bint known = (self.c.port_bits[<uint16_t>port] & bits) != 0
+        cdef bint other_known = (self.c.port_bits[<uint16_t>other] & bits) != 0
+        if known != other_known:
+            return port if known else other
+        return min(port, other)
+
     def feed_block(self, block, linktype=1):
         cdef Py_buffer view
         cdef int64_t count = 0

@@ -28,6 +28,8 @@ cdef void free_core(Core *c) noexcept:
     free(c.fragments)
     free(c.assembled)
     free(c.batch)
+    free(c.dealt)
+    free(c.ticks)
     free(c)
 
 
@@ -55,11 +57,13 @@ cdef Core *new_core(object config) except NULL:
     c.fragments = <Fragments *>calloc(FRAGMENT_SLOTS, sizeof(Fragments))
     c.assembled = <uint8_t *>malloc(65536)
     c.batch = <Packet *>calloc(BATCH, sizeof(Packet))
+    c.ticks = <int64_t *>calloc(TICKS, sizeof(int64_t))
     c.starts = <Start *>calloc(len(config.stream_starts) + 1, sizeof(Start))
     if (
         c.by_id == NULL or c.said == NULL or c.volatile_bytes == NULL or c.volatile_of == NULL
         or c.buckets == NULL or c.port_bytes == NULL or c.port_bits == NULL or c.ethertypes == NULL
-        or c.fragments == NULL or c.assembled == NULL or c.batch == NULL or c.starts == NULL
+        or c.fragments == NULL or c.assembled == NULL or c.batch == NULL or c.ticks == NULL
+        or c.starts == NULL
         or posix_memalign(&flows, 64, <size_t>c.max_flows * sizeof(Flow)) != 0
     ):
         free_core(c)

@@ -331,6 +331,12 @@ cdef void tcp_control(Core *c, uint32_t at, Flow *f, int d, const Packet *p) noe
         list_append(c, at, LIST_CLOSED)
 
 
+cdef inline void move_clock(Core *c, int64_t ts) noexcept nogil:
+    tick(c, ts)
+    if unlikely(c.mono >= c.next_check):
+        expire(c)
+
+
 cdef inline void hand_payload(Core *c, Flow *f, int d, const Packet *p) noexcept nogil:
     if p.protocol == PROTO_TCP:
         if p.payload_len:
@@ -344,14 +350,16 @@ cdef void account(Core *c, Packet *p) noexcept nogil:
     cdef uint32_t at
     cdef Flow *f
     cdef Fragments *s = NULL
+    cdef bint whole = False
     cdef int d
-    tick(c, p.ts)
-    if unlikely(c.mono >= c.next_check):
-        expire(c)
-    if p.foreign:
-        return
+    move_clock(c, p.ts)
     if unlikely(p.fragment):
         s = begin_fragment(c, p)
+        whole = put_together(c, p, s)
+        if c.shares > 1 and is_foreign(c, p):
+            c.foreign += 1
+            return
+        c.parsed += 1
     at = find(c, p)
     if at != NIL:
         f = &c.flows[at]
@@ -383,8 +391,8 @@ cdef void account(Core *c, Packet *p) noexcept nogil:
         tcp_control(c, at, f, d, p)
     if f.want:
         if unlikely(s != NULL):
-            if f.want & (1 << d):
-                take_fragment(c, f, d, p, s)
+            if whole and f.want & (1 << d):
+                hand_assembled(c, f, d, p, s.total)
             return
         if f.want & (1 << d) and (p.payload_len or p.kind == KIND_L2):
             hand_payload(c, f, d, p)
@@ -392,25 +400,32 @@ cdef void account(Core *c, Packet *p) noexcept nogil:
             stream_ack(c, f, 1 - d, p.ack)
 
 
-cdef inline uint32_t share_of(const Core *c, const Packet *p) noexcept nogil:
-    """Return whose packet it is: what two addresses say to each other is one share's, fragments and all."""
-    cdef uint64_t ends = mum(p.key.a0 ^ c.seed0, p.key.a1 ^ c.seed1) + mum(p.key.b0 ^ c.seed0, p.key.b1 ^ c.seed1)
-    return <uint32_t>(<uint64_t><uint32_t>mum(ends, 0x9E3779B97F4A7C15ULL) * c.shares >> 32)
-
-
 cdef inline void take_packet(
     Core *c, int linktype, const uint8_t *d, uint32_t cap, uint32_t wire, int64_t ts, uint16_t vlan
 ) noexcept nogil:
     """Decode one packet; it is accounted for when its batch is full or settled."""
-    cdef Packet *p = &c.batch[c.batched]
-    cdef int reason = decode(c, p, linktype, d, cap, wire, ts, vlan)
+    cdef Packet *p
+    cdef int reason, owner
+    cdef bint ours = False
+    if c.shares > 1 and linktype == DLT_EN10MB and ts >= 0:
+        owner = plain_owner(c, d, cap, wire)
+        if owner != NOT_PLAIN:
+            if <uint32_t>owner != c.share:
+                pass_by(c, ts)
+                return
+            ours = True
+    p = &c.batch[c.batched]
+    reason = decode(c, p, linktype, d, cap, wire, ts, vlan)
     if likely(reason == SOUND):
-        prefetch(&c.buckets[p.hash & c.mask])
-        p.foreign = c.shares > 1 and share_of(c, p) != c.share
-        if p.foreign:
-            c.foreign += 1
-        else:
+        if unlikely(p.fragment):  # its ports may stand in another one: whose it is, accounting finds out
+            pass
+        elif ours or c.shares == 1 or not is_foreign(c, p):
             c.parsed += 1
+        else:
+            pass_by(c, ts)
+            return
+        prefetch(&c.buckets[p.hash & c.mask])
+        p.ticked = c.ticked
         c.batched += 1
         if c.batched == BATCH:
             account_batch(c)
@@ -427,14 +442,22 @@ cdef void account_batch(Core *c) noexcept nogil:
     Between decoding and accounting lie other packets' work, in which the memory of the flow arrives.
     """
     cdef uint32_t i, at
+    cdef uint32_t ticked = 0
     for i in range(c.batched):
         at = c.buckets[c.batch[i].hash & c.mask]
         if at != NIL:
             prefetch(&c.flows[at])
             prefetch(<const uint8_t *>&c.flows[at] + 64)
     for i in range(c.batched):
+        while ticked < c.batch[i].ticked:
+            move_clock(c, c.ticks[ticked])
+            ticked += 1
         account(c, &c.batch[i])
+    while ticked < c.ticked:
+        move_clock(c, c.ticks[ticked])
+        ticked += 1
     c.batched = 0
+    c.ticked = 0
 
 
 cdef inline bint is_full(const Core *c) noexcept nogil:

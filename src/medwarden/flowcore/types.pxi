@@ -184,6 +184,7 @@ cdef struct Packet:
     uint32_t fragment_id
     uint32_t fragment_offset
     uint32_t tunnel
+    uint32_t ticked  # packets of other shares that came before it since the batch began
     uint16_t window
     uint16_t src_port
     uint16_t dst_port
@@ -199,7 +200,6 @@ cdef struct Packet:
     uint8_t more_fragments
     uint8_t llc
     uint8_t reason
-    uint8_t foreign  # another share's: it only moves the clock
 
 
 cdef struct Syn:
@@ -422,6 +422,9 @@ cdef struct Core:
     uint8_t *assembled
     Packet *batch  # decoded, not yet accounted for
     uint32_t batched
+    uint8_t *dealt  # whose a service is, by port: TCP, then UDP; NULL: all goes by address
+    int64_t *ticks  # times of packets of other shares, not yet gone by
+    uint32_t ticked
     # counters
     uint64_t parsed
     uint64_t rejected

@@ -1,0 +1,75 @@
+"""Services are dealt out to processes by what a look into the capture says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.flowcore import packets as made
+
+from medwarden.app import share_plan
+from medwarden.app.share_plan import plan_shares
+from medwarden.flowcore import FlowCoreConfig
+
+KEY = b"k" * 16
+PORTS = (53, 137, 161, 514, 1900, 5353, 47808, 123, 67)
+
+
+def config(which: int = 0, processes: int = 2) -> FlowCoreConfig:
+    return FlowCoreConfig(share=(which, processes), seed=KEY, datagram_ports=frozenset(PORTS))
+
+
+def capture(path: Path, rounds: int, ports: tuple[int, ...] = PORTS, alike: bool = False) -> Path:
+    packets: list[tuple[int, bytes]] = []
+    for number in range(rounds):
+        for port in ports:
+            said = b"same" if alike else b"%d of %d" % (number, port)
+            host = f"10.{number >> 8 & 255}.{number & 255}.{port % 250 + 1}"
+            packets.append(
+                (made.START + len(packets) * 1000, made.udp_frame(said, client=host, src=port, dst=port))
+            )
+    path.write_bytes(made.pcap(packets))
+    return path
+
+
+def test_all_shares_plan_alike_and_have_as_much_to_do(tmp_path: Path) -> None:
+    path = capture(tmp_path / "x.pcap", 50)
+    plans = [plan_shares(path, config(which)) for which in range(2)]
+    assert plans[0] == plans[1] and plans[0].keys() == {(17, port) for port in PORTS}
+    loads = [list(plans[0].values()).count(which) for which in range(2)]
+    assert abs(loads[0] - loads[1]) <= 1
+
+
+@pytest.mark.parametrize(("alike", "whose"), [(False, {None}), (True, {0, 1})])
+def test_what_is_much_of_all_is_divided_unless_it_repeats(
+    tmp_path: Path, alike: bool, whose: set[int | None]
+) -> None:
+    path = capture(tmp_path / "x.pcap", 100, PORTS[:5], alike)
+    shares = set(plan_shares(path, config()).values())
+    assert shares == whose
+    alone = capture(tmp_path / "y.pcap", 10, (514,), alike)
+    assert plan_shares(alone, config()) == {(17, 514): None}
+
+
+def test_pieces_of_a_large_file_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = capture(tmp_path / "x.pcap", 200, (53,))
+    late = capture(tmp_path / "late.pcap", 1000, (5353,))
+    path.write_bytes(path.read_bytes() + late.read_bytes()[24:])
+    monkeypatch.setattr(share_plan, "_BEGINNING", 2000)
+    monkeypatch.setattr(share_plan, "_PIECE", 3000)
+    assert plan_shares(path, config()).keys() == {(17, 53), (17, 5353)}
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"nothing of the kind, and quite long", b"\xd4\xc3\xb2\xa1" + b"\xff" * 4000]
+)
+def test_a_file_that_cannot_be_read_is_planned_without(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(data)
+    assert plan_shares(path, config()) == {}
+    assert plan_shares(tmp_path / "none.pcap", config()) == {}
+
+
+def test_a_place_without_records_is_passed_over() -> None:
+    assert share_plan._first_record(bytes(70_000), "<") is None
+    assert share_plan._first_record(b"", ">") is None
