@@ -22,7 +22,7 @@ import zstandard
 from medwarden.app.simulated_logs import LogFiles
 from medwarden.kernel.errors import ConfigurationError, InternalError, ResourceError
 from medwarden.simulation.engine import Slice, in_order, run_shard, shards_of
-from medwarden.simulation.events import live_through
+from medwarden.simulation.events import join, live_through
 from medwarden.simulation.hospital import Hospital, Site
 from medwarden.simulation.incidents import incidents, stage
 from medwarden.simulation.truth import label_rows, truth_of
@@ -37,7 +37,11 @@ Progress = Callable[[int, int, str], None]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What to simulate. ``start`` is nanoseconds since the epoch; ``packing`` empty, ``.gz`` or ``.zst``."""
+    """What to simulate. ``start`` is nanoseconds since the epoch; ``packing`` empty, ``.gz`` or ``.zst``.
+
+    ``unfamiliar`` takes models, names and addresses that no training saw; ``joining`` is the part of the
+    devices that is switched on for the first time while it lasts.
+    """
 
     devices: int
     hours: float
@@ -49,6 +53,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     packing: str = ""
     split: bool = True
     image_scale: float = 0.02
+    unfamiliar: bool = False
+    joining: float = 0.0
 
 
 class Simulated(msgspec.Struct, frozen=True):
@@ -158,8 +164,16 @@ def simulate(request: Request, folder: Path, *, progress: Progress | None = None
     """
     if request.packing not in _PACKINGS:
         raise ConfigurationError(f"captures can be packed with {', '.join(filter(None, _PACKINGS))}")
-    hospital = Hospital(request.seed, request.devices, request.hours, request.start, request.sites)
+    hospital = Hospital(
+        request.seed,
+        request.devices,
+        request.hours,
+        request.start,
+        request.sites,
+        strange=request.unfamiliar,
+    )
     live_through(hospital)
+    join(hospital, request.joining)
     stage(hospital, request.incidents)
     try:
         return _write(request, hospital, folder, progress)

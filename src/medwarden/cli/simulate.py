@@ -41,6 +41,13 @@ from medwarden.cli.output import json_option, print_json, progress_of_inputs
 @click.option(
     "--logs", default="", help="Logs of other sensors, of zeek, eve, netflow, dhcp; commas between."
 )
+@click.option("--unfamiliar", is_flag=True, help="Other models, names and addresses than any training saw.")
+@click.option(
+    "--joining",
+    default=0.0,
+    type=click.FloatRange(0, 1),
+    help="Part of the devices switched on for the first time meanwhile.",
+)
 @json_option
 def simulate(
     out: Path | None,
@@ -55,6 +62,8 @@ def simulate(
     image_scale: float,
     incidents: tuple[str, ...],
     logs: str,
+    unfamiliar: bool,
+    joining: float,
     as_json: bool,
 ) -> int:
     """Write the traffic of an invented hospital into OUT: captures, labels.tsv and truth.json."""
@@ -79,6 +88,8 @@ def simulate(
         image_scale=image_scale,
         incidents=incidents,
         logs=tuple(filter(None, logs.split(","))),
+        unfamiliar=unfamiliar,
+        joining=joining,
     )
     with progress_of_inputs("simulating") as progress:
         written = run(request, out, progress=progress)

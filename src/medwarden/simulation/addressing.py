@@ -77,7 +77,7 @@ _CLASS_NETS = ("servers", "medical", "medical-wlan", "staff", "things", "plant",
 class Plan:
     """The networks of one site."""
 
-    def __init__(self, rng: Random, expected: int) -> None:
+    def __init__(self, rng: Random, expected: int, *, strange: bool = False) -> None:
         floors = sum(count for _, count in FLOORS)
         largest = max(60, int(expected * 0.5))
         self._prefix_wide = 32 - max(8, (largest * 2).bit_length())
@@ -88,6 +88,9 @@ class Plan:
         self.gateways: list[bytes] = []
         self._next_base = 10 << 24 | rng.choice((0, 16, 32, 64, 96)) << 16
         self._vlan = rng.choice((10, 100, 200, 300))
+        if strange:
+            self._next_base = 172 << 24 | (16 + self._vlan % 7) << 16
+            self._vlan += 1000
         for building, count in FLOORS:
             for floor in range(count):
                 self._add(f"{building} {floor}", self._prefix_floor, rng)

@@ -43,6 +43,20 @@ def live_through(hospital: Hospital) -> None:
                 _replace(hospital, site, device, rng)
 
 
+def join(hospital: Hospital, share: float) -> None:
+    """Let a part of the devices be switched on for the first time at some moment of the first half."""
+    if not share:
+        return
+    for site in hospital.sites:
+        rng = Random(f"{hospital.seed}/{site.name}/joining")  # noqa: S311 - a simulation must be repeatable
+        serving = set(site.roles.values())
+        for device in site.devices:
+            if device in serving or device.category in _FIXED or device.arrives or len(device.stays) > 1:
+                continue
+            if rng.random() < share:
+                device.arrives = hospital.start + int(rng.random() * (hospital.stop - hospital.start) / 2)
+
+
 def _visit(hospital: Hospital, device: Device, rng: Random) -> None:
     """Let a phone come and go: staff for a shift, visitors for an hour or two."""
     length = rng.choice((8 * HOUR, 8 * HOUR, HOUR, 2 * HOUR))

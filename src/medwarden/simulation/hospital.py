@@ -23,6 +23,7 @@ from medwarden.simulation.population import (
     group_of,
 )
 from medwarden.simulation.systems import System
+from medwarden.simulation.unfamiliar import unfamiliar
 
 if TYPE_CHECKING:
     from medwarden.simulation.scene import Scene
@@ -71,14 +72,15 @@ class Play(Protocol):
 class Site:
     """One site. ``roles`` names the systems that others rely on; what a small site lacks is absent."""
 
-    def __init__(self, seed: int, number: int, total: int, start: int) -> None:
+    def __init__(self, seed: int, number: int, total: int, start: int, *, strange: bool = False) -> None:
         self.seed = seed
+        self.models = unfamiliar(models(), seed) if strange else models()
         self.number = number
         self.name = f"site-{number + 1}"
         self.start = start
         rng = Random(f"{seed}/site/{number}")  # noqa: S311 - a simulation must be repeatable
-        self.naming: Naming = naming(seed, number)
-        self.plan = Plan(rng, total)
+        self.naming: Naming = naming(seed, number, strange=strange)
+        self.plan = Plan(rng, total, strange=strange)
         self.patients: list[Patient] = invent(seed, number, max(20, total // 4))
         self.staff = staff(seed, 24)
         self.devices: list[Device] = []
@@ -92,7 +94,7 @@ class Site:
         counts = census(total, rng)
         old = self._outdated_imaging(rng, counts)
         for category in sorted(counts):
-            choice = models()[category]
+            choice = self.models[category]
             weights = [model.weight for model in choice]
             favourites = [weight * rng.choice((1, 1, 3, 6)) for weight in weights]
             for number in range(counts[category]):
@@ -115,10 +117,12 @@ class Site:
         if not whole:
             return {}
         able = {
-            name: count for name, count in kinds.items() if any(_systems(m, True) for m in models()[name])
+            name: count for name, count in kinds.items() if any(_systems(m, True) for m in self.models[name])
         }
         never_new = {
-            name: count for name, count in able.items() if not any(_systems(m, False) for m in models()[name])
+            name: count
+            for name, count in able.items()
+            if not any(_systems(m, False) for m in self.models[name])
         }
         result = dict.fromkeys(kinds, 0) | never_new
         outdated -= sum(never_new.values())
@@ -255,9 +259,11 @@ class Site:
 
 
 class Hospital:
-    """All sites. ``start`` and ``stop`` are nanoseconds since the epoch."""
+    """All sites. ``start`` and ``stop`` are nanoseconds since the epoch; ``strange``: unfamiliar ones."""
 
-    def __init__(self, seed: int, devices: int, hours: float, start: int, sites: int = 1) -> None:
+    def __init__(
+        self, seed: int, devices: int, hours: float, start: int, sites: int = 1, *, strange: bool = False
+    ) -> None:
         if devices < _FEWEST * sites:
             raise ConfigurationError(f"a simulated site needs at least {_FEWEST} devices")
         if hours <= 0:
@@ -266,7 +272,9 @@ class Hospital:
         self.start = start
         self.stop = start + int(hours * 3600) * 10**9
         shares = apportion(devices, {str(number): 1.0 / (number + 1) for number in range(sites)})
-        self.sites = [Site(seed, number, shares[str(number)], start) for number in range(sites)]
+        self.sites = [
+            Site(seed, number, shares[str(number)], start, strange=strange) for number in range(sites)
+        ]
 
     def devices(self) -> Iterator[tuple[Site, Device]]:
         """Yield every device with its site."""

@@ -1,0 +1,124 @@
+"""A hospital nobody trained on: other models of the same makers, other names, other addresses, drawn by seed.
+
+What is held out of such a hospital, so that recognising it means something:
+
+- every model has an invented name, in all that it says; its web page, product strings, implementation
+  version, host name prefix and the end of its implementation UID and SNMP object id are invented with it;
+- firmware versions are others;
+- a third of the models declares no model or product at all (no DICOM model, page title, banner, product
+  announcement, descriptive SNMP text or own host name), as lesser models of a maker do;
+- host names follow schemes that no other hospital uses: inventory numbers, places, and codes of two letters
+  drawn by seed for each kind, AE titles likewise;
+- addresses come from 172.16/12 or 192.168/16.
+
+Kept are the makers, the prefixes of their interfaces, the enterprise part of SNMP object ids and UID roots,
+operating systems, protocols and ports: they are facts of makers and of standards, not of a model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+import msgspec
+
+from medwarden.simulation.catalogue import Model
+
+SILENT = 1 / 3
+"""Part of the models that declare nothing of themselves."""
+
+_SYLLABLES = (
+    *("ar", "bel", "cor", "dan", "el", "fir", "gan", "hel", "is", "jor", "kal", "lum", "mer", "nor"),
+    *("or", "pel", "qua", "ras", "sel", "tor", "ul", "ven", "wex", "yor", "zan"),
+)
+_DECLARING = frozenset(
+    {
+        *("dn", "title", "name", "host", "iv", "iv_model", "cast", "print", "sip", "ssdp", "upnp", "onvif"),
+        *("descr", "platform", "sdc", "hl7eq", "cert", "mqtt", "server", "poct", "astm"),
+    }
+)
+_TOOLKITS = ("1.2.276.0.7230010.3", "1.2.40.0.13", "1.2.826.0.1.3680043.9.3811")
+_ENTERPRISE_ARCS = 7
+_UID_TAIL = 2
+_BUILD = re.compile(r"; [^;)]+? Build/[^)\s]+")
+_NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"[0-9A-Za-z]+(?:[-/.][0-9A-Za-z]+)*")
+
+
+def unfamiliar(known: Mapping[str, tuple[Model, ...]], seed: int) -> dict[str, tuple[Model, ...]]:
+    """Return the catalogue with other models of the same makers; the same seed gives the same ones."""
+    return {
+        category: tuple(_other(model, _rng(seed, category, number)) for number, model in enumerate(rows))
+        for category, rows in known.items()
+    }
+
+
+def _rng(seed: int, category: str, number: int) -> Random:
+    return Random(f"{seed}/unfamiliar/{category}/{number}")  # noqa: S311 - a simulation must be repeatable
+
+
+def invented(rng: Random) -> str:
+    """Return a product name: two or three syllables and a number."""
+    word = "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((2, 2, 3)))).capitalize()
+    return f"{word} {rng.choice('ABCDEKMXZ')}{rng.randrange(10, 990)}"
+
+
+def _other(model: Model, rng: Random) -> Model:
+    name = invented(rng)
+    silent = rng.random() < SILENT
+    facts: dict[str, Any] = {}
+    for key, value in model.facts.items():
+        if silent and key in _DECLARING:
+            continue
+        facts[key] = _said(key, value, model, name, rng)
+    firmware = tuple(_NUMBER.sub(lambda m: _digits(m.group(), rng), version) for version in model.firmware)
+    if silent:
+        facts.setdefault("title", "Login")
+        facts.setdefault("dn", "")
+        facts.setdefault("hl7eq", "DEVICE")
+    return msgspec.structs.replace(model, name=name, facts=facts, firmware=firmware)
+
+
+def _digits(old: str, rng: Random) -> str:
+    return "".join(rng.choice("0123456789" if place else "123456789") for place in range(len(old)))
+
+
+def _said(key: str, value: object, model: Model, name: str, rng: Random) -> object:
+    if isinstance(value, list):
+        return [_said("", part, model, name, rng) for part in value]
+    if not isinstance(value, str):
+        return value
+    if key in ("dn", "title", "iv_model", "cast", "print", "hl7eq", "sdc"):
+        return name
+    if key == "iv":
+        return f"{name.split()[0].upper()}_{rng.randrange(10, 99)}"
+    if key in ("name", "host"):
+        return name.split()[0][:5].upper()
+    if key == "uid":
+        return value if value.startswith(_TOOLKITS) else _renumbered(value, _UID_TAIL, rng)
+    if key == "oid":
+        arcs = value.split(".")
+        own = [str(rng.randrange(1, 90)) for _ in arcs[_ENTERPRISE_ARCS:]]
+        return ".".join([*arcs[:_ENTERPRISE_ARCS], *own])
+    if key == "agent":
+        return _BUILD.sub(f"; {name.replace(' ', '-')} Build/{rng.randrange(10**5, 10**6)}", value)
+    return _renamed(value, model, name)
+
+
+def _renumbered(uid: str, arcs: int, rng: Random) -> str:
+    parts = uid.split(".")
+    kept = max(4, len(parts) - arcs)
+    return ".".join([*parts[:kept], *(str(rng.randrange(1, 9000)) for _ in parts[kept:])])
+
+
+def _renamed(text: str, model: Model, name: str) -> str:
+    """Return text with the model's name, and each of its words that is no plain word, put as the new name."""
+    for joint in (" ", "", "-", "_"):
+        text = re.sub(re.escape(model.name.replace(" ", joint)), name, text, flags=re.IGNORECASE)
+    for word in _WORD.findall(model.name):
+        if any(c.isdigit() for c in word) and len(word) > 1:
+            whole = rf"(?<![0-9A-Za-z]){re.escape(word)}(?![0-9A-Za-z])"
+            text = re.sub(whole, name.split()[1], text, flags=re.IGNORECASE)
+    return text
