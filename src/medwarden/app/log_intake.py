@@ -29,8 +29,8 @@ LogSink = Callable[[Batch, InputReport], None]
 MOST_DOCUMENT = 50 << 20
 """Bytes of the largest document (XML, spreadsheet) that is taken, after unpacking."""
 
-_BATCH_BYTES = 128 << 20
-_BATCH_RECORDS = 250_000
+_BATCH_BYTES = 256 << 20
+_BATCH_RECORDS = 500_000
 _DIGEST = 20
 _MOST_HEAD = 1 << 16
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from django.db.models import Q
 
@@ -218,10 +219,11 @@ class IngestWriter:
         columns = []
         for field in TABLES[name]:
             if field.name in constants:
-                columns.append(pa.repeat(pa.scalar(constants[field.name], pa.string()), rows.num_rows))
+                columns.append(_constant(constants[field.name], rows.num_rows))
             else:
-                columns.append(rows[field.name])
-        return pa.table(columns, names=TABLES[name].names).cast(TABLES[name])
+                column = rows[field.name]
+                columns.append(column if column.type == field.type else column.cast(field.type))
+        return pa.table(columns, names=TABLES[name].names)
 
     def _acknowledge(self, state: InputState, number: int, report: InputReport | None) -> None:
         row = InputLedger.objects.get(pk=state.ledger)
@@ -269,6 +271,11 @@ class IngestWriter:
         """Say that the sensor is alive though it hears nothing."""
         with storage_errors(self._store.home):
             Sensor.objects.filter(pk=self.sensor).update(heartbeat_ns=self._clock())
+
+
+def _constant(text: str, rows: int) -> pa.DictionaryArray:
+    """Return a column that says the same in every row, and takes the room of one."""
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([text], pa.string()))
 
 
 def evidence_table(facts: Iterable[tuple[Evidence, str | None]]) -> pa.Table:

@@ -39,7 +39,7 @@ from medwarden.store.lake_files import (
     open_ledger,
     resolve,
 )
-from medwarden.store.lake_writing import write_rows
+from medwarden.store.lake_writing import laid_out, write_rows
 from medwarden.store.storage_errors import storage_errors
 
 __all__ = ["BATCH_PROPERTY", "TABLES", "Lake"]
@@ -170,7 +170,7 @@ class Lake:
             return 0
         schema = TABLES[table]
         with storage_errors(self.root), self._writing():
-            together = pa.concat_tables([rows.select(schema.names).cast(schema) for rows in fresh.values()])
+            together = pa.concat_tables([laid_out(rows, schema) for rows in fresh.values()])
             written = write_rows(self._tables[table], together)
             with (
                 self._tables[table].transaction() as transaction,

@@ -25,7 +25,23 @@ from pyiceberg.table.locations import load_location_provider
 
 _COMPRESSION_LEVEL = 1
 _ROW_GROUP = 262_144
+_SCOPE = ("tenant", "site", "sensor", "batch")
+_REPEATED = pa.dictionary(pa.int32(), pa.string())
 _TIMES = ("start_ns", "end_ns", "ts_ns", "last_ns")
+
+
+def laid_out(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return ``rows`` in the order and types of ``schema``; what repeats in all rows is held once."""
+    columns, fields = [], []
+    for field in schema:
+        column = rows[field.name]
+        if field.name in _SCOPE:
+            column = column if column.type == _REPEATED else column.dictionary_encode()
+        elif column.type != field.type:
+            column = column.cast(field.type)
+        columns.append(column)
+        fields.append(field.with_type(column.type))
+    return pa.table(columns, schema=pa.schema(fields))
 
 
 def write_rows(table: Table, rows: pa.Table) -> list[DataFile]:
@@ -61,7 +77,8 @@ def _write(table: Table, rows: pa.Table, tenant: str) -> DataFile:
             pa.schema(fields),
             compression="zstd",
             compression_level=_COMPRESSION_LEVEL,
-            use_dictionary=[field.name for field in fields if pa.types.is_string(field.type)],
+            use_dictionary=[field.name for field in fields if not pa.types.is_integer(field.type)],
+            store_schema=False,  # how a column lay in memory is nothing to its readers
             write_statistics=[field.name for field in fields if field.name in _TIMES],
         )
         writer.write_table(rows.cast(pa.schema(fields)), row_group_size=_ROW_GROUP)
