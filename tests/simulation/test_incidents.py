@@ -32,7 +32,7 @@ def quiet() -> bytes:
 
 def test_all_that_was_asked_for_is_there() -> None:
     assert {name for name, incident in incidents().items() if incident.benign} == BENIGN
-    assert len(incidents()) == 27
+    assert len(incidents()) == 28
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,3 +77,13 @@ def test_what_there_is_not_or_cannot_be_is_refused() -> None:
         live("earthquake")
     with pytest.raises(ConfigurationError, match="more devices"):
         live("image_exfiltration", devices=12)
+
+
+def test_a_cloned_address_speaks_for_the_device_and_then_for_a_stranger() -> None:
+    hospital, _ = live("mac_clone")
+    (told,) = truth_of(hospital, [], {})["incidents"]
+    victim = next(d for _, d in hospital.devices() if d.key == told["victims"][0])
+    stranger = next(d for _, d in hospital.devices() if d.key == told["actors"][0])
+    assert stranger.macs == victim.macs and victim.leaves < stranger.arrives
+    rows = [row for row in label_rows(hospital) if row[1] == told["cloned_mac"]]
+    assert len(rows) == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from medwarden.store.queries.identity import DecisionRow, ProposalRow
 
 _MOST_SHOWN = 1000
+_PAUSE_S, _SHARE = 60.0, 20.0
 
 
 class Linked(msgspec.Struct, frozen=True):
@@ -164,6 +166,47 @@ def link_site(tenant: str, site: str) -> Linked:
     if joined:
         _judge(site)
     return Linked(joined, proposed)
+
+
+def settle(tenant: str) -> Linked:
+    """Do what identities need now and then, on an open store: link, follow moves, retire who fell silent."""
+    from medwarden.app.ageing import retire_silent
+    from medwarden.app.spoofing import find_moves
+    from medwarden.store.models import Site
+
+    joined = proposed = 0
+    for site in Site.objects.filter(tenant_id=tenant).order_by("pk").values_list("pk", flat=True):
+        linked = link_site(tenant, site)
+        joined, proposed = joined + linked.joined, proposed + linked.proposed
+        retire_silent(tenant, site)
+    find_moves(tenant)
+    return Linked(joined, proposed)
+
+
+class Settling:
+    """When identities are settled: after something was judged, for a twentieth of the time at most.
+
+    ``clock`` gives seconds that only go forward.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._judged = True
+        self._next = 0.0
+
+    def after(self, judged: int) -> bool:
+        """Settle all tenants where it is due; tell whether it was."""
+        from medwarden.store.models import Tenant
+
+        self._judged |= judged > 0
+        begun = self._clock()
+        if not self._judged or begun < self._next:
+            return False
+        for tenant in Tenant.objects.order_by("pk").values_list("pk", flat=True):
+            settle(tenant)
+        ended = self._clock()
+        self._judged, self._next = False, ended + max(_PAUSE_S, _SHARE * (ended - begun))
+        return True
 
 
 def _change(actor: str, reason: str, site: str | None) -> Change:

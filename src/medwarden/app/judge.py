@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from medwarden.app.fingerprints import load_own
 from medwarden.app.models import load_model
+from medwarden.app.spoofing import find_contradictions
 from medwarden.inventory.labelling import identify, labelling_version
 from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import Clock, wall_clock
@@ -45,6 +46,7 @@ def judge_stale(tenant: str, site: str) -> int:
             "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
         ) as change:
             record_identities(change, devices)
+        find_contradictions(tenant, site, devices)
         judged |= dict.fromkeys(ids)
     if judged:
         assess(tenant, site, list(judged))

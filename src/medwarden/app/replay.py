@@ -72,6 +72,7 @@ def _replay(
     progress: Progress | None,
     processes: int,
 ) -> Replayed:
+    from medwarden.app.identity import settle
     from medwarden.app.ingest import Ingest
     from medwarden.app.judge import judge_stale
     from medwarden.store import queries
@@ -89,6 +90,7 @@ def _replay(
     heard = (ingest.writer.site, *(ingest.others.sites() if ingest.others else ()))
     for place in heard:
         judge_stale(ingest.writer.tenant, place)
+    settle(ingest.writer.tenant)
     known = queries.devices(queries.Scope(ingest.writer.tenant), limit=1).total
     return Replayed(tuple(replay.reports), beside, known, ingest.new_devices)
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from medwarden.app.fingerprints import load_own
+from medwarden.app.identity import Settling
 from medwarden.app.models import load_model
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
@@ -34,10 +35,11 @@ def work(home: Path, *, once: bool = False) -> None:
         load_model(home)
         renew()
         tidied = time.monotonic()
+        settling = Settling()
         while not ending.is_set():
             if load_own(home) | load_model(home):
                 renew()
-            round_of_work(store)
+            settling.after(round_of_work(store))
             if once:
                 return
             if time.monotonic() - tidied > TIDY_SECONDS:

@@ -24,13 +24,18 @@ def iso(at: int) -> str:
 
 
 def label_rows(hospital: Hospital) -> Iterator[tuple[str, ...]]:
-    """Yield the header and one row for every interface of every device that is there at all."""
+    """Yield the header and one row for every interface of every device that is there at all.
+
+    An address that a stranger took is the device's that had it.
+    """
     yield COLUMNS
+    told: set[tuple[str, bytes]] = set()
     for site, device in hospital.devices():
         kind = category_of(device.category)
         others = () if device is site.roles.get("router") else device.macs[1:]
         for mac in (device.macs[0], *others):
-            if device.arrives < hospital.stop:
+            if device.arrives < hospital.stop and (site.name, mac) not in told:
+                told.add((site.name, mac))
                 yield (
                     site.name,
                     wire.mac_text(mac),

@@ -15,6 +15,7 @@ from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, DeviceText, Identification, RiskScore
 from medwarden.store.queries.filters import order_of
+from medwarden.store.verdict_history import note_changes
 
 LABELS = (
     "device_class",
@@ -99,6 +100,7 @@ def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
         row.unsure, row.doubts = unsure_level(device), _between_blanks(doubts(device))
         row.stale = row.last_seen > device.last_seen
     update_rows([row for row, _ in known], [*LABELS, *_PLAIN, *_KEPT])
+    note_changes(change, known)
     _verdicts(change, known)
     _texts(known)
 
