@@ -25,6 +25,7 @@ class Permission(StrEnum):
     ACCEPT_RISK = "accept_risk"
     CORRECT_IDENTITY = "correct_identity"
     EDIT_PLACES = "edit_places"
+    EDIT_BOOKS = "edit_books"  # bring lists of equipment in, say which row is which device
     LEARN_POLICY = "learn_policy"
     APPROVE_POLICY = "approve_policy"
     FEED_DATA = "feed_data"  # replay captures and logs
@@ -49,6 +50,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     | {
         Permission.CHANGE_FINDING,
         Permission.EDIT_PLACES,
+        Permission.EDIT_BOOKS,
         Permission.LEARN_POLICY,
         Permission.APPROVE_POLICY,
         Permission.FEED_DATA,
@@ -61,6 +63,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CHANGE_FINDING,
         Permission.CORRECT_IDENTITY,
         Permission.EDIT_PLACES,
+        Permission.EDIT_BOOKS,
         Permission.SEE_STAFF_NAMES,
         Permission.PROTECT_DEVICE,
         Permission.OVERRIDE_INTERLOCK,

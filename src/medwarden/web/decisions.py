@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.store.chain import folder_of_database
 from medwarden.store.changes import Change
 from medwarden.web.scope import scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
@@ -38,6 +40,23 @@ def decided(
     except ConfigurationError as error:
         messages.error(request, _sentence(str(error)))
     return HttpResponseRedirect(page_url(request, page))
+
+
+def said(request: HttpRequest, page: str, act: Callable[[], str]) -> HttpResponse:
+    """Do something that makes its own change, say what came of it, and lead back to ``page``."""
+    try:
+        messages.success(request, _sentence(act()))
+    except ConfigurationError as error:
+        messages.error(request, _sentence(str(error)))
+    return HttpResponseRedirect(page_url(request, page))
+
+
+def data_folder() -> Path:
+    """Return the data folder of the open store. Raises ConfigurationError where it lies in none."""
+    folder = folder_of_database()
+    if folder is None:
+        raise ConfigurationError("this store lies in no data folder")
+    return folder
 
 
 def refused(request: HttpRequest, page: str, said: str) -> HttpResponse:

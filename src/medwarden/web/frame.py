@@ -32,9 +32,11 @@ DEVICES = (
     ("devices", "List"),
     ("devices_kinds", "Kinds"),
     ("devices_sureness", "How sure"),
+    ("devices_unknown", "Unknown"),
 )
 BELONGS = {
     "device": "devices",
+    "answer": "devices",
     "place": "places",
     "finding": "findings",
     "policy": "policies",

@@ -24,6 +24,7 @@ from medwarden.web.views import (
     sensors,
     settings,
     traffic,
+    unknown,
 )
 
 # Only the account pages that an on-premises console without sign-up and without mail needs.
@@ -61,6 +62,11 @@ urlpatterns = [
     path("devices/kinds/export.<slug:kind>", kinds.kinds_export, name="devices_kinds_export"),
     path("devices/sureness/", kinds.sureness, name="devices_sureness"),
     path("devices/sureness/export.<slug:kind>", kinds.sureness_export, name="devices_sureness_export"),
+    path("devices/unknown/", unknown.unknown, name="devices_unknown"),
+    path("devices/unknown/export.<slug:kind>", unknown.unknown_export, name="devices_unknown_export"),
+    path("devices/unknown/<str:target>/", unknown.question, name="devices_question"),
+    path("devices/answers/", unknown.given_answers, name="devices_answers"),
+    path("devices/answers/<str:answer_id>/undo/", unknown.answer_undo, name="answer_undo"),
     path("devices/<str:device_id>/", device.device, name="device"),
     path("devices/<str:device_id>/policy.<slug:kind>", device.device_policy, name="device_policy"),
     path("devices/<str:device_id>/retire/", device.device_retire, name="device_retire"),
