@@ -31,6 +31,7 @@ _COMMANDS = {
     "sites": "medwarden.cli.sites",
     "books": "medwarden.cli.books",
     "reconcile": "medwarden.cli.reconcile",
+    "gudid": "medwarden.cli.gudid",
     "identity": "medwarden.cli.identity",
     "unknown": "medwarden.cli.answers",
     "answer": "medwarden.cli.answers",
