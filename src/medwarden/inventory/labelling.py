@@ -20,8 +20,10 @@ from medwarden.inventory.declared import (
     subnet_of,
 )
 from medwarden.inventory.imaging import medical_name
+from medwarden.inventory.imposters import doubted
 from medwarden.inventory.labels.in_use import generation as model_generation
 from medwarden.inventory.labels.in_use import model_in_use
+from medwarden.inventory.management import managed_verdict
 from medwarden.inventory.places import place_of
 from medwarden.inventory.plan import Plan
 from medwarden.inventory.stated import stated_ballots
@@ -34,8 +36,7 @@ from medwarden.knowledge.makers import known_maker
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "5"
-_EMBEDDED = frozenset({"Embedded Linux", "RTOS", "VxWorks", "QNX", "eCos", "webOS", "tvOS", "IGEL OS"})
+_CODE_VERSION = "6"
 
 
 def labelling_version() -> str:
@@ -132,16 +133,7 @@ def _as_read(ballots: list[Ballot]) -> list[Ballot]:
     ]
 
 
-def _managed(verdict: Verdict, device_class: DeviceClass, system: str | None) -> bool | None:
-    """Tell whether the IT department manages the device: heard saying so, or of a kind that never is."""
-    if verdict.label is not None:
-        return verdict.label == "yes"
-    embedded = system in _EMBEDDED or system is None
-    if device_class is DeviceClass.IOT and embedded:
-        return False
-    if device_class in (DeviceClass.IOMT, DeviceClass.OT) and system in _EMBEDDED:
-        return False
-    return None
+_MANAGED = {"yes": True, "no": False}
 
 
 def votes_on(device: Device, own: Device) -> list[Ballot]:
@@ -150,7 +142,7 @@ def votes_on(device: Device, own: Device) -> list[Ballot]:
     ``own`` is the device with its own words only.
     """
     model = model_in_use()
-    votes = rule_votes(device, own)
+    votes = doubted(own, rule_votes(device, own))
     return votes if model is None else [*model.trust.apply(votes), *model.judge(device, own)]
 
 
@@ -164,6 +156,8 @@ def identify(device: Device, plan: Plan | None = None) -> Device:
     verdicts = _verdicts(ballots)
     device_class = DeviceClass(verdicts["class"].label or DeviceClass.UNKNOWN)
     system = verdicts["os"].label
+    heard = (ballot for ballot in ballots if ballot.level == "managed")
+    verdicts["managed"] = managed_verdict(heard, own, device_class, system)
     place = place_of(own, plan)
     return msgspec.structs.replace(
         device,
@@ -176,7 +170,7 @@ def identify(device: Device, plan: Plan | None = None) -> Device:
         os_version=verdicts["os_version"].label,
         firmware=verdicts["firmware"].label,
         serial=verdicts["serial"].label,
-        managed=_managed(verdicts["managed"], device_class, system),
+        managed=_MANAGED.get(verdicts["managed"].label or ""),
         location=None if place is None else place.label,
         place=place,
         subnet=subnet_of(device),
