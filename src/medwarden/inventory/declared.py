@@ -74,6 +74,7 @@ _MODEL_FIELDS = (
     "phd.model_number",
     "medibus.device_name",
     "addp.device_name",
+    "edimax.model",
 )
 _FIRMWARE_FIELDS = (
     "sdc.firmware_version",
@@ -113,6 +114,7 @@ _FIRMWARE_FIELDS = (
     "medibus.software_version",
     "draeger_infinity.firmware",
     "addp.firmware",
+    "edimax.firmware",
 )
 _SERIAL_FIELDS = (
     "sdc.serial_number",

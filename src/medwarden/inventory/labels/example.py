@@ -56,7 +56,7 @@ def pieces_of(device: Device, own: Device | None = None) -> list[Piece]:
     personal = mac_tails(device.macs)
     found: dict[tuple[str, str], str] = {}
     for entry in own.ledger:
-        found.setdefault((entry.field, normalise(entry.value, personal)), entry.value)
+        found.setdefault((entry.field, normalise(entry.field, entry.value, personal)), entry.value)
     for field, value in derived_facts(device):
         if field in _DERIVED:
             found.setdefault((field, value.lower()), value)

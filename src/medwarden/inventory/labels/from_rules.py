@@ -27,6 +27,6 @@ def examples_of_rules(rules: Iterable[Fingerprint]) -> Iterator[Example]:
             pairs = rule.example(example)
             said = {level: label for match in index.match(pairs) for level, label in match.labels}
             labels = canonical({level: said.get(level) for level in LEARNT})
-            entries = tuple(sorted({(field, normalise(value)) for field, value in pairs}))
+            entries = tuple(sorted({(field, normalise(field, value)) for field, value in pairs}))
             if labels and not any(field.startswith("flow.") for field, _ in entries):
                 yield Example(entries, (), labels, f"rule {rule.id}", WEIGHT, whole=False)

@@ -27,7 +27,7 @@ from medwarden.inventory.labels.model_file import Arrays, digest_of, pack, unpac
 from medwarden.inventory.labels.nearest import Nearest
 from medwarden.inventory.labels.rule_trust import Record, RuleTrust, add_records
 from medwarden.inventory.labels.tokens import behaviour_of
-from medwarden.inventory.labels.vocabulary import Reading, Vector, Vocabulary
+from medwarden.inventory.labels.vocabulary import DONE, Reading, Vector, Vocabulary
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.device import Ballot, Device
 
@@ -61,7 +61,7 @@ class About(msgspec.Struct, frozen=True):
     format: int
     heads: tuple[Head, ...]
     sharpness: float
-    balance: float
+    lengths: tuple[float, float, float]
     rules: dict[str, Record]
     card: dict[str, Any]
     local: int = 0
@@ -98,7 +98,7 @@ class LabelModel:
     def __init__(self, about: About, arrays: Arrays, data: bytes | None = None) -> None:
         self.about = about
         self.arrays = arrays
-        self.vocabulary = Vocabulary(arrays["numbers"], arrays["rarity"], arrays["part"], about.balance)
+        self.vocabulary = Vocabulary(arrays["numbers"], arrays["rarity"], arrays["part"], about.lengths)
         self.trust = RuleTrust(add_records(about.rules, about.own_rules))
         self._heads = {head.level: head for head in about.heads}
         self._span: dict[str, slice] = {}
@@ -322,6 +322,8 @@ def _out_of_range(arrays: Arrays, known: int, sizes: Mapping[str, int]) -> str |
             column = arrays[name][:, place]
             if len(column) and not (int(column.min()) >= -1 and int(column.max()) < sizes.get(level, 0)):
                 return f"the model names a {level} that it does not list"
+    if len(arrays["part"]) and int(arrays["part"].max()) > DONE:
+        return "the model has tokens of no known part"
     floats = ("rarity", "scale", "bias", "counted")
     if not all(bool(np.isfinite(arrays[name]).all()) for name in floats):
         return "the model holds numbers that are none"

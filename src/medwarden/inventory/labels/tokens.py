@@ -41,6 +41,20 @@ NAME_FIELDS = frozenset(
 )
 """Fields in which a device is called by a name that somebody in its house chose."""
 
+_STACK = re.compile(
+    r"^(dhcp(v6)?\.(?!host_name|fqdn)|tcp\.|tls\.|quic\.|ntp\.|arp\.|ndp\.|icmp|dns\.(?!name)|eapol\.|igmp\."
+    r"|http\.(method|status|content_type|host|path|request_order)|mdns\.query|ssdp\.search|ssh\.(kex|hassh))"
+)
+"""Fields that show how a network stack is built and whom it calls rather than what a device says it is."""
+
+_VERBATIM = re.compile(r"^tcp\.stack$|\.ja[34]|hassh")
+"""Fields whose values are digests or numbers throughout, none of them the device's own."""
+
+_SERIAL_INSIDE = re.compile(
+    r"^ssdp\.(usn|nt|location)$|^upnp\.(udn|serial)|^mdns\.(instance|host_name|query)$"
+)
+_SERIAL = re.compile(r"(?<![0-9a-z])(?=(?:[a-z]*\d){4})[0-9a-z]{9,}(?![0-9a-z])")
+
 _PRESENCE_ONLY = frozenset(
     {
         "arp.ip",
@@ -78,11 +92,18 @@ _LEAST_TAIL = 4
 _KNOWN_PORTS = 32_768
 
 
-def normalise(value: str, personal: Iterable[str] = ()) -> str:
+def is_stack(field: str) -> bool:
+    """Tell whether a field shows how a device is built rather than what it says it is."""
+    return _STACK.match(field) is not None
+
+
+def normalise(field: str, value: str, personal: Iterable[str] = ()) -> str:
     """Return a value in lower case with what belongs to one device put as ``#``.
 
     ``personal`` are texts known to be the device's own: the ends of its MAC addresses without colons.
     """
+    if _VERBATIM.search(field):
+        return value.lower()
     text = _COPY.sub("", value.lower())
     text = _UUID.sub("#", text)
     text = _MAC.sub("#", text)
@@ -92,6 +113,8 @@ def normalise(value: str, personal: Iterable[str] = ()) -> str:
     text = _IPV4.sub("#", text)
     text = _IPV6.sub("#", text)
     text = _LONG_HEX.sub("#", text)
+    if _SERIAL_INSIDE.match(field):
+        text = _SERIAL.sub("#", text)
     return _LONG_NUMBER.sub("#", text)
 
 
@@ -129,13 +152,14 @@ def words_of(field: str, value: str) -> tuple[str, ...]:
         for first, second in zip(parts, [*parts[1:], "end"], strict=True):
             found[f"{field} : {first}>{second}"] = None
         return tuple(found)
+    generic = not is_stack(field)
     for word in _WORD.findall(value):
         if word == "#":
             continue
         found[f"{field} : {word}"] = None
-        if len(word) > 2:
+        if generic and len(word) > 2:
             found[f"word {word}"] = None
-        if len(word) > _GRAM:
+        if generic and len(word) > _GRAM:
             for place in range(len(word) - _GRAM + 1):
                 found[f"part {word[place : place + _GRAM]}"] = None
     return tuple(found)

@@ -30,15 +30,15 @@ _MOST_COLUMNS = 32_000
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a training may be told otherwise; the defaults were chosen on validation data (docs/model.md).
 
-    ``tokens`` and ``least`` bound the vocabulary, ``balance`` weighs behaviour against words, ``ridge`` is
-    the regularisation, ``folds`` and ``strangers`` (share of models withheld) shape the cross-validation,
-    ``examples`` and ``prototypes`` bound what is trained on and kept.
+    ``tokens`` and ``least`` bound the vocabulary, ``lengths`` weigh what is said, stack and behaviour,
+    ``ridge`` is the regularisation, ``folds`` and ``strangers`` (share of models withheld) shape the
+    cross-validation, ``examples`` and ``prototypes`` bound what is trained on and kept.
     """
 
     tokens: int = 8192
     least: int = 2
-    balance: float = 0.7
-    ridge: float = 0.1
+    lengths: tuple[float, float, float] = (1.0, 0.25, 0.25)
+    ridge: float = 0.05
     folds: int = 4
     strangers: float = 0.1
     examples: int = 5000
@@ -66,7 +66,7 @@ def train(
         if not any(example.labels for example in examples):
             raise ConfigurationError("there is nothing to learn from: no example has a label")
         vocabulary = build_vocabulary(
-            examples, most=settings.tokens, least=settings.least, balance=settings.balance
+            examples, most=settings.tokens, least=settings.least, lengths=settings.lengths
         )
         rows = choose_rows(rows_of(examples, vocabulary), settings.examples, rng)
         if not rows:
@@ -94,8 +94,7 @@ def train(
         "validation": validated.figures,
     }
     local = sum(row.local for row in kept)
-    sharpness, balance = validated.joint_sharpness, vocabulary.balance
-    about = About(FORMAT, (), sharpness, balance, rules, data, local, own_rules)
+    about = About(FORMAT, (), validated.joint_sharpness, vocabulary.lengths, rules, data, local, own_rules)
     return _assembled(rows, kept, labels, vocabulary, validated, settings, about)
 
 
@@ -126,7 +125,7 @@ def extended(vocabulary: Vocabulary, examples: Sequence[Example]) -> Vocabulary:
     rarity = np.concatenate([vocabulary.rarity, np.full(len(chosen), rarest, np.float32)])
     parts = np.concatenate([vocabulary.part, np.array([fresh[n][0] for n in chosen], np.uint8)])
     order = np.argsort(numbers, kind="stable")
-    return Vocabulary(numbers[order], rarity[order], parts[order], vocabulary.balance)
+    return Vocabulary(numbers[order], rarity[order], parts[order], vocabulary.lengths)
 
 
 def _assembled(

@@ -1,7 +1,8 @@
 """Which tokens a model knows, and devices as vectors over them.
 
-A vector has two parts, what a device says and how it behaves; each is brought to a fixed length before
-they are added, so that a talkative device is no stronger than a silent one.
+A vector has three parts: what a device says of itself, how its network stack is built, and how it behaves.
+Each is brought to a fixed length before they are added, and the whole to length one, so that a talkative
+device is no stronger than a silent one, and what it says outranks its stack, which outranks its behaviour.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from medwarden.inventory.labels.example import Example
-from medwarden.inventory.labels.tokens import behaviour_tokens, token_number, words_of
+from medwarden.inventory.labels.tokens import behaviour_tokens, is_stack, token_number, words_of
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 
+Lengths = tuple[float, float, float]
+
 _REMEMBERED = 200_000
-SAID, DONE = 0, 1
-"""The two parts of a vector."""
+SAID, BUILT, DONE = 0, 1, 2
+"""The three parts of a vector."""
 
 
 class Known:
@@ -75,9 +78,10 @@ def numbers_of(example: Example) -> dict[int, tuple[int, int]]:
     """Return the token numbers of an example: number to (sign, part)."""
     found: dict[int, tuple[int, int]] = {}
     for field, value in example.entries:
+        part = BUILT if is_stack(field) else SAID
         for token in words_of(field, value):
             number, sign = token_number(token)
-            found.setdefault(number, (sign, SAID))
+            found.setdefault(number, (sign, part))
     for token in behaviour_tokens(example.behaviour):
         number, sign = token_number(token)
         found.setdefault(number, (sign, DONE))
@@ -87,17 +91,17 @@ def numbers_of(example: Example) -> dict[int, tuple[int, int]]:
 class Vocabulary:
     """Token numbers in ascending order; a number's place is its column.
 
-    ``rarity`` is the inverse document frequency of each, ``part`` whether it is said or done, ``balance``
-    the length of the part of behaviour beside that of words (1).
+    ``rarity`` is the inverse document frequency of each, ``part`` which part of a vector it is in,
+    ``lengths`` how long the three parts are.
     """
 
     def __init__(
-        self, numbers: npt.NDArray[np.uint32], rarity: Floats, part: npt.NDArray[np.uint8], balance: float
+        self, numbers: npt.NDArray[np.uint32], rarity: Floats, part: npt.NDArray[np.uint8], lengths: Lengths
     ) -> None:
         self.numbers = numbers
         self.rarity = rarity
         self.part = part
-        self.balance = balance
+        self.lengths = lengths
         self._column = {int(number): place for place, number in enumerate(numbers)}
         self.said = lru_cache(maxsize=_REMEMBERED)(self._said)
         self.done = lru_cache(maxsize=_REMEMBERED)(self._done)
@@ -139,17 +143,18 @@ class Vocabulary:
     def weighed(self, columns: Ints, signs: Floats) -> Vector:
         """Return the vector of columns with these signs (1 or -1): rare tokens count more."""
         values = signs * self.rarity[columns]
-        done = self.part[columns] == DONE
-        squares = values * values
-        for chosen, length in ((~done, 1.0), (done, self.balance)):
-            norm = math.sqrt(float(squares[chosen].sum()))
-            if norm > 0.0:
-                values[chosen] *= length / norm
-        return Vector(columns, values.astype(np.float32))
+        parts = self.part[columns]
+        sums = np.bincount(parts, values * values, minlength=len(self.lengths)).tolist()
+        whole = math.sqrt(sum(length**2 for length, square in zip(self.lengths, sums, strict=True) if square))
+        factors = [
+            length / math.sqrt(square) / whole if square and whole else 0.0
+            for length, square in zip(self.lengths, sums, strict=True)
+        ]
+        return Vector(columns, (values * np.array(factors, np.float32)[parts]).astype(np.float32))
 
 
 def build_vocabulary(
-    examples: Sequence[Example], *, most: int, least: int = 2, balance: float = 1.0
+    examples: Sequence[Example], *, most: int, least: int = 2, lengths: Lengths = (1.0, 1.0, 1.0)
 ) -> Vocabulary:
     """Return the vocabulary of examples: tokens of at least ``least`` of them, at most ``most``.
 
@@ -174,7 +179,7 @@ def build_vocabulary(
         np.array(kept, np.uint32),
         np.array(rarity, np.float32),
         np.array([parts[number] for number in kept], np.uint8),
-        balance,
+        lengths,
     )
 
 

@@ -110,6 +110,7 @@ FIELD_GROUPS = {
         "poct1a.device_name",
         "poct1a.model_id",
         "addp.device_name",
+        "edimax.model",
         "espax.client",
         "espax.server",
         "snpp.banner",
