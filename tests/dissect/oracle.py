@@ -282,7 +282,7 @@ COMPARED: tuple[Compared, ...] = (
     Compared(("smb.client_guid",), ("smb2.client_guid",)),
     Compared(
         ("smb.server_guid",),
-        ("smb2.server_guid",),
+        ("smb2.server_guid", "smb.server_guid"),
         own=str.lower,
         within=False,
         derived=lambda p: [*p.get("smb2.server_guid", []), *map(same_pid, p.get("smb.server_guid", []))],

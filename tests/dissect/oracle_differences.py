@@ -42,7 +42,6 @@ DIFFERENCES = (
         "Schneider's name of function 90; a unit of another connection",
     ),
     ((OURS,), "ntp.reference_id", ".", "an address whose octets are letters, too"),
-    ((OURS,), "smb.server_guid", ".", "of SMB 1 tshark's octets stand in another order"),
     ((OURS,), "tftp.file", "zz", "of a read request on a port that tshark does not take for TFTP"),
     (
         (THEIRS,),

@@ -20,11 +20,14 @@ import pytest
 from tests.dissect.oracle import COMPARED, compare, packets, told
 from tests.dissect.oracle_differences import DIFFERENCES
 
-pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
-
 LARGEST = 800_000
 EVERY = 3  # of the captures of protocols: the whole would take minutes
 ALL = os.environ.get("MEDWARDEN_ORACLE") == "all"
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed"),
+    pytest.mark.timeout(3_600 if ALL else 300),
+]
 
 
 @cache

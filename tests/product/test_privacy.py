@@ -1,28 +1,38 @@
 """No patient leaves the wire: not a byte of one in anything that is stored, shown, logged or exported.
 
-The patients stand in DICOM, DICOMweb, HL7, FHIR, web pages, logs, prints, mails and analysers' messages. Who
-writes something new (a sanitised capture, a further export) adds a function to ``EXPORTS``.
+The patients stand in DICOM, DICOMweb, HL7, FHIR, web pages, logs, prints, mails, analysers' messages and what
+``carriers`` lists. Looked for is every form of a token that ``readings`` sees through, and its plain hash:
+ten digits are found again from one. Who writes something new (a sanitised capture, a further export) adds a
+function to ``EXPORTS``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import random
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests.flowcore import packets as made
+from tests.product.carriers import carriers
 from tests.product.conftest import Command, Outcome
 from tests.product.patients import MARK, Patient, hospital, invented
+from tests.product.readings import hidden, readings
 
+LATER = made.START + 3_600 * made.SECOND
 _DIGITS = re.compile(rb"(?<![0-9])[0-9]{8,10}(?![0-9])")
 # The mark alone stands in page tokens and packed files by chance; with five letters more it does not.
 _MARKED = re.compile(MARK.encode() + rb"[aeiounlrst]{5}", re.IGNORECASE)
+_PLAIN_HASHES = ("md5", "sha1", "sha256", "blake2b")
+_HASHES = re.compile(rb"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{128}|[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32})")
 
 CONSOLE = """
 import sys
@@ -102,6 +112,19 @@ def said(*outcomes: Outcome) -> Iterator[tuple[str, bytes]]:
         yield " ".join(outcome.args[3:]), (outcome.stdout + outcome.stderr).encode()
 
 
+def leaks_in_any_form(texts: Iterable[tuple[str, bytes]], patients: Sequence[Patient]) -> list[str]:
+    """Return the same of every reading of the texts, and hashes of what identifies a patient."""
+    tokens = {t.encode() for p in patients for t in (*p.words, *p.numbers)}
+    tokens |= {t.lower() for t in tokens} | {t.upper() for t in tokens}
+    hashes = {hashlib.new(kind, t).hexdigest().encode() for kind in _PLAIN_HASHES for t in tokens}
+    found = []
+    for name, text in texts:
+        found += leaks(((f"{name} {how}".strip(), reading) for how, reading in readings(text)), patients)
+        runs = {match.group().lower() for match in _HASHES.finditer(text)}
+        found += [f"{name}: {run.decode()} is the hash of a patient's" for run in runs & hashes]
+    return found
+
+
 def leaks(texts: Iterable[tuple[str, bytes]], patients: Iterable[Patient]) -> list[str]:
     """Return where something of a patient stands, with what stands around it."""
     numbers = {number.encode() for patient in patients for number in patient.numbers}
@@ -111,6 +134,13 @@ def leaks(texts: Iterable[tuple[str, bytes]], patients: Iterable[Patient]) -> li
         places += [match.start() for match in _DIGITS.finditer(text) if match.group() in numbers]
         found += [f"{name}: {text[max(0, at - 60) : at + 40]!r}" for at in places[:5]]
     return found
+
+
+def carried(patients: Sequence[Patient], loss: float) -> bytes:
+    """Return the packets of a capture, without its head, of all that further carries names."""
+    chance = random.Random(13)
+    frames = [frame for frame in carriers(patients, 30_000) if chance.random() >= loss]
+    return made.pcap((LATER + number * 1_000_000, frame) for number, frame in enumerate(frames))[24:]
 
 
 def test_the_search_would_find_a_patient() -> None:
@@ -124,11 +154,22 @@ def test_the_search_would_find_a_patient() -> None:
     assert len(leaks([("x", hospital(patients))], patients)) == 5
 
 
+def test_the_search_would_find_a_patient_in_every_form() -> None:
+    (patient,) = invented(1)
+    for token in (*patient.words, *patient.numbers):
+        for form, text in hidden(token.encode()).items():
+            assert leaks_in_any_form([("x", text)], [patient]), f"{token} {form}"
+        for kind in ("md5", "sha1", "sha256", "blake2b"):
+            digest = hashlib.new(kind, token.encode()).hexdigest()
+            assert leaks_in_any_form([("x", f"id={digest};".encode())], [patient]), f"{token} {kind}"
+    assert not leaks_in_any_form([("x", b"%41bc AAAA== 78 9c \x1f\x8b\x08 ordinary words")], [patient])
+
+
 @pytest.mark.parametrize(("count", "loss"), [(1_000, 0.0), (150, 0.15)], ids=["whole", "with-gaps"])
 def test_patients_leave_no_trace(run: Command, home: Path, tmp_path: Path, count: int, loss: float) -> None:
     patients = invented(count)
     capture, out = tmp_path / "hospital.pcap", tmp_path / "out"
-    capture.write_bytes(hospital(patients, loss=loss))
+    capture.write_bytes(hospital(patients, loss=loss) + carried(patients, loss))
     replayed = run("replay", capture, "--json")
     assert replayed.returncode == 0, replayed.stderr
     assessed = run("assess", capture, "--out", out)
@@ -138,6 +179,7 @@ def test_patients_leave_no_trace(run: Command, home: Path, tmp_path: Path, count
         folder = tmp_path / f"export{number}"
         folder.mkdir()
         exported += list(export(run, capture, folder))
+    assert leaks([("the capture", capture.read_bytes())], patients)
     capture.unlink()
     shown = [run("devices", "--json"), run("findings", "--json")]
     report = (out / "report.json").read_bytes()
@@ -145,6 +187,7 @@ def test_patients_leave_no_trace(run: Command, home: Path, tmp_path: Path, count
     for told in (
         *(b"CT_ZENTRAL", b"OFFIS_DCMTK_367", b"MONITORS", b"ehr01", b"nginx"),
         *(b"MON-17", b"HAPI FHIR Server", b"Monitor 7", b"WEBMAKER", b"qido_server"),
+        *(b"Gluco 1", b"ACME Phone 1.2", b"pump-7"),
     ):
         assert told in report
     pages = console_pages(home)
@@ -157,7 +200,7 @@ def test_patients_leave_no_trace(run: Command, home: Path, tmp_path: Path, count
         ("the console", pages),
     ]
     assert len(texts) > 15
-    assert leaks(texts, patients) == []
+    assert leaks_in_any_form(texts, patients) == []
 
 
 def test_patients_of_real_captures_leave_no_trace(
