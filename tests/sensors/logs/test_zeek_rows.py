@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from medwarden.model.batch import Batch, Fact
@@ -16,6 +16,7 @@ from medwarden.model.log_source import LogSetting, LogTally
 from medwarden.sensors.logs._columns import ODD
 from medwarden.sensors.logs.plain_lines import LineForm, Places, PlainLines, Read
 from medwarden.sensors.logs.registry import parser_named
+from medwarden.sensors.logs.zeek_logs import logs
 
 CASES = Path(__file__).parent / "cases"
 NOW_NS = 1_700_000_000_000_000_000
@@ -95,6 +96,41 @@ def written(records: st.SearchStrategy[dict[str, object]]) -> st.SearchStrategy[
     )
 
 
+HEADER = (
+    "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\t{}\n#fields\t{}\n"
+)
+
+
+def tabbed(path: str, records: st.SearchStrategy[dict[str, object]]) -> st.SearchStrategy[bytes]:
+    """Return logs of these records as text with tabs; in some, lines are broken, cut or headers."""
+    fields = sorted({*FIELDS[path], "uid"})
+    cells = st.sampled_from(["-", "", "(empty)", "\\x41", "\u00e9", "1.5", "007"])
+
+    def line(drawn: tuple[dict[str, object], dict[str, str]]) -> bytes:
+        record, instead = drawn
+        texts = {name: instead.get(name) or _cell(record.get(name, "-")) for name in fields}
+        return "\t".join(texts[name] for name in fields).encode()
+
+    plain = st.tuples(records, st.dictionaries(st.sampled_from(fields), cells, max_size=1)).map(line)
+    other = st.sampled_from([
+        b"", b"\r", b"\xff\t", b"#fields\tts\tid.orig_h", b"#close\t2026", b"ts,uid,id.orig_h,id.resp_h",
+        b"\t" * (len(fields) - 1), HEADER.format(path, "\t".join(fields)).strip().encode(),
+    ])  # fmt: skip
+    cut = st.tuples(plain, st.integers(0, 80)).map(lambda drawn: drawn[0][: drawn[1]])
+    several = st.lists(st.one_of(plain, plain, plain, plain, other, cut), min_size=1, max_size=8)
+    head = HEADER.format(path, "\t".join(fields)).encode()
+    return st.tuples(several, st.sampled_from([b"\n", b"\r\n"])).map(
+        lambda drawn: head + drawn[1].join(drawn[0]) + drawn[1]
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join("-" if item is None else str(item) for item in value) or "(empty)"
+    return "-" if value is None or isinstance(value, dict) else str(value)
+
+
+FIELDS = {"conn": tuple(logs()["conn"].columns), "dns": tuple(logs()["dns"].columns)}
 Outcome = tuple[list[dict[str, object]], list[Fact], LogTally]
 
 
@@ -135,6 +171,22 @@ def test_blocks_come_to_what_their_lines_come_to(
     @given(written(records))
     def holds(log: bytes) -> None:
         assert outcome(form, name, log) == line_by_line(lambda: outcome(form, name, log))
+
+    holds()
+
+
+@pytest.mark.parametrize(("path", "records"), [("conn", CONN), ("dns", DNS)])
+def test_lines_with_tabs_come_to_what_they_come_to_one_by_one(
+    path: str, records: st.SearchStrategy[dict[str, object]]
+) -> None:
+    @settings(max_examples=150)
+    @example(
+        HEADER.format("dns", "ts\tid.orig_h\tid.resp_h").encode()
+        + b"1.5\t10.0.0.1\t10.0.0.2\nts,uid,id.orig_h,id.resp_h\n2.5,C1,10.0.0.1,10.0.0.2\n" * 2
+    )
+    @given(tabbed(path, records))
+    def holds(log: bytes) -> None:
+        assert outcome("zeek", "x.log", log) == line_by_line(lambda: outcome("zeek", "x.log", log))
 
     holds()
 

@@ -25,14 +25,15 @@ _MOST_PORT = 65535
 _MADE = {Count: COUNT, Port: COUNT, Seconds: REAL, Time: MOMENT}
 
 
-def column_of(kind: str, name: str, reader: Callable[[Any], Reader]) -> Wanted:
-    """Return how a column of a log is read; ``reader`` gives what reads values of a type.
+def column_of(kind: str, name: str, reader: Callable[[Any, bool], Reader]) -> Wanted:
+    """Return how a column of a log is read; ``reader`` gives what reads values of a type that
+    must be there, or need not.
 
     Addresses that a record is about are sound, or the line is none of the plain ones.
     """
     type_, needed = logs()[kind].columns[name], name in logs()[kind].needed
     made = _MADE.get(type_, WORD) if kind == _FLOWS or type_ == Time else WORD
-    reads = reader(type_ if needed else type_ | None) if made == WORD else bytes.decode
+    reads = reader(type_, needed) if made == WORD else bytes.decode
     if needed and name in _ADDRESSES:
         reads = _sound_address(reads)
     return Wanted((name,), made, reads, needed, *((_MOST_PORT,) if type_ is Port else ()))

@@ -92,7 +92,9 @@ def _form(kind: str) -> LineForm:
         return kind
 
     columns = [
-        column_of(kind, name, lambda type_: msgspec.json.Decoder(type_).decode)
+        column_of(
+            kind, name, lambda type_, needed: msgspec.json.Decoder(type_ if needed else type_ | None).decode
+        )
         for name in (logs()[kind].columns if kind in logs() else ())
     ]
     return LineForm(*columns, Wanted(("_path",), reads=of_this))

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
+from medwarden.sensors.logs.plain_lines import LineForm, Reader
+from medwarden.sensors.logs.zeek_columns import column_of, rows_of_plain
 from medwarden.sensors.logs.zeek_logs import (
     Count,
     Flag,
@@ -45,9 +48,30 @@ class TsvHeader:
         self.unset = "-"
         self.path: str | None = None
         self.fields: tuple[str, ...] = ()
+        self._form: tuple[str | None, LineForm | None] | None = None
+
+    def form(self, usual: str | None) -> LineForm | None:
+        """Return how plain lines under this header are read, None where each is to be read by itself."""
+        kind = self.kind(usual)
+        if self._form is None or self._form[0] != kind:
+            self._form = kind, self._form_of(kind)
+        return self._form[1]
+
+    def _form_of(self, kind: str | None) -> LineForm | None:
+        if kind is None or kind not in logs() or self.separator != "\t":
+            return None
+        log = logs()[kind]
+        if len(set(self.fields)) < len(self.fields) or not set(log.needed) <= set(self.fields):
+            return None
+        return LineForm(*(column_of(kind, name, partial(_reader, self)) for name in log.columns))
+
+    def places(self, form: LineForm) -> list[int]:
+        """Return for each field the number of its column, -1 for one that nothing is made of."""
+        return [form.numbers.get((name,), -1) for name in self.fields]
 
     def take(self, line: str) -> None:
         """Take one line that begins with ``#``."""
+        self._form = None
         word, _, rest = line.partition(" " if line.startswith("#separator") else self.separator)
         if word == "#separator":
             self.separator = _unescaped(rest) or "\t"
@@ -64,6 +88,7 @@ class TsvHeader:
 
     def table(self, line: str) -> None:
         """Take the first line of a table with commas."""
+        self._form = None
         self.separator, self.unset, self.fields = ",", "", tuple(line.split(",")[:_MOST_FIELDS])
 
     def kind(self, usual: str | None) -> str | None:
@@ -95,9 +120,24 @@ def _unescaped(text: str) -> str:
 
 def tsv_rows(lines: Lines, header: TsvHeader, usual: str | None) -> Iterator[Rows]:
     """Yield the records of a block under their headers; lines that are no records are rejected."""
+    odd: Sequence[int] = range(len(lines))
+    form = header.form(usual)
+    if form is not None and not lines.block.startswith(b"#") and b"\n#" not in lines.block:
+        plain = form.of_tabbed(
+            lines.block, lines.all(), lines.starts, header.places(form), header.unset.encode()
+        )
+        if not any(is_table(lines.text(place)) for place in plain.odd.tolist()):
+            odd = plain.odd.tolist()
+            if len(plain):
+                yield rows_of_plain(header.kind(usual) or "", plain)
+    yield from _one_by_one(lines, header, usual, odd)
+
+
+def _one_by_one(lines: Lines, header: TsvHeader, usual: str | None, chosen: Sequence[int]) -> Iterator[Rows]:
+    """Yield the records of these lines; header lines among them count for those behind them."""
     places: list[int] = []
     records: list[list[str]] = []
-    for place in range(len(lines)):
+    for place in chosen:
         raw = lines.text(place)
         if not raw or raw == b"\r":
             continue
@@ -117,6 +157,9 @@ def tsv_rows(lines: Lines, header: TsvHeader, usual: str | None) -> Iterator[Row
             places.append(place)
             records.append(values)
         elif is_table(raw):
+            if records:
+                yield from _converted(lines, header, usual, places, records)
+                places, records = [], []
             header.table(line)
         else:
             lines.reject(place, WRONG_COUNT if header.fields else NO_HEADER)
@@ -178,6 +221,21 @@ def _column(
             if value in wrong:
                 sound[place] = False
     return [forms[value] for value in values]
+
+
+def _reader(header: TsvHeader, type_: object, needed: bool) -> Reader:
+    """Return what reads a value of a type as :func:`_column` does, and raises ValueError for any other."""
+    convert = _converter(header, type_)
+
+    def reads(raw: bytes) -> object:
+        value = raw.decode()
+        if value != header.unset:
+            return convert(value)
+        if needed:
+            raise ValueError(value)
+        return None
+
+    return reads
 
 
 def _converter(header: TsvHeader, form: object) -> Callable[[str], object]:
