@@ -45,3 +45,15 @@ def test_linking_finds_nothing_in_a_house_of_single_cards(say: Say, home: Path) 
     linked = json.loads(say("identity", "link", "--json", home=home).out)
     assert linked["joined"] == 0
     assert say("identity", "proposals").status == 0
+
+
+def test_silence_and_history_are_shown(say: Say, home: Path) -> None:
+    said = say("identity", "retirement", "--days", 30, "--automatic", "--reason", "as agreed", home=home)
+    assert said.out == "retired after 30 days of silence, 14 with randomised addresses\n"
+    assert say("identity", "silent", "--json").out == ""
+    one = json.loads(say("devices", "--json").out.splitlines()[0])
+    said = say("identity", "history", one["id"], "--json")
+    assert said.status == 0
+    for row in map(json.loads, said.out.splitlines()):
+        assert row["old"] != row["new"] and row["level"]
+    assert say("identity", "retirement", "--days", 0, "--reason", "x").status == 2

@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.store.conftest import HOUR, DeltaMaker
 
+from medwarden.inventory.identity import Resolver
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.evidence import Evidence
 from medwarden.model.inventory_delta import InventoryDelta
 from medwarden.store.open import Store
 
@@ -213,3 +216,167 @@ def test_any_sequence_equals_one_in_which_the_undone_was_never_done(
     for round_ in range(rounds):
         _apply(_heard_with_peers(heard, (10 + round_) * HOUR))
     assert after == _rows()
+
+
+def _round(resolver: Resolver, *facts: Evidence) -> InventoryDelta:
+    resolver.evidence(facts, "s")
+    delta = resolver.delta()
+    _apply(delta)
+    return delta
+
+
+def _fact(at: int, mac: str | None, ip: str | None, field: str, value: str) -> Evidence:
+    return Evidence(at * HOUR, mac, ip, None, field, value, field.partition(".")[0])
+
+
+def _names() -> dict[str, set[str]]:
+    from medwarden.store.models import EvidenceEntry
+
+    said: dict[str, set[str]] = {}
+    for device, value in EvidenceEntry.objects.filter(field="dhcp.host_name").values_list("device", "value"):
+        said.setdefault(device, set()).add(value)
+    return said
+
+
+ONE, TWO = "00:1b:21:00:00:01", "00:1b:21:00:00:02"
+
+
+@pytest.fixture
+def resolver(store: Store) -> Resolver:
+    assert store.home.exists()
+    return Resolver("main")
+
+
+def _restarted() -> Resolver:
+    from medwarden.store.queries import load_state
+
+    again = Resolver("main")
+    again.restore(load_state("main"))
+    return again
+
+
+def test_a_join_holds_over_a_restart_of_the_resolver(resolver: Resolver) -> None:
+    _round(resolver, _fact(1, ONE, None, "dhcp.host_name", "a"), _fact(1, TWO, None, "dhcp.host_name", "b"))
+    one, two = (resolver.owner(mac, None, HOUR) or "" for mac in (ONE, TWO))
+    number = _join(one, two)
+    again = _restarted()
+    assert again.owner(TWO, None, HOUR) == two  # the resolver tells them apart for ever
+    _round(again, _fact(2, TWO, None, "dhcp.host_name", "c"))
+    assert _names() == {one: {"a", "b", "c"}}
+    _undo(number)
+    assert _names() == {one: {"a"}, two: {"b", "c"}}
+    _round(_restarted(), _fact(3, TWO, None, "dhcp.host_name", "d"))
+    assert _names() == {one: {"a"}, two: {"b", "c", "d"}}
+
+
+def test_an_address_joined_by_hand_is_found_on_an_interface(resolver: Resolver) -> None:
+    """What the resolver finds and what a person said add up: address, interface and the other are one."""
+    from medwarden.store.models import Device, IdentityDecision
+    from medwarden.store.queries import Scope, find_device
+
+    _round(
+        resolver,
+        _fact(1, None, "10.0.0.9", "dhcp.host_name", "by-address"),
+        _fact(1, TWO, None, "dhcp.host_name", "other"),
+    )
+    by_address = resolver.owner(None, "10.0.0.9", HOUR) or ""
+    other = resolver.owner(TWO, None, HOUR) or ""
+    number = _join(by_address, other)
+    delta = _round(resolver, _fact(2, ONE, "10.0.0.9", "arp.ip", "10.0.0.9"))
+    assert [merge.gone for merge in delta.merges] == [by_address]
+    found = resolver.owner(ONE, None, HOUR) or ""
+    assert _names() == {found: {"by-address", "other"}}
+    row = find_device(Scope(), by_address)
+    assert row is not None and row.pk == found and row.macs == [ONE, TWO]
+    assert IdentityDecision.objects.get().left == [found]
+    _undo(number)
+    assert _names() == {found: {"by-address"}, other: {"other"}}
+    assert set(Device.objects.values_list("pk", flat=True)) == {found, other}
+    _round(_restarted(), _fact(3, None, "10.0.0.9", "dhcp.host_name", "later"))
+    assert _names()[found] == {"by-address", "later"}
+
+
+def test_a_split_interface_never_comes_back_by_itself(resolver: Resolver) -> None:
+    from medwarden.app.identity import link_site
+    from medwarden.store.models import Device
+
+    uuid = "4c4c4544-0043-4b10-8052-b7c04f4e3932"
+    said = [_fact(1, mac, None, "dhcp.machine_uuid", uuid) for mac in (ONE, TWO)]
+    _round(resolver, *said)
+    assert link_site("default", "main").joined == 1 and Device.objects.count() == 1
+    two = resolver.owner(TWO, None, HOUR) or ""
+    device = Device.objects.get()
+    _part(device.pk, [two if device.pk != two else resolver.owner(ONE, None, HOUR) or ""])
+    _round(resolver, *[_fact(2, mac, None, "dhcp.machine_uuid", uuid) for mac in (ONE, TWO)])
+    linked = link_site("default", "main")
+    assert (linked.joined, linked.proposed) == (0, 0) and Device.objects.count() == 2
+
+
+def test_an_undone_automatic_join_is_a_persons_no(resolver: Resolver) -> None:
+    from medwarden.app.identity import link_site
+    from medwarden.store.models import Device, IdentityDecision
+
+    uuid = "4c4c4544-0043-4b10-8052-b7c04f4e3932"
+    _round(resolver, *[_fact(1, mac, None, "dhcp.machine_uuid", uuid) for mac in (ONE, TWO)])
+    assert link_site("default", "main").joined == 1
+    _undo(IdentityDecision.objects.get().number)
+    assert link_site("default", "main").joined == 0 and Device.objects.count() == 2
+
+
+def test_a_proposal_is_accepted_or_rejected_once(resolver: Resolver) -> None:
+    from medwarden.app.identity import decide_stored, link_site
+    from medwarden.store.models import Device, IdentityProposal
+
+    prl = "1,3,6,15,31,33,43,44,46,47,119,121,249,252"
+    _round(
+        resolver,
+        *[_fact(1, mac, None, "dhcp.host_name", "nb-0042") for mac in (ONE, TWO)],
+        *[_fact(1, mac, None, "dhcp.parameter_request_list", prl) for mac in (ONE, TWO)],
+    )
+    assert link_site("default", "main").proposed == 1
+    proposal = IdentityProposal.objects.get()
+    decide_stored(proposal.pk, accepted=False, reason="two notebooks with one name", actor="user:anna")
+    assert link_site("default", "main").proposed == 0
+    with pytest.raises(ConfigurationError, match="rejected"):
+        decide_stored(proposal.pk, accepted=True, reason="after all", actor="user:anna")
+    IdentityProposal.objects.update(state="open")
+    number = decide_stored(proposal.pk, accepted=True, reason="one notebook", actor="user:anna")
+    assert number is not None and Device.objects.count() == 1
+    assert link_site("default", "main").proposed == 0
+
+
+def test_what_belongs_to_a_device_moves_and_comes_back(store: Store, heard: DeltaMaker) -> None:
+    from medwarden.model.finding import Finding, FindingKind, Severity
+    from medwarden.store.changes import Change
+    from medwarden.store.findings import record_findings
+    from medwarden.store.models import CaptureJob, DoNotProbe
+    from medwarden.store.models import Finding as Row
+
+    assert store.home.exists()
+    _apply(heard(1, 2))
+    found = Finding("f-1", FindingKind.EXPOSURE, "telnet", Severity.HIGH, "d-main-2", "t", "d", "f")
+    with Change("rule:risk", "seen", site="main") as change:
+        record_findings(change, ["d-main-2"], [found])
+    CaptureJob.objects.create(
+        id="c1", tenant_id="default", site_id="main", device="d-main-2", label="x", interface="e", folder="/",
+        reason="r", who="w", state="done", created_ns=1, seconds=1, megabytes=1,
+    )  # fmt: skip
+    before = _rows()
+    number = _join("d-main-1", "d-main-2")
+    assert CaptureJob.objects.get().device == "d-main-1"
+    row = Row.objects.get()
+    assert (row.device_id, row.state) == ("d-main-1", "resolved")
+    _undo(number)
+    assert _rows() == before
+    assert not DoNotProbe.objects.exists()
+
+
+def test_devices_of_two_sites_are_never_merged(store: Store, heard: DeltaMaker) -> None:
+    from medwarden.store.open import ensure_site
+
+    assert store.home.exists()
+    ensure_site("default", "clinic")
+    _apply(heard(1))
+    _apply(heard(1, site="clinic"))
+    with pytest.raises(ConfigurationError, match="different sites"):
+        _join("d-main-1", "d-clinic-1")

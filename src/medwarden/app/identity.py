@@ -12,11 +12,13 @@ import msgspec
 from medwarden.app.inventory import one_device
 from medwarden.inventory.linking import links
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.device import Device
 from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
     from medwarden.store.changes import Change
-    from medwarden.store.queries.identity import DecisionRow, ProposalRow
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.identity import DecisionRow, ProposalRow, VerdictChangeRow
 
 _MOST_SHOWN = 1000
 _PAUSE_S, _SHARE = 60.0, 20.0
@@ -38,12 +40,12 @@ def merge(home: Path, kept: str, gone: str, *, reason: str, actor: str) -> int:
         return merge_stored(kept, gone, reason=reason, actor=actor)
 
 
-def merge_stored(kept: str, gone: str, *, reason: str, actor: str) -> int:
-    """Do the same on a store that is open already (the console)."""
+def merge_stored(kept: str, gone: str, *, reason: str, actor: str, scope: Scope | None = None) -> int:
+    """Do the same on a store that is open already (the console), within what ``scope`` lets a person see."""
     from medwarden.store.joining import join
 
-    one, other = one_device(kept), one_device(gone)
-    with _change(actor, reason, one.site) as change:
+    one, other = _found(kept, scope), _found(gone, scope)
+    with _change(actor, reason, one.site, scope) as change:
         number = join(change, one.id, other.id)
     _judge(one.site)
     return number
@@ -61,16 +63,22 @@ def split(
 
 
 def split_stored(
-    device: str, *, macs: Sequence[str] = (), ips: Sequence[str] = (), reason: str, actor: str
+    device: str,
+    *,
+    macs: Sequence[str] = (),
+    ips: Sequence[str] = (),
+    reason: str,
+    actor: str,
+    scope: Scope | None = None,
 ) -> int:
-    """Do the same on a store that is open already (the console)."""
+    """Do the same on a store that is open already (the console), within what ``scope`` lets a person see."""
     from medwarden.store.joining import identities_of, part
 
     if not macs and not ips:
         raise ConfigurationError("say what to split off: an interface or an address")
-    found = one_device(device)
+    found = _found(device, scope)
     taken = identities_of(found.id, macs, ips)
-    with _change(actor, reason, found.site) as change:
+    with _change(actor, reason, found.site, scope) as change:
         number = part(change, found.id, taken)
     _judge(found.site)
     return number
@@ -85,12 +93,14 @@ def undo(home: Path, number: int, *, reason: str, actor: str) -> None:
         undo_stored(number, reason=reason, actor=actor)
 
 
-def undo_stored(number: int, *, reason: str, actor: str) -> None:
-    """Do the same on a store that is open already (the console)."""
+def undo_stored(number: int, *, reason: str, actor: str, scope: Scope | None = None) -> None:
+    """Do the same on a store that is open already (the console), within what ``scope`` lets a person see."""
+    from medwarden.store.joining import site_of_decision
     from medwarden.store.joining import undo as take_back
     from medwarden.store.proposals import reject_undone
 
-    with _change(actor, reason, None) as change:
+    site = _seen(site_of_decision(number), scope, f"decision {number}")
+    with _change(actor, reason, site, scope) as change:
         undone = take_back(change, number)
         reject_undone(change, undone.identities)
     _judge(undone.site)
@@ -105,13 +115,15 @@ def decide_proposal(home: Path, proposal: str, *, accepted: bool, reason: str, a
         return decide_stored(proposal, accepted=accepted, reason=reason, actor=actor)
 
 
-def decide_stored(proposal: str, *, accepted: bool, reason: str, actor: str) -> int | None:
-    """Do the same on a store that is open already (the console)."""
+def decide_stored(
+    proposal: str, *, accepted: bool, reason: str, actor: str, scope: Scope | None = None
+) -> int | None:
+    """Do the same on a store that is open already (the console), within what ``scope`` lets a person see."""
     from medwarden.store.proposals import accept, reject, site_of
 
-    site = site_of(proposal)
+    site = _seen(site_of(proposal), scope, f"proposal {proposal[:40]!r}")
     number = None
-    with _change(actor, reason, site) as change:
+    with _change(actor, reason, site, scope) as change:
         if accepted:
             number = accept(change, proposal)
         else:
@@ -138,6 +150,15 @@ def proposal_rows(home: Path) -> list[ProposalRow]:
         from medwarden.store.queries.identity import proposals
 
         return list(proposals(queries.Scope(), limit=_MOST_SHOWN).items)
+
+
+def history_rows(home: Path, device: str) -> list[VerdictChangeRow]:
+    """Return what a device was held to be, the latest change first."""
+    with open_store(home, writer=False):
+        from medwarden.store import queries
+        from medwarden.store.queries.identity import verdict_history
+
+        return verdict_history(queries.Scope(), one_device(device).id)
 
 
 def link(home: Path, site: str | None = None) -> Linked:
@@ -209,10 +230,28 @@ class Settling:
         return True
 
 
-def _change(actor: str, reason: str, site: str | None) -> Change:
-    from medwarden.store.changes import Change
+def _found(identifier: str, scope: Scope | None) -> Device:
+    if scope is None:
+        return one_device(identifier)
+    from medwarden.store import queries
 
-    return Change(actor, reason, site=site)
+    found = queries.device(scope, identifier)
+    if found is None:
+        raise ConfigurationError(f"there is no device {identifier[:40]!r}")
+    return found
+
+
+def _seen(site: str, scope: Scope | None, what: str) -> str:
+    if scope is not None and scope.sites is not None and site not in scope.sites:
+        raise ConfigurationError(f"there is no {what}")
+    return site
+
+
+def _change(actor: str, reason: str, site: str, scope: Scope | None) -> Change:
+    from medwarden.store.changes import Change
+    from medwarden.store.models import DEFAULT_TENANT
+
+    return Change(actor, reason, tenant=DEFAULT_TENANT if scope is None else scope.tenant, site=site)
 
 
 def _judge(site: str) -> None:

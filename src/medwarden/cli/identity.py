@@ -177,3 +177,94 @@ def link(home: Path | None, site: str | None, as_json: bool) -> int:
     else:
         click.echo(f"{linked.joined} joined, {linked.proposed} proposed: see `medwarden identity proposals`")
     return 0
+
+
+@identity.command()
+@click.argument("device")
+@home_option
+@json_option
+def history(device: str, home: Path | None, as_json: bool) -> int:
+    """Show what DEVICE (id, MAC or IP address) was held to be, when that changed, and why."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.identity import history_rows
+
+    rows = history_rows(data_folder(home), device)
+    if as_json:
+        for row in rows:
+            print_json(plain(row))
+        return 0
+    print_table(
+        "",
+        ("when", "level", "was", "is", "confidence", "because"),
+        [
+            (
+                iso(row.at_ns)[:19],
+                row.level,
+                row.old or "",
+                row.new or "",
+                f"{row.confidence:.2f}",
+                "; ".join(f"{word}: {field}={value}" for word, field, value in row.because),
+            )
+            for row in rows
+        ],
+        right=("confidence",),
+    )
+    return 0
+
+
+@identity.command()
+@home_option
+@json_option
+def silent(home: Path | None, as_json: bool) -> int:
+    """Show devices that were not heard for so long that they are proposed for retirement."""
+    from medwarden.app.ageing import silent_rows
+    from medwarden.app.home import data_folder
+
+    rows = silent_rows(data_folder(home))
+    if as_json:
+        for row in rows:
+            print_json(plain(row))
+        return 0
+    print_table(
+        "",
+        ("id", "name", "site", "category", "last heard", "days"),
+        [(r.id, r.name or "", r.site, r.category or "", iso(r.last_seen)[:19], r.days) for r in rows],
+        right=("days",),
+    )
+    return 0
+
+
+@identity.command()
+@click.option("--days", type=click.IntRange(min=1), default=90, show_default=True, help="Days of silence.")
+@click.option(
+    "--randomised-days",
+    type=click.IntRange(min=1),
+    default=14,
+    show_default=True,
+    help="The same for devices with randomised addresses alone, as phones of visitors.",
+)
+@click.option("--automatic/--ask", default=False, show_default=True, help="Retire by the rule, or ask.")
+@click.option("--site", default=None, help="Site this holds for; all where none is named.")
+@_reason
+@home_option
+def retirement(
+    days: int, randomised_days: int, automatic: bool, site: str | None, reason: str, home: Path | None
+) -> int:
+    """Set after how many days of silence a device is gone. One that is heard again comes back by itself."""
+    from medwarden.app.ageing import set_retirement
+    from medwarden.app.home import data_folder
+
+    wanted = set_retirement(
+        data_folder(home),
+        days=days,
+        randomised_days=randomised_days,
+        automatic=automatic,
+        actor=_me(),
+        reason=reason,
+        site=site,
+    )
+    done = "retired" if wanted.automatic else "proposed for retirement"
+    click.echo(
+        f"{done} after {wanted.days} days of silence, {wanted.randomised_days} with randomised addresses"
+    )
+    return 0

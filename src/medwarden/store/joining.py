@@ -176,6 +176,15 @@ def undo(change: Change, number: int) -> Undone:
     return Undone(row.site_id, tuple({*row.left, *row.right}))
 
 
+def site_of_decision(number: int) -> str:
+    """Return the site of a decision. Raises ConfigurationError where there is no such."""
+    rows = IdentityDecision.objects.filter(pk=number)
+    site = rows.values_list("site_id", flat=True).first()
+    if site is None:
+        raise ConfigurationError(f"there is no decision {number}")
+    return site
+
+
 def identities_of(device_id: str, macs: Sequence[str], ips: Sequence[str]) -> list[str]:
     """Return the identities of a device that have one of these MAC or IP addresses.
 
