@@ -98,6 +98,9 @@ def address(route: str) -> str:
         "<str:answer_id>": "none",
         "{answer_id}": "none",
         "<str:target>": device,
+        "<str:name>": "none",
+        "{name}": "none",
+        "<slug:site>": Site.objects.all()[0].pk,
         "<int:user_id>": "0",
         "<int:view_id>": "0",
         "<int:token_id>": "0",
@@ -105,6 +108,8 @@ def address(route: str) -> str:
         "{finding_id}": finding,
         "{policy_id}": "none",
         "{kind}": "text",
+        "{number}": "0",
+        "{proposal}": "none",
     }
     for name, value in values.items():
         route = route.replace(name, value)

@@ -33,10 +33,12 @@ DEVICES = (
     ("devices_kinds", "Kinds"),
     ("devices_sureness", "How sure"),
     ("devices_unknown", "Unknown"),
+    ("devices_books", "Books"),
 )
 BELONGS = {
     "device": "devices",
     "answer": "devices",
+    "book": "devices",
     "place": "places",
     "finding": "findings",
     "policy": "policies",

@@ -86,6 +86,7 @@ class RowView(msgspec.Struct, frozen=True):
     since_ns: int
     said: dict[str, str]
     twins: list[str]
+    site: str = ""
 
 
 class DeviceBrief(msgspec.Struct, frozen=True):
@@ -356,7 +357,9 @@ def _unbooked(scope: Scope, text: str) -> QuerySet[Device]:
 
 def _row_view(row: BookRow, staff: bool) -> RowView:
     said = {field: value for field, value in row.said.items() if staff or field not in STAFF}
-    return RowView(row.book_id, row.book.name, row.key, row.line, row.since_ns, said, row.twins.split())
+    return RowView(
+        row.book_id, row.book.name, row.key, row.line, row.since_ns, said, row.twins.split(), row.site_id
+    )
 
 
 def _brief(row: Device) -> DeviceBrief:

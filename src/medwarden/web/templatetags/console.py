@@ -111,6 +111,12 @@ def number(value: int | float | None) -> str:
 
 
 @register.filter
+def get(table: dict[str, str], key: str) -> str:
+    """Return a word of a table, the key itself where it has none."""
+    return table.get(key, key)
+
+
+@register.filter
 def signed(value: int) -> str:
     """Write a number with its sign, minus as minus."""
     return f"+{value:,}" if value > 0 else f"−{-value:,}" if value < 0 else "0"
