@@ -347,10 +347,12 @@ def test_a_proposal_is_accepted_or_rejected_once(resolver: Resolver) -> None:
 
 def test_what_belongs_to_a_device_moves_and_comes_back(store: Store, heard: DeltaMaker) -> None:
     from medwarden.model.finding import Finding, FindingKind, Severity
+    from medwarden.operations.interlock import EntryKind
     from medwarden.store.changes import Change
     from medwarden.store.findings import record_findings
     from medwarden.store.models import CaptureJob, DoNotProbe
     from medwarden.store.models import Finding as Row
+    from medwarden.store.probing import protect
 
     assert store.home.exists()
     _apply(heard(1, 2))
@@ -361,14 +363,17 @@ def test_what_belongs_to_a_device_moves_and_comes_back(store: Store, heard: Delt
         id="c1", tenant_id="default", site_id="main", device="d-main-2", label="x", interface="e", folder="/",
         reason="r", who="w", state="done", created_ns=1, seconds=1, megabytes=1,
     )  # fmt: skip
+    with Change("user:anna", "a life hangs on it", site="main") as change:
+        protect(change, EntryKind.DEVICE, "d-main-2")
     before = _rows()
     number = _join("d-main-1", "d-main-2")
+    assert DoNotProbe.objects.get().value == "d-main-1"
     assert CaptureJob.objects.get().device == "d-main-1"
     row = Row.objects.get()
     assert (row.device_id, row.state) == ("d-main-1", "resolved")
     _undo(number)
     assert _rows() == before
-    assert not DoNotProbe.objects.exists()
+    assert DoNotProbe.objects.get().value == "d-main-2"
 
 
 def test_devices_of_two_sites_are_never_merged(store: Store, heard: DeltaMaker) -> None:
@@ -380,3 +385,29 @@ def test_devices_of_two_sites_are_never_merged(store: Store, heard: DeltaMaker) 
     _apply(heard(1, site="clinic"))
     with pytest.raises(ConfigurationError, match="different sites"):
         _join("d-main-1", "d-clinic-1")
+
+
+def test_a_phone_with_three_hundred_addresses_is_one_device_with_a_count(resolver: Resolver) -> None:
+    from medwarden.app.identity import link_site
+    from medwarden.store.models import Device
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.identity import identities
+
+    for n in range(300):
+        mac = f"da:a1:19:00:{n // 256:02x}:{n % 256:02x}"
+        for field, value in (
+            ("dhcp.host_name", "annas-pixel-8"),
+            ("dhcpv6.duid", "000400112233445566778899aabbccddeeff"),
+            ("dhcp.parameter_request_list", "1,3,6,15,26,28,51,58,59,43,114"),
+        ):
+            resolver.evidence([_fact(n * 2 + 1, mac, None, field, value)], "s")
+    _apply(resolver.delta())
+    assert Device.objects.count() == 300
+    assert link_site("default", "main").joined == 299
+    phone = Device.objects.get()
+    assert len(phone.macs) == 300
+    parts = identities(Scope(), phone.pk)
+    assert len(parts) == 300 and all(part.randomised for part in parts)
+    assert link_site("default", "main").joined == 0
+    _round(resolver, _fact(700, "da:a1:19:00:00:07", None, "dhcp.host_name", "annas-pixel-8"))
+    assert Device.objects.get().last_seen == 700 * HOUR

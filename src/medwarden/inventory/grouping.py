@@ -44,10 +44,14 @@ class Grouping:
         self._members: dict[str, list[str]] = {}
         self._apart: set[frozenset[str]] = set()
         for decision in sorted(decisions, key=lambda d: d.number):
-            if decision.action is Action.JOIN:
-                self._join(decision)
-            else:
-                self._part(decision)
+            self.add(decision)
+
+    def add(self, decision: Decision) -> None:
+        """Take in a decision later than all before."""
+        if decision.action is Action.JOIN:
+            self._join(decision)
+        else:
+            self._part(decision)
 
     def device(self, identity: str) -> str:
         """Return the id of the device an identity is part of, which is one of its identities'."""

@@ -30,7 +30,7 @@ from medwarden.store.folding import (
     SERVICES,
     FoldedTable,
 )
-from medwarden.store.joining import obey
+from medwarden.store.joining import decided, obey
 from medwarden.store.members import as_shown, composed, hear_members, of_members
 from medwarden.store.models import Device, MergedDevice
 from medwarden.store.parking import follow
@@ -96,9 +96,12 @@ def apply_delta(change: Change, delta: InventoryDelta) -> None:
     """
     parts = composed(delta.site)
     _devices(change, delta.site, [device for device in delta.devices if device.id not in parts])
-    for merge in delta.merges:
-        _merge(change, delta.site, merge)
     if delta.merges:
+        spoken_of = decided(delta.site)
+        for merge in delta.merges:
+            by_decision = bool(spoken_of & {merge.gone, merge.kept})
+            _merge(change, delta.site, merge, by_decision=by_decision)
+            spoken_of |= {merge.kept} if by_decision else set()
         parts = composed(delta.site)
     shown = delta
     if parts:
@@ -161,8 +164,10 @@ def _device(change: Change, site: str, device: DeviceChange) -> _Row:
     )
 
 
-def _merge(change: Change, site: str, merge: Merge) -> None:
-    if not obey(change, site, merge):
+def _merge(change: Change, site: str, merge: Merge, *, by_decision: bool) -> None:
+    if by_decision:
+        obey(change, site, merge)
+    else:
         _move_rows(change, merge)
     MergedDevice.objects.filter(kept=merge.gone).update(kept=merge.kept)
     MergedDevice.objects.update_or_create(

@@ -15,7 +15,7 @@ from medwarden.inventory.grouping import Action, Decision, Grouping, renamed
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.inventory_delta import Merge
 from medwarden.store.changes import Change
-from medwarden.store.members import composed, regroup
+from medwarden.store.members import regroup
 from medwarden.store.models import Device, Identity, IdentityAddress, IdentityDecision, IdentityInterface
 
 
@@ -105,9 +105,10 @@ def join_certain(change: Change, site: str, joinings: Sequence[Joining]) -> int:
             {"into": left, "decision": row.number, "evidence": list(joining.evidence)},
             site=site,
         )
+        grouping.add(_decision(row))
         numbers += 1
-        regroup(change, site, grouping_of(site).composed())
-        grouping = grouping_of(site)
+    if numbers:
+        regroup(change, site, grouping.composed())
     return numbers
 
 
@@ -207,18 +208,20 @@ def identities_of(device_id: str, macs: Sequence[str], ips: Sequence[str]) -> li
     return list(found)
 
 
-def obey(change: Change, site: str, merge: Merge) -> bool:
-    """Let what the resolver found agree with what was decided; tell whether that was all there is to do.
+def decided(site: str) -> set[str]:
+    """Return the identities of a site that any decision speaks of, undone ones included."""
+    rows = IdentityDecision.objects.filter(site_id=site).values_list("left", "right")
+    return {identity for left, right in rows for identity in (*left, *right)}
 
-    ``gone`` and ``kept`` are identities; decisions that speak of the first speak of the second from now on.
-    False where neither is part of a device with several: the rows then move the plain way.
+
+def obey(change: Change, site: str, merge: Merge) -> None:
+    """Let what the resolver found agree with what was decided, and move the rows.
+
+    ``gone`` and ``kept`` are identities, of which decisions speak (:func:`decided`). Those that speak of the
+    first speak of the second from now on.
     """
     _rename(site, merge)
-    known = composed(site)
-    if merge.gone not in known and merge.kept not in known:
-        return False
     regroup(change, site, grouping_of(site).composed(), merge)
-    return True
 
 
 def _rename(site: str, merge: Merge) -> None:

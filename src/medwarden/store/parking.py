@@ -15,7 +15,7 @@ from typing import cast
 import msgspec
 from django.apps import apps
 from django.core import serializers
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import CharField, ForeignKey, Model
 
 from medwarden.model.finding import FindingState
@@ -27,6 +27,7 @@ from medwarden.store.models import (
     Conversation,
     Device,
     DeviceText,
+    DoNotProbe,
     EvidenceEntry,
     Finding,
     Identification,
@@ -74,7 +75,8 @@ def _followers() -> tuple[tuple[type[Model], str], ...]:
             points = isinstance(field, ForeignKey) and field.related_model is Device
             if points or (isinstance(field, CharField) and field.name == "device"):
                 found.append((model, field.attname))
-    return tuple(found)
+    # A device id in the do-not-probe registry: what is protected stays so under another id.
+    return (*found, (DoNotProbe, "value"))
 
 
 def _distinct(model: type[Model], column: str) -> bool:
@@ -115,9 +117,14 @@ def _move(
 
 
 def follow(gone: str, kept: str) -> None:
-    """Give what points to a device that the resolver found to be another to that one, for good."""
-    for model, column in _followers():
-        _move(model, column, gone, kept)
+    """Give what points to a device that the resolver found to be another to that one, for good.
+
+    What ``kept`` has already, as an answer to the same question, it keeps.
+    """
+    with connection.cursor() as cursor:
+        for model, column in _followers():
+            table = model._meta.db_table
+            cursor.execute(f"UPDATE OR IGNORE {table} SET {column} = %s WHERE {column} = %s", [kept, gone])  # noqa: S608
 
 
 def hand_over(change: Change, gone: str, kept: str) -> Parked:

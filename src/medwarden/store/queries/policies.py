@@ -7,6 +7,7 @@ import msgspec
 from medwarden.model.policy import Policy
 from medwarden.store.models import Policy as PolicyRowModel
 from medwarden.store.models import PolicyVersion
+from medwarden.store.queries.device import ids_over_time
 from medwarden.store.queries.scope import Scope
 
 
@@ -50,12 +51,12 @@ _COLUMNS = (
 
 
 def policies(scope: Scope, *, subject_kind: str = "", subject: str = "") -> list[PolicyRow]:
-    """Return the policies of a scope, by kind and title."""
+    """Return the policies of a scope, by kind and title; those of a device under any id it had."""
     rows = scope.over(PolicyRowModel.objects.all())
     if subject_kind:
         rows = rows.filter(subject_kind=subject_kind)
     if subject:
-        rows = rows.filter(subject=subject)
+        rows = rows.filter(subject__in=ids_over_time(scope, subject))
     return [PolicyRow(*v) for v in rows.order_by("subject_kind", "title", "id").values_list(*_COLUMNS)]
 
 
