@@ -12,6 +12,7 @@ from medwarden.app.intake import take_in, warn_of_flood
 from medwarden.app.log_intake import setting_of, take_in_log
 from medwarden.inventory.book import Book
 from medwarden.inventory.identity import Resolver
+from medwarden.inventory.joined import joined_devices
 from medwarden.inventory.labelling import identify
 from medwarden.model.accounting import InputReport
 from medwarden.model.batch import Batch
@@ -57,4 +58,4 @@ def study(files: Iterable[Path], *, site: str = "default", progress: Progress | 
             reports.append(take_in(path, token_key, sink))
         else:
             reports.append(take_in_log(path, form, setting_of(token_key), lambda batch, _: sink(batch)))
-    return Study(tuple(identify(device) for device in book.devices()), tuple(reports))
+    return Study(tuple(joined_devices(book, identify)), tuple(reports))
