@@ -3,7 +3,9 @@
 Each process has a ring of its own (PACKET_FANOUT, man 7 packet) and brings its batches through a pipe; when
 storing falls behind, the pipes fill, then the rings, and what does not fit the kernel counts as dropped.
 The process that stores owns the resolver and the data folder. Each process's part of an interface is an input
-with exact accounting. A process that was killed is said to be lost from its last batch on, and started anew.
+with exact accounting. The process that stores keeps the rings, and the kernel's counts of them: one that was
+killed is replaced by another, also without root's rights, which goes on in the ring where it was; what the
+killed one had taken and not brought is counted as dropped.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from medwarden.app.storekeeper import Storekeeper
 from medwarden.flowcore import FlowCore
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import MedwardenError, ResourceError
-from medwarden.model.accounting import InputReport
-from medwarden.sensors.live import LiveCapture, acting_as, drop_privileges
+from medwarden.model.accounting import InputReport, PacketCount
+from medwarden.sensors.live import LiveCapture, ReceiveRing, acting_as, drop_privileges
 from medwarden.store.open import Store, open_store
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def listen_in_processes(
     with opened as store:
         with acting_as(user):
             ingests = _ingests(store, interfaces, site)
-            ears = _ears(ingests, interfaces, processes, user)
+        ears = _ears(ingests, interfaces, processes, user)
         keeper = Storekeeper(store)
         try:
             for ear in ears:
@@ -90,7 +92,7 @@ def listen_in_processes(
                 reports += sources.finish()
         finally:
             for ear in ears:
-                ear.kill()
+                ear.close()
             keeper.end()
         return reports
 
@@ -176,18 +178,19 @@ class _Ear:
     ) -> None:
         self.reports: list[InputReport] = []
         self._ingest = ingest
-        self._interface = interface
         self._which = which
-        self._group = group
         self._user = user
         self._part = f"{interface} ({which[0] + 1} of {which[1]})"
         self._stopping = False
         self._number = 0
         self._killed = 0
-        self._told = InputReport(self._part, "live")
         self._process: SpawnProcess | None = None
         self._source: Connection | None = None
-        self._state = self._begin()
+        self._told = InputReport(self._part, "live")
+        self._ring = ReceiveRing(interface, blocks=_RING_BLOCKS, fanout=group)
+        self._kernel = [0, 0]  # packets, of them dropped, that no input before this one has accounted for
+        with acting_as(user):
+            self._state = self._begin()
 
     def _begin(self) -> InputState:
         content = f"live:{self._ingest.writer.sensor}:{wall_clock()}:{self._which[0]}"
@@ -195,16 +198,25 @@ class _Ear:
 
     def start(self) -> None:
         """Start the process and wait until it hears. Raises ResourceError where it cannot."""
+        self._spawn()
+        assert self._source is not None
+        try:
+            self._heed(self._source.recv_bytes())
+        except EOFError as error:
+            raise ResourceError(f"{self._part}: the process that should hear it ended at once") from error
+
+    def _spawn(self) -> None:
         context = get_context("spawn")
         self._source, target = context.Pipe(duplex=False)
-        arguments = (target, os.getpid(), self._interface, self._ingest.token_key, self._group, self._user)
+        self._ring.begin_tally()
+        arguments = (target, os.getpid(), self._ring, self._ingest.token_key, self._user)
         self._process = context.Process(target=hear_part, args=arguments, daemon=True)
         self._process.start()
         target.close()
-        try:
-            message = self._source.recv_bytes()
-        except EOFError as error:
-            raise ResourceError(f"{self._part}: the process that should hear it ended at once") from error
+
+    @staticmethod
+    def _heed(message: bytes) -> None:
+        """Raise ResourceError for what a process says that cannot hear."""
         if message[:1] == _ERROR:
             raise ResourceError(message[1:].decode())
 
@@ -222,21 +234,39 @@ class _Ear:
         if self._source is not None:
             self._source.close()
 
+    def close(self) -> None:
+        """End the process where it still runs, and let the ring go."""
+        self.kill()
+        self._ring.close()
+
+    def _count(self) -> None:
+        for at, number in enumerate(self._ring.statistics()):
+            self._kernel[at] += number
+
     def hear(self, keeper: Storekeeper) -> None:
         """Bring the process's batches to the storekeeper until it ends."""
         while True:
             assert self._source is not None
             try:
                 message = self._source.recv_bytes()
-            except EOFError:
+            except (EOFError, OSError):  # the latter where it was killed within a message
                 self._lose(keeper)
                 if self._stopping:
                     return
                 self._start_anew(keeper)
                 continue
+            if message[:1] not in (_BATCH, _END):
+                self._heed(message)
+                continue
             size = int.from_bytes(message[1 : 1 + _SIZE], "big")
             self._told = msgspec.json.decode(message[1 + _SIZE : 1 + _SIZE + size], type=InputReport)
             self._told.path = self._part
+            self._count()
+            count = self._told.packets
+            count.dropped = self._kernel[1]
+            count.read = (
+                self._kernel[0] if message[:1] == _END else count.parsed + count.rejected + count.dropped
+            )
             batch = unpack([message[1 + _SIZE + size :]])
             if not batch.empty():
                 number, self._number = self._number, self._number + 1
@@ -249,21 +279,27 @@ class _Ear:
                 return
 
     def _lose(self, keeper: Storekeeper) -> None:
-        """Close the input of a process that was killed with what it had told, and say what is lost."""
+        """Close the input of a killed process: what it took and did not bring is dropped, and said."""
         self.kill()
         assert self._process is not None
         self._killed += 1
+        if self._stopping:  # nobody takes what is still in the ring
+            self._ring.shut()
+        self._count()
+        count = self._told.packets
+        whole = self._kernel[0] if self._stopping else self._ring.taken() + self._kernel[1]
+        lost = whole - self._kernel[1] - count.parsed - count.rejected
+        self._told.packets = PacketCount(whole, count.parsed, count.rejected, self._kernel[1] + lost)
+        self._kernel = [self._kernel[0] - whole, 0]
         self._told.error = (
-            f"{self._part}: the process ended (code {self._process.exitcode}); what it took after "
-            f"{self._told.packets.read} packets, up to {FLUSH_SECONDS:.0f} seconds and its ring, is lost"
+            f"{self._part}: the process ended (code {self._process.exitcode}); {lost} packets that it had "
+            "taken and not brought are lost, and counted as dropped"
         )
         self.reports.append(self._told)
         keeper.bring(partial(self._ingest.writer.finish_input, self._state, self._told))
 
     def _start_anew(self, keeper: Storekeeper) -> None:
         """Start the process again as a new input. Raises ResourceError where it cannot be."""
-        if self._user is not None:
-            raise ResourceError(f"{self._told.error}; only root could start it anew: start the sensor again")
         if self._killed > _RESTARTS:
             raise ResourceError(f"{self._told.error}; that was the {self._killed}th time, so listening ends")
         begun = threading.Event()
@@ -281,20 +317,20 @@ class _Ear:
             raise ResourceError(f"{self._part}: nothing can be stored any more")
         self._state, self._number = state[0], 0
         self._told = InputReport(self._part, "live")
-        self.start()
+        self._spawn()
+        if self._stopping:  # what was asked to end was the one before
+            self.stop()
 
 
-def hear_part(
-    target: Connection, parent: int, interface: str, token_key: bytes, group: int, user: str | None
-) -> None:
-    """Hear one part of an interface and bring it to the process that started this one."""
+def hear_part(target: Connection, parent: int, ring: ReceiveRing, token_key: bytes, user: str | None) -> None:
+    """Take the packets of a ring and bring what they say to the process that started this one."""
     end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to deal with
     stage = PacketStage(token_key)
     part = _Part(stage, target)
     try:
         part.capture = LiveCapture(
-            interface, stage.core, part, blocks=_RING_BLOCKS, fanout=group, flush_interval_s=FLUSH_SECONDS / 2
+            ring.interface, stage.core, part, flush_interval_s=FLUSH_SECONDS / 2, ring=ring
         )
         if user is not None:
             drop_privileges(user)

@@ -40,11 +40,14 @@ class FlowCore:
     def service(self, protocol: int, port: int, other: int) -> int:
         """Return by which of its two ports a conversation is dealt out: the known one, else the lower."""
 
-    def feed_block(self, block: WriteableBuffer, linktype: int = 1) -> int | None:
+    def feed_block(
+        self, block: WriteableBuffer, linktype: int = 1, tally: WriteableBuffer | None = None
+    ) -> int | None:
         """Take all packets of one TPACKET_V3 block and give the block back to the kernel.
 
         Returns how many packets there were, None while the kernel still fills the block. VLAN tags
-        that the kernel took out of the frame are honoured. Raises MalformedInput when an offset
+        that the kernel took out of the frame are honoured. Before the block goes back, its sequence number
+        and the packets parsed and rejected so far are written to ``tally``, 16 bytes in host order. Raises MalformedInput when an offset
         leads out of the block; the packets before it are accounted for.
         """
 

@@ -82,8 +82,10 @@ cdef class FlowCore:
             return port if known else other
         return min(port, other)
 
-    def feed_block(self, block, linktype=1):
+    def feed_block(self, block, linktype=1, tally=None):
         cdef Py_buffer view
+        cdef Py_buffer noted
+        cdef int64_t note[2]
         cdef int64_t count = 0
         cdef int link = linktype
         cdef uint8_t *memory
@@ -99,7 +101,14 @@ cdef class FlowCore:
                 with nogil:
                     count = walk_block(self.c, link, memory, view.len)
                     account_batch(self.c)
-                    store_release(memory + BLOCK_STATUS, 0)
+                note[0] = <int64_t>raw64(memory + BLOCK_SEQUENCE)
+                note[1] = <int64_t>(self.c.parsed + self.c.rejected)
+                if tally is not None:
+                    PyObject_GetBuffer(tally, &noted, PyBUF_WRITABLE)
+                    if noted.len == sizeof(note):
+                        memcpy(noted.buf, note, sizeof(note))
+                    PyBuffer_Release(&noted)
+                store_release(memory + BLOCK_STATUS, 0)
             finally:
                 self.leave()
         finally:

@@ -17,6 +17,7 @@ cdef extern from *:
 cdef enum:
     TP_STATUS_USER = 1
     BLOCK_STATUS = 8  # offset of the word
+    BLOCK_SEQUENCE = 24
     TP_STATUS_VLAN_VALID = 0x10
     BLOCK_HEADER = 48  # struct tpacket_block_desc
     PACKET_HEADER = 48  # struct tpacket3_hdr

@@ -19,7 +19,9 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.reduction import DupFd
 from types import TracebackType
+from typing import Protocol
 
 from medwarden.flowcore import FlowCore
 from medwarden.kernel.clock import wall_clock
@@ -55,58 +57,50 @@ _LINKTYPES = {
 }
 
 _FRAME = 2048
+_TP_STATUS_USER = 1
+_BLOCK = struct.Struct("=8xII8xQ")  # of struct tpacket_block_desc: status, packets, sequence number
+_NOTE = struct.Struct("=QQ")  # of a block given back: its sequence number, packets taken so far
 _RETIRE_MS = 50
 _SETTLE_S = 2.0
 
 
-class LiveCapture:
-    """Takes the packets of ``interface`` into ``core`` from the moment it is made.
+class ReceiveRing:
+    """The packets of ``interface`` in memory that the kernel fills, from the moment it is made.
 
-    ``on_batch`` is called when hand-offs or ended flows wait, and at least every
-    ``flush_interval_s`` seconds. The ring has ``blocks`` blocks of ``block_bytes`` (a multiple of the
-    page size). With ``fanout``, a number that several captures of one interface have in common, the kernel
-    gives each conversation to one of them (man 7 packet, PACKET_FANOUT_HASH). Raises ResourceError when there
-    is no such interface, no permission, or no memory.
+    It may be handed to a process that is started (multiprocessing, spawn), which takes the packets while this
+    one keeps the ring: should that process be killed, another goes on where it was, and what it had taken is
+    known by a tally that both see. Raises ResourceError when there is no such interface, no permission, or no
+    memory.
     """
 
     def __init__(
         self,
         interface: str,
-        core: FlowCore,
-        on_batch: Callable[[FlowCore], None],
-        flush_interval_s: float = 1.0,
         *,
         promiscuous: bool = True,
         block_bytes: int = 1 << 20,
         blocks: int = 32,
         fanout: int | None = None,
     ) -> None:
-        if flush_interval_s <= 0:
-            raise ConfigurationError(f"a flush interval of {flush_interval_s} s cannot be kept")
         if block_bytes <= 0 or block_bytes % mmap.PAGESIZE or blocks < 1:
             raise ConfigurationError(f"{blocks} ring blocks of {block_bytes} bytes: not whole pages")
         self.interface = interface
-        self._core = core
-        self._on_batch = on_batch
-        self._flush_s = flush_interval_s
-        self._before = (core.parsed, core.rejected, core.reasons)
-        self._kernel_packets = 0
-        self._dropped = 0
-        self._block = 0
-        self._stopping = False
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        # Not closed before the object goes: a late stop() must not write into a file that took its number.
-        weakref.finalize(self, os.close, self._wake)
-        self._socket = _packet_socket(interface)
+        self.block_bytes = block_bytes
+        self.blocks = blocks
+        self.socket = _packet_socket(interface)
         self._fanout = fanout
-        self._ring = self._open_ring(promiscuous, block_bytes, blocks)
-        whole = memoryview(self._ring)
-        self._blocks = [whole[at * block_bytes : (at + 1) * block_bytes] for at in range(blocks)]
-        self._whole = whole
+        self._tally = os.memfd_create("medwarden-tally", os.MFD_CLOEXEC)
+        os.ftruncate(self._tally, blocks * _NOTE.size)
+        self.linktype = self._open(promiscuous)
 
-    def _open_ring(self, promiscuous: bool, block_bytes: int, blocks: int) -> mmap.mmap:
+    def __reduce__(self) -> tuple[object, ...]:
+        """Hand socket and tally to a process that is being started."""
+        handed = (DupFd(self.socket.fileno()), DupFd(self._tally))
+        return _received_ring, (*handed, self.interface, self.block_bytes, self.blocks, self.linktype)
+
+    def _open(self, promiscuous: bool) -> int:
         """Set the ring up, then bind: before that, nothing arrives and nothing is counted."""
-        packet = self._socket
+        packet, block_bytes, blocks = self.socket, self.block_bytes, self.blocks
         try:
             index = _interface_index(self.interface)
             packet.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
@@ -124,7 +118,6 @@ class LiveCapture:
                     0,
                 ),
             )
-            ring = mmap.mmap(packet.fileno(), block_bytes * blocks)
             if promiscuous:
                 packet.setsockopt(
                     _SOL_PACKET, _PACKET_ADD_MEMBERSHIP, struct.pack("=IHH8x", index, _PACKET_MR_PROMISC, 0)
@@ -137,34 +130,143 @@ class LiveCapture:
                 raise ResourceError(
                     f"{self.interface}: link type {hardware} is not one that can be captured live"
                 )
-            self._linktype = _LINKTYPES[hardware]
         except OSError as error:
-            packet.close()
+            self.close()
             raise ResourceError(
                 f"{self.interface}: no receive ring of {block_bytes * blocks} bytes ({error.strerror})"
             ) from error
         except ResourceError:
-            packet.close()
+            self.close()
             raise
-        return ring
+        return _LINKTYPES[hardware]
 
     def _bind(self) -> None:
         """Let packets come; of those that a group shares, none before this capture is one of the group."""
-        packet = self._socket
+        packet = self.socket
         if self._fanout is None:
             packet.bind((self.interface, _ETH_P_ALL))
             return
-        self._shut()
+        self.shut()
         packet.bind((self.interface, _ETH_P_ALL))
         kind = _FANOUT_HASH | _FANOUT_DEFRAG | (_FANOUT_IGNORE_OUTGOING if self.interface == "lo" else 0)
         packet.setsockopt(_SOL_PACKET, _PACKET_FANOUT, struct.pack("=HH", self._fanout & 0xFFFF, kind))
         packet.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
-    def _shut(self) -> None:
+    def shut(self) -> None:
         """Let nothing more in."""
         closed = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0
         program = struct.pack("@HP", 1, ctypes.addressof(closed))
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+    def map(self) -> mmap.mmap:
+        """Return the ring's memory."""
+        return mmap.mmap(self.socket.fileno(), self.block_bytes * self.blocks)
+
+    def map_tally(self) -> mmap.mmap:
+        """Return the memory in which is noted, by block, which was given back and what was taken by then."""
+        return mmap.mmap(self._tally, self.blocks * _NOTE.size)
+
+    def statistics(self) -> tuple[int, int]:
+        """Return what the kernel counted since the last call: packets, and how many of them it dropped."""
+        raw = self.socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 12)
+        packets, drops, _frozen = struct.unpack("=3I", raw)
+        return packets, drops
+
+    def next_block(self, ring: mmap.mmap, tally: mmap.mmap) -> int:
+        """Return which block is to be taken next: the oldest that waits, else the one the kernel fills."""
+        states = [_BLOCK.unpack_from(ring, at * self.block_bytes) for at in range(self.blocks)]
+        waiting = [(state[2], at) for at, state in enumerate(states) if state[0] & _TP_STATUS_USER]
+        if waiting:
+            return min(waiting)[1]
+        newest = max(range(self.blocks), key=lambda at: int(states[at][2]))
+        given_back = states[newest][2] == _NOTE.unpack_from(tally, newest * _NOTE.size)[0]
+        return (newest + 1) % self.blocks if given_back else newest
+
+    def taken(self) -> int:
+        """Return how many packets were taken and their blocks given back since the tally was begun anew."""
+        with self.map() as ring, self.map_tally() as tally:
+            last = (self.next_block(ring, tally) - 1) % self.blocks
+            count: int = _NOTE.unpack_from(tally, last * _NOTE.size)[1]
+            return count
+
+    def begin_tally(self) -> None:
+        """Forget what the process before had taken."""
+        with self.map_tally() as tally:
+            tally[:] = bytes(len(tally))
+
+    def close(self) -> None:
+        """Give socket and tally back; may be called more than once."""
+        self.socket.close()
+        tally, self._tally = self._tally, -1
+        if tally >= 0:
+            os.close(tally)
+
+
+class _Handed(Protocol):
+    def detach(self) -> int: ...
+
+
+def _received_ring(
+    handed: _Handed, tally: _Handed, interface: str, block_bytes: int, blocks: int, linktype: int
+) -> ReceiveRing:
+    ring = ReceiveRing.__new__(ReceiveRing)
+    ring.interface, ring.block_bytes, ring.blocks, ring.linktype = interface, block_bytes, blocks, linktype
+    ring.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0, fileno=handed.detach())
+    ring._fanout, ring._tally = None, tally.detach()
+    return ring
+
+
+class LiveCapture:
+    """Takes the packets of ``interface`` into ``core`` from the moment it is made.
+
+    ``on_batch`` is called when hand-offs or ended flows wait, and at least every
+    ``flush_interval_s`` seconds. The ring has ``blocks`` blocks of ``block_bytes`` (a multiple of the
+    page size). With ``fanout``, a number that several captures of one interface have in common, the kernel
+    gives each conversation to one of them (man 7 packet, PACKET_FANOUT_HASH). A ``ring`` that was handed to
+    this process is taken instead; what the kernel dropped of it, who keeps it counts. Raises ResourceError
+    when there is no such interface, no permission, or no memory.
+    """
+
+    def __init__(
+        self,
+        interface: str,
+        core: FlowCore,
+        on_batch: Callable[[FlowCore], None],
+        flush_interval_s: float = 1.0,
+        *,
+        promiscuous: bool = True,
+        block_bytes: int = 1 << 20,
+        blocks: int = 32,
+        fanout: int | None = None,
+        ring: ReceiveRing | None = None,
+    ) -> None:
+        if flush_interval_s <= 0:
+            raise ConfigurationError(f"a flush interval of {flush_interval_s} s cannot be kept")
+        self.interface = interface
+        self._core = core
+        self._on_batch = on_batch
+        self._flush_s = flush_interval_s
+        self._before = (core.parsed, core.rejected, core.reasons)
+        self._kernel_packets = 0
+        self._dropped = 0
+        self._stopping = False
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        # Not closed before the object goes: a late stop() must not write into a file that took its number.
+        weakref.finalize(self, os.close, self._wake)
+        self._counts = ring is None
+        if ring is None:
+            ring = ReceiveRing(
+                interface, promiscuous=promiscuous, block_bytes=block_bytes, blocks=blocks, fanout=fanout
+            )
+        self._receive = ring
+        self._socket = ring.socket
+        self._ring, self._tally = ring.map(), ring.map_tally()
+        whole, notes = memoryview(self._ring), memoryview(self._tally)
+        size = ring.block_bytes
+        self._blocks = [whole[at * size : (at + 1) * size] for at in range(ring.blocks)]
+        self._notes = [notes[at * _NOTE.size : (at + 1) * _NOTE.size] for at in range(ring.blocks)]
+        self._views = (whole, notes)
+        self._block = 0 if self._counts else ring.next_block(self._ring, self._tally)
 
     def run(self) -> InputReport:
         """Take packets until :meth:`stop`, or until the interface disappears; return the account.
@@ -209,11 +311,11 @@ class LiveCapture:
         """Give socket and ring back; may be called more than once."""
         if self._socket.fileno() < 0:
             return
-        for block in self._blocks:
-            block.release()
-        self._whole.release()
+        for view in (*self._blocks, *self._notes, *self._views):
+            view.release()
         self._ring.close()
-        self._socket.close()
+        self._tally.close()
+        self._receive.close()
 
     def __enter__(self) -> LiveCapture:
         return self
@@ -227,7 +329,8 @@ class LiveCapture:
         """Walk the blocks that are ready, at most once round the ring; return the packets taken."""
         taken = 0
         for _ in range(len(self._blocks)):
-            count = self._core.feed_block(self._blocks[self._block], self._linktype)
+            at = self._block
+            count = self._core.feed_block(self._blocks[at], self._receive.linktype, self._notes[at])
             if count is None:
                 break
             taken += count
@@ -238,15 +341,19 @@ class LiveCapture:
 
     def _count_drops(self) -> None:
         """Add the kernel's counters up; reading them sets them to zero. Version 3 counts drops in both."""
-        raw = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 12)
-        packets, drops, _frozen = struct.unpack("=3I", raw)
+        if not self._counts:
+            return
+        packets, drops = self._receive.statistics()
         self._kernel_packets += packets
         self._dropped += drops
 
     def _settle(self) -> None:
         """Let nothing more in, and take what is in the ring to the last packet."""
-        self._shut()
+        self._receive.shut()
         deadline = time.monotonic() + _SETTLE_S
+        if not self._counts:
+            self._empty(deadline)
+            return
         while True:
             self._count_drops()
             self._take_blocks()
@@ -254,6 +361,16 @@ class LiveCapture:
             if taken >= self._kernel_packets - self._dropped or time.monotonic() > deadline:
                 return
             time.sleep(_RETIRE_MS / 1000)
+
+    def _empty(self, deadline: float) -> None:
+        """Take blocks until the one that comes next has stayed empty for as long as it is held back."""
+        still = 0
+        while still < 3 and time.monotonic() < deadline:
+            time.sleep(_RETIRE_MS / 1000)
+            taken = self._take_blocks()
+            _status, packets, number = _BLOCK.unpack_from(self._blocks[self._block])
+            stale = number == _NOTE.unpack_from(self._notes[self._block])[0]  # taken, not yet filled again
+            still = 0 if taken or (packets and not stale) else still + 1
 
     def _failure(self) -> str | None:
         """Say what ended the capture; an interface that is only down for now ends nothing."""
@@ -274,7 +391,7 @@ class LiveCapture:
             path=self.interface,
             format="live",
             packets=PacketCount(
-                read=self._kernel_packets,
+                read=self._kernel_packets if self._counts else self.packets.read,
                 parsed=core.parsed - parsed,
                 rejected=core.rejected - rejected,
                 dropped=self._dropped,
