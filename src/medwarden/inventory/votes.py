@@ -8,6 +8,7 @@ import msgspec
 
 from medwarden.inventory.declared import declared_ballots
 from medwarden.inventory.imaging import imaging_ballots, own_ledger
+from medwarden.inventory.named_makers import named_maker_ballots
 from medwarden.inventory.spoken_for import own_words
 from medwarden.knowledge.fingerprints.index import index
 from medwarden.knowledge.fingerprints.rules import TRUST
@@ -36,6 +37,7 @@ def rule_votes(device: Device, own: Device | None = None) -> list[Ballot]:
         *_fingerprint_ballots(entries),
         *declared_ballots(device),
         *imaging_ballots(device),
+        *named_maker_ballots(own.ledger),
         *_interface_ballots(device),
     ]
 

@@ -9,10 +9,11 @@ What is held out of such a hospital, so that recognising it means something:
   announcement, descriptive SNMP text or own host name), as lesser models of a maker do;
 - host names follow schemes that no other hospital uses: inventory numbers, places, and codes of two letters
   drawn by seed for each kind, AE titles likewise;
-- addresses come from 172.16/12 or 192.168/16.
+- addresses come from 172.16/12.
 
 Kept are the makers, the prefixes of their interfaces, the enterprise part of SNMP object ids and UID roots,
-operating systems, protocols and ports: they are facts of makers and of standards, not of a model.
+operating systems, protocols and ports, and the letters of a maker's series of phones: they are facts of
+makers and of standards, not of a model.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _DECLARING = frozenset(
 _TOOLKITS = ("1.2.276.0.7230010.3", "1.2.40.0.13", "1.2.826.0.1.3680043.9.3811")
 _ENTERPRISE_ARCS = 7
 _UID_TAIL = 2
-_BUILD = re.compile(r"; [^;)]+? Build/[^)\s]+")
+_BUILD = re.compile(r"; (SM-[A-Z])?[^;)]*? Build/[^)\s]+")
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[0-9A-Za-z]+(?:[-/.][0-9A-Za-z]+)*")
 
@@ -103,7 +104,9 @@ def _said(key: str, value: object, model: Model, name: str, rng: Random) -> obje
         own = [str(rng.randrange(1, 90)) for _ in arcs[_ENTERPRISE_ARCS:]]
         return ".".join([*arcs[:_ENTERPRISE_ARCS], *own])
     if key == "agent":
-        return _BUILD.sub(f"; {name.replace(' ', '-')} Build/{rng.randrange(10**5, 10**6)}", value)
+        series = _BUILD.search(value)
+        code = f"{series.group(1)}{rng.randrange(100, 999)}" if series and series.group(1) else name
+        return _BUILD.sub(f"; {code.replace(' ', '-')} Build/{rng.randrange(10**5, 10**6)}", value)
     return _renamed(value, model, name)
 
 
