@@ -17,6 +17,7 @@ _GZIP = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _ZSTD = re.compile(rb"\x28\xb5\x2f\xfd")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{12,}")
+_SENSE = re.compile(rb"[ -~\0]{7}|^(?:\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|\x28\xb5\x2f\xfd)")
 _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}[ :]?){8,}")
 _ESCAPE = re.compile(
     rb"\\(?:u00|x)([0-9a-fA-F]{2})|\\X([0-9a-fA-F]{2})\\|=([0-9A-F]{2})|&#(?:x([0-9a-fA-F]{2})|(\d{2,3}));"
@@ -64,7 +65,9 @@ def _decoded(data: bytes) -> Iterator[bytes]:
         for start in range(4):
             part = run[start:]
             part = part[:-1] if len(part) % 4 == 1 else part
-            yield binascii.a2b_base64(part + b"=" * (-len(part) % 4))
+            plain = binascii.a2b_base64(part + b"=" * (-len(part) % 4))
+            if _SENSE.search(plain):  # ordinary words come to noise, and noise to more of it
+                yield plain
 
 
 def _unpacked(data: bytes) -> Iterator[bytes]:
