@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from medwarden.inventory.labelling import identify
-from medwarden.inventory.spoofing import TYPE, Spoof, contradicted, spoofing_finding
+from medwarden.inventory.spoofing import _WITHOUT_DESKTOP, TYPE, Spoof, contradicted, spoofing_finding
+from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
 from medwarden.model.finding import Severity
@@ -138,3 +139,14 @@ def test_a_modality_that_shows_its_windows_late_is_no_spoofing() -> None:
         ("nbns.name", "CT-2", 210, 300),
     )
     assert judged(*ct, mac="00:0b:a3:5f:b6:64") is None
+
+
+def test_a_pump_known_by_its_page_runs_no_windows() -> None:
+    page: tuple[Heard, ...] = (("http.title", "Plum 360 CE", 5, 5), ("http.server", "mini_httpd/1.19", 5, 5))
+    spoof = judged(*page, *WINDOWS, mac="00:25:ca:50:4a:ad")
+    assert spoof is not None
+    assert any("infusion_pump" in each.said for each in spoof.contradictions)
+
+
+def test_the_kinds_without_a_desktop_are_of_the_taxonomy() -> None:
+    assert categories().keys() >= _WITHOUT_DESKTOP

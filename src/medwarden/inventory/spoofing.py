@@ -43,6 +43,16 @@ _NAME_FIELDS = ("dhcp.host_name", "dhcp.fqdn", "ntlmssp.workstation", "kerberos.
 _ASKED = "dhcp.parameter_request_list"
 _BOOTING = ("PXEClient", "HTTPClient", "U-Boot", "iPXE", "anaconda", "d-i", "udhcp-initramfs")
 """How a machine calls itself in DHCP before its system runs."""
+_DESKTOPS = frozenset({"windows", "macos"})
+_WITHOUT_DESKTOP = frozenset(
+    {
+        *("infusion_pump", "syringe_pump", "pca_pump", "enteral_pump", "insulin_pump"),
+        *("pulse_oximeter", "wearable_patch", "smart_bed", "smart_scale", "clinical_comm_badge"),
+        *("ip_camera", "voip_phone", "label_printer", "wifi_ap", "ups", "plc", "badge_reader"),
+        *("env_sensor", "smart_lighting", "smart_plug", "iot_sensor", "power_meter"),
+    }
+)
+"""Categories whose devices are built without a desktop system: no update gives them one."""
 _MOST_SHOWN = 6
 _DIGITS = re.compile(r"[0-9.]+")
 
@@ -100,6 +110,7 @@ def contradicted(
     found = [
         *_labels(device, voted),
         *_classes(device, voted, set(known)),
+        *_desktop(device, voted),
         *_serials(device, ledger),
         *_stack(device, ledger),
         *_names(device, ledger),
@@ -135,6 +146,8 @@ def _votes(device: Device, ledger: Iterable[LedgerEntry]) -> dict[str, list[_Sai
         if heard is not None and ballot.rule != PREFIX_RULE:
             level = "class" if ballot.level == "category" else ballot.level
             voted.setdefault(level, []).append(_Said(_family(ballot), ballot.weight, heard))
+            if ballot.level == "category":
+                voted.setdefault("kind", []).append(_Said(ballot.label, ballot.weight, heard))
     return voted
 
 
@@ -197,6 +210,21 @@ def _labels(device: Device, voted: dict[str, list[_Said]]) -> Iterable[Contradic
             tuple(v.entry for v in early),
             tuple(v.entry for v in late),
         )
+
+
+def _desktop(device: Device, voted: dict[str, list[_Said]]) -> Iterable[Contradiction]:
+    """Yield that a device whose kind has no desktop system, and that showed none, speaks as one."""
+    systems = voted.get("os", ())
+    kinds = [v for v in voted.get("kind", ()) if _early(device, v.entry)]
+    if not kinds or any(v.label not in _WITHOUT_DESKTOP for v in kinds):
+        return
+    late = [v for v in systems if v.label in _DESKTOPS and not _early(device, v.entry)]
+    if len({v.entry.field.partition(".")[0] for v in late}) < FEWEST_PROTOCOLS:
+        return
+    if any(_early(device, v.entry) for v in systems):
+        return  # then its systems contradict each other, which is counted, or they do not
+    said = f"a device of its kind ({kinds[0].label}) runs no {late[0].label}"
+    yield Contradiction(said, _SYSTEM, tuple(v.entry for v in kinds), tuple(v.entry for v in late))
 
 
 def _kin(maker: str, known: Iterable[str]) -> bool:
