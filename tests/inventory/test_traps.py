@@ -142,7 +142,7 @@ def test_an_archive_is_not_the_scanner_whose_images_it_sends(heard: Heard) -> No
     device = identify(
         heard(
             ("dicom.role", "storage_scp"),
-            ("dicom.role", "query_retrieve_scp"),
+            ("dicom.role", "query_scp"),
             ("dicom.source_manufacturer", "SIEMENS"),
             ("dicom.source_model", "SOMATOM Force"),
             ("dicom.source_modality", "CT"),
@@ -309,7 +309,7 @@ def test_a_port_alone_is_no_kind(heard: Heard) -> None:
 
 
 def test_a_client_of_an_archive_is_not_an_archive(heard: Heard) -> None:
-    device = identify(heard(("dicom.role", "query_retrieve_scu"), conversations=(talk("client", 104),)))
+    device = identify(heard(("dicom.role", "query_scu"), conversations=(talk("client", 104),)))
     assert answered(device, "category") != "pacs"
 
 
