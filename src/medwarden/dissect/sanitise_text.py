@@ -118,9 +118,7 @@ def _record(draft: Draft, start: int, end: int) -> None:
     at, number = start + 2, 1
     # More fields than a header record has are those of a record whose beginning was lost; what defines no
     # delimiters (LIS02 6.3.2) is a record of a patient whose type was damaged.
-    header = (
-        _DELIMITERS.match(data, start) is not None and data.count(b"|", start, end) < _MOST_HEADER_FIELDS
-    )
+    header = _DELIMITERS.match(data, start) is not None and data.count(b"|", start, end) < _MOST_HEADER_FIELDS
     while at <= end:
         number += 1
         stop = data.find(b"|", at, end)
