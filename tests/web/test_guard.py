@@ -99,6 +99,8 @@ def address(route: str) -> str:
         "{answer_id}": "none",
         "<str:target>": device,
         "<str:name>": "none",
+        "<str:proposal>": "none",
+        "<int:number>": "0",
         "{name}": "none",
         "<slug:site>": Site.objects.all()[0].pk,
         "<int:user_id>": "0",

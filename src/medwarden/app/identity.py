@@ -231,14 +231,7 @@ class Settling:
 
 
 def _found(identifier: str, scope: Scope | None) -> Device:
-    if scope is None:
-        return one_device(identifier)
-    from medwarden.store import queries
-
-    found = queries.device(scope, identifier)
-    if found is None:
-        raise ConfigurationError(f"there is no device {identifier[:40]!r}")
-    return found
+    return one_device(identifier, scope)
 
 
 def _seen(site: str, scope: Scope | None, what: str) -> str:

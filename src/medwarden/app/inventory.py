@@ -22,7 +22,7 @@ from medwarden.model.visibility import Heard, Position, SubnetSight
 from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
-    from medwarden.store.queries import DeviceFilter
+    from medwarden.store.queries import DeviceFilter, Scope
 
 _AT_ONCE = 200
 
@@ -78,14 +78,14 @@ def contract_device(home: Path, identifier: str) -> dict[str, object]:
         return to_contract(found, queries.risk(queries.Scope(), found.id))
 
 
-def one_device(identifier: str) -> Device:
-    """Return the stored device with this id, MAC or IP address, complete.
+def one_device(identifier: str, scope: Scope | None = None) -> Device:
+    """Return the stored device with this id, MAC or IP address, complete, of those that ``scope`` holds.
 
     Raises ConfigurationError when there is none, or several hold the address at different sites.
     """
     from medwarden.store import queries
 
-    scope = queries.Scope()
+    scope = scope or queries.Scope()
     found = queries.device(scope, identifier)
     if found is not None:
         return found

@@ -34,10 +34,13 @@ DEVICES = (
     ("devices_sureness", "How sure"),
     ("devices_unknown", "Unknown"),
     ("devices_books", "Books"),
+    ("devices_identities", "One or two"),
 )
 BELONGS = {
     "device": "devices",
     "answer": "devices",
+    "proposal": "devices",
+    "decision": "devices",
     "book": "devices",
     "place": "places",
     "finding": "findings",

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema
 
+from medwarden.app.origin import Origin, origin
 from medwarden.inventory.story import Story, story
 from medwarden.model.device import Conversation, Device
 from medwarden.model.policy import Policy
@@ -15,7 +16,8 @@ from medwarden.model.role import Permission
 from medwarden.store import queries
 from medwarden.web import device_list
 from medwarden.web.api.access import needs
-from medwarden.web.api.schemas import list_of, page_of, page_schema, plain, schema_of
+from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain, schema_of
+from medwarden.web.decisions import data_folder
 from medwarden.web.policy_learning import device_policy
 from medwarden.web.scope import scope_of
 
@@ -61,6 +63,20 @@ def _one(request: HttpRequest, device_id: str) -> Device:
 
 
 StoryOut = schema_of(Story)
+OriginOut = schema_of(Origin)
+
+
+@router.get(
+    "/devices/{device_id}/evidence",
+    response={200: OriginOut, 404: Problem, 422: Problem},
+    auth=SEE,
+    url_name="device_origin",
+    summary="Where a fact was heard",
+)
+def device_origin(request: HttpRequest, device_id: str, field: str, value: str, offset: int = 0) -> Any:  # noqa: ANN401 (JSON of the schema)
+    """Return the inputs, packets or lines that said a fact, the latest first."""
+    found = _one(request, device_id)
+    return plain(origin(scope_of(request).store, data_folder(), found.id, field, value, offset=offset))
 
 
 @router.get("/devices/{device_id}/story", response=StoryOut, auth=SEE, summary="How it came to be known")

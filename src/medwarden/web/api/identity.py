@@ -110,6 +110,7 @@ def decisions(request: HttpRequest, device: str = "", page: int = 1, per: int = 
     "/identity/proposals",
     response=page_schema(stored.ProposalRow),
     auth=SEE,
+    url_name="identity_proposals",
     summary="Devices that may be one",
 )
 def proposals(request: HttpRequest, device: str = "", page: int = 1, per: int = 100) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app.device_capture import QUOTA_MEGABYTES
+from medwarden.app.origin import origin
+from medwarden.app.reconcile import compared
 from medwarden.inventory.story import story
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.book import FIELDS
 from medwarden.model.device import Device
 from medwarden.model.policy import Policy
 from medwarden.model.role import Permission
@@ -23,7 +26,10 @@ from medwarden.store.captures import CaptureFilter, captures
 from medwarden.store.changes import Change
 from medwarden.store.identities import restore_device, retire
 from medwarden.store.models import Device as DeviceRow
+from medwarden.store.queries import books as of_books
+from medwarden.store.queries import identity as of_identity
 from medwarden.web import device_page, shapes
+from medwarden.web.decisions import data_folder
 from medwarden.web.guard import requires
 from medwarden.web.policy_learning import device_policy as device_policy_now
 from medwarden.web.policy_learning import with_peers
@@ -70,13 +76,21 @@ def device(request: HttpRequest, device_id: str) -> HttpResponse:
     return render(request, "web/device.html", context)
 
 
-def _identity(_request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) -> Tab:
+def _identity(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) -> Tab:
+    user = signed_in(request)
     return {
         "known": device_page.identity(found),
         "ledger": sorted(found.ledger, key=lambda e: (e.field, -e.last_seen)),
         "addresses": queries.addresses(scope.store, row.pk),
         "missing": device_page.missing(found),
         "story": story(found),
+        "parts": of_identity.identities(scope.store, row.pk),
+        "elsewhere": of_identity.elsewhere(scope.store, row.pk),
+        "changes": of_identity.verdict_history(scope.store, row.pk),
+        "compared": compared(found),
+        "booked": of_books.booked(scope.store, row.pk, staff=user.may(Permission.SEE_STAFF_NAMES)),
+        "field_names": FIELDS,
+        "may_correct": user.may(Permission.CORRECT_IDENTITY),
     }
 
 
@@ -156,6 +170,31 @@ TABS: dict[str, Callable[[HttpRequest, Scope, Device, DeviceRow], Tab]] = {
     "packets": _packets,
     "history": _history,
 }
+
+
+@requires(Permission.SEE_INVENTORY)
+@require_GET
+def device_evidence(request: HttpRequest, device_id: str) -> HttpResponse:
+    """Show where a fact was heard: inputs, packets or lines, and the conversations of that moment."""
+    scope = scope_of(request)
+    found = queries.device(scope.store, device_id)
+    if found is None:
+        raise Http404("There is no such device in what you may see.")
+    field, value = request.GET.get("field", "")[:200], request.GET.get("value", "")[:600]
+    start = request.GET.get("start", "0")
+    offset = int(start) if start.isascii() and start.isdigit() and len(start) < 8 else 0
+    try:
+        told = origin(scope.store, data_folder(), found.id, field, value, offset=offset)
+    except ConfigurationError as error:
+        raise Http404(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+    context = {
+        "device": found,
+        "field": field,
+        "value": value,
+        "found": told,
+        "next": offset + len(told.heard),
+    }
+    return render(request, "web/device_evidence.html", context)
 
 
 @requires(Permission.EXPORT)
