@@ -70,10 +70,15 @@ def fit_calibration(
     if len(answers) < fewest * 2:
         return Calibration()
     given = [1.0] * len(answers) if weights is None else list(weights)
-    ordered = sorted(zip(answers, given, strict=True), key=lambda pair: pair[0])
+    alike: dict[float, _Block] = {}
+    for (confidence, right), weight in zip(answers, given, strict=True):
+        block = alike.setdefault(round(confidence, 6), _Block(0.0, 0.0, 0.0))
+        block.confidence += confidence * weight
+        block.right += right * weight
+        block.count += weight
     blocks: list[_Block] = []
-    for (confidence, right), weight in ordered:
-        blocks.append(_Block(confidence * weight, float(right) * weight, weight))
+    for _, each in sorted(alike.items()):
+        blocks.append(each)
         while len(blocks) > 1 and (blocks[-2].share() >= blocks[-1].share() or blocks[-2].count < fewest):
             last = blocks.pop()
             blocks[-1].confidence += last.confidence

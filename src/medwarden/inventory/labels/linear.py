@@ -7,7 +7,7 @@ same weights, and a hospital's machine needs seconds. Scores become probabilitie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,26 @@ def solve(kernel: Doubles, targets: Doubles, weights: Doubles, ridge: float) -> 
     system = kernel + ridge * np.diag(1.0 / weights)
     coefficients: Doubles = np.linalg.solve(system, targets).astype(np.float64)
     return coefficients
+
+
+def solve_levels(
+    kernel: Doubles,
+    weights: Doubles,
+    ridge: float,
+    wanted: Mapping[str, tuple[npt.NDArray[np.intp], Doubles]],
+) -> dict[str, Doubles]:
+    """Return the dual coefficients of each level from its rows and targets; equal rows are solved at once."""
+    alike: dict[bytes, list[str]] = {}
+    for level, (chosen, _) in wanted.items():
+        alike.setdefault(chosen.tobytes(), []).append(level)
+    found: dict[str, Doubles] = {}
+    for levels in alike.values():
+        chosen = wanted[levels[0]][0]
+        targets = np.hstack([wanted[level][1] for level in levels])
+        dual = solve(kernel[np.ix_(chosen, chosen)], targets, weights[chosen], ridge)
+        ends = np.cumsum([wanted[level][1].shape[1] for level in levels])
+        found |= dict(zip(levels, np.split(dual, ends[:-1], axis=1), strict=True))
+    return found
 
 
 def targets_of(labels: Sequence[str], known: Sequence[str], weights: Doubles) -> tuple[Doubles, Doubles]:

@@ -40,6 +40,7 @@ BEHAVIOUR_FIELD = "flow.behaviour"
 
 _LEAST = 0.5
 _SHOWN = 3
+_FEWEST_TOKENS = 8
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -73,8 +74,9 @@ class Opinion(msgspec.Struct, frozen=True):
 
     ``probability`` is that of the joint hierarchy, ``similarity`` (0 to 1) how near the nearest training
     device of that kind is, ``confidence`` the calibrated share of such answers that are right. ``reasons``
-    (evidence field, value, amount) are what each piece of evidence adds to the label's score; with
-    ``bias`` they add up to ``score``.
+    (evidence field, value, amount) are what each of the ``pieces`` of evidence adds to the label's score,
+    weightiest first; all of them and ``bias`` add up to ``score``. Not all reasons need be there.
+    ``tokens`` is how many tokens of the device the model knows.
     """
 
     level: str
@@ -84,6 +86,8 @@ class Opinion(msgspec.Struct, frozen=True):
     confidence: float
     score: float
     bias: float
+    pieces: int
+    tokens: int
     reasons: tuple[tuple[str, str, float], ...] = ()
 
     @property
@@ -164,28 +168,40 @@ class LabelModel:
         kinds = known[:, LEARNT.index("category")]
         return Nearest(self.prototypes, kinds, known[:, LEARNT.index("model")], len(self.vocabulary))
 
-    def opinions(self, device: Device, own: Device | None = None) -> list[Opinion]:
+    @cached_property
+    def _weights(self) -> npt.NDArray[np.float32]:
+        return self.arrays["weights"].astype(np.float32)
+
+    def opinions(
+        self, device: Device, own: Device | None = None, reasons: int | None = None
+    ) -> list[Opinion]:
         """Return what the model thinks at each level it knows, the general levels first.
 
-        ``own`` is the device with its own words only, where that is known already.
+        ``own`` is the device with its own words only, where that is known already; ``reasons`` is how
+        many of them are wanted, all where None.
         """
         pieces = pieces_of(device, own)
         behaviour = behaviour_of(device)
-        reading = self.vocabulary.read(((p.field, p.normal) for p in pieces), behaviour)
-        names = [*((p.field, p.value) for p in pieces), *(_behaved(*amount) for amount in behaviour)]
-        return self._opinions(reading, names)
+        reading = self.vocabulary.read([(p.field, p.normal) for p in pieces], behaviour)
+        return self._opinions(reading, [(p.field, p.value) for p in pieces], behaviour, reasons)
 
     def opinions_of(
         self, entries: Sequence[tuple[str, str]], behaviour: Sequence[tuple[str, float]]
     ) -> list[Opinion]:
         """Return what the model thinks of an example's normalised evidence."""
         reading = self.vocabulary.read(entries, behaviour)
-        return self._opinions(reading, [*entries, *(_behaved(*amount) for amount in behaviour)])
+        return self._opinions(reading, entries, behaviour, None)
 
-    def _opinions(self, reading: Reading, names: Sequence[tuple[str, str]]) -> list[Opinion]:
+    def _opinions(
+        self,
+        reading: Reading,
+        entries: Sequence[tuple[str, str]],
+        behaviour: Sequence[tuple[str, float]],
+        reasons: int | None,
+    ) -> list[Opinion]:
         if not len(reading.columns) or not self.about.heads:
             return []
-        rows = self.arrays["weights"][reading.columns].astype(np.float32)
+        rows = self._weights[reading.columns]
         bias = self.arrays["bias"]
         scores = ((reading.values @ rows) * self.arrays["scale"] + bias).astype(np.float64)
         chosen = self._chosen(scores)
@@ -204,7 +220,7 @@ class LabelModel:
             confidences[level] = confidence
             column = self._span[level].start + place
             adds = reading.values * rows[:, column] * self.arrays["scale"][column]
-            amounts = reading.by_piece(adds, len(names))
+            amounts = reading.by_piece(adds, len(entries) + len(behaviour))
             opinions.append(
                 Opinion(
                     level,
@@ -214,7 +230,9 @@ class LabelModel:
                     confidence,
                     float(bias[column]) + float(amounts.sum()),
                     float(bias[column]),
-                    tuple((*names[i], float(amounts[i])) for i in np.argsort(-amounts, kind="stable")),
+                    len(amounts),
+                    len(reading.columns),
+                    _reasons(amounts, entries, behaviour, reasons),
                 )
             )
         return opinions
@@ -238,9 +256,12 @@ class LabelModel:
 
         The weights of the ballots of one level add up to the log-odds of its confidence, at most
         :data:`MOST_WEIGHT`; the weightiest pieces of evidence have a ballot each, all others one together.
+        A device of which hardly a token is known gets none.
         """
-        votes = []
-        for opinion in self.opinions(device, own):
+        votes: list[Ballot] = []
+        for opinion in self.opinions(device, own, _SHOWN):
+            if opinion.tokens < _FEWEST_TOKENS:
+                break
             if opinion.confidence > _LEAST:
                 votes += ballots_of(opinion, f"{MODEL_RULE}{self.version}")
         return votes
@@ -259,16 +280,29 @@ def ballots_of(opinion: Opinion, rule: str) -> list[Ballot]:
     """Return an opinion as votes; their weights add up to the weight of the whole."""
     certain = min(opinion.confidence, 1.0 - 1e-9)
     whole = min(math.log(certain / (1.0 - certain)), MOST_WEIGHT)
-    total = sum(amount for _, _, amount in opinion.reasons)
+    total = opinion.score - opinion.bias
     shown = [reason for reason in opinion.reasons[:_SHOWN] if reason[2] > 0.0] if total > 0.0 else []
     votes = [
         Ballot(opinion.level, opinion.label, whole * amount / total, rule, field, value)
         for field, value, amount in shown
     ]
     rest = whole - sum(vote.weight for vote in votes)
-    others = len(opinion.reasons) - len(shown)
+    others = opinion.pieces - len(shown)
     words = f"{others} more pieces of evidence together"
     return [*votes, Ballot(opinion.level, opinion.label, rest, rule, REST_FIELD, words)]
+
+
+def _reasons(
+    amounts: npt.NDArray[np.float64],
+    entries: Sequence[tuple[str, str]],
+    behaviour: Sequence[tuple[str, float]],
+    most: int | None,
+) -> tuple[tuple[str, str, float], ...]:
+    first = np.argsort(-amounts, kind="stable")[:most].tolist()
+    return tuple(
+        (*(entries[i] if i < len(entries) else _behaved(*behaviour[i - len(entries)])), float(amounts[i]))
+        for i in first
+    )
 
 
 def _behaved(name: str, amount: float) -> tuple[str, str]:

@@ -102,14 +102,20 @@ def normalise(field: str, value: str, personal: Iterable[str] = ()) -> str:
 
     ``personal`` are texts known to be the device's own: the ends of its MAC addresses without colons.
     """
-    if _VERBATIM.search(field):
-        return value.lower()
-    text = _COPY.sub("", value.lower())
-    text = _UUID.sub("#", text)
-    text = _MAC.sub("#", text)
+    text = value.lower()
     for part in personal:
         if part in text:
             text = re.sub(rf"[0-9a-f]*{part}", "#", text)
+    return _impersonal(field, text)
+
+
+@lru_cache(maxsize=200_000)
+def _impersonal(field: str, text: str) -> str:
+    if _VERBATIM.search(field):
+        return text
+    text = _COPY.sub("", text)
+    text = _UUID.sub("#", text)
+    text = _MAC.sub("#", text)
     text = _IPV4.sub("#", text)
     text = _IPV6.sub("#", text)
     text = _LONG_HEX.sub("#", text)
@@ -206,6 +212,8 @@ def behaviour_of(device: Device) -> tuple[tuple[str, float], ...]:
         named[f"{key} share sent"] = sent / max(1, octets)
     for service in device.services:
         named[f"serves {_service(service.transport, service.port, service.application)}"] = 1.0
+    if not named:
+        return ()
     peers = {t.peer_device or t.peer_ip for t in device.conversations}
     named["peers"] = _log2(1 + len(peers))
     named["outside"] = _log2(1 + len({t.peer_ip for t in device.conversations if t.scope == "internet"}))

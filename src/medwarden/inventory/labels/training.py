@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from medwarden.inventory.labels.example import LEARNT, Example
 from medwarden.inventory.labels.hierarchy import PATH_LEVELS
-from medwarden.inventory.labels.linear import quantise, solve, targets_of
+from medwarden.inventory.labels.linear import Doubles, quantise, solve_levels, targets_of
 from medwarden.inventory.labels.model import FORMAT, About, Head, LabelModel
 from medwarden.inventory.labels.model_file import Arrays
 from medwarden.inventory.labels.rows import Row, choose_rows, rows_of, rows_of_model, signed_tokens
@@ -41,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ridge: float = 0.05
     folds: int = 4
     strangers: float = 0.1
-    examples: int = 5000
+    examples: int = 4000
     prototypes: int = 1600
 
 
@@ -86,7 +87,7 @@ def train(
         **({} if base is None else {"base": base.digest}),
         **(card or {}),
         "seed": seed,
-        "settings": msgspec.to_builtins(settings),
+        "settings": msgspec.json.decode(msgspec.json.encode(settings)),
         "examples": len(examples),
         "rows": len(rows),
         "tokens": len(vocabulary),
@@ -140,16 +141,20 @@ def _assembled(
     matrix = dense([row.vector for row in rows], len(vocabulary))
     kernel = (matrix @ matrix.T).astype(np.float64)
     weights = row_weights(rows)
+    wanted: dict[str, tuple[npt.NDArray[np.intp], Doubles]] = {}
     blocks, biases, heads = [], [], []
     for level in LEARNT:
         known = labels[level]
-        if not known:
-            continue
-        chosen = [number for number, row in enumerate(rows) if level in row.labels]
-        targets, means = targets_of([rows[n].labels[level] for n in chosen], known, weights[chosen])
-        dual = solve(kernel[np.ix_(chosen, chosen)], targets, weights[chosen], settings.ridge)
+        if known:
+            chosen = np.array([n for n, row in enumerate(rows) if level in row.labels], np.intp)
+            given = [rows[n].labels[level] for n in chosen.tolist()]
+            targets, means = targets_of(given, known, weights[chosen])
+            wanted[level] = chosen, targets
+            biases.append(means.astype(np.float32))
+    duals = solve_levels(kernel, weights, settings.ridge, wanted)
+    for level, (chosen, _) in wanted.items():
+        known, dual = labels[level], duals[level]
         blocks.append((matrix[chosen].T.astype(np.float64) @ dual).T.astype(np.float32))
-        biases.append(means.astype(np.float32))
         heads.append(
             Head(
                 level,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from medwarden.inventory.labels.calibration import Calibration, calibration_error, fit_calibration
 from medwarden.inventory.labels.example import LEARNT
 from medwarden.inventory.labels.hierarchy import PATH_LEVELS, Hierarchy
-from medwarden.inventory.labels.linear import Doubles, balanced, softmax, solve, targets_of
+from medwarden.inventory.labels.linear import Doubles, balanced, softmax, solve_levels, targets_of
 from medwarden.inventory.labels.open_set import auroc
 from medwarden.inventory.labels.rows import Row
 from medwarden.inventory.labels.vocabulary import dense
@@ -149,15 +149,18 @@ def _fit_part(
     tested: npt.NDArray[np.intp],
     ridge: float,
 ) -> None:
+    wanted: dict[str, tuple[npt.NDArray[np.intp], Doubles]] = {}
+    means: dict[str, Doubles] = {}
     for level, known in scored.labels.items():
         chosen = np.array([n for n in trained.tolist() if level in rows[n].labels], np.intp)
-        if not len(chosen):
-            continue
-        given = [rows[n].labels[level] for n in chosen.tolist()]
-        targets, means = targets_of(given, known, weights[chosen])
-        dual = solve(kernel[np.ix_(chosen, chosen)], targets, weights[chosen], ridge)
-        scores = kernel[np.ix_(tested, chosen)] @ dual + means
-        there = set(given)
+        if len(chosen):
+            given = [rows[n].labels[level] for n in chosen.tolist()]
+            targets, means[level] = targets_of(given, known, weights[chosen])
+            wanted[level] = chosen, targets
+    for level, dual in solve_levels(kernel, weights, ridge, wanted).items():
+        known, chosen = scored.labels[level], wanted[level][0]
+        scores = kernel[np.ix_(tested, chosen)] @ dual + means[level]
+        there = {rows[n].labels[level] for n in chosen.tolist()}
         absent = [n for n, label in enumerate(known) if label not in there]
         scores[:, absent] = _ABSENT
         scored.scores[level][tested] = scores
