@@ -92,15 +92,19 @@ def run_lake(capture: Path, head: Path) -> tuple[int, float]:
     fields = [named for named in EVIDENCE_LAKE_SCHEMA if named.name not in scope]
 
     def evidence(facts: Sequence[Fact]) -> pa.Table:
-        said = [
-            (e.ts_ns, e.mac, e.ip, e.vlan, e.field, e.value, e.source, fact.count, fact.last_ns)
-            for fact in facts
-            for e in (fact.evidence,)
-        ]
-        names = ("ts_ns", "mac", "ip", "vlan", "field", "value", "source", "count", "last_ns")
-        columns = dict(zip(names, map(list, zip(*said, strict=True)), strict=False))
-        columns = columns or {name: [] for name in names}
-        columns["device"] = [None] * len(facts)
+        said = [fact.evidence for fact in facts]
+        columns = {
+            "ts_ns": [e.ts_ns for e in said],
+            "mac": [e.mac for e in said],
+            "ip": [e.ip for e in said],
+            "vlan": [e.vlan for e in said],
+            "field": [e.field for e in said],
+            "value": [e.value for e in said],
+            "source": [e.source for e in said],
+            "count": [fact.count for fact in facts],
+            "last_ns": [fact.last_ns for fact in facts],
+            "device": [None] * len(facts),
+        }
         return pa.table({named.name: pa.array(columns[named.name], named.type) for named in fields})
 
     with (

@@ -99,14 +99,15 @@ class Ingest:
         return Part(taken.state, taken.number, flows, evidence, taken.report, taken.final)
 
     def _evidence(self, facts: Sequence[Fact]) -> pa.Table:
+        said = [f.evidence for f in facts]
         columns: dict[str, Sequence[object]] = {
-            "ts_ns": [f.evidence.ts_ns for f in facts],
-            "mac": [f.evidence.mac for f in facts],
-            "ip": [f.evidence.ip for f in facts],
-            "vlan": [f.evidence.vlan for f in facts],
-            "field": [f.evidence.field for f in facts],
-            "value": [f.evidence.value for f in facts],
-            "source": [f.evidence.source for f in facts],
+            "ts_ns": [e.ts_ns for e in said],
+            "mac": [e.mac for e in said],
+            "ip": [e.ip for e in said],
+            "vlan": [e.vlan for e in said],
+            "field": [e.field for e in said],
+            "value": [e.value for e in said],
+            "source": [e.source for e in said],
             "count": [f.count for f in facts],
             "last_ns": [f.last_ns for f in facts],
             "device": self.resolver.owners((f.evidence.mac, f.evidence.ip, f.last_ns) for f in facts),

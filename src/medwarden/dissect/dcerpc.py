@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import ClassVar
 
 from medwarden.dissect import ntlmssp
@@ -209,6 +210,7 @@ class DcerpcDissector(Connection):
                 self.said("dcerpc.endpoint", f"{name} {_PORTS[protocol[0]]}/{port}")
 
 
+@lru_cache(maxsize=1024)
 def _interface(octets: bytes, end: str) -> str:
     if len(octets) < 16:
         raise IndexError("an interface identifier is cut short")

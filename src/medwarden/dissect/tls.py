@@ -9,6 +9,7 @@ encrypted and stay unseen.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import ClassVar
 
 from medwarden.dissect import x509
@@ -144,13 +145,7 @@ class TlsDissector(Connection):
         if self._hello_seen:
             return  # the answer to a HelloRetryRequest repeats the first hello
         self._hello_seen = True
-        hello = parse_client_hello(body)
-        self.said("tls.ja4", ja4(hello))
-        self.said("tls.sni", hello.server_name or "")
-        versions = hello.versions or (hello.legacy_version,)
-        self.said("tls.client_versions", ", ".join(version_name(v) for v in sorted(set(versions))[-8:]))
-        for name in hello.alpn[:8]:
-            self.said("tls.client_alpn", name.decode("latin-1"))
+        self.said_all(_facts_of_client_hello(body))
 
     def _server_hello(self, body: bytes) -> None:
         (version,) = struct.unpack_from(">H", body, 0)
@@ -186,6 +181,19 @@ class TlsDissector(Connection):
             raise self.malformed("a certificate reaches beyond its list")
         self.said_all(x509.facts_of_certificate(der, of_server=not from_client))
         (self.client if from_client else self.server).close()
+
+
+@lru_cache(maxsize=1024)
+def _facts_of_client_hello(body: bytes) -> tuple[tuple[str, str], ...]:
+    """Return what a ClientHello says; the same is read again where a conversation is followed anew."""
+    hello = parse_client_hello(body)
+    versions = hello.versions or (hello.legacy_version,)
+    return (
+        ("tls.ja4", ja4(hello)),
+        ("tls.sni", hello.server_name or ""),
+        ("tls.client_versions", ", ".join(version_name(v) for v in sorted(set(versions))[-8:])),
+        *(("tls.client_alpn", name.decode("latin-1")) for name in hello.alpn[:8]),
+    )
 
 
 def _is_old_hello(data: bytes | bytearray) -> bool:
