@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from medwarden.app.attributes import fill_devices
 from medwarden.app.fingerprints import load_own
 from medwarden.app.models import load_model
+from medwarden.app.reconcile import follow
 from medwarden.app.spoofing import find_contradictions
 from medwarden.inventory.labelling import identify, labelling_version
 from medwarden.inventory.plan import Plan
@@ -50,6 +52,8 @@ def judge_stale(tenant: str, site: str) -> int:
         judged |= dict.fromkeys(ids)
     if judged:
         assess(tenant, site, list(judged))
+        follow(tenant, site)
+        fill_devices(tenant, site, list(judged))
     return len(judged)
 
 
