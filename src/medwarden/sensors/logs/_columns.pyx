@@ -10,6 +10,7 @@ so that nothing is read beyond its end.
 from __future__ import annotations
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 from libc.math cimport isfinite, rint
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -18,7 +19,7 @@ from libc.string cimport memchr, memcmp, memcpy
 import numpy as np
 
 cdef extern from "Python.h":
-    double PyOS_string_to_double(const char* text, char** end, object overflow) except? -1.0
+    double PyOS_string_to_double(const char* text, char** end, PyObject* overflow) except? -1.0
 
 ctypedef const char* Text
 

@@ -145,13 +145,13 @@ cdef double _real(const char* at, const char* end) except? -1.0:
         if at[0] == 46:
             behind = True
         elif not 48 <= at[0] <= 57 or digits > <uint64_t>900719925474099:
-            return PyOS_string_to_double(begin, &stop, None)
+            return PyOS_string_to_double(begin, &stop, NULL)
         else:
             digits = digits * 10 + (at[0] - 48)
             places += behind
         at += 1
     if places > 22:
-        return PyOS_string_to_double(begin, &stop, None)
+        return PyOS_string_to_double(begin, &stop, NULL)
     found = <double>digits / _TENS[places]  # both exact, so that the quotient is rounded once
     return -found if negative else found
 
