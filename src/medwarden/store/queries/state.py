@@ -37,6 +37,18 @@ from medwarden.store.models.inventory import DevicePart
 _MANY_VALUES = 32
 """From so many values of one field of a device on, the resolver must know them to keep within its bound."""
 
+_SERVICE = (
+    "device_id",
+    "transport",
+    "port",
+    "application",
+    "first_seen",
+    "last_seen",
+    "clients",
+    "flows",
+    "bytes",
+)
+
 
 def load_state(site: str) -> InventoryDelta:
     """Return devices, interfaces, addresses, services and merges of ``site`` for ``Resolver.restore``.
@@ -46,7 +58,7 @@ def load_state(site: str) -> InventoryDelta:
     """
     parts = Identity.objects.filter(site_id=site)
     made = set(parts.values_list("device", flat=True))
-    devices = Device.objects.filter(site_id=site).exclude(pk__in=made).order_by("pk")
+    devices = Device.objects.filter(site_id=site).exclude(pk__in=parts.values("device")).order_by("pk")
     columns = ("pk", "kind", "gateway", "first_seen", "last_seen", "vlans")
     rows = [*devices.values_list(*columns), *parts.order_by("pk").values_list(*columns)]
     return InventoryDelta(
@@ -75,23 +87,7 @@ def load_state(site: str) -> InventoryDelta:
         ),
         ledger=(*_crowded(EvidenceEntry, site, made), *_crowded(IdentityEvidence, site, set())),
         services=tuple(
-            ServiceIncrement(*values)
-            for values in _both(
-                (Service, IdentityService),
-                site,
-                made,
-                (
-                    "device_id",
-                    "transport",
-                    "port",
-                    "application",
-                    "first_seen",
-                    "last_seen",
-                    "clients",
-                    "flows",
-                    "bytes",
-                ),
-            )
+            ServiceIncrement(*values) for values in _both((Service, IdentityService), site, made, _SERVICE)
         ),
         merges=tuple(
             Merge(gone, kept, at_ns, reason)
