@@ -218,3 +218,11 @@ def test_virtual_routers_are_left_alone() -> None:
         for key, mac in (("a", "00:00:5e:00:01:0a"), ("b", "00:1c:73:00:00:01"))
     ]
     assert links(pair) == []
+
+
+def test_two_machines_with_one_name_are_two() -> None:
+    pair = [
+        device(key, ("dhcp.host_name", "nb-0042"), ("dhcp.machine_uuid", f"{n}{UUID[1:]}"))
+        for n, key in ((1, "a"), (2, "b"))
+    ]
+    assert links(pair) == []

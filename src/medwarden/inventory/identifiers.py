@@ -37,7 +37,7 @@ _ONE_OF_SEVERAL = frozenset({"tls.certificate_sha256", "ssdp.usn", "upnp.udn", "
 """Identifiers of which one thing may have a few: services with certificates of their own, boot and system."""
 CHASSIS = frozenset({"lldp.chassis_id", "snmp.engine_id"})
 """Identifiers that network equipment states alike on all its interfaces."""
-SERIAL, NAME = "serial number", "host name"
+SERIAL, NAME, MACHINE = "serial number", "host name", "SMBIOS UUID"
 SERIAL_WEIGHT, NAME_WEIGHT, CLIENT_WEIGHT = 9.0, 3.0, 5.0
 
 _NAMES = frozenset(

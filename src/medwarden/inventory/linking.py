@@ -19,6 +19,7 @@ import msgspec
 
 from medwarden.inventory.identifiers import (
     CHASSIS,
+    MACHINE,
     NAME,
     NAME_WEIGHT,
     SERIAL,
@@ -197,10 +198,11 @@ def _against(left: _Member, right: _Member, shared: Sequence[Identifier]) -> Ite
         one, other = _sure(left.device, level), _sure(right.device, level)
         if one is not None and other is not None and one != other:
             yield weight, f"their {level} differs: {one} and {other}"
-    ours = {i.value for i in left.says.identifiers if i.kind == SERIAL}
-    theirs = {i.value for i in right.says.identifiers if i.kind == SERIAL}
-    if ours and theirs and not ours & theirs:
-        yield _LEVELS["serial"], f"they state other serial numbers: {min(ours)} and {min(theirs)}"
+    for kind in (SERIAL, MACHINE):
+        ours = {i.value for i in left.says.identifiers if i.kind == kind}
+        theirs = {i.value for i in right.says.identifiers if i.kind == kind}
+        if ours and theirs and not ours & theirs:
+            yield _LEVELS["serial"], f"each states a {kind} of its own: {min(ours)} and {min(theirs)}"
     if left.says.names and right.says.names:
         names = {i.value for i in left.says.names}, {i.value for i in right.says.names}
         if not names[0] & names[1]:
