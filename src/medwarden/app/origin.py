@@ -257,7 +257,7 @@ def _nearest(times: Sequence[int], moment: int) -> int:
 
 
 def _times(head: bytes, magic: bytes) -> tuple[int, ...]:
-    """Return when a packet may have been captured: in both usual resolutions of pcapng, in its own of pcap."""
+    """Return when a packet may have been captured: pcapng in both usual resolutions, pcap in its own."""
     if magic == b"\x0a\x0d\x0d\x0a":
         order = "<" if struct.unpack_from("<I", head)[0] < 1 << 16 else ">"
         high, low = struct.unpack_from(order + "II", head, 12)

@@ -109,7 +109,7 @@ def _tells(field: str) -> bool:
 @lru_cache(maxsize=200_000)
 def _plain(field: str, value: str, tails: tuple[str, ...]) -> str:
     """Return a value as kinds share it, empty where nothing is left of it."""
-    text = normalise(value, tails)
+    text = normalise(field, value, tails)
     if field in NAME_FIELDS:
         text = _HOST_NUMBER.sub("#", text)
     text = _MARKS.sub("#", text)[:_LONGEST].strip()

@@ -1,0 +1,205 @@
+"""How far devices of simulated hospitals that nobody trained on are identified: docs/benchmarks-hospital.md.
+
+A hospital of unfamiliar models, names and addresses (``medwarden simulate --unfamiliar``; what is held out
+stands in ``simulation/unfamiliar.py``) is simulated for 48 hours with devices that join while it lasts, and
+seen through its packets, through Zeek's logs alone, and through NetFlow and DHCP logs alone. Seeds from 400
+on are never trained on. A device is found by a MAC address it held, else by an IP address.
+
+Usage: ``.venv/bin/python bench/identity_hospital.py [--seeds 401,402] [--devices N] [--hours T] [--write]``;
+``--keep FOLDER`` keeps what was simulated and takes it again, ``--open FILE`` lists what stayed open.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from medwarden.app.simulate import Request, simulate, start_of
+from medwarden.app.study import study
+from medwarden.app.train import exported_devices
+from medwarden.inventory.labelling import identify
+from medwarden.inventory.score import (
+    LEVELS,
+    Case,
+    Truth,
+    given_label,
+    seconds_to_category,
+    true_label,
+)
+from medwarden.inventory.score_figures import JOINT, Sampling, joint_figures, level_figures
+from medwarden.model.device import Device
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks-hospital.md"
+FIRST_SEED = 400
+TARGETS = {"coverage": 0.95, "precision": 0.97, "seconds": 60.0}
+MIDNIGHT = "2026-03-02T00:00"
+_BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
+
+View = tuple[str, Callable[[Path], Sequence[Device]]]
+
+
+def _packets(folder: Path) -> Sequence[Device]:
+    return study(sorted((folder / "site-1").glob("*.pcap*"))).devices
+
+
+def _zeek(folder: Path) -> Sequence[Device]:
+    return study(sorted((folder / "logs" / "site-1" / "zeek").glob("*.log"))).devices
+
+
+def _flows(folder: Path) -> Sequence[Device]:
+    logs = folder / "logs" / "site-1"
+    leases = [logs / "dhcp" / "dhcpd.log"]
+    return [identify(d) for d in exported_devices(logs / "netflow" / "netflow9.pcap", leases)]
+
+
+VIEWS: tuple[View, ...] = (
+    ("packets of a mirror port", _packets),
+    ("Zeek logs alone", _zeek),
+    ("NetFlow 9 and DHCP log alone", _flows),
+)
+
+
+def hospital(folder: Path, seed: int, devices: int, hours: float) -> Path:
+    """Return the folder of a simulated hospital, made where it is not there yet."""
+    if not (folder / "truth.json").exists():
+        request = Request(
+            devices=devices,
+            hours=hours,
+            seed=seed,
+            start=start_of(MIDNIGHT),
+            logs=("zeek", "netflow", "dhcp"),
+            image_scale=0.003,
+            unfamiliar=True,
+            joining=0.2,
+        )
+        simulate(request, folder)
+    return folder
+
+
+def cases_of(name: str, seed: int, devices: Iterable[Device], truths: Iterable[dict[str, Any]]) -> list[Case]:
+    """Return a case for every device of the truth that was there at all."""
+    known = list(devices)
+    by_mac = {mac: device for device in known for mac in device.macs}
+    by_ip = {ip: device for device in known for ip in device.ips}
+    cases = []
+    for truth in truths:
+        held = [address["ip"] for address in truth["addresses"]]
+        device = next((by_mac[mac] for mac in truth["macs"] if mac in by_mac), None)
+        device = device or next((by_ip[ip] for ip in held if ip in by_ip), None)
+        labels = {level: str(truth[level] or "") for level in LEVELS}
+        cases.append(Case(name, Truth(name, f"{seed}/{truth['macs'][0]}", labels), device))
+    return cases
+
+
+def joiners(cases: Sequence[Case], truths: Sequence[dict[str, Any]]) -> list[float]:
+    """Return the seconds until the category of devices that joined, infinite where it stayed open."""
+    times = []
+    for case, truth in zip(cases, truths, strict=True):
+        if truth["arrives"] is None or case.device is None:
+            continue
+        seconds = seconds_to_category(case.device)
+        times.append(float("inf") if seconds is None else seconds)
+    return times
+
+
+def line(name: str, cases: Sequence[Case], late: Sequence[float], sampling: Sampling) -> list[str]:
+    """Return one line of the table."""
+    seen = [case for case in cases if case.device is not None]
+    joint = joint_figures(seen, sampling)
+    cells = [name, f"{len(seen)} of {len(cases)}", _share(joint.coverage, joint.intervals.get("coverage"))]
+    cells.append(_share(joint.precision, joint.intervals.get("precision")))
+    for level in LEVELS:
+        figures = level_figures(level, seen, Sampling(0))
+        cells.append(f"{_percent(figures.coverage)} ({_percent(figures.accuracy)})")
+    ece = level_figures("category", seen, Sampling(0)).ece
+    cells.append("-" if ece is None else f"{ece:.3f}")
+    ranked = sorted(late)
+    p95 = ranked[min(len(ranked) - 1, int(0.95 * len(ranked)))] if ranked else None
+    within = sum(value <= TARGETS["seconds"] for value in late)
+    told = "never" if p95 is None or p95 == float("inf") else f"{p95:.0f} s"
+    cells.append(f"{within} of {len(late)} within 60 s; p95 {told}" if late else "-")
+    return cells
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _share(value: float | None, bounds: tuple[float, float] | None) -> str:
+    return _percent(value) + ("" if bounds is None else f" ({bounds[0]:.1%} to {bounds[1]:.1%})")
+
+
+HEADING = ("seen through", "visible", "class+category+vendor answered", "of these right", *LEVELS, "ECE category", "devices that join")  # fmt: skip  # noqa: E501
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as a table of Markdown."""
+    lines = [HEADING, ["---"] * len(HEADING), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def still_open(cases: Iterable[Case]) -> list[str]:
+    """Return what stayed open or was wrong, by category and level, most frequent first."""
+    found: Counter[str] = Counter()
+    for case in cases:
+        if case.device is None:
+            continue
+        for level in JOINT:
+            truth, (given, _) = true_label(case, level), given_label(case, level)
+            if truth is not None and given != truth:
+                kind = "open" if given is None else f"called {given}"
+                found[f"{case.truth.labels['category']} ({case.truth.labels['vendor']}): {level} {kind}"] += 1
+    return [f"{count:4} {what}" for what, count in found.most_common()]
+
+
+def main() -> None:
+    """Simulate, measure, print, and write where that is asked for."""
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--seeds", default="401,402,403")
+    options.add_argument("--devices", type=int, default=150)
+    options.add_argument("--hours", type=float, default=48.0)
+    options.add_argument("--keep", type=Path)
+    options.add_argument("--open", type=Path, help="write what stayed open, by source")
+    options.add_argument("--write", action="store_true")
+    chosen = options.parse_args()
+    seeds = [int(text) for text in chosen.seeds.split(",")]
+    if min(seeds) < FIRST_SEED:
+        raise SystemExit(f"seeds below {FIRST_SEED} may have been trained on")
+    cases: dict[str, list[Case]] = {name: [] for name, _ in VIEWS}
+    late: dict[str, list[float]] = {name: [] for name, _ in VIEWS}
+    with tempfile.TemporaryDirectory(prefix="medwarden-hospital-") as scratch:
+        for seed in seeds:
+            folder = hospital((chosen.keep or Path(scratch)) / str(seed), seed, chosen.devices, chosen.hours)
+            truths = json.loads((folder / "truth.json").read_text())["devices"]
+            for name, view in VIEWS:
+                own = cases_of(name, seed, view(folder), truths)
+                cases[name] += own
+                late[name] += joiners(own, truths)
+    rows = [line(name, cases[name], late[name], Sampling()) for name, _ in VIEWS]
+    said = (
+        f"Hospitals: {len(seeds)} of {chosen.devices} devices over {chosen.hours:g} hours "
+        f"(seeds {chosen.seeds}). "
+        "In brackets: 95 % intervals by bootstrap over devices for the first two, the share of right answers "
+        f"for the levels.\n\n{table(rows)}\n"
+    )
+    sys.stdout.write(said)
+    if chosen.open is not None:
+        chosen.open.write_text(
+            "\n".join(f"## {name}\n" + "\n".join(still_open(cases[name])) for name, _ in VIEWS) + "\n"
+        )
+    if chosen.write:
+        page = PAGE.read_text()
+        head, rest = page.split(_BEGIN)[0], page.split(_END)[1]
+        PAGE.write_text(f"{head}{_BEGIN}\n\n{said}\n{_END}{rest}")
+
+
+if __name__ == "__main__":
+    main()
