@@ -259,3 +259,12 @@ def test_a_book_of_a_file_is_called_after_it(tmp_path: Path, django_db_blocker: 
         assert [book.name for book in app_books.book_list(tmp_path / "home")] == ["equipment"]
         assert app_books.rows(tmp_path / "home", "equipment").total == 3
         assert app_books.versions(tmp_path / "home", "equipment")[0].new == 3
+
+
+def test_a_search_of_rows_does_not_give_names_of_people_away(ward: Store) -> None:
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.books import book_rows
+
+    take_in()
+    assert book_rows(Scope(), "CMMS", text="Roe").total == 0
+    assert book_rows(Scope(), "CMMS", text="carescape 1.01").total == 1

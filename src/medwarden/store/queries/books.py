@@ -341,9 +341,19 @@ def _rows_of(scope: Scope, wanted: ReconcileFilter) -> QuerySet[BookRow]:
     return _with_text(rows, wanted.text)
 
 
+_SEARCHED = (
+    "asset_tag", "serial", "mac", "ip", "name", "vendor", "model", "category", "department", "building",
+    "room", "location",
+)  # fmt: skip
+# never what names people: a search that finds a row tells as much as showing the name
+
+
 def _with_text(rows: QuerySet[BookRow], text: str) -> QuerySet[BookRow]:
     for term in text.split()[:8]:
-        rows = rows.filter(Q(key__icontains=term) | Q(said__icontains=term))
+        condition = Q(key__icontains=term)
+        for field in _SEARCHED:
+            condition |= Q(**{f"said__{field}__icontains": term})
+        rows = rows.filter(condition)
     return rows
 
 

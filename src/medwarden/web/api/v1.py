@@ -8,7 +8,18 @@ from ninja import NinjaAPI
 from medwarden import __version__
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.store.accounts import PermissionRefused
-from medwarden.web.api import answers, books, devices, findings, house, identity, kinds, operations, policies
+from medwarden.web.api import (
+    answers,
+    books,
+    devices,
+    equipment,
+    findings,
+    house,
+    identity,
+    kinds,
+    operations,
+    policies,
+)
 
 api = NinjaAPI(
     title="medwarden",
@@ -28,6 +39,7 @@ api.add_router("", devices.router)
 api.add_router("", kinds.router)
 api.add_router("", answers.router)
 api.add_router("", books.router)
+api.add_router("", equipment.router)
 api.add_router("", identity.router)
 api.add_router("", findings.router)
 api.add_router("", policies.router)
