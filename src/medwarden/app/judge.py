@@ -35,6 +35,16 @@ def judge_stale(tenant: str, site: str) -> int:
 
     All are identified before any is assessed: the risk of a device depends on who its neighbours are.
     """
+    judged = identify_stale(tenant, site)
+    if judged:
+        assess(tenant, site, judged)
+        follow(tenant, site)
+        fill_devices(tenant, site, judged)
+    return len(judged)
+
+
+def identify_stale(tenant: str, site: str) -> list[str]:
+    """Identify every stale device of a site and store the verdicts; return whose they are."""
     folder = folder_of_database()
     if folder is not None:
         load_own(folder)
@@ -50,11 +60,7 @@ def judge_stale(tenant: str, site: str) -> int:
             record_identities(change, devices)
         find_contradictions(tenant, site, devices)
         judged |= dict.fromkeys(ids)
-    if judged:
-        assess(tenant, site, list(judged))
-        follow(tenant, site)
-        fill_devices(tenant, site, list(judged))
-    return len(judged)
+    return list(judged)
 
 
 def assess(tenant: str, site: str, ids: Sequence[str]) -> None:
