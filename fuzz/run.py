@@ -1,8 +1,8 @@
 """Run every fuzz target for some seconds each, or the families named: `./dev fuzz --seconds 30`.
 
-Families: dissectors, logs, capture, sanitise, documents. Each target runs in a process of its own with a
-bound on its memory, so that one that dies or swells ends itself alone; all are run, whatever one finds, and
-the status is 1 where one did.
+Families: dissectors, logs, columns, capture, sanitise, documents. Each target runs in a process of its own
+with a bound on its memory, so that one that dies or swells ends itself alone; all are run, whatever one finds,
+and the status is 1 where one did.
 """
 
 # ruff: noqa: S603, T201 - a command that prints and starts its neighbours
@@ -25,7 +25,7 @@ from fuzz_documents import targets  # noqa: E402
 from medwarden.dissect.registry import dissectors  # noqa: E402
 from medwarden.sensors.logs.registry import parsers  # noqa: E402
 
-FAMILIES = ("dissectors", "logs", "capture", "sanitise", "documents")
+FAMILIES = ("dissectors", "logs", "columns", "capture", "sanitise", "documents")
 MOST_MEMORY = 4 << 30
 """Bytes of address space of one target; what is beyond is a MemoryError and a finding."""
 

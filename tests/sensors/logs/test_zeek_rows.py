@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.sensors.logs.line_outcomes import line_by_line, outcome
 
-from medwarden.model.batch import Batch, Fact
-from medwarden.model.log_source import LogSetting, LogTally
-from medwarden.sensors.logs._columns import ODD
-from medwarden.sensors.logs.plain_lines import LineForm, Places, PlainLines, Read
-from medwarden.sensors.logs.registry import parser_named
 from medwarden.sensors.logs.zeek_logs import logs
 
 CASES = Path(__file__).parent / "cases"
-NOW_NS = 1_700_000_000_000_000_000
 ADDRESSES = st.sampled_from(["10.0.0.1", "10.0.0.2", "fe80::1", "FE80:0::1", "10.0.0.1%eth0", "nowhere", ""])
 PORTS = st.sampled_from([0, 53, 137, 443, 5353, 65535, 65536, -1, "53", 53.0])
 COUNTS = st.sampled_from([0, 1, 1000, (1 << 62), (1 << 63), -1, None, 1e3, "7"])
@@ -131,28 +124,6 @@ def _cell(value: object) -> str:
 
 
 FIELDS = {"conn": tuple(logs()["conn"].columns), "dns": tuple(logs()["dns"].columns)}
-Outcome = tuple[list[dict[str, object]], list[Fact], LogTally]
-
-
-def outcome(form: str, name: str, log: bytes) -> Outcome:
-    parser = parser_named(form)(name, LogSetting(b"only for the tests of logs......", now_ns=NOW_NS))
-    half = log.find(b"\n", len(log) // 2) + 1
-    parser.feed(log[:half], 100)
-    parser.feed(log[half:], 100 + half)
-    batch: Batch = parser.take(final=True)
-    return batch.flows.to_pylist(), sorted(batch.facts, key=repr), parser.tally
-
-
-def line_by_line(run: Callable[[], Outcome]) -> Outcome:
-    """Run with no line taken for a plain one."""
-    read = PlainLines.__init__
-
-    def all_odd(self: PlainLines, form: LineForm, lines: Places, found: Read) -> None:
-        found[0][:] = ODD
-        read(self, form, lines, found)
-
-    with patch.object(PlainLines, "__init__", all_odd):
-        return run()
 
 
 @pytest.mark.parametrize(
