@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django.plugin import DjangoDbBlocker
 
 from medwarden.app.answer_tables import import_answers, queue_table, read_answers
 from medwarden.app.answers import checked_labels, give_answer, preview, undo_answer
@@ -24,7 +26,7 @@ from medwarden.model.inventory_delta import (
     KeyKind,
     LedgerIncrement,
 )
-from medwarden.store.open import Store
+from medwarden.store.open import Store, open_store
 
 SECOND = 1_000_000_000
 PUMP = {"category": "infusion_pump", "vendor": "Acme Medical"}
@@ -69,6 +71,23 @@ def pump(number: int) -> tuple[int, str, tuple[tuple[str, str], ...]]:
         "70:b3:d5",
         (("dhcp.vendor_class", "ACME-IV"), ("dhcp.host_name", name), ("http.server", "acmed/2")),
     )
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Path:
+    """Return a data folder that is brought up to date once and then copied."""
+    home = tmp_path_factory.mktemp("template") / "home"
+    with django_db_blocker.unblock(), open_store(home, writer=True):
+        pass
+    return home
+
+
+@pytest.fixture
+def store(migrated: Path, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
+    """Return an open, empty data folder."""
+    home = Path(shutil.copytree(migrated, tmp_path / "home"))
+    with django_db_blocker.unblock(), open_store(home, writer=True) as opened:
+        yield opened
 
 
 @pytest.fixture
