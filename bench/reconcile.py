@@ -1,6 +1,6 @@
 """Measure reconciliation: precision and recall on simulated hospitals with dirty books, and time.
 
-    .venv/bin/python bench/reconcile.py [SEEDS [DEVICES [LARGE]]]
+    PYTHONPATH=. .venv/bin/python bench/reconcile.py [SEEDS [DEVICES [LARGE]]]
 
 Seeds from 100 on were not looked at in development. Precision: accepted pairs that are right; recall: devices
 that are in the books and on the network and were put together (a row or its copy counts). ``named`` is

@@ -77,16 +77,7 @@ def import_book(
     """
     if not name.strip() or len(name) > 80:
         raise ConfigurationError("a book needs a name of 1 to 80 characters")
-    book = Book.objects.filter(tenant_id=change.tenant, site_id=site, name=name).first()
-    if book is None:
-        book = Book(
-            id=stable_id("b", site, name),
-            tenant_id=change.tenant,
-            site_id=site,
-            name=name,
-            created_ns=change.now_ns,
-        )
-        book.save(force_insert=True)
+    book = _book(change, site, name)
     number = _next_number(book)
     current = {row.key: row for row in BookRow.objects.filter(book=book, until=None)}
     records = {record.key: record for record in read.records}
@@ -126,6 +117,21 @@ def import_book(
         name, number, len(records), len(new), len(changed), len(gone), len(kept), read.rejected,
         read.columns, read.unmapped, read.problems, read.system,
     )  # fmt: skip
+
+
+def _book(change: Change, site: str, name: str) -> Book:
+    """Return the book of that name, made where it is new."""
+    book = Book.objects.filter(tenant_id=change.tenant, site_id=site, name=name).first()
+    if book is None:
+        book = Book(
+            id=stable_id("b", site, name),
+            tenant_id=change.tenant,
+            site_id=site,
+            name=name,
+            created_ns=change.now_ns,
+        )
+        book.save(force_insert=True)
+    return book
 
 
 def _next_number(book: Book) -> int:
