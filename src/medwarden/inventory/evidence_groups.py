@@ -46,7 +46,7 @@ GROUPS: dict[str, Group] = {
     "stack": Group(
         "how TCP, TLS and DHCP are laid out",
         frozenset({"tcp"}),
-        frozenset({"dhcp.parameter_request_list", "tls.ja4", "tls.ja4s", "tls.ja3", "tls.ja3s", "quic.ja4"}),
+        frozenset({"dhcp.parameter_request_list", "tls.ja4", "quic.ja4"}),
         suffixes=(".ja4", ".ja4s", ".ja3", ".ja3s"),
     ),
     "domains": Group(

@@ -80,7 +80,7 @@ _CLINICAL = {
     "fhir.resource": (LIKELY, "speaks FHIR"),
     "astm.role": (LIKELY, "sends or receives results of a laboratory"),
     "poct1a.role": (LIKELY, "speaks POCT1-A"),
-    "dicomweb.service": (STRONG, "speaks DICOMweb"),
+    "dicomweb.role": (STRONG, "speaks DICOMweb"),
     "ecg.format": (STRONG, "sends electrocardiograms"),
     "intellivue.role": (LIKELY, "sends or receives a monitor's parameters"),
     "sdc.mds_type": (HINT, "speaks SDC"),
@@ -167,8 +167,8 @@ def _of_persons(device: Device) -> Iterator[Reason]:
     for entry in device.ledger:
         if entry.field == "ldap.role" and entry.value == "server":
             yield Reason("answers for a directory of people", entry.field, entry.value, STRONG)
-        elif entry.field in ("sip.role", "smtp.role") and entry.value == "server":
-            yield Reason("handles calls or mail of people", entry.field, entry.value, LIKELY)
+        elif entry.field == "smtp.banner":
+            yield Reason("handles mail of people", entry.field, entry.value, LIKELY)
 
 
 def _likelihood(reasons: Iterable[Reason], *, seen: bool) -> Likelihood:

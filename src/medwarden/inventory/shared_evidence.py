@@ -38,18 +38,18 @@ _PROGRAMS = frozenset(
         *FIELD_GROUPS["@banners"],
         *FIELD_GROUPS["@agents"],
         *("dhcp.vendor_class", "dhcp.vendor_identifying_class", "ssdp.server", "rtsp.server"),
-        *("mdns.service", "ssdp.search_target", "wsd.types", "tls.certificate_issuer", "mqtt.client_id"),
+        *("mdns.service", "wsd.types", "tls.certificate_issuer", "mqtt.client_id"),
     }
 )
-_LAYOUT = frozenset({"dhcp.parameter_request_list", "tls.ja4", "tls.ja4s", "tcp.stack", SERVES})
+_LAYOUT = frozenset({"dhcp.parameter_request_list", "tls.ja4", "tcp.stack", SERVES})
 _WEIGHTS = (3.0, 2.5, 2.0, 1.5, 1.5, 1.0)
 _DECLARED_RANK, _PROGRAM_RANK, _CARD_RANK, _NAME_RANK, _PEER_RANK, _LAYOUT_RANK = range(6)
 
 _SILENT = frozenset(
     {
         *("arp.ip", "ndp.ip", "dhcp.address", "dhcp.client_id", "dhcp.lease_time", "dhcp.requested_address"),
-        *("dhcp.router", "dhcp.server_identifier", "dhcp.subnet_mask", "dhcp.domain_name", "dhcp.dns_server"),
-        *("dhcp.message_type", "ntp.server", "dns.name", "mdns.txt.mac", "mdns.query", "http.status"),
+        *("dhcp.router", "dhcp.server_identifier", "dhcp.subnet_mask", "dhcp.domain_name"),
+        *("dhcp.message_type", "dns.name", "mdns.txt.mac", "mdns.query", "http.status"),
     }
 )
 """Fields that tell of a network or of one device, never of a kind."""
