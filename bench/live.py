@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import multiprocessing
 import os
 import resource
@@ -60,38 +61,42 @@ def frame(flow: int) -> bytes:
     return b"\x02\0\0\0\0\x0b\x02\0\0\0\0\x0a\x08\x00" + ip + udp
 
 
-def bursts() -> list[ctypes.Array[Mmsghdr]]:
-    """Prepare the packets of all flows as message vectors, with the memory they point into."""
+def bursts() -> tuple[list[ctypes.Array[Mmsghdr]], list[object]]:
+    """Prepare the packets of all flows as message vectors, and the memory they point into."""
     made = []
+    memory: list[object] = []
     for first in range(0, FLOWS, BURST):
         vector = (Mmsghdr * BURST)()
-        keep = []
         for at in range(BURST):
             data = ctypes.create_string_buffer(frame(first + at), 256)
             iov = Iovec(ctypes.addressof(data), 256)
             vector[at].header.iov = ctypes.pointer(iov)
             vector[at].header.iovlen = 1
-            keep.append((data, iov))
-        vector.keep = keep
+            memory += (data, iov)
         made.append(vector)
-    return made
+    return made, memory
 
 
 def send(rate: int, seconds: float) -> int:
-    """Send at ``rate`` packets per second; returns how many went out."""
-    vectors = bursts()
+    """Send at ``rate`` packets per second until the time is over or SIGTERM; returns how many went out."""
+    vectors, _memory = bursts()
     sent = 0
+    asked_to_end = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: asked_to_end.set())
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as out:
         out.bind(("left", 0))
         start = time.perf_counter()
         turn = 0
-        while (now := time.perf_counter() - start) < seconds:
+        while (now := time.perf_counter() - start) < seconds and not asked_to_end.is_set():
             if sent > now * rate:
                 time.sleep(max((sent - now * rate) / rate, 0.0002))
                 continue
             done = LIBC.sendmmsg(out.fileno(), vectors[turn % len(vectors)], BURST, 0)
             if done < 0:
                 error = ctypes.get_errno()
+                if error in (errno.ENOBUFS, errno.EINTR):  # not sent: the kernel's queue is full
+                    time.sleep(0.0002)
+                    continue
                 raise OSError(error, os.strerror(error))
             sent += done
             turn += 1
@@ -107,34 +112,65 @@ def resident(process: int) -> int:
     return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)
 
 
+class Sender:
+    """A process that sends, in a session of its own: a signal to the whole group is for the sensor alone."""
+
+    def __init__(self, rate: int, seconds: float) -> None:
+        arguments = [sys.executable, __file__, "--send", "--rate", str(rate), "--seconds", str(seconds)]
+        self._process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+    def sends(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self) -> int:
+        """Let it come to its end and return how many packets went out; says so when it failed."""
+        told, _ = self._process.communicate()
+        if self._process.returncode != 0:
+            raise RuntimeError(f"the sender ended with {self._process.returncode}: nothing to compare with")
+        return int(told)
+
+    def stop(self) -> None:
+        if self.sends():
+            self._process.terminate()
+
+
 def whole_sensor(processes: int, rate: int, seconds: float) -> int:
     """Let the sensor listen with several processes; returns the exit status."""
     from medwarden.app.fanout import listen_in_processes
 
-    arguments = [sys.executable, __file__, "--send", "--rate", str(rate), "--seconds", str(seconds)]
-    sent: list[int] = []
+    senders: list[Sender] = []
     sizes: list[list[int]] = []
+    heard = threading.Event()
 
     def feed() -> None:
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as sender:
-            hearing = [p.pid for p in multiprocessing.active_children() if p.pid is not None]
-            while sender.poll() is None:
-                time.sleep(seconds / 20)
-                sizes.append([resident(pid) for pid in (os.getpid(), *hearing)])
-            assert sender.stdout is not None
-            sent.append(int(sender.stdout.read()))
+        sender = Sender(rate, seconds)
+        senders.append(sender)
+        hearing = [p.pid for p in multiprocessing.active_children() if p.pid is not None]
+        while sender.sends():
+            if heard.wait(seconds / 20):  # the sensor has ended before
+                return
+            sizes.append([resident(pid) for pid in (os.getpid(), *hearing)])
         time.sleep(1)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    feeder = threading.Thread(target=feed)
     with tempfile.TemporaryDirectory(prefix="medwarden-bench-") as folder:
-        reports = listen_in_processes(
-            Path(folder) / "home",
-            ["right"],
-            processes=processes,
-            on_ready=lambda _: threading.Thread(target=feed).start(),
-        )
+        try:
+            reports = listen_in_processes(
+                Path(folder) / "home", ["right"], processes=processes, on_ready=lambda _: feeder.start()
+            )
+        finally:
+            heard.set()
+            if feeder.ident is not None:
+                feeder.join()
+            early = any(sender.sends() for sender in senders)
+            for sender in senders:
+                sender.stop()
+    if early or not senders:
+        sys.exit("the sensor was ended before everything was sent: nothing to compare with")
+    sent = senders[0].end()
     busy = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(f"sent       {sent[0]:>12,}  ({sent[0] / seconds:,.0f} packets/s for {seconds:.0f} s)")
+    print(f"sent       {sent:>12,}  ({sent / seconds:,.0f} packets/s for {seconds:.0f} s)")
     for report in reports:
         count = report.packets
         print(
@@ -145,7 +181,7 @@ def whole_sensor(processes: int, rate: int, seconds: float) -> int:
     for at in (len(sizes) // 4, len(sizes) // 2, len(sizes) - 2):
         print("memory     " + "  ".join(f"{size / 1024:,.0f} MiB" for size in sizes[at]))
     read = sum(report.packets.read for report in reports)
-    exact = read == sent[0] and all(r.packets.balanced() and r.error is None for r in reports)
+    exact = read == sent and all(r.packets.balanced() and r.error is None for r in reports)
     print("exact" if exact else f"NOT EXACT: {read:,} read")
     return 0 if exact else 1
 
@@ -183,15 +219,14 @@ def main() -> None:
         flows += full.take_flows().num_rows
 
     capture = LiveCapture("right", core, on_batch)
-    arguments = ["--send", "--rate", str(options.rate), "--seconds", str(options.seconds)]
-    sender = subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True)
+    sender = Sender(options.rate, options.seconds)
     sent: list[int] = []
 
     def finish() -> None:
-        assert sender.stdout is not None
-        sent.append(int(sender.stdout.read()))
-        sender.wait()
-        capture.stop()
+        try:
+            sent.append(sender.end())
+        finally:
+            capture.stop()
 
     threading.Thread(target=finish).start()
     before = time.process_time()
@@ -199,6 +234,8 @@ def main() -> None:
     busy = time.process_time() - before
     flows += core.take_flows(final=True).num_rows
     count = report.packets
+    if not sent:
+        sys.exit(1)
     print(
         f"sent       {sent[0]:>12,}  ({sent[0] / options.seconds:,.0f} packets/s for {options.seconds:.0f} s)"
     )
