@@ -114,6 +114,10 @@ DOUBTS = {
 """Reasons for doubt (:class:`medwarden.inventory.doubt.Doubt`): words, and what would help."""
 
 
+OWN = "own."
+"""Before the name of one of the hospital's own attributes in the URL."""
+
+
 class DeviceList(NamedTuple):
     """What a URL asks of the list."""
 
@@ -140,7 +144,12 @@ def asked(query: QueryDict, last_seen_since: int | None = None) -> DeviceList:
         retired=query.get("retired") == "yes",
     )
     chosen = {f.field: tuple(query.getlist(f.parameter)[:50]) for f in FACETS}
-    wanted = msgspec.structs.replace(wanted, **chosen)
+    own = {
+        parameter.removeprefix(OWN): tuple(query.getlist(parameter)[:50])
+        for parameter in list(query)[:50]
+        if parameter.startswith(OWN)
+    }
+    wanted = msgspec.structs.replace(wanted, attributes=own, **chosen)
     sort = query.get("sort", DEFAULT_SORT)
     per_page = _whole(query.get("per")) or DEFAULT_PER_PAGE
     return DeviceList(
@@ -233,6 +242,10 @@ def chips(query: QueryDict) -> list[tuple[str, str, str]]:
             (facet.title, label_of(facet.parameter, value), toggled(query, facet.parameter, value))
             for value in query.getlist(facet.parameter)
         ]
+    for parameter in [p for p in query if p.startswith(OWN)]:
+        for value in query.getlist(parameter):
+            words = parameter.removeprefix(OWN).replace("_", " ").capitalize()
+            found.append((words, value, toggled(query, parameter, value)))
     for parameter, title in (
         ("q", "Search"),
         ("risk_from", "Risk at least"),

@@ -21,6 +21,7 @@ from medwarden.web.templatetags.console import age, category_name, size
 
 TABS = (
     ("identity", "Identity"),
+    ("records", "Records"),
     ("risk", "Risk"),
     ("findings", "Findings"),
     ("traffic", "Services and peers"),

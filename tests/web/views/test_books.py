@@ -12,7 +12,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from medwarden.model.custom_attribute import AttributeKind, AttributeSpec
 from medwarden.model.role import Role
+from medwarden.store.attributes import define
+from medwarden.store.changes import Change
 from medwarden.store.models import Book, Device, Site
 from medwarden.store.queries import Scope
 from medwarden.store.queries.books import booked
@@ -150,3 +153,40 @@ def test_the_api_does_the_same(signed_in: SignedIn, pump: Device, site: str) -> 
     assert send("post", "books/CMMS/undo", {"site": site}) in (200, 422)
     assert send("post", "books/CMMS/remove", {"site": site, "reason": "old"}) == 204
     assert send("put", "books/CMMS", {"site": "elsewhere", "table": ""}) == 404
+
+
+def test_the_device_page_has_its_records(signed_in: SignedIn, pump: Device, site: str) -> None:
+    client = signed_in(Role.BIOMEDICAL_ENGINEER)
+    bring_in(client, site, pump)
+    page = body(client, f"/devices/{pump.pk}/?tab=records")
+    assert "Network and CMMS" in page
+    assert "ICU West" in page
+    assert "Mara Vogt" in page
+    assert "No registry was imported" in page
+    assert "Mara Vogt" not in body(signed_in(Role.ANALYST), f"/devices/{pump.pk}/?tab=records")
+
+
+def test_own_attributes_are_set_filtered_by_and_taken_away(
+    signed_in: SignedIn, pump: Device, site: str
+) -> None:
+    with Change("test", "test", tenant=pump.tenant_id, site=site) as change:
+        define(change, AttributeSpec("owner_team", "Team", AttributeKind.CHOICE, ("HTM", "IT")))
+    client = signed_in(Role.BIOMEDICAL_ENGINEER)
+    setting = f"/devices/{pump.pk}/attributes/owner_team/"
+    kept = client.post(setting, {"value": "HTM", "reason": "ward round"}, follow=True)
+    assert "ward round" in kept.content.decode()
+    listed = body(client, "/devices/?own.owner_team=HTM")
+    assert f'data-id="{pump.pk}"' in listed
+    assert listed.count("<tr data-id=") == 1
+    assert "there is no" in body(client, "/devices/?own.nothing=x").lower()
+    answer = client.get("/devices/export.csv?own.owner_team=HTM")
+    pieces = getattr(answer, "streaming_content")  # noqa: B009 (the stub knows only whole answers)
+    (row,) = csv.DictReader(io.StringIO(b"".join(pieces).decode()))
+    assert row["own.owner_team"] == "HTM"
+    assert (
+        "your role may not"
+        in signed_in(Role.VIEWER).post(setting, {"value": "IT"}, follow=True).content.decode().lower()
+    )
+    assert "is no" in client.post(setting, {"value": "Kitchen"}, follow=True).content.decode()
+    client.post(setting, {"value": ""})
+    assert f'data-id="{pump.pk}"' not in body(client, "/devices/?own.owner_team=HTM")

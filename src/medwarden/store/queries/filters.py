@@ -32,7 +32,9 @@ class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     ``text`` finds every word of it in names, addresses, serial numbers, AE titles, vendor and model;
     a whole IP or MAC address is found exactly, a prefix (``10.2.0.0/16``) as a range.
     ``unsure`` is the most general level that is not sure (``any`` for one of them), ``doubt`` a reason for
-    that. ``finding`` is a finding type that is open, ``retired`` shows retired devices instead of the rest.
+    that. ``attributes`` are values of the hospital's own attributes by name, with ``>=`` and the like for
+    numbers and dates. ``finding`` is a finding type that is open, ``retired`` shows retired devices instead
+    of the rest.
     """
 
     text: str = ""
@@ -50,6 +52,7 @@ class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     finding: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
     doubt: tuple[str, ...] = ()
+    attributes: dict[str, tuple[str, ...]] = {}
     gateway: bool | None = None
     first_seen_since: int | None = None
     last_seen_since: int | None = None
@@ -95,6 +98,10 @@ def select(scope: Scope, wanted: DeviceFilter) -> QuerySet[Device]:
             rows = rows.filter(_truth(column, values))
     if wanted.unsure:
         rows = rows.exclude(unsure="") if ANY in wanted.unsure else rows.filter(unsure__in=wanted.unsure)
+    if wanted.attributes:
+        from medwarden.store.attributes import with_attributes  # which is scoped by this package
+
+        rows = with_attributes(rows, scope.tenant, wanted.attributes)
     if wanted.doubt:
         rows = rows.filter(reduce(or_, (Q(doubts__contains=f" {doubt} ") for doubt in wanted.doubt)))
     if wanted.finding:

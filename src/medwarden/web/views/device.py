@@ -12,10 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app.device_capture import QUOTA_MEGABYTES
 from medwarden.app.origin import origin
-from medwarden.app.reconcile import compared
 from medwarden.inventory.story import story
 from medwarden.kernel.errors import ConfigurationError
-from medwarden.model.book import FIELDS
 from medwarden.model.device import Device
 from medwarden.model.policy import Policy
 from medwarden.model.role import Permission
@@ -26,7 +24,6 @@ from medwarden.store.captures import CaptureFilter, captures
 from medwarden.store.changes import Change
 from medwarden.store.identities import restore_device, retire
 from medwarden.store.models import Device as DeviceRow
-from medwarden.store.queries import books as of_books
 from medwarden.store.queries import identity as of_identity
 from medwarden.web import device_page, shapes
 from medwarden.web.decisions import data_folder
@@ -36,6 +33,7 @@ from medwarden.web.policy_learning import with_peers
 from medwarden.web.scope import Scope, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
 from medwarden.web.views.captures import rights, with_state
+from medwarden.web.views.records import records
 
 Tab = dict[str, object]
 
@@ -87,9 +85,6 @@ def _identity(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow)
         "parts": of_identity.identities(scope.store, row.pk),
         "elsewhere": of_identity.elsewhere(scope.store, row.pk),
         "changes": of_identity.verdict_history(scope.store, row.pk),
-        "compared": compared(found),
-        "booked": of_books.booked(scope.store, row.pk, staff=user.may(Permission.SEE_STAFF_NAMES)),
-        "field_names": FIELDS,
         "may_correct": user.may(Permission.CORRECT_IDENTITY),
     }
 
@@ -162,6 +157,7 @@ def _history(_request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow
 
 TABS: dict[str, Callable[[HttpRequest, Scope, Device, DeviceRow], Tab]] = {
     "identity": _identity,
+    "records": records,
     "risk": _risk,
     "findings": _findings,
     "traffic": _traffic,

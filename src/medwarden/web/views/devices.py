@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 
+import msgspec
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
@@ -12,8 +15,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.kernel.clock import wall_clock
+from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.role import Permission
 from medwarden.store import queries
+from medwarden.store.attributes import specs, values_of
 from medwarden.store.changes import Change
 from medwarden.store.models import SavedView
 from medwarden.web import device_list
@@ -22,6 +27,7 @@ from medwarden.web.guard import requires
 from medwarden.web.recent import coarse, recently
 from medwarden.web.scope import scope_of, signed_in
 
+_AT_ONCE = 500
 PAGES_WITH_VIEWS = ("devices", "findings")
 
 
@@ -31,9 +37,12 @@ def devices(request: HttpRequest) -> HttpResponse:
     """List devices as the URL asks."""
     scope = scope_of(request)
     asked = device_list.asked(request.GET, scope.since_ns)
-    page = queries.devices(
-        scope.store, asked.wanted, sort=asked.sort, offset=asked.offset, limit=asked.per_page
-    )
+    try:
+        page = _page(scope.store, asked)
+    except ConfigurationError as error:  # of an own attribute or its value in the URL
+        messages.error(request, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        asked = asked._replace(wanted=msgspec.structs.replace(asked.wanted, attributes={}))
+        page = _page(scope.store, asked)
     counts = recently(queries.facets, scope.store, coarse(asked.wanted))
     context = {
         "page": page,
@@ -53,6 +62,10 @@ def devices(request: HttpRequest) -> HttpResponse:
     }
     whole = request.headers.get("HX-Target") != "results"
     return render(request, "web/devices.html" if whole else "web/part/devices_results.html", context)
+
+
+def _page(scope: queries.Scope, asked: device_list.DeviceList) -> queries.Page[queries.DeviceRow]:
+    return queries.devices(scope, asked.wanted, sort=asked.sort, offset=asked.offset, limit=asked.per_page)
 
 
 def _column_urls(query: QueryDict, asked: device_list.DeviceList) -> list[tuple[str, bool, str]]:
@@ -82,8 +95,21 @@ def devices_export(request: HttpRequest, kind: str) -> HttpResponseBase:
     asked = device_list.asked(request.GET, scope.since_ns)
     chosen = set(request.GET.getlist("id"))
     rows = queries.each_device(scope.store, asked.wanted, sort=asked.sort)
-    plain = (device_list.export_row(row) for row in rows if not chosen or row.id in chosen)
-    return download(request, "devices", kind, plain, device_list.CSV_HEADER)
+    wanted = (row for row in rows if not chosen or row.id in chosen)
+    own = [spec.name for spec in specs(scope.tenant)]
+    header = (*device_list.CSV_HEADER, *(f"{device_list.OWN}{name}" for name in own))
+    return download(request, "devices", kind, _with_own(scope.store, wanted, own), header)
+
+
+def _with_own(
+    scope: queries.Scope, rows: Iterator[queries.DeviceRow], own: list[str]
+) -> Iterator[dict[str, object]]:
+    """Yield rows for a download with the hospital's own attributes beside them."""
+    while part := list(islice(rows, _AT_ONCE)):
+        held = values_of(scope, [row.id for row in part]) if own else {}
+        for row in part:
+            said = {value.name: value.value for value in held.get(row.id, [])}
+            yield device_list.export_row(row) | {f"{device_list.OWN}{n}": said.get(n) for n in own}
 
 
 @requires(Permission.SEE_INVENTORY)
