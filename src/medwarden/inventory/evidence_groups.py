@@ -58,7 +58,7 @@ GROUPS: dict[str, Group] = {
     "tls": _of("TLS and QUIC: certificates, server names, hand-shakes", "tls dtls quic"),
     "discovery": _of(
         "what devices announce to find each other",
-        "mdns ssdp upnp wsd dpws llmnr nbns onvif sadp ubnt mndp addp coap",
+        "mdns ssdp upnp wsd dpws llmnr nbns onvif sadp ubnt mndp addp coap edimax",
     ),
     "switch": _of("LLDP, CDP and their like", "lldp cdp stp hsrp eapol"),
     "snmp": _of("SNMP", "snmp"),

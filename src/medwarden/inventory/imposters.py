@@ -8,6 +8,7 @@ these votes is wrong in itself, so they are not dropped but weigh less: the answ
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 import msgspec
@@ -37,6 +38,13 @@ _BEDSIDE = frozenset(
         *("vitals_monitor", "fetal_monitor", "poc_device", "cgm_poc_glucose", "blood_gas"),
     }
 )
+_IMPLEMENTATION = frozenset({"dicom.implementation_class_uid", "dicom.implementation_version_name"})
+_TOOLKIT = re.compile(
+    r"^(?:1\.2\.40\.0\.13\.1|1\.2\.276\.0\.7230010\.3|1\.2\.826\.0\.1\.3680043\.(?:9\.3811|8\.1057|2\.1143))\."
+    r"|^(?:dcm4che|OFFIS_DCMTK|PYNETDICOM|FO-DICOM|GDCM)",
+    re.IGNORECASE,
+)
+"""dcm4che, DCMTK, pynetdicom, fo-dicom and GDCM, which are built into devices of any maker and kind."""
 _MODEST = TRUST["likely"]
 _WEAK = 0.1
 """Hardly more than a coin: several such votes together do not answer anything."""
@@ -73,9 +81,11 @@ def doubted(device: Device, ballots: list[Ballot]) -> list[Ballot]:
     found = []
     for ballot in ballots:
         limit = ballot.weight
+        if ballot.evidence_field in _IMPLEMENTATION and _TOOLKIT.match(ballot.evidence_value):
+            limit = _WEAK
         if _as_client(ballot):
             scanner = looks_around(device) if scanner is None else scanner
-            limit = _WEAK if scanner else limit
+            limit = min(limit, _WEAK) if scanner else limit
         if ballot.level == "category" and ballot.label in _BEDSIDE and ballot.weight > _MODEST:
             desktop = runs_a_desktop(device) if desktop is None else desktop
             limit = min(limit, _MODEST) if desktop else limit

@@ -142,8 +142,10 @@ def votes_on(device: Device, own: Device) -> list[Ballot]:
     ``own`` is the device with its own words only.
     """
     model = model_in_use()
-    votes = doubted(own, rule_votes(device, own))
-    return votes if model is None else [*model.trust.apply(votes), *model.judge(device, own)]
+    votes = rule_votes(device, own)
+    if model is not None:
+        votes = [*model.trust.apply(votes), *model.judge(device, own)]
+    return doubted(own, votes)
 
 
 def identify(device: Device, plan: Plan | None = None) -> Device:

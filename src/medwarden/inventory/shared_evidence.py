@@ -19,10 +19,10 @@ from medwarden.model.device import Device
 Shared = tuple[str, str]
 """A field and its value without what belongs to one device."""
 
-PREFIX = "mac.prefix"
+PREFIX = "prefix"
 """First three octets of an address, where no maker is registered for it."""
 MAKER = "oui.registered"
-PEER = "flow.peer"
+PEER = "peer"
 SERVES = "flow.serves"
 
 _DECLARED = frozenset(
