@@ -30,6 +30,11 @@ def made_up(kind: tuple[str, str, str], number: int) -> Device:
         ("dhcp.host_name", name.format(n=number)),
         ("dhcp.vendor_class", vendor_class),
         ("http.title", title if number % 3 else f"{title} {number}"),
+        (
+            "snmp.sys_descr",
+            f"{title} with operating software of {vendor_class}, management agent, boot loader",
+        ),
+        ("http.user_agent", "maintenance client with certificate enrolment and automatic update"),
         ("dhcp.parameter_request_list", "1,3,6,15" if number % 2 else "1,3,6,12,15"),
     )
     ledger = tuple(LedgerEntry("t", field, value, "s1", T0, T0, 1) for field, value in pairs)

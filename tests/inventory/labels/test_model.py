@@ -73,7 +73,7 @@ def test_a_stranger_is_open_and_gets_no_vote(model: LabelModel) -> None:
 
 
 def test_what_a_device_declares_outranks_the_model() -> None:
-    opinion = Opinion("vendor", "Axis", 1.0, 1.0, 1.0, 3.0, 0.0, 1, 9, (("http.title", "x", 3.0),))
+    opinion = Opinion("vendor", "Axis", 1.0, 1.0, 1.0, 3.0, 0.0, 1, 9, 1.0, (("http.title", "x", 3.0),))
     declared = Ballot(
         "vendor", "Bosch", math.log(0.985 / 0.015), "declared-maker", "upnp.manufacturer", "Bosch"
     )
@@ -84,7 +84,9 @@ def test_what_a_device_declares_outranks_the_model() -> None:
 @given(st.floats(0.501, 1.0), st.lists(st.floats(-3, 3), min_size=1, max_size=6))
 def test_parts_of_one_vote_count_as_one(confidence: float, amounts: list[float]) -> None:
     reasons = tuple(("f", str(n), amount) for n, amount in enumerate(sorted(amounts, reverse=True)))
-    opinion = Opinion("category", "printer", 1, 1, confidence, sum(amounts), 0.0, len(reasons), 9, reasons)
+    opinion = Opinion(
+        "category", "printer", 1, 1, confidence, sum(amounts), 0.0, len(reasons), 9, 1.0, reasons
+    )
     verdict = decide("category", ballots_of(opinion, "model:x"))
     most = 1.0 / (1.0 + math.exp(-MOST_WEIGHT))
     assert verdict.confidence == pytest.approx(min(confidence, most), abs=2e-4)

@@ -24,7 +24,8 @@ def test_records_count_right_and_wrong_votes() -> None:
 
 def test_a_rule_that_is_wrong_loses_weight_and_one_that_is_right_keeps_it() -> None:
     trust = RuleTrust({"bad|vendor": Record(2.0, 60.0), "good|vendor": Record(500.0, 500.0)})
-    assert trust.weight("bad", "vendor", TRUST["declared"]) < TRUST["hint"]
+    assert trust.weight("bad", "vendor", TRUST["likely"]) < TRUST["hint"]
+    assert trust.weight("bad", "vendor", TRUST["declared"]) == TRUST["declared"]
     assert trust.weight("good", "vendor", TRUST["likely"]) == TRUST["likely"]
     assert trust.weight("unheard", "vendor", 1.5) == 1.5
 

@@ -13,12 +13,16 @@ import msgspec
 
 from medwarden.inventory.ballots import ballot_key, lineage
 from medwarden.inventory.labels.example import Example
+from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.model.device import Ballot
 
 BELIEF = 20.0
 """How many observations the trust that a rule was written with is worth."""
 
 _FEWEST = 5
+_MOST_CORRECTED = TRUST["likely"] + 1e-9
+"""Declarations and what hardly anything else looks like are not corrected: where they mislead, it is because
+of who speaks (an archive, a gateway), which rules of their own settle."""
 _LOWEST = 0.02
 
 
@@ -90,7 +94,7 @@ class RuleTrust:
 
     def _learnt(self, rule: str, level: str, written: float) -> float:
         record = self.records.get(f"{rule}|{level}")
-        if record is None or written <= 0.0:
+        if record is None or not 0.0 < written <= _MOST_CORRECTED:
             return written
         prior = 1.0 / (1.0 + math.exp(-written))
         share = (BELIEF * prior + record.right) / (BELIEF + record.votes)

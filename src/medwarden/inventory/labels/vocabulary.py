@@ -29,11 +29,12 @@ SAID, BUILT, DONE = 0, 1, 2
 
 
 class Known:
-    """The known tokens of one piece of evidence: their columns and signs."""
+    """The known tokens of one piece of evidence: columns and signs; and how many tokens it has at all."""
 
-    __slots__ = ("columns", "signs")
+    __slots__ = ("columns", "signs", "tokens")
 
-    def __init__(self, columns: Sequence[int], signs: Sequence[int]) -> None:
+    def __init__(self, columns: Sequence[int], signs: Sequence[int], tokens: int) -> None:
+        self.tokens = tokens
         self.columns = np.array(columns, np.int32)
         self.signs = np.array(signs, np.float32)
 
@@ -51,12 +52,14 @@ class Vector:
 class Reading(Vector):
     """A vector that remembers which piece of evidence each token came from.
 
-    ``owner`` and ``place`` run over all tokens of all pieces: the piece, and the place in ``columns``.
+    ``owner`` and ``place`` run over all tokens of all pieces: the piece, and the place in ``columns``;
+    ``known`` is the share of what it says that the vocabulary knows.
     """
 
-    __slots__ = ("owner", "place")
+    __slots__ = ("known", "owner", "place")
 
-    def __init__(self, vector: Vector, owner: Ints, place: Ints) -> None:
+    def __init__(self, vector: Vector, owner: Ints, place: Ints, known: float) -> None:
+        self.known = known
         super().__init__(vector.columns, vector.values)
         self.owner = owner
         self.place = place
@@ -118,27 +121,30 @@ class Vocabulary:
 
     def _known(self, tokens: Iterable[str]) -> Known:
         found: dict[int, int] = {}
-        for token in tokens:
+        given = tuple(tokens)
+        for token in given:
             number, sign = token_number(token)
             column = self._column.get(number)
             if column is not None:
                 found.setdefault(column, sign)
-        return Known(list(found.keys()), list(found.values()))
+        return Known(list(found.keys()), list(found.values()), len(given))
 
     def read(
         self, entries: Iterable[tuple[str, str]], behaviour: Iterable[tuple[str, float]] = ()
     ) -> Reading:
         """Return a device's vector with the pieces it came from, numbered entries first."""
         pieces = [self.said(*entry) for entry in entries]
+        said = sum(piece.tokens for piece in pieces)
+        known = sum(len(piece.columns) for piece in pieces) / said if said else 1.0
         pieces += [self.done(*amount) for amount in behaviour]
         if not pieces:
             nothing = np.empty(0, np.int32)
-            return Reading(Vector(nothing, np.empty(0, np.float32)), nothing, nothing)
+            return Reading(Vector(nothing, np.empty(0, np.float32)), nothing, nothing, known)
         columns = np.concatenate([piece.columns for piece in pieces])
         signs = np.concatenate([piece.signs for piece in pieces])
         own, first, place = np.unique(columns, return_index=True, return_inverse=True)
         owner = np.repeat(np.arange(len(pieces), dtype=np.int32), [len(piece.columns) for piece in pieces])
-        return Reading(self.weighed(own, signs[first]), owner, place.astype(np.int32))
+        return Reading(self.weighed(own, signs[first]), owner, place.astype(np.int32), known)
 
     def weighed(self, columns: Ints, signs: Floats) -> Vector:
         """Return the vector of columns with these signs (1 or -1): rare tokens count more."""
