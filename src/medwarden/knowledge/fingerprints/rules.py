@@ -153,6 +153,7 @@ DERIVED_FIELDS = {
     "flow.talks_to": "transport and port that it sent to",
     "flow.client_of": "transport and port that answered it",
     "tcp.stack": "how its TCP handshakes look: hop limit, window, options",
+    "flow.behaviour": "amounts of its traffic that a trained model looked at",
     "flow.gateway": "it forwards for addresses that are not its own",
 }
 """Fields that no dissector tells: what the inventory makes of addresses and traffic."""
