@@ -34,6 +34,7 @@ _COMMANDS = {
     "reconcile": "medwarden.cli.reconcile",
     "gudid": "medwarden.cli.gudid",
     "sbom": "medwarden.cli.sbom",
+    "knowledge": "medwarden.cli.knowledge",
     "attributes": "medwarden.cli.attributes",
     "identity": "medwarden.cli.identity",
     "unknown": "medwarden.cli.answers",

@@ -1,0 +1,300 @@
+"""Knowledge from publishers: taken in from files, kept in editions, and how it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from medwarden.feeds.containers import Member, members
+from medwarden.feeds.registry import HEAD, feed_named, feeds, recognise
+from medwarden.kernel.errors import ConfigurationError, MalformedInput, MedwardenError
+from medwarden.model.feed import About, Feed, FeedManifest, Kind, Rejected
+from medwarden.model.vulnerability import Provenance
+from medwarden.store.folder import FolderLock, prepare
+from medwarden.store.knowledge import Edition, Knowledge
+from medwarden.store.knowledge_blocks import updated_of
+from medwarden.store.knowledge_editions import Brought, Gathering, put_in_use
+
+Progress = Callable[[int, int, str], None]
+
+_NS_PER_H = 3_600_000_000_000
+_MOST_PROBLEMS = 100
+
+
+class FileReport(msgspec.Struct, frozen=True):
+    """What one file came to. ``feed`` is '' where none knows it; ``error`` says why nothing of it was kept.
+
+    ``note`` says what is no error but worth knowing: older than what is in use, fewer records than the file
+    says it has.
+    """
+
+    name: str
+    feed: str
+    seen: int = 0
+    kept: int = 0
+    passed: int = 0
+    rejected: int = 0
+    error: str = ""
+    note: str = ""
+
+
+class FeedReport(msgspec.Struct, frozen=True):
+    """What an import came to for one feed: the edition that is now in use (None: nothing new)."""
+
+    feed: str
+    seen: int
+    kept: int
+    passed: int
+    rejected: int
+    edition: Edition | None
+    problems: tuple[str, ...] = ()
+    error: str = ""
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import came to: by file and by feed. ``unknown`` are names of files of no feed."""
+
+    files: tuple[FileReport, ...]
+    feeds: tuple[FeedReport, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Return a sentence for each file or feed that failed."""
+        return tuple(
+            [f"{file.name}: {file.error}" for file in self.files if file.error]
+            + [f"{feed.feed}: {feed.error}" for feed in self.feeds if feed.error]
+        )
+
+
+class FeedStatus(msgspec.Struct, frozen=True):
+    """How a feed stands for a person: what it is, its edition, its age, what went wrong last."""
+
+    manifest: FeedManifest
+    edition: Edition | None
+    counts: Mapping[Kind, int]
+    looked_ns: int
+    age_h: float | None
+    stale: bool
+    failed_ns: int
+    failure: str
+    notes: str
+
+
+class _Import:
+    """Files of one import on their way into a gathering."""
+
+    def __init__(self, gathering: Gathering, proof: str, now: int) -> None:
+        self._gathering = gathering
+        self._proof = proof
+        self._now = now
+        self._source = 0
+        self.files: list[FileReport] = []
+        self.unknown: list[str] = []
+        self.failed: dict[str, list[str]] = {}
+        self.brought: dict[str, dict[int, Brought]] = {}
+
+    def take(self, member: Member) -> None:
+        """Read one file into the gathering, all of it or nothing."""
+        feed = recognise(member.name, member.head[:HEAD])
+        if feed is None:
+            self.unknown.append(member.name)
+            return
+        manifest = feed.manifest
+        self._source += 1
+        source = self._source if manifest.whole else 0
+        brought = Brought(manifest.id, came_from=member.name, proof=self._proof)
+        try:
+            with self._gathering.file():
+                note = self._read(feed, member, brought, source)
+        except MalformedInput as error:
+            self.failed.setdefault(manifest.id, []).append(str(error))
+            self.files.append(FileReport(member.name, manifest.id, seen=brought.seen, error=str(error)))
+            return
+        self.files.append(
+            FileReport(
+                member.name,
+                manifest.id,
+                brought.seen,
+                brought.kept,
+                brought.passed,
+                brought.rejected,
+                note=note,
+            )
+        )
+        known = self.brought.setdefault(manifest.id, {})
+        if source in known:
+            known[source].add(brought)
+            known[source].came_from = _several(known[source].came_from)
+        else:
+            known[source] = brought
+
+    def _read(self, feed: type[Feed], member: Member, brought: Brought, source: int) -> str:
+        origin = Provenance(feed=feed.manifest.id, reference=member.name, verified=self._proof == "publisher")
+        expected: int | None = None
+        newest = ""
+        for item in feed.read(member.stream, origin):
+            if isinstance(item, About):
+                brought.version, brought.updated = item.version, item.updated
+                expected = item.expected
+                continue
+            brought.seen += 1
+            if isinstance(item, Rejected):
+                brought.rejected += 1
+                if len(brought.problems) < _MOST_PROBLEMS:
+                    brought.problems.append(f"{item.where}: {item.reason}")
+                continue
+            if item.records:
+                brought.kept += 1
+            else:
+                brought.passed += 1
+            for record in item.records:
+                self._gathering.add(brought.feed, source, record)
+                newest = max(newest, updated_of(record))
+        brought.updated = brought.updated or newest
+        if brought.seen and brought.rejected == brought.seen:
+            raise MalformedInput(
+                member.name,
+                f"not one of its {brought.seen} records can be read, the first: {brought.problems[0]}",
+            )
+        if expected is not None and expected != brought.seen:
+            return f"it says that it has {expected} records and has {brought.seen}"
+        return ""
+
+
+def import_files(
+    home: Path,
+    paths: Iterable[Path],
+    *,
+    unsigned: bool = False,
+    progress: Progress | None = None,
+) -> Imported:
+    """Take publishers' files, folders of them and archives in, each feed into a new edition.
+
+    ``unsigned`` says that a person vouches for the files; without it ConfigurationError is raised, for
+    nothing else does. A file that cannot be read as a whole is named and nothing of it is kept; of the
+    others every record is kept or named. Raises ResourceError for the disk.
+    """
+    if not unsigned:
+        raise ConfigurationError(
+            "files of publishers are not signed by anybody this medwarden trusts: import a bundle of"
+            " `medwarden knowledge export`, or say --unsigned where you vouch for them"
+        )
+    files = list(_files(paths))
+    with writing(home) as knowledge, Gathering(knowledge.folder) as gathering:
+        arriving = _Import(gathering, "unsigned", time.time_ns())
+        for number, path in enumerate(files):
+            if progress is not None:
+                progress(number, len(files), path.name)
+            try:
+                for member in members(path, path.name):
+                    arriving.take(member)
+            except MedwardenError as error:
+                arriving.files.append(FileReport(str(path), "", error=str(error)))
+        for id, sentences in arriving.failed.items():
+            for brought in arriving.brought.get(id, {}).values():
+                brought.problems = (brought.problems + sentences)[:_MOST_PROBLEMS]
+            if id not in arriving.brought:
+                knowledge.note_failure(id, sentences[0])
+        reports = tuple(
+            _use(knowledge, gathering, arriving.brought[feed]) for feed in sorted(arriving.brought)
+        )
+        if progress is not None:
+            progress(len(files), len(files), "")
+    return Imported(tuple(arriving.files), reports, tuple(arriving.unknown))
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if p.is_file())
+        elif path.exists():
+            yield path
+        else:
+            raise ConfigurationError(f"{path} does not exist")
+
+
+def _several(names: str) -> str:
+    first, _, rest = names.rpartition(" and ")
+    first, more = (first, rest.partition(" ")[0]) if rest.endswith(" more") else (names, "0")
+    return f"{first} and {int(more) + 1} more"
+
+
+def _use(knowledge: Knowledge, gathering: Gathering, brought: Mapping[int, Brought]) -> FeedReport:
+    """Put what came of a feed in use: of files that are the whole feed, the newest."""
+    source, best = max(brought.items(), key=lambda pair: (pair[1].updated, pair[0]))
+    feed = feed_named(best.feed)
+    state = knowledge.states().get(best.feed)
+    current = state.edition if state else None
+    if feed.manifest.whole and current is not None and best.updated < current.updated:
+        why = (
+            f"{best.came_from} is of {best.updated[:10]}, older than what is in use ({current.updated[:10]})"
+        )
+        return _report(best, None, why)
+    try:
+        made = put_in_use(knowledge, gathering, best, source=source, whole=feed.manifest.whole)
+    except MedwardenError as error:
+        knowledge.note_failure(best.feed, str(error))
+        return _report(best, None, str(error))
+    return _report(best, made, "")
+
+
+def _report(brought: Brought, edition: Edition | None, error: str) -> FeedReport:
+    return FeedReport(
+        brought.feed,
+        brought.seen,
+        brought.kept,
+        brought.passed,
+        brought.rejected,
+        edition,
+        tuple(brought.problems),
+        error,
+    )
+
+
+def status(home: Path, now_ns: int | None = None) -> tuple[FeedStatus, ...]:
+    """Return how every feed stands, those that were never imported too."""
+    now = time.time_ns() if now_ns is None else now_ns
+    with Knowledge(home) as knowledge:
+        states = knowledge.states()
+        found = []
+        for feed in feeds():
+            state = states.get(feed.manifest.id)
+            edition = state.edition if state else None
+            looked = state.looked_ns if state else 0
+            age = max(0, now - looked) / _NS_PER_H if looked else None
+            found.append(
+                FeedStatus(
+                    manifest=feed.manifest,
+                    edition=edition,
+                    counts=dict(knowledge.counts(edition.id)) if edition else {},
+                    looked_ns=looked,
+                    age_h=None if age is None else round(age, 2),
+                    stale=age is not None and age > feed.manifest.stale_after_h,
+                    failed_ns=state.failed_ns if state else 0,
+                    failure=state.failure if state else "",
+                    notes=state.notes if state else "",
+                )
+            )
+    return tuple(found)
+
+
+def check(home: Path) -> tuple[str, ...]:
+    """Read everything that is kept and return a sentence for each block that is damaged."""
+    with Knowledge(home) as knowledge:
+        return tuple(knowledge.check())
+
+
+@contextmanager
+def writing(home: Path) -> Iterator[Knowledge]:
+    """Open the knowledge of a data folder to write, one process at a time, making the folder.
+
+    Raises ResourceError where another process is writing.
+    """
+    prepare(home)
+    with FolderLock(home, "knowledge"), Knowledge(home, writable=True) as knowledge:
+        yield knowledge

@@ -1,0 +1,83 @@
+"""CISA's catalogue of Known Exploited Vulnerabilities: which ones are in use, and by when to act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, ClassVar
+
+import msgspec
+
+from medwarden.feeds.identifiers import is_cve
+from medwarden.feeds.json_stream import Records, decoded
+from medwarden.feeds.origin import provenance, rejected
+from medwarden.model.feed import About, Entry, FeedManifest, Item, Kind
+from medwarden.model.vulnerability import Exploitation, Provenance
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    cve: str = msgspec.field(name="cveID")
+    date_added: str
+    due_date: str = ""
+    known_ransomware_campaign_use: str = "Unknown"
+
+
+class _Catalogue(msgspec.Struct, rename="camel"):
+    catalog_version: str
+    date_released: str
+    count: int
+
+
+class Kev:
+    """Reads the catalogue's JSON, as published at cisa.gov and mirrored in cisagov/kev-data."""
+
+    manifest: ClassVar[FeedManifest] = FeedManifest(
+        id="kev",
+        title="Known exploited vulnerabilities (KEV)",
+        publisher="CISA",
+        licence="CC0-1.0",
+        home="https://www.cisa.gov/known-exploited-vulnerabilities-catalog",
+        brings="vulnerabilities that are used in attacks, with due dates and ransomware campaigns",
+        changes="several times a week",
+        stale_after_h=72,
+        kinds=(Kind.EXPLOITATION,),
+        whole=True,
+    )
+
+    @staticmethod
+    def recognises(name: str, head: bytes) -> bool:
+        """Tell the catalogue by the members that only it has."""
+        del name
+        return b'"catalogVersion"' in head and b'"$schema"' not in head
+
+    @staticmethod
+    def read(stream: IO[bytes], origin: Provenance) -> Iterator[Item]:
+        """Yield one exploitation per entry of the catalogue."""
+        records = Records(stream, origin.reference, "vulnerabilities")
+        for found in records:
+            try:
+                listed = decoded(found.data, _Listed)
+                if not is_cve(listed.cve):
+                    raise ValueError(f"{listed.cve[:40]!r} is no CVE id")
+            except ValueError as error:
+                yield rejected(origin, f"byte {found.offset}", error)
+                continue
+            yield Entry(
+                (
+                    Exploitation(
+                        id=listed.cve,
+                        kev_added=listed.date_added,
+                        kev_due=listed.due_date,
+                        ransomware=listed.known_ransomware_campaign_use == "Known",
+                        sources=(provenance(origin, listed.date_added),),
+                    ),
+                )
+            )
+        try:
+            about = decoded(records.header, _Catalogue)
+        except ValueError as error:
+            yield rejected(origin, "heading", error)
+            return
+        yield About(about.catalog_version, about.date_released, about.count)
+
+
+FEED = Kev

@@ -1,0 +1,392 @@
+"""What feeds brought, shared by all tenants: editions of each feed in one SQLite file of their own.
+
+``HOME/knowledge/feeds.sqlite3`` holds for each feed the edition in use and some before it. An edition is a
+list of blocks (:mod:`medwarden.store.knowledge_blocks`); it comes into use in one transaction, so that a
+process that is killed leaves the one before it. This module needs no open store.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar, cast
+
+import msgspec
+
+from medwarden.kernel.errors import ResourceError
+from medwarden.model.feed import (
+    Assignment,
+    Kind,
+    LifeCycle,
+    Listing,
+    ProductCode,
+    Record,
+    Technique,
+    Weakness,
+)
+from medwarden.model.recall import Recall
+from medwarden.model.vulnerability import Advisory, Exploitation, Vulnerability
+from medwarden.store.knowledge_blocks import Held, bucket_of, record_of, unpack
+
+FOLDER = "knowledge"
+FILE = "feeds.sqlite3"
+
+_R = TypeVar("_R", bound=Record)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS edition (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, feed TEXT NOT NULL, nth INTEGER NOT NULL,
+    made_ns INTEGER NOT NULL, version TEXT NOT NULL, updated TEXT NOT NULL,
+    came_from TEXT NOT NULL, proof TEXT NOT NULL,
+    seen INTEGER NOT NULL, kept INTEGER NOT NULL, passed INTEGER NOT NULL, rejected INTEGER NOT NULL,
+    records INTEGER NOT NULL, problems TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS edition_feed ON edition (feed, id);
+CREATE TABLE IF NOT EXISTS part (
+    edition INTEGER NOT NULL REFERENCES edition (id) ON DELETE CASCADE, kind TEXT NOT NULL,
+    bucket TEXT NOT NULL, digest TEXT NOT NULL, records INTEGER NOT NULL,
+    PRIMARY KEY (edition, kind, bucket)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS part_digest ON part (digest);
+CREATE TABLE IF NOT EXISTS block (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS feed (
+    name TEXT PRIMARY KEY, edition INTEGER REFERENCES edition (id), looked_ns INTEGER NOT NULL DEFAULT 0,
+    failed_ns INTEGER NOT NULL DEFAULT 0, failure TEXT NOT NULL DEFAULT '',
+    notes TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT '{}') WITHOUT ROWID;
+"""
+
+
+class Edition(msgspec.Struct, frozen=True):
+    """One edition of a feed.
+
+    ``version`` and ``updated`` are the publisher's, ``made_ns`` when it was made (here or where a bundle
+    came from), ``came_from`` files, addresses or bundle, ``proof`` what speaks for it: ``publisher``
+    (signature or digest held), ``bundle KEY``, ``transport`` (https alone) or ``unsigned``. Of the last
+    import: seen = kept + passed + rejected; ``records`` is all that the edition holds.
+    """
+
+    id: int
+    feed: str
+    made_ns: int
+    version: str
+    updated: str
+    came_from: str
+    proof: str
+    seen: int
+    kept: int
+    passed: int
+    rejected: int
+    records: int
+    problems: tuple[str, ...]
+    digest: str
+
+
+class FeedState(msgspec.Struct, frozen=True):
+    """How a feed stands: its edition in use, the last look at the publisher, the last failure after it.
+
+    ``failure`` is '' once a later look went well. ``state`` is what the next look needs (etags, dates).
+    """
+
+    feed: str
+    edition: Edition | None
+    looked_ns: int
+    failed_ns: int
+    failure: str
+    notes: str
+    state: Mapping[str, str]
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """Ids that are new, changed or gone since an edition.
+
+    ``complete`` is False where that edition's successors are no longer kept: then look at everything.
+    """
+
+    newest: int
+    complete: bool
+    ids: Mapping[Kind, frozenset[str]]
+
+
+class Knowledge:
+    """The file, for reading and writing; use as a context manager. Absent knowledge reads as empty."""
+
+    def __init__(self, home: Path, *, writable: bool = False) -> None:
+        self.folder = home / FOLDER
+        self.path = self.folder / FILE
+        try:
+            if writable:
+                self.folder.mkdir(mode=0o700, exist_ok=True, parents=True)
+                self.db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+                self.path.chmod(0o600)
+                self.db.execute("PRAGMA journal_mode = WAL")
+                self.db.execute("PRAGMA synchronous = FULL")
+            elif self.path.exists():
+                self.db = sqlite3.connect(
+                    f"{self.path.as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None
+                )
+            else:
+                self.db = sqlite3.connect(":memory:", isolation_level=None)
+            self.db.execute("PRAGMA foreign_keys = ON")
+            if writable or not self.path.exists():
+                self.db.executescript(_SCHEMA)
+        except OSError as error:
+            raise ResourceError(f"{self.folder}: {error.strerror or error}") from error
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+
+    def __enter__(self) -> Knowledge:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.db.close()
+
+    def _damaged(self, error: sqlite3.Error) -> ResourceError:
+        return ResourceError(f"{self.path} cannot be used ({error}): remove the file and import again")
+
+    def rows(self, query: str, given: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Return the rows of a query. Raises ResourceError where the file is damaged or the disk full."""
+        try:
+            return self.db.execute(query, given).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Make changes of the block in one transaction, or none of them."""
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self.db.execute("ROLLBACK")
+                raise
+            self.db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+
+    def states(self) -> dict[str, FeedState]:
+        """Return how every feed stands that was ever looked at."""
+        found = {}
+        for name, edition, looked, failed, failure, notes, state in self.rows(
+            "SELECT name, edition, looked_ns, failed_ns, failure, notes, state FROM feed ORDER BY name"
+        ):
+            found[str(name)] = FeedState(
+                feed=str(name),
+                edition=None if edition is None else self.edition(cast(int, edition)),
+                looked_ns=cast(int, looked),
+                failed_ns=cast(int, failed),
+                failure=str(failure),
+                notes=str(notes),
+                state=msgspec.json.decode(str(state), type=dict[str, str]),
+            )
+        return found
+
+    def edition(self, id: int) -> Edition:
+        """Return an edition by its number."""
+        row = self.rows(
+            "SELECT id, feed, made_ns, version, updated, came_from, proof, seen, kept, passed, rejected,"
+            " records, problems, digest FROM edition WHERE id = ?",
+            (id,),
+        )[0]
+        values = [*row]
+        values[12] = msgspec.json.decode(str(row[12]), type=tuple[str, ...])
+        return msgspec.convert(dict(zip(Edition.__struct_fields__, values, strict=True)), Edition)
+
+    def counts(self, edition: int) -> dict[Kind, int]:
+        """Return how many records of each kind an edition holds."""
+        return {
+            Kind(str(kind)): cast(int, count)
+            for kind, count in self.rows(
+                "SELECT kind, sum(records) FROM part WHERE edition = ? GROUP BY kind ORDER BY kind",
+                (edition,),
+            )
+        }
+
+    @property
+    def newest(self) -> int:
+        """Return the number of the newest edition in use; 0 without any."""
+        return cast(int, self.rows("SELECT coalesce(max(edition), 0) FROM feed")[0][0])
+
+    def vulnerabilities(self) -> Iterator[Vulnerability]:
+        """Yield every record of every source; one id comes once per source that speaks of it."""
+        return self._all(Kind.VULNERABILITY, Vulnerability)
+
+    def vulnerability(self, id: str) -> tuple[Vulnerability, ...]:
+        """Return what each source says of a vulnerability, by the names of the sources."""
+        return self._one(Kind.VULNERABILITY, Vulnerability, id)
+
+    def advisories(self) -> Iterator[Advisory]:
+        """Yield every advisory."""
+        return self._all(Kind.ADVISORY, Advisory)
+
+    def advisory(self, id: str) -> Advisory | None:
+        """Return an advisory by its publisher's id."""
+        return next(iter(self._one(Kind.ADVISORY, Advisory, id)), None)
+
+    def exploitations(self) -> dict[str, Exploitation]:
+        """Return what is known of the use of each vulnerability, all sources together."""
+        found: dict[str, Exploitation] = {}
+        for record in self._all(Kind.EXPLOITATION, Exploitation):
+            known = found.get(record.id)
+            found[record.id] = record if known is None else together(known, record)
+        return found
+
+    def exploitation(self, id: str) -> Exploitation | None:
+        """Return what is known of the use of one vulnerability."""
+        found: Exploitation | None = None
+        for record in self._one(Kind.EXPLOITATION, Exploitation, id):
+            found = record if found is None else together(found, record)
+        return found
+
+    def recalls(self) -> Iterator[Recall]:
+        """Yield every recall."""
+        return self._all(Kind.RECALL, Recall)
+
+    def recall(self, id: str) -> tuple[Recall, ...]:
+        """Return what each source says of a recall by its number."""
+        return self._one(Kind.RECALL, Recall, id)
+
+    def life_cycles(self) -> Iterator[LifeCycle]:
+        """Yield the life cycles of products."""
+        return self._all(Kind.LIFE_CYCLE, LifeCycle)
+
+    def techniques(self) -> dict[str, Technique]:
+        """Return tactics, techniques, mitigations and assets of ATT&CK by id."""
+        return {record.id: record for record in self._all(Kind.TECHNIQUE, Technique)}
+
+    def weaknesses(self) -> dict[str, Weakness]:
+        """Return kinds of weakness by CWE id."""
+        return {record.id: record for record in self._all(Kind.WEAKNESS, Weakness)}
+
+    def product_codes(self) -> dict[str, ProductCode]:
+        """Return FDA product codes; the newest word of several sources."""
+        found: dict[str, ProductCode] = {}
+        for record in self._all(Kind.PRODUCT_CODE, ProductCode):
+            known = found.get(record.id)
+            if known is None or known.provenance.updated <= record.provenance.updated:
+                found[record.id] = record
+        return found
+
+    def listings(self) -> Iterator[Listing]:
+        """Yield products as registered under their UDI-DI."""
+        return self._all(Kind.LISTING, Listing)
+
+    def listing(self, di: str) -> Listing | None:
+        """Return a registered product by its UDI-DI."""
+        return next(iter(self._one(Kind.LISTING, Listing, di)), None)
+
+    def assignments(self) -> Iterator[Assignment]:
+        """Yield blocks of MAC addresses."""
+        return self._all(Kind.ASSIGNMENT, Assignment)
+
+    def changed_since(self, edition: int) -> Changes:
+        """Return the ids that changed after the edition with this number (0: from the beginning)."""
+        newest, complete = self.newest, True
+        ids: dict[Kind, set[str]] = {}
+        for feed, now in self.rows("SELECT name, edition FROM feed WHERE edition > ?", (edition,)):
+            before = self.rows("SELECT max(id) FROM edition WHERE feed = ? AND id <= ?", (feed, edition))[0][
+                0
+            ]
+            if before is None and edition > 0:
+                oldest = self.rows("SELECT min(nth) FROM edition WHERE feed = ?", (feed,))[0][0]
+                complete = complete and oldest == 1
+            for kind, changed in self._differing(cast(int | None, before), cast(int, now)):
+                ids.setdefault(kind, set()).update(changed)
+        return Changes(newest, complete, {kind: frozenset(found) for kind, found in ids.items()})
+
+    def _differing(self, before: int | None, now: int) -> Iterator[tuple[Kind, set[str]]]:
+        old = self.parts(before) if before is not None else {}
+        new = self.parts(now)
+        for key in old.keys() | new.keys():
+            if old.get(key) == new.get(key):
+                continue
+            then = {h.id: bytes(h.payload) for h in self.block(*key, old[key])} if key in old else {}
+            here = {h.id: bytes(h.payload) for h in self.block(*key, new[key])} if key in new else {}
+            yield (
+                Kind(key[0]),
+                {id for id in then.keys() | here.keys() if then.get(id) != here.get(id)},
+            )
+
+    def parts(self, edition: int) -> dict[tuple[str, str], str]:
+        """Return the digest of each block of an edition by kind and bucket."""
+        return {
+            (str(kind), str(bucket)): str(digest)
+            for kind, bucket, digest in self.rows(
+                "SELECT kind, bucket, digest FROM part WHERE edition = ? ORDER BY kind, bucket", (edition,)
+            )
+        }
+
+    def block(self, kind: str, bucket: str, digest: str) -> list[Held]:
+        """Return the records of a block. Raises ResourceError where it is gone or damaged."""
+        what = f"the block {bucket} of {kind} in {self.path}"
+        found = self.rows("SELECT data FROM block WHERE digest = ?", (digest,))
+        if not found or not isinstance(found[0][0], bytes):
+            raise ResourceError(f"{what} is missing: import or sync this feed again")
+        return unpack(found[0][0], digest, what)
+
+    def check(self) -> list[str]:
+        """Read every block in use and return a sentence for each that is damaged."""
+        problems = []
+        for feed, kind, bucket, digest in self.rows(
+            "SELECT name, kind, bucket, digest FROM feed JOIN part USING (edition) ORDER BY 1, 2, 3"
+        ):
+            try:
+                self.block(str(kind), str(bucket), str(digest))
+            except ResourceError as error:
+                problems.append(f"{feed}: {error}")
+        return problems
+
+    def _all(self, kind: Kind, type: type[_R]) -> Iterator[_R]:
+        del type  # it tells the type checker alone
+        for bucket, digest in self.rows(
+            "SELECT bucket, digest FROM feed JOIN part USING (edition) WHERE kind = ? ORDER BY name, bucket",
+            (kind,),
+        ):
+            for held in self.block(kind, str(bucket), str(digest)):
+                yield cast(_R, record_of(kind, held))
+
+    def _one(self, kind: Kind, type: type[_R], id: str) -> tuple[_R, ...]:
+        del type
+        return tuple(
+            cast(_R, record_of(kind, held))
+            for (digest,) in self.rows(
+                "SELECT digest FROM feed JOIN part USING (edition) WHERE kind = ? AND bucket = ?"
+                " ORDER BY name",
+                (kind, bucket_of(id)),
+            )
+            for held in self.block(kind, bucket_of(id), str(digest))
+            if held.id == id
+        )
+
+    def note_failure(self, feed: str, sentence: str) -> None:
+        """Keep why a feed could not be brought up to date; its edition stays in use."""
+        with self.change():
+            self.db.execute(
+                "INSERT INTO feed (name, failed_ns, failure) VALUES (?, ?, ?) ON CONFLICT (name)"
+                " DO UPDATE SET failed_ns = excluded.failed_ns, failure = excluded.failure",
+                (feed, time.time_ns(), sentence),
+            )
+
+
+def together(one: Exploitation, other: Exploitation) -> Exploitation:
+    """Return what two sources say of the use of one vulnerability, neither word lost."""
+    scored = other if other.epss is not None else one
+    listed = [day for day in (one.kev_added, other.kev_added) if day]
+    return Exploitation(
+        id=one.id,
+        kev_added=min(listed, default=""),
+        kev_due=min((day for day in (one.kev_due, other.kev_due) if day), default=""),
+        ransomware=one.ransomware or other.ransomware,
+        epss=scored.epss,
+        epss_percentile=scored.epss_percentile,
+        epss_day=scored.epss_day,
+        exploits=tuple(dict.fromkeys((*one.exploits, *other.exploits))),
+        activity=one.activity or other.activity,
+        automatable=one.automatable if one.automatable is not None else other.automatable,
+        impact=one.impact or other.impact,
+        sources=tuple(dict.fromkeys((*one.sources, *other.sources))),
+    )

@@ -1,0 +1,283 @@
+"""Files become editions; what is broken leaves the edition in use as it was, and is said."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import zstandard
+from tests.feeds import making
+
+from medwarden.app import knowledge as app
+from medwarden.cli.main import run
+from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.model.feed import Kind
+from medwarden.store.knowledge import Knowledge
+
+
+def imported(home: Path, **files: bytes) -> app.Imported:
+    """Import files by name (the last underscore is the dot)."""
+    folder = home.parent / "files"
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for name, data in files.items():
+        path = folder / ".".join(name.rsplit("_", 1))
+        path.write_bytes(data)
+        paths.append(path)
+    return app.import_files(home, paths, unsigned=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def test_a_folder_of_files_becomes_one_edition_per_feed(home: Path) -> None:
+    done = imported(
+        home,
+        kev_json=making.kev("CVE-2026-10001"),
+        epss_csv=making.epss(CVE_2026_10001=("0.5", "0.9")),
+        nvd_json=making.nvd(making.nvd_cve("CVE-2026-10001")),
+        record_json=making.cve5("CVE-2026-10001", []),
+        advisory_json=making.csaf(),
+        letter_txt=b"Dear Sir or Madam",
+    )
+    assert done.errors == ()
+    assert done.unknown == ("letter.txt",)
+    assert {f.feed: (f.seen, f.kept, f.rejected) for f in done.feeds} == dict.fromkeys(
+        ("csaf", "cve5", "epss", "kev", "nvd"), (1, 1, 0)
+    )
+    with Knowledge(home) as knowledge:
+        use = knowledge.exploitation("CVE-2026-10001")
+        assert use is not None
+        assert (use.kev_added, use.epss, use.activity) == ("2026-01-01", 0.5, "poc")
+        assert {source.feed for source in use.sources} == {"kev", "epss", "cve5"}
+        assert [v.provenance.feed for v in knowledge.vulnerability("CVE-2026-10001")] == ["cve5", "nvd"]
+        advisory = knowledge.advisory("ACME-2026-001")
+        assert advisory is not None
+        assert advisory.provenance.read_ns > 0
+        assert advisory.vulnerabilities[0].provenance.read_ns > 0
+        assert [a.id for a in knowledge.advisories()] == ["ACME-2026-001"]
+
+
+def test_without_unsigned_nothing_is_taken_in(home: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--unsigned"):
+        app.import_files(home, [], unsigned=False)
+    assert not home.exists()
+
+
+def test_archives_are_opened_by_their_content(home: Path, tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("cves/CVE-2026-10001.json", making.cve5("CVE-2026-10001", []))
+    outer = io.BytesIO()
+    with tarfile.open(fileobj=outer, mode="w") as tar:
+        info = tarfile.TarInfo("all.zip")
+        info.size = len(inner.getvalue())
+        tar.addfile(info, io.BytesIO(inner.getvalue()))
+    done = imported(
+        home,
+        a_bin=zstandard.ZstdCompressor().compress(outer.getvalue()),
+        b_bin=gzip.compress(making.epss(CVE_2026_10002=("0.5", "0.9"))),
+    )
+    assert done.errors == ()
+    assert [f.name for f in done.files] == ["a.bin!all.zip!cves/CVE-2026-10001.json", "b.bin"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
+def test_an_archive_that_is_cut_keeps_nothing_of_its_file(home: Path, pack: object) -> None:
+    assert callable(pack)
+    imported(home, kev_json=making.kev("CVE-2026-10001"))
+    packed = pack(making.kev(*(f"CVE-2026-{n}" for n in range(20000, 22000)), day="2026-02-02"))
+    done = imported(home, newer_gz=packed[: len(packed) // 2])
+    assert len(done.errors) == 1
+    with Knowledge(home) as knowledge:
+        assert set(knowledge.exploitations()) == {"CVE-2026-10001"}
+
+
+def test_of_files_that_are_the_whole_feed_the_newest_is_used(home: Path) -> None:
+    imported(
+        home,
+        a_json=making.kev("CVE-2026-10001", day="2026-03-01"),
+        b_json=making.kev("CVE-2026-10002", day="2026-02-01"),
+    )
+    with Knowledge(home) as knowledge:
+        assert set(knowledge.exploitations()) == {"CVE-2026-10001"}
+    done = imported(home, c_json=making.kev("CVE-2026-10003", day="2026-01-15"))
+    assert "older than what is in use (2026-03-01)" in done.errors[0]
+    imported(home, d_json=making.kev("CVE-2026-10004", day="2026-03-02"))
+    with Knowledge(home) as knowledge:
+        assert set(knowledge.exploitations()) == {"CVE-2026-10004"}
+
+
+def test_records_of_pieces_are_laid_over_each_other_and_the_newer_stays(home: Path) -> None:
+    imported(home, a_json=making.csaf("A-1", released="2026-02-01T00:00:00Z"), b_json=making.csaf("A-2"))
+    imported(home, c_json=making.csaf("A-1", released="2026-01-01T00:00:00Z"), d_json=making.csaf("A-3"))
+    with Knowledge(home) as knowledge:
+        assert {a.id: a.provenance.updated[:7] for a in knowledge.advisories()} == {
+            "A-1": "2026-02",
+            "A-2": "2026-01",
+            "A-3": "2026-01",
+        }
+
+
+def test_the_same_again_makes_no_edition_and_newer_ones_say_what_changed(home: Path) -> None:
+    cves = [making.nvd_cve(f"CVE-2026-{n}") for n in range(10000, 10020)]
+    imported(home, a_json=making.nvd(*cves))
+    with Knowledge(home) as knowledge:
+        first = knowledge.newest
+        read = knowledge.vulnerability("CVE-2026-10003")[0].provenance.read_ns
+        assert len(knowledge.changed_since(0).ids[Kind.VULNERABILITY]) == 20
+    assert imported(home, a_json=making.nvd(*cves)).feeds[0].edition is None
+    changed = {**cves[4], "lastModified": "2026-02-01T00:00:00.000"}
+    imported(home, b_json=making.nvd(changed, making.nvd_cve("CVE-2026-99999")))
+    with Knowledge(home) as knowledge:
+        changes = knowledge.changed_since(first)
+        assert changes.complete
+        assert changes.ids == {Kind.VULNERABILITY: {"CVE-2026-10004", "CVE-2026-99999"}}
+        assert knowledge.changed_since(changes.newest).ids == {}
+        assert knowledge.vulnerability("CVE-2026-10003")[0].provenance.read_ns == read
+        assert len(list(knowledge.vulnerabilities())) == 21
+
+
+def test_who_was_away_too_long_is_told_to_look_at_everything(home: Path) -> None:
+    imported(home, a_json=making.kev("CVE-2026-10000", day="2026-01-01"))
+    with Knowledge(home) as knowledge:
+        first = knowledge.newest
+    for n in range(1, 10):
+        imported(home, a_json=making.kev(f"CVE-2026-1000{n}", day=f"2026-01-1{n}"))
+    with Knowledge(home) as knowledge:
+        assert not knowledge.changed_since(first).complete
+        assert knowledge.changed_since(first + 5).complete
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        making.kev("CVE-2026-10002", day="2026-02-02")[:-40],
+        making.kev("CVE-2026-10002", day="2026-02-02").replace(b'"cveID"', b'"cve"'),
+        making.kev("CVE-2026-10002", day="2026-02-02").replace(b'"vulnerabilities"', b'"entries"'),
+    ],
+    ids=["cut", "another schema", "another list"],
+)
+def test_a_broken_file_leaves_the_old_edition_in_use(home: Path, broken: bytes) -> None:
+    imported(home, a_json=making.kev("CVE-2026-10001"))
+    done = imported(home, b_json=broken)
+    assert len(done.errors) == 1
+    with Knowledge(home) as knowledge:
+        assert set(knowledge.exploitations()) == {"CVE-2026-10001"}
+    kev = next(s for s in app.status(home) if s.manifest.id == "kev")
+    assert kev.edition is not None
+    assert "b.json" in kev.failure
+    imported(home, c_json=making.kev("CVE-2026-10003", day="2026-02-03"))
+    assert next(s for s in app.status(home) if s.manifest.id == "kev").failure == ""
+
+
+def test_a_flipped_byte_is_found_and_named(home: Path) -> None:
+    imported(home, a_json=making.kev("CVE-2026-10001"), b_json=making.csaf())
+    assert app.check(home) == ()
+    db = sqlite3.connect(home / "knowledge" / "feeds.sqlite3")
+    rowid, data = db.execute(
+        "SELECT block.rowid, data FROM block JOIN part USING (digest) WHERE kind = 'exploitation'"
+    ).fetchone()
+    data = bytearray(data)
+    data[len(data) // 2] ^= 1
+    db.execute("UPDATE block SET data = ? WHERE rowid = ?", (bytes(data), rowid))
+    db.commit()
+    db.close()
+    (sentence,) = app.check(home)
+    assert sentence.startswith("kev: the block CVE-2026-10xxx of exploitation")
+    with Knowledge(home) as knowledge:
+        with pytest.raises(ResourceError, match="is damaged on this disk"):
+            knowledge.exploitations()
+        assert [a.id for a in knowledge.advisories()] == ["ACME-2026-001"]
+    assert run(["knowledge", "status", "--check", "--home", str(home)]) == 1
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from medwarden.app import knowledge as app
+from medwarden.store import knowledge_editions as editions
+count = 0
+real = editions.pack
+def pack(records):
+    global count
+    count += 1
+    if count == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(records)
+editions.pack = pack
+app.import_files(Path(sys.argv[1]), [Path(sys.argv[2])], unsigned=True)
+"""
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_a_killed_import_leaves_the_old_edition_and_the_next_one_works(
+    home: Path, tmp_path: Path, at: int
+) -> None:
+    imported(home, a_json=making.kev("CVE-2026-10001"))
+    newer = tmp_path / "newer.json"
+    newer.write_bytes(making.kev(*(f"CVE-202{y}-10001" for y in range(1, 6)), day="2026-02-02"))
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(home), str(newer), str(at)], check=False, env={**os.environ}
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with Knowledge(home) as knowledge:
+        assert set(knowledge.exploitations()) == {"CVE-2026-10001"}
+    app.import_files(home, [newer], unsigned=True)
+    with Knowledge(home) as knowledge:
+        assert len(knowledge.exploitations()) == 5
+        assert knowledge.check() == []
+    assert list((home / "knowledge").glob("gathering-*")) == []
+
+
+def test_the_commands_print_and_say_what_went_wrong(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kev.json").write_bytes(making.kev("CVE-2026-10001", "x"))
+    assert run(["knowledge", "import", str(tmp_path / "kev.json"), "--home", str(home)]) == 2
+    assert "--unsigned" in capsys.readouterr().err
+    status = run(
+        ["knowledge", "import", str(tmp_path / "kev.json"), "--unsigned", "--json", "--home", str(home)]
+    )
+    out, err = capsys.readouterr()
+    assert status == 0
+    assert json.loads(out)["feeds"][0]["rejected"] == 1
+    assert "'x' is no CVE id" in err
+    assert run(["knowledge", "status", "--json", "--home", str(home)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    kev = next(line for line in lines if line["manifest"]["id"] == "kev")
+    assert kev["counts"] == {"exploitation": 1}
+    assert kev["stale"] is False
+    assert run(["knowledge", "status", "--home", str(home)]) == 0
+    assert "never taken in" in capsys.readouterr().out
+
+
+def test_status_turns_stale_with_time(home: Path) -> None:
+    imported(home, a_json=making.kev("CVE-2026-10001"))
+    kev = next(s for s in app.status(home) if s.manifest.id == "kev")
+    assert not kev.stale
+    later = kev.looked_ns + (kev.manifest.stale_after_h + 1) * 3_600_000_000_000
+    assert next(s for s in app.status(home, later) if s.manifest.id == "kev").stale
+
+
+def test_the_shared_snapshots_are_read_as_they_lie(shared: Path, home: Path) -> None:
+    done = app.import_files(home, [shared / "knowledge" / "vuln"], unsigned=True)
+    assert done.errors == ()
+    found = {f.feed: f for f in done.feeds}
+    assert (found["csaf"].kept, found["csaf"].rejected) == (193, 0)
+    assert (found["cve5"].kept, found["cve5"].rejected) == (42, 0)
+    assert found["kev"].kept == 1662
+    with Knowledge(home) as knowledge:
+        assert sum(a.id.startswith("ICSMA") for a in knowledge.advisories()) == 109
