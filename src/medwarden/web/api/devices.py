@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from medwarden.app.origin import Origin, origin
+from medwarden.inventory.patient_data import PatientData, patient_data
 from medwarden.inventory.story import Story, story
 from medwarden.model.device import Conversation, Device
 from medwarden.model.policy import Policy
@@ -64,6 +65,17 @@ def _one(request: HttpRequest, device_id: str) -> Device:
 
 StoryOut = schema_of(Story)
 OriginOut = schema_of(Origin)
+
+
+@router.get(
+    "/devices/{device_id}/patient-data",
+    response=schema_of(PatientData),
+    auth=SEE,
+    summary="How likely it holds patient data",
+)
+def device_patient_data(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401 (JSON of the schema)
+    """Return how likely a device transmits and stores data of patients and others, with the reasons."""
+    return plain(patient_data(_one(request, device_id)))
 
 
 @router.get(

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app.device_capture import QUOTA_MEGABYTES
 from medwarden.app.origin import origin
+from medwarden.inventory.patient_data import Likelihood, patient_data
 from medwarden.inventory.story import story
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device
@@ -82,11 +83,21 @@ def _identity(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow)
         "addresses": queries.addresses(scope.store, row.pk),
         "missing": device_page.missing(found),
         "story": story(found),
+        "patients": _patients(found),
         "parts": of_identity.identities(scope.store, row.pk),
         "elsewhere": of_identity.elsewhere(scope.store, row.pk),
         "changes": of_identity.verdict_history(scope.store, row.pk),
         "may_correct": user.may(Permission.CORRECT_IDENTITY),
     }
+
+
+def _patients(found: Device) -> list[tuple[str, Likelihood]]:
+    told = patient_data(found)
+    return [
+        ("Transmits patient data", told.transmits),
+        ("Stores patient data", told.stores),
+        ("Data of other persons", told.personal),
+    ]
 
 
 def _risk(_request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow) -> Tab:
