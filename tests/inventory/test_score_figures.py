@@ -26,7 +26,10 @@ NONE = Sampling(0)
 
 
 def case(
-    number: int, truth: dict[str, str], given: Mapping[str, tuple[str | None, float]] | None, capture: str = "a"
+    number: int,
+    truth: dict[str, str],
+    given: Mapping[str, tuple[str | None, float]] | None,
+    capture: str = "a",
 ) -> Case:
     """Return a case of a device that was given these labels with these confidences (None: not found)."""
     labels = {"class": "", "category": "", "vendor": "", "model": "", **truth}

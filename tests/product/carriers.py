@@ -144,7 +144,8 @@ def point_of_care(p: Patient, port: int) -> Iterator[bytes]:
         (
             '<OBS.R01><HDR><HDR.control_id V="2"/></HDR><SVC><PT>'
             f'<PT.patient_id V="{p.patient_id}"/><PT.name V="{p.family}"><GIV V="{p.given}"/></PT.name>'
-            f'<PT.birth_date V="{p.birth_date}"/><OBS><OBS.observation_id V="GLU"/></OBS></PT></SVC></OBS.R01>'
+            f'<PT.birth_date V="{p.birth_date}"/><OBS><OBS.observation_id V="GLU"/></OBS>'
+            "</PT></SVC></OBS.R01>"
         ).encode(),
     )
     yield from talk.end()

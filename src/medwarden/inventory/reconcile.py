@@ -51,7 +51,7 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Pairing(msgspec.Struct, frozen=True):
-    """A row and a device that are, or may be, one. ``lead``: how far the next best way is behind (0: a pin)."""
+    """A row and a device that are, or may be, one; ``lead`` is how far the next best is behind (0: a pin)."""
 
     key: str
     device: str
