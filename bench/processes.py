@@ -45,7 +45,7 @@ def core_seconds(capture: Path, share: tuple[int, int]) -> float:
 
     stage = PacketStage(KEY, share=share)
     if share[1] > 1:
-        stage.core.deal(plan_shares(capture, stage.core.config))
+        stage.core.deal(plan_shares(capture, KEY, share[1]))
     begin = time.process_time()
     read_capture(capture, stage.core, on_batch=discard)
     return time.process_time() - begin
@@ -54,16 +54,18 @@ def core_seconds(capture: Path, share: tuple[int, int]) -> float:
 def read_share(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float, float, list[bytes]]:
     """Return the processor seconds of a share and of its core, and its batches as they are sent."""
     from medwarden.app.intake import take_in
+    from medwarden.app.share_plan import plan_shares
     from medwarden.app.shares import pack
 
     take_in(head, KEY, nowhere)  # warm
     core = core_seconds(capture, share)
     packed: list[bytes] = []
+    services = plan_shares(capture, KEY, share[1])  # the storing process's to find out
     begin = time.process_time()
     if share[1] == 1:
         take_in(capture, KEY, nowhere)
     else:
-        take_in(capture, KEY, lambda batch: packed.append(pack(batch)), share=share)
+        take_in(capture, KEY, lambda batch: packed.append(pack(batch)), share=share, services=services)
     return time.process_time() - begin, core, packed
 
 
@@ -86,6 +88,14 @@ def by_the_clock(capture: Path, head: Path, count: int) -> tuple[float, float]:
     alone = clock(lambda: take_in(capture, KEY, nowhere))
     both = clock(lambda: take_in_shares(capture, KEY, nowhere, count))
     return alone, both - clock(lambda: take_in_shares(head, KEY, nowhere, count))
+
+
+def planning(capture: Path, count: int) -> float:
+    from medwarden.app.share_plan import plan_shares
+
+    begin = time.process_time()
+    plan_shares(capture, KEY, count)
+    return time.process_time() - begin
 
 
 def put_together(packed: Sequence[list[bytes]]) -> float:
@@ -115,12 +125,14 @@ def main() -> None:
             for share in shares:
                 seconds, of_core, packed[share] = in_own_process(capture, head, share)
                 whole[share], core[share] = min(whole[share], seconds), min(core[share], of_core)
+        plan = min(planning(capture, count) for _ in range(options.runs + 1))
         joined = put_together([packed[share] for share in shares[1:]])
         alone, both = by_the_clock(capture, head, count)
     one, slowest = whole[shares[0]], max(whole[share] for share in shares[1:])
     parts = ", ".join(f"{whole[share]:.2f} ({core[share]:.2f})" for share in shares[1:])
     print(f"one process           {one:6.2f} ({core[shares[0]]:.2f}) processor seconds (of them the core's)")
     print(f"each of {count} shares      {parts} processor seconds")
+    print(f"planning              {plan:6.2f} processor seconds, while the shares start")
     print(f"putting them together {joined:6.2f} processor seconds")
     print(f"by processor time     {one / slowest:6.2f} x one, where another processor puts them together")
     print(f"by the clock          {alone / both:6.2f} x one ({alone:.2f} s against {both:.2f} s)")

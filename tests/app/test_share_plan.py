@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.flowcore import packets as made
 
 from medwarden.app import share_plan
 from medwarden.app.share_plan import plan_shares
-from medwarden.flowcore import FlowCoreConfig
+from medwarden.flowcore import FlowCore, FlowCoreConfig
 
 KEY = b"k" * 16
 PORTS = (53, 137, 161, 514, 1900, 5353, 47808, 123, 67)
@@ -34,7 +35,7 @@ def capture(path: Path, rounds: int, ports: tuple[int, ...] = PORTS, alike: bool
 
 def test_all_shares_plan_alike_and_have_as_much_to_do(tmp_path: Path) -> None:
     path = capture(tmp_path / "x.pcap", 50)
-    plans = [plan_shares(path, config(which)) for which in range(2)]
+    plans = [plan_shares(path, KEY, 2) for _ in range(2)]
     assert plans[0] == plans[1] and plans[0].keys() == {(17, port) for port in PORTS}
     loads = [list(plans[0].values()).count(which) for which in range(2)]
     assert abs(loads[0] - loads[1]) <= 1
@@ -44,20 +45,40 @@ def test_all_shares_plan_alike_and_have_as_much_to_do(tmp_path: Path) -> None:
 def test_what_is_much_of_all_is_divided_unless_it_repeats(
     tmp_path: Path, alike: bool, whose: set[int | None]
 ) -> None:
-    path = capture(tmp_path / "x.pcap", 100, PORTS[:5], alike)
-    shares = set(plan_shares(path, config()).values())
+    path = capture(tmp_path / "x.pcap", 100, (9001, 9002, 9003, 9004), alike)
+    shares = set(plan_shares(path, KEY, 2).values())
     assert shares == whose
     alone = capture(tmp_path / "y.pcap", 10, (514,), alike)
-    assert plan_shares(alone, config()) == {(17, 514): None}
+    assert plan_shares(alone, KEY, 2) == {(17, 514): None}
+
+
+def test_what_is_read_each_time_is_divided_though_it_repeats(tmp_path: Path) -> None:
+    path = capture(tmp_path / "x.pcap", 100, (67, 9001), alike=True)
+    assert plan_shares(path, KEY, 2)[17, 67] is None
+
+
+def test_services_that_no_piece_showed_are_divided_by_pairs_of_addresses() -> None:
+    cores = [FlowCore(config(which)) for which in range(2)]
+    for core in cores:
+        core.deal({(17, 53): 0})
+        for number in range(400):
+            host = f"10.0.{number >> 8}.{number & 255}"
+            core.packet(made.START + number, 1, made.udp_frame(b"x", client=host, src=40_000, dst=7777))
+    parsed = [core.parsed for core in cores]
+    assert sum(parsed) == 400 and min(parsed) > 150
 
 
 def test_pieces_of_a_large_file_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = capture(tmp_path / "x.pcap", 200, (53,))
+    path = capture(tmp_path / "x.pcap", 400, (53,))
     late = capture(tmp_path / "late.pcap", 1000, (5353,))
     path.write_bytes(path.read_bytes() + late.read_bytes()[24:])
-    monkeypatch.setattr(share_plan, "_BEGINNING", 2000)
-    monkeypatch.setattr(share_plan, "_PIECE", 3000)
-    assert plan_shares(path, config()).keys() == {(17, 53), (17, 5353)}
+    monkeypatch.setattr(share_plan, "_LEAST", 2000)
+    monkeypatch.setattr(share_plan, "_PART", 2)
+    assert plan_shares(path, KEY, 2).keys() == {(17, 53), (17, 5353)}
+    packed = tmp_path / "x.pcap.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    monkeypatch.setattr(share_plan, "_first_record", None)  # of what is compressed there are no pieces
+    assert (17, 53) in plan_shares(packed, KEY, 2)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +87,8 @@ def test_pieces_of_a_large_file_are_looked_at(tmp_path: Path, monkeypatch: pytes
 def test_a_file_that_cannot_be_read_is_planned_without(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.pcap"
     path.write_bytes(data)
-    assert plan_shares(path, config()) == {}
-    assert plan_shares(tmp_path / "none.pcap", config()) == {}
+    assert plan_shares(path, KEY, 2) == {}
+    assert plan_shares(tmp_path / "none.pcap", KEY, 2) == {}
 
 
 def test_a_place_without_records_is_passed_over() -> None:

@@ -22,7 +22,7 @@ from medwarden.app import shares
 from medwarden.app.ingest import Ingest
 from medwarden.app.intake import Sink, content_id, take_in
 from medwarden.app.replay import Replay
-from medwarden.app.shares import form_of_shares, pack, shares_of_form, take_in_shares, unpack
+from medwarden.app.shares import DEAL, form_of_shares, pack, shares_of_form, take_in_shares, unpack
 from medwarden.flowcore import FlowCore, FlowCoreConfig
 from medwarden.kernel.errors import ConfigurationError, InternalError, ResourceError
 from medwarden.model.accounting import InputReport
@@ -211,6 +211,7 @@ def test_a_killed_process_is_started_anew(tmp_path: Path) -> None:
     path = capture(tmp_path)
     share = shares._Share(path, KEY, (0, 1))
     share.start()
+    share.deal({(6, 80): 0})
     assert share._process is not None
     share._process.kill()
     share._process.join()
@@ -231,6 +232,7 @@ def test_a_process_that_always_ends_is_given_up(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(share, "_receive", end)
     share.start()
+    share.deal(None)
     with pytest.raises(ResourceError, match="goes on from there"):
         share.next()
 
@@ -242,6 +244,7 @@ from medwarden.app import shares
 if __name__ == "__main__":
     share = shares._Share(Path(sys.argv[1]), b"k" * 32, (0, 1))
     share.start()
+    share.deal(None)
     print(share._process.pid, flush=True)
     time.sleep(60)
 """
@@ -268,10 +271,35 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         assert not Path(f"/proc/{child}").exists()
 
 
-def test_how_many_shares_an_input_was_begun_with_is_read_from_its_format() -> None:
-    assert shares_of_form(form_of_shares("pcap", 1)) == 1
-    assert shares_of_form(form_of_shares("pcapng", 12)) == 12
-    assert shares_of_form("zeek conn") == 1
+def test_how_an_input_was_begun_is_read_from_its_format() -> None:
+    assert shares_of_form(form_of_shares("pcap", 1)).processes == 1
+    assert shares_of_form(form_of_shares("pcapng", 12)) == (12, DEAL)
+    assert shares_of_form("pcap in 2 shares") == (2, 0)
+    assert shares_of_form("pcap in 2 shares by deal 99") == (2, 99)
+    assert shares_of_form("zeek conn").processes == 1
+
+
+def test_an_input_of_an_older_version_goes_on_by_pairs_of_addresses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = capture(tmp_path)
+    old: list[Batch] = []
+    new: list[Batch] = []
+    take_in_shares(path, KEY, new.append, 2)
+    monkeypatch.setattr(shares, "plan_shares", None)  # nobody asks
+    report = take_in_shares(path, KEY, old.append, 2, deal=0)
+    assert report.packets.balanced()
+    assert facts_of(old) == facts_of(new) and flows_of(old) == flows_of(new)
+
+
+def test_an_input_that_a_newer_version_dealt_out_is_not_mixed_up(tmp_path: Path, store: Store) -> None:
+    path = capture(tmp_path)
+    with pytest.raises(ResourceError, match="newer version"):
+        take_in_shares(path, KEY, print, 2, deal=DEAL + 1)
+    ingest = Ingest(store, "shared", kind="capture")
+    ingest.writer.begin_input(content_id(path), str(path), f"pcap in 2 shares by deal {DEAL + 1}")
+    with pytest.raises(ResourceError, match="newer version"):
+        Replay(ingest).file(path)
 
 
 def test_a_large_file_is_shared_and_known_when_it_comes_again(
@@ -288,7 +316,7 @@ def test_a_large_file_is_shared_and_known_when_it_comes_again(
     once.file(path)
     assert Device.objects.count() == 1  # one interface with sixty addresses
     assert once.reports[0].already and once.reports[0].packets == both.reports[0].packets
-    assert InputLedger.objects.get().format == "pcap in 2 shares"
+    assert InputLedger.objects.get().format == f"pcap in 2 shares by deal {DEAL}"
     assert both.reports[0].format == "pcap"
 
 
@@ -297,8 +325,8 @@ def test_a_file_goes_on_with_as_many_processes_as_it_was_begun_with(
 ) -> None:
     asked = []
 
-    def read(path: Path, token_key: bytes, sink: Sink, processes: int) -> InputReport:
-        asked.append(processes)
+    def read(path: Path, token_key: bytes, sink: Sink, processes: int, deal: int) -> InputReport:
+        asked.append((processes, deal))
         return take_in(path, token_key, sink)
 
     monkeypatch.setattr(replay_module, "take_in_shares", read)
@@ -306,4 +334,4 @@ def test_a_file_goes_on_with_as_many_processes_as_it_was_begun_with(
     ingest = Ingest(store, "shared", kind="capture")
     ingest.writer.begin_input(content_id(path), str(path), form_of_shares("pcap", 3))
     Replay(ingest).file(path)
-    assert asked == [3]
+    assert asked == [(3, DEAL)]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from medwarden.app.packet_stage import PacketStage
-from medwarden.app.share_plan import plan_shares
+from medwarden.app.share_plan import Services
 from medwarden.flowcore import FlowCore
 from medwarden.inventory.flood import SAID_IN_A_FLOOD
 from medwarden.kernel.errors import ResourceError
@@ -48,17 +48,18 @@ def take_in(
     on_progress: Callable[[int], None] | None = None,
     *,
     share: tuple[int, int] = (0, 1),
+    services: Services | None = None,
 ) -> InputReport:
     """Read a capture and give its batches to ``sink``; the last batch ends all flows.
 
     ``on_progress`` is told the number of packets parsed so far. With a ``share`` (which, of how many) the
-    packets of others are read, but neither parsed nor counted as such; whose each service is,
-    :mod:`medwarden.app.share_plan` says. What is wrong with the file stands in
-    the report's ``error``; what was readable has gone to ``sink``.
+    packets of others are read, but neither parsed nor counted as such; ``services`` says whose each service
+    is, None that all go by pairs of addresses. What is wrong with the file stands in the report's ``error``;
+    what was readable has gone to ``sink``.
     """
     stage = PacketStage(token_key, share=share)
-    if share[1] > 1:
-        stage.core.deal(plan_shares(path, stage.core.config))
+    if services is not None:
+        stage.core.deal(services)
 
     def on_batch(core: FlowCore) -> None:
         stage.drain(core)

@@ -181,11 +181,11 @@ class Replay:
         return everything
 
     def _read(self, path: Path, state: InputState, sink: Callable[[Batch], None]) -> InputReport:
-        """Read a capture with as many processes as it was begun with: its batches depend on that."""
-        processes = shares_of_form(state.report.format)
+        """Read a capture by as many processes and the deal it was begun with: its batches depend on that."""
+        processes, deal = shares_of_form(state.report.format)
         if processes == 1:
             return take_in(path, self.ingest.token_key, sink)
-        return take_in_shares(path, self.ingest.token_key, sink, processes)
+        return take_in_shares(path, self.ingest.token_key, sink, processes, deal)
 
     def wait(self, taken: Taken) -> None:
         """Let the only batch of a new file wait for others."""

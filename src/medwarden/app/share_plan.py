@@ -1,29 +1,35 @@
 """Which process takes which services of a capture: what is said alike is read once, and all do as much.
 
 Equal payloads belong to the same service: one process that hears them all works out what they come to, and
-knows the rest by it. A look into the file tells how much work each service is; one that is much of all is
-divided by pairs of addresses. The same file is always planned alike.
+knows the rest by it. Pieces of the file are read as the processes will read it, and tell how much work each
+service is and how much of it is known by what was said before. A service where that is little is divided by
+pairs of addresses, and so is what no piece showed: each process has its part of it, however much it comes to.
+The same file is always planned alike.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from medwarden.flowcore import CaptureReader, FlowCore, FlowCoreConfig
+from medwarden.app.packet_stage import PacketStage
+from medwarden.dissect.recall import RecallingObserver
+from medwarden.flowcore import CaptureReader, Course, FlowCore, Router, Step
 from medwarden.kernel.errors import MalformedInput, ResourceError
-from medwarden.model.segment import Transport
+from medwarden.model.evidence import Evidence
+from medwarden.model.segment import Segment, Transport
 from medwarden.sensors.capture_file import BUFFER, _fill, opened_source
 
 Services = dict[tuple[int, int], int | None]
 """IP protocol and port to the share that takes the service; None: each share its pairs of addresses."""
 
-_BEGINNING, _PIECES, _PIECE = 2 << 20, 8, 1 << 20
+_BEGINNING, _PIECES, _PIECE = 1 << 20, 12, 1 << 19
+_PART = 16  # of the file is looked at, about
+_LEAST = 1 << 15
 _HEADER = 24  # of a pcap file
 _ORDERS = {
     b"\xd4\xc3\xb2\xa1": "<",
@@ -34,33 +40,29 @@ _ORDERS = {
 _FARTHEST, _LONGEST, _ROW = 65_600, 65_535, 6  # of the next record, a packet; headers that make sure
 _MOST_FLOWS = 50_000
 _TCP, _UDP = 6, 17
-# Microseconds, roughly, as measured on the captures of the benchmarks.
-_NEW, _KNOWN = (
-    {_TCP: (16.0, 16.0), _UDP: (8.0, 26.0)},
-    {_TCP: 0.8, _UDP: 3.0},
-)  # on other ports, on known ones
-_NEW_BYTE, _FLOW, _PACKET = 0.014, 4.0, 0.1
-_READ = 4096  # bytes of a stream, after which dissectors have mostly come to their verdict
-_TOO_MUCH, _TOO_MUCH_ALIKE = 0.25, 0.7
-"""Of a fair share: a service of more work is divided, because a wrong guess about it could not be made up;
-not so soon where its payloads repeat each other: each process would have to find out what they come to."""
-_MOSTLY = 0.8
+_CALL, _BYTE, _FACT, _RECALLED, _FLOW, _PACKET = 12.0, 0.02, 2.0, 2.0, 4.0, 0.1
+"""Microseconds, roughly: of a payload that is read and of each byte and fact of it, of one that is recalled,
+of a flow, of a packet. What they are for a service in truth matters little where it is divided."""
+_REPEATS = 0.2
+"""Recalled payloads for each that was read, from which on a service is rather left whole: divided, each
+process would have to find out what its payloads come to."""
+_TOO_MUCH, _TOO_LITTLE = 0.7, 0.02
+"""Of a fair share: more is divided although it repeats, and less is left whole although it does not."""
 
 
 class _Readable(Protocol):
     def readinto(self, target: memoryview) -> int: ...
 
 
-def plan_shares(path: Path, config: FlowCoreConfig) -> Services:
+def plan_shares(path: Path, token_key: bytes, processes: int) -> Services:
     """Return whose each service of the capture is, as far as a look into it tells.
 
-    ``config`` is that of one of the shares; it comes to the same for all of them. Of a file that cannot be
-    read nothing is told: whoever reads it whole says what is wrong with it.
+    Of a file that cannot be read nothing is told: whoever reads it whole says what is wrong with it.
     """
-    work = _Work(FlowCore(replace(config, share=(0, 1), max_flows=_MOST_FLOWS)))
+    work = _Work(token_key)
     with suppress(MalformedInput, ResourceError, OSError):
         _look(path, work)
-    return _deal_out(work, config.share[1])
+    return _deal_out(work, processes)
 
 
 def _look(path: Path, work: _Work) -> None:
@@ -71,17 +73,19 @@ def _look(path: Path, work: _Work) -> None:
             return
         order = _ORDERS.get(bytes(head[:4]))
         size = path.stat().st_size
-        distance = size // _PIECES
-        _take(path, source, work, head, _BEGINNING)
-    if order is None or distance < 2 * _PIECE:
+        piece = min(_PIECE, size // _PIECES // _PART)
+        _take(path, source, work, head, max(_BEGINNING if order is None else piece, _LEAST))
+    if order is None or piece < _LEAST:
         return
     with path.open("rb") as file:
+        if file.read(len(head)) != head:  # compressed
+            return
         for at in range(1, _PIECES):
-            file.seek(at * distance)
-            piece = file.read(_PIECE)
-            start = _first_record(piece, order)
+            file.seek(at * size // _PIECES)
+            data = file.read(piece)
+            start = _first_record(data, order)
             if start is not None:
-                _take(path, _Bytes(piece[start:]), work, head, _PIECE)
+                _take(path, _Bytes(data[start:]), work, head, piece)
 
 
 def _first_record(piece: bytes, order: str) -> int | None:
@@ -150,64 +154,104 @@ def _feed(reader: CaptureReader, work: _Work, buffer: bytearray, held: int) -> i
 
 
 class _Work:
-    """What each service gives to do, by what the core hands off and by its flows."""
+    """What each service gives to do, and how much of it is known by what was said before."""
 
-    def __init__(self, core: FlowCore) -> None:
-        self.core = core
+    def __init__(self, token_key: bytes) -> None:
+        self._stage = PacketStage(token_key, max_flows=_MOST_FLOWS)
+        self.core = self._stage.core
+        self._reader = _Listening(self._stage.observer, self.core)
+        self._router = Router(self.core, self._reader)
+        self._recalled = self._router.watch()
         self._of: defaultdict[tuple[int, int], float] = defaultdict(float)
-        self._ports = core.config.datagram_ports
-        self._handed: Counter[tuple[int, int]] = Counter()
-        self._new: Counter[tuple[int, int]] = Counter()
-        self._known: set[tuple[int, int, bytes]] = set()
 
     def count(self) -> None:
-        """Count what waits: hand-offs, of which each new payload must be worked out, and ended flows."""
-        for segment in self.core.take_segments():
-            if segment.transport is Transport.ETHERNET or segment.stream_offset > _READ:
-                continue
-            protocol = _TCP if segment.transport is Transport.TCP else _UDP
-            port = self.core.service(protocol, segment.src_port, segment.dst_port)
-            said = (protocol, port, segment.payload)
-            self._handed[protocol, port] += 1
-            if said in self._known:
-                self._of[protocol, port] += _KNOWN[protocol]
-            else:
-                self._known.add(said)
-                self._new[protocol, port] += 1
-                self._of[protocol, port] += _NEW[protocol][port in self._ports] + _NEW_BYTE * len(
-                    segment.payload
-                )
+        """Read what waits, and count the flows that have ended."""
+        self._router.drain()
+        self._router.facts.take()
         self._count_flows(final=False)
 
     def finish(self) -> Mapping[tuple[int, int], float]:
         """Return the work of each service, its flows and packets included."""
         self.count()
         self._count_flows(final=True)
+        self._router.drain()
+        for service, times in self._recalled.items():
+            self._of[service] += _RECALLED * times
+        for service, work in self._reader.work.items():
+            self._of[service] += work
         return self._of
 
     def repeats(self, service: tuple[int, int]) -> bool:
-        """Tell whether much that is said of a service was said before."""
-        return self._new[service] < _MOSTLY * self._handed[service]
+        """Tell whether much that is said of a service is known by what was said before."""
+        return self._recalled.get(service, 0) > _REPEATS * self._reader.read[service]
 
     def _count_flows(self, *, final: bool) -> None:
         flows = self.core.take_flows(final=final)
-        columns = ("ip_protocol", "client_port", "server_port", "packets_out", "packets_in")
-        for protocol, client, server, there, back in zip(
+        columns = ("flow_id", "ip_protocol", "client_port", "server_port", "packets_out", "packets_in")
+        for flow_id, protocol, client, server, there, back in zip(
             *(flows.column(c).to_pylist() for c in columns), strict=True
         ):
+            self._stage.observer.forget((flow_id,))
             if protocol in (_TCP, _UDP):
                 service = protocol, self.core.service(protocol, client, server)
                 self._of[service] += _FLOW + _PACKET * (there + back)
 
 
+class _Listening:
+    """An observer that is asked, and how much that was of each service."""
+
+    def __init__(self, observer: RecallingObserver, core: FlowCore) -> None:
+        self.work: defaultdict[tuple[int, int], float] = defaultdict(float)
+        self.read: Counter[tuple[int, int]] = Counter()
+        self.malformed = observer.malformed
+        self.applications = observer.applications
+        self.root = observer.root
+        self.settle = observer.settle
+        self._observer = observer
+        self._core = core
+
+    @property
+    def stream_ports(self) -> Collection[int]:
+        return self._observer.stream_ports
+
+    @property
+    def datagram_ports(self) -> Collection[int]:
+        return self._observer.datagram_ports
+
+    def observe(self, segment: Segment) -> list[Evidence]:
+        facts = self._observer.observe(segment)
+        self._count(segment, len(facts))
+        return facts
+
+    def learn(
+        self, course: Course, segment: Segment, payload: bytes, live: bool
+    ) -> tuple[list[Evidence], Step, bool]:
+        facts, step, holds = self._observer.learn(course, segment, payload, live)
+        self._count(segment, len(facts))
+        return facts, step, holds
+
+    def resume(self, course: Course, segment: Segment) -> list[Evidence]:
+        facts = self._observer.resume(course, segment)
+        self._count(segment, len(facts))
+        return facts
+
+    def _count(self, segment: Segment, facts: int) -> None:
+        if segment.transport is Transport.ETHERNET:
+            return
+        protocol = _TCP if segment.transport is Transport.TCP else _UDP
+        service = protocol, self._core.service(protocol, segment.src_port, segment.dst_port)
+        self.read[service] += 1
+        self.work[service] += _CALL + _BYTE * len(segment.payload) + _FACT * facts
+
+
 def _deal_out(work: _Work, processes: int) -> Services:
-    """Give the most work first, each to who has least."""
+    """Divide what can be, and give the rest one by one, the most work first, each to who has least."""
     loads_of = work.finish()
     fair = sum(loads_of.values()) / processes
     loads = [0.0] * processes
     services: Services = {}
     for service, load in sorted(loads_of.items(), key=lambda one: (-one[1], one[0])):
-        if load > fair * (_TOO_MUCH_ALIKE if work.repeats(service) else _TOO_MUCH):
+        if load > fair * (_TOO_MUCH if work.repeats(service) else _TOO_LITTLE):
             services[service] = None
             continue
         least = loads.index(min(loads))

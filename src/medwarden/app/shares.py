@@ -1,9 +1,9 @@
 """One capture file read by several processes, each its share of the conversations.
 
 Every process reads the whole file and takes its share of the services, or of the address pairs where a
-service is too much for one (see share_plan). The parent puts their batches together, round by round and in
-the order of the shares, so that the same file comes out as the same batches again. A process that was killed
-is started anew and what it had brought before is let pass.
+service is for all (see share_plan). The parent plans while they start, and puts their batches together, round
+by round and in the order of the shares, so that the same file comes out as the same batches again. A process
+that was killed is started anew and what it had brought before is let pass.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from medwarden.app.intake import Sink, take_in
+from medwarden.app.share_plan import Services, plan_shares
 from medwarden.flowcore import FactSum
 from medwarden.kernel.errors import ResourceError
 from medwarden.model.accounting import InputReport, PacketCount
@@ -34,7 +36,11 @@ if TYPE_CHECKING:
 _BATCH, _END = b"B", b"E"
 _RESTARTS = 3
 _PR_SET_PDEATHSIG = 1
-_FORM = re.compile(r" in (\d+) shares\Z")
+_FORM = re.compile(r" in (\d+) shares(?: by deal (\d+))?\Z")
+DEAL = 1
+"""Which way of dealing a file out this is; another one would make other batches of the same file."""
+
+_BY_ADDRESSES = 0  # before there was a deal: every conversation by its pair of addresses
 
 Row = tuple[int, str | None, str | None, int | None, str, str, str, int, int]
 """A fact: first time, MAC, IP, VLAN, field, value, source, last time, count."""
@@ -72,15 +78,22 @@ def unpack(packed: Sequence[bytes]) -> Batch:
     return Batch(flows, facts.take())
 
 
+class Dealt(NamedTuple):
+    """How many processes read a file together, and by which deal."""
+
+    processes: int
+    deal: int = DEAL
+
+
 def form_of_shares(form: str, processes: int) -> str:
     """Return how the format of a file is entered that ``processes`` read together."""
-    return form if processes == 1 else f"{form} in {processes} shares"
+    return form if processes == 1 else f"{form} in {processes} shares by deal {DEAL}"
 
 
-def shares_of_form(form: str) -> int:
-    """Return how many processes an input was begun with: it must go on so, or its batches would differ."""
+def shares_of_form(form: str) -> Dealt:
+    """Return how an input was begun: it must go on so, or its batches would differ."""
     found = _FORM.search(form)
-    return int(found[1]) if found else 1
+    return Dealt(int(found[1]), int(found[2] or _BY_ADDRESSES)) if found else Dealt(1)
 
 
 def end_with_parent(parent: int) -> None:
@@ -90,15 +103,23 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def take_in_shares(path: Path, token_key: bytes, sink: Sink, processes: int) -> InputReport:
+def take_in_shares(path: Path, token_key: bytes, sink: Sink, processes: int, deal: int = DEAL) -> InputReport:
     """Read a capture in ``processes`` processes and give its batches to ``sink``, as ``take_in`` does.
 
-    Raises ResourceError when processes are killed again and again.
+    Raises ResourceError when processes are killed again and again, and for a ``deal`` of another version.
     """
+    if deal not in (DEAL, _BY_ADDRESSES):
+        raise ResourceError(
+            f"{path}: a newer version has begun to read it in a way that this one does not know; "
+            "finish it with that version"
+        )
     shares = [_Share(path, token_key, (at, processes)) for at in range(processes)]
     try:
         for share in shares:
             share.start()
+        services = plan_shares(path, token_key, processes) if deal == DEAL else None
+        for share in shares:
+            share.deal(services)
         running = list(shares)
         while running:
             brought = [(share, share.next()) for share in running]
@@ -122,13 +143,14 @@ class _Share:
         self._which = which
         self._brought = 0
         self._restarts = 0
+        self._services: Services | None = None
         self._process: SpawnProcess | None = None
         self._source: Connection | None = None
 
     def start(self) -> None:
-        """Start the process."""
+        """Start the process; it waits to be told what is its share."""
         context = get_context("spawn")
-        self._source, target = context.Pipe(duplex=False)
+        self._source, target = context.Pipe()
         self._process = context.Process(
             target=_read_share,
             args=(target, os.getpid(), str(self._path), self._token_key, self._which),
@@ -137,12 +159,19 @@ class _Share:
         self._process.start()
         target.close()
 
+    def deal(self, services: Services | None) -> None:
+        """Tell the process whose each service is."""
+        assert self._source is not None
+        self._services = services
+        with suppress(BrokenPipeError):  # it was killed: seen where its batches are waited for
+            self._source.send(services)
+
     def next(self) -> bytes | None:
         """Return the next batch, or None at the end; a process that was killed is started anew."""
         while True:
             try:
                 return self._receive()
-            except EOFError:
+            except (EOFError, ConnectionResetError):  # the latter where it never heard what is its share
                 self._start_anew()
 
     def stop(self) -> None:
@@ -174,6 +203,7 @@ class _Share:
             )
         before, self._brought = self._brought, 0
         self.start()
+        self.deal(self._services)
         for _ in range(before):
             self._receive()
 
@@ -183,10 +213,14 @@ def _read_share(target: Connection, parent: int, path: str, token_key: bytes, wh
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to deal with
     try:
         report = take_in(
-            Path(path), token_key, lambda batch: target.send_bytes(_BATCH + pack(batch)), share=which
+            Path(path),
+            token_key,
+            lambda batch: target.send_bytes(_BATCH + pack(batch)),
+            share=which,
+            services=target.recv(),
         )
         target.send_bytes(_END + msgspec.json.encode(report))
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError, EOFError):
         return  # the parent has ended or wants no more
 
 

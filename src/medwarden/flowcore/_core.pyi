@@ -32,9 +32,9 @@ class FlowCore:
     def deal(self, services: Mapping[tuple[int, int], int | None]) -> None:
         """Give services, by IP protocol (6 or 17) and port, to shares, once and before the first packet.
 
-        None leaves a service to the pairs of addresses, as all are without this. A service not named falls
-        to a share by its port. All shares of the same packets must be told the same. Raises InternalError
-        for what is no service or no share, and when it is too late.
+        None leaves a service to the pairs of addresses, as are those that are not named. All shares of the
+        same packets must be told the same. Raises InternalError for what is no service or no share, and when
+        it is too late.
         """
 
     def service(self, protocol: int, port: int, other: int) -> int:
@@ -47,8 +47,8 @@ class FlowCore:
 
         Returns how many packets there were, None while the kernel still fills the block. VLAN tags
         that the kernel took out of the frame are honoured. Before the block goes back, its sequence number
-        and the packets parsed and rejected so far are written to ``tally``, 16 bytes in host order. Raises MalformedInput when an offset
-        leads out of the block; the packets before it are accounted for.
+        and the packets parsed and rejected so far are written to ``tally``, 16 bytes in host order. Raises
+        MalformedInput when an offset leads out of the block; the packets before it are accounted for.
         """
 
     def advance(self, ts_ns: int) -> None:
@@ -323,6 +323,9 @@ class Router:
 
     def forget_all(self) -> None:
         """Drop what is known of all flows; what payloads came to stays known."""
+
+    def watch(self) -> dict[tuple[int, int], int]:
+        """Count from now on what is recalled of each service, by IP protocol and port; return the counts."""
 
     @property
     def facts(self) -> FactSum:

@@ -75,12 +75,7 @@ cdef class FlowCore:
         self.c.dealt = dealt
 
     def service(self, protocol, port, other):
-        cdef uint8_t bits = 6 if protocol == PROTO_UDP else 5
-        cdef bint known = (self.c.port_bits[<uint16_t>port] & bits) != 0
-        cdef bint other_known = (self.c.port_bits[<uint16_t>other] & bits) != 0
-        if known != other_known:
-            return port if known else other
-        return min(port, other)
+        return service_of(self.c, protocol == PROTO_UDP, port, other)
 
     def feed_block(self, block, linktype=1, tally=None):
         cdef Py_buffer view

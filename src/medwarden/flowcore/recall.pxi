@@ -223,6 +223,7 @@ cdef class Router:
     cdef uint32_t tries
     cdef uint64_t recalled_before
     cdef readonly uint64_t recalled
+    cdef dict recalled_of  # how often, by protocol and service; None where nobody asks
 
     def __cinit__(self, FlowCore core not None, object reader, *, bint recall=True):
         self.core = core
@@ -282,6 +283,19 @@ cdef class Router:
     def forget_all(self):
         """Drop what is known of all flows; what payloads came to stays known."""
         self.forget_places()
+
+    def watch(self):
+        self.recalled_of = {}
+        return self.recalled_of
+
+    cdef int count_recalled(self, const Hand *hand) except -1:
+        cdef bint datagrams = hand.transport == 1
+        service = (
+            PROTO_UDP if datagrams else PROTO_TCP,
+            service_of(self.core.c, datagrams, hand.src_port, hand.dst_port),
+        )
+        self.recalled_of[service] = self.recalled_of.get(service, 0) + 1
+        return 0
 
     def drain(self):
         """Take the hand-offs that wait through the reader."""
@@ -447,6 +461,8 @@ cdef class Router:
         cdef dict receiver = None
         cdef dict said
         self.recalled += 1
+        if self.recalled_of is not None:
+            self.count_recalled(hand)
         if step.said:
             vlan = None if hand.vlan == NO_VLAN else hand.vlan
             for side, statement in step.said:

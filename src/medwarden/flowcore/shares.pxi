@@ -117,15 +117,22 @@ cdef inline void pass_by(Core *c, int64_t ts) noexcept nogil:
         account_batch(c)
 
 
+cdef inline uint16_t service_of(const Core *c, bint datagrams, uint16_t port, uint16_t other) noexcept nogil:
+    """Return by which of its two ports a conversation is dealt out: the known one, else the lower."""
+    cdef uint8_t bits = 6 if datagrams else 5
+    cdef bint known = (c.port_bits[port] & bits) != 0
+    if known != ((c.port_bits[other] & bits) != 0):
+        return port if known else other
+    return min(port, other)
+
+
 cdef void deal(Core *c, uint8_t *dealt, object services):
-    """Fill the table of whose each service is; services nobody spoke of fall to a share by their number."""
+    """Fill the table of whose each service is; one that nobody spoke of goes by its pairs of addresses."""
     cdef uint32_t port
-    cdef uint8_t known
     for port in range(65536):
-        known = KNOWN_SERVICE if c.port_bits[port] & 5 else 0
-        dealt[port] = <uint8_t>(known | <uint32_t>(port * <uint32_t>2654435761 >> 16) % c.shares)
-        known = KNOWN_SERVICE if c.port_bits[port] & 6 else 0
-        dealt[DEALT + port] = <uint8_t>(known | <uint32_t>((port + 7) * <uint32_t>2654435761 >> 16) % c.shares)
+        dealt[port] = BY_ADDRESS | (KNOWN_SERVICE if c.port_bits[port] & 5 else 0)
+        dealt[DEALT + port] = BY_ADDRESS | (KNOWN_SERVICE if c.port_bits[port] & 6 else 0)
     for (protocol, number), share in services.items():
-        port = <uint32_t>number + (DEALT if protocol == PROTO_UDP else 0)
-        dealt[port] = <uint8_t>(dealt[port] & KNOWN_SERVICE) | <uint8_t>(BY_ADDRESS if share is None else share)
+        if share is not None:
+            port = <uint32_t>number + (DEALT if protocol == PROTO_UDP else 0)
+            dealt[port] = <uint8_t>(dealt[port] & KNOWN_SERVICE) | <uint8_t>share
