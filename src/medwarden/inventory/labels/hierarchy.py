@@ -36,6 +36,9 @@ class Hierarchy:
             level: np.where(self.paths[:, place] >= 0, self.paths[:, place], self.sizes[level])
             for place, level in enumerate(PATH_LEVELS)
         }
+        self._whole = frozenset(
+            level for level, places in self._through.items() if not (places == self.sizes[level]).any()
+        )
 
     def joint(self, scores: Mapping[str, Doubles], sharpness: float) -> Doubles:
         """Return the probability of each path, rows as in ``scores`` (rows x labels of the level).
@@ -46,6 +49,9 @@ class Hierarchy:
         total = np.zeros((rows, len(self.paths)))
         for level, places in self._through.items():
             given = scores[level]
+            if level in self._whole:
+                total += given[:, places]
+                continue
             mean = given.mean(axis=1, keepdims=True) if given.shape[1] else np.zeros((rows, 1))
             total += np.hstack([given, mean])[:, places]
         return softmax(sharpness * total)

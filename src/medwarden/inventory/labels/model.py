@@ -172,10 +172,6 @@ class LabelModel:
         kinds = known[:, LEARNT.index("category")]
         return Nearest(self.prototypes, kinds, known[:, LEARNT.index("model")], len(self.vocabulary))
 
-    @cached_property
-    def _weights(self) -> npt.NDArray[np.float32]:
-        return self.arrays["weights"].astype(np.float32)
-
     def opinions(
         self, device: Device, own: Device | None = None, reasons: int | None = None
     ) -> list[Opinion]:
@@ -184,10 +180,15 @@ class LabelModel:
         ``own`` is the device with its own words only, where that is known already; ``reasons`` is how
         many of them are wanted, all where None.
         """
+        return self._opinions(*self._read(device, own), reasons)
+
+    def _read(
+        self, device: Device, own: Device | None
+    ) -> tuple[Reading, list[tuple[str, str]], tuple[tuple[str, float], ...]]:
         pieces = pieces_of(device, own)
         behaviour = behaviour_of(device)
         reading = self.vocabulary.read([(p.field, p.normal) for p in pieces], behaviour)
-        return self._opinions(reading, [(p.field, p.value) for p in pieces], behaviour, reasons)
+        return reading, [(p.field, p.value) for p in pieces], behaviour
 
     def opinions_of(
         self, entries: Sequence[tuple[str, str]], behaviour: Sequence[tuple[str, float]]
@@ -202,10 +203,12 @@ class LabelModel:
         entries: Sequence[tuple[str, str]],
         behaviour: Sequence[tuple[str, float]],
         reasons: int | None,
+        above: float = -1.0,
     ) -> list[Opinion]:
+        """Return the opinions with a confidence ``above`` that much; reasons cost more than the rest."""
         if not len(reading.columns) or not self.about.heads:
             return []
-        rows = self._weights[reading.columns]
+        rows = self.arrays["weights"].take(reading.columns, 0).astype(np.float32)
         bias = self.arrays["bias"]
         scores = ((reading.values @ rows) * self.arrays["scale"] + bias).astype(np.float64)
         chosen = self._chosen(scores)
@@ -219,9 +222,11 @@ class LabelModel:
             head = self._heads[level]
             similarity = of_model if level == "model" else of_kind
             confidence = head.calibration(min(probability, similarity))
-            for above in _ABOVE[level]:
-                confidence = min(confidence, confidences.get(above, 1.0))
+            for general in _ABOVE[level]:
+                confidence = min(confidence, confidences.get(general, 1.0))
             confidences[level] = confidence
+            if confidence <= above:
+                continue
             column = self._span[level].start + place
             adds = reading.values * rows[:, column] * self.arrays["scale"][column]
             amounts = reading.by_piece(adds, len(entries) + len(behaviour))
@@ -263,13 +268,17 @@ class LabelModel:
         :data:`MOST_WEIGHT`; the weightiest pieces of evidence have a ballot each, all others one together.
         A device gets none of which hardly a token is known, or that says much that training never heard.
         """
+        reading, entries, behaviour = self._read(device, own)
+        if len(reading.columns) < _FEWEST_TOKENS or reading.known < _LEAST_KNOWN:
+            return []
         votes: list[Ballot] = []
-        for opinion in self.opinions(device, own, _SHOWN):
-            if opinion.tokens < _FEWEST_TOKENS or opinion.known < _LEAST_KNOWN:
-                break
-            if opinion.confidence > _LEAST:
-                votes += ballots_of(opinion, f"{MODEL_RULE}{self.version}")
+        for opinion in self._opinions(reading, entries, behaviour, _SHOWN, _LEAST):
+            votes += ballots_of(opinion, self._rule)
         return votes
+
+    @cached_property
+    def _rule(self) -> str:
+        return f"{MODEL_RULE}{self.version}"
 
 
 _ABOVE: Mapping[str, tuple[str, ...]] = {

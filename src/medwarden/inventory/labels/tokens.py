@@ -223,16 +223,24 @@ def behaviour_of(device: Device) -> tuple[tuple[str, float], ...]:
 def behaviour_tokens(behaviour: Iterable[tuple[str, float]]) -> Iterator[str]:
     """Yield tokens of traffic: that something is there, and about how much, each amount in two grids."""
     for name, amount in behaviour:
-        if name.startswith("serves "):
-            yield name
-            continue
-        if name.endswith(" peers"):
-            yield f"talks {name.removesuffix(' peers')}"
-        if name.endswith("octets/packet"):
-            place = _bin(amount)
-        elif name.endswith("share sent"):
-            place = round(amount * 10)
-        else:
-            place = round(2 * amount)
-        yield f"{name} {place // 2 * 2}"
-        yield f"{name} {(place + 1) // 2 * 2 - 1}"
+        yield from step_tokens(name, amount_step(name, amount))
+
+
+def amount_step(name: str, amount: float) -> int:
+    """Return the step of an amount: all that its tokens depend on."""
+    if name.startswith("serves "):
+        return 0
+    if name.endswith("octets/packet"):
+        return _bin(amount)
+    return round(amount * 10) if name.endswith("share sent") else round(2 * amount)
+
+
+def step_tokens(name: str, step: int) -> Iterator[str]:
+    """Yield the tokens of one named amount from its step."""
+    if name.startswith("serves "):
+        yield name
+        return
+    if name.endswith(" peers"):
+        yield f"talks {name.removesuffix(' peers')}"
+    yield f"{name} {step // 2 * 2}"
+    yield f"{name} {(step + 1) // 2 * 2 - 1}"

@@ -10,13 +10,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from medwarden.inventory.labels.example import Example
-from medwarden.inventory.labels.tokens import behaviour_tokens, is_stack, token_number, words_of
+from medwarden.inventory.labels.tokens import (
+    amount_step,
+    behaviour_tokens,
+    is_stack,
+    step_tokens,
+    token_number,
+    words_of,
+)
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -56,8 +63,6 @@ class Reading(Vector):
     ``known`` is the share of what it says that the vocabulary knows.
     """
 
-    __slots__ = ("known", "owner", "place")
-
     def __init__(self, vector: Vector, owner: Ints, place: Ints, known: float) -> None:
         self.known = known
         super().__init__(vector.columns, vector.values)
@@ -69,12 +74,15 @@ class Reading(Vector):
 
         A token that several pieces have is divided among them, so that the sum stays the same.
         """
-        shared = np.bincount(self.place, minlength=len(self.columns))
-        each = contributions / np.maximum(shared, 1)
-        sums: npt.NDArray[np.float64] = np.bincount(self.owner, each[self.place], minlength=pieces).astype(
-            np.float64
-        )
+        each = contributions[self.place] / self._shared
+        sums: npt.NDArray[np.float64] = np.bincount(self.owner, each, minlength=pieces).astype(np.float64)
         return sums
+
+    @cached_property
+    def _shared(self) -> npt.NDArray[np.int64]:
+        """Return for each token in how many pieces it is."""
+        shared: npt.NDArray[np.int64] = np.bincount(self.place, minlength=len(self.columns))[self.place]
+        return shared
 
 
 def numbers_of(example: Example) -> dict[int, tuple[int, int]]:
@@ -116,8 +124,8 @@ class Vocabulary:
     def _said(self, field: str, value: str) -> Known:
         return self._known(words_of(field, value))
 
-    def _done(self, name: str, amount: float) -> Known:
-        return self._known(behaviour_tokens(((name, amount),)))
+    def _done(self, name: str, step: int) -> Known:
+        return self._known(step_tokens(name, step))
 
     def _known(self, tokens: Iterable[str]) -> Known:
         found: dict[int, int] = {}
@@ -136,15 +144,19 @@ class Vocabulary:
         pieces = [self.said(*entry) for entry in entries]
         said = sum(piece.tokens for piece in pieces)
         known = sum(len(piece.columns) for piece in pieces) / said if said else 1.0
-        pieces += [self.done(*amount) for amount in behaviour]
+        pieces += [self.done(name, amount_step(name, amount)) for name, amount in behaviour]
         if not pieces:
             nothing = np.empty(0, np.int32)
             return Reading(Vector(nothing, np.empty(0, np.float32)), nothing, nothing, known)
         columns = np.concatenate([piece.columns for piece in pieces])
         signs = np.concatenate([piece.signs for piece in pieces])
-        own, first, place = np.unique(columns, return_index=True, return_inverse=True)
+        heard = np.zeros(len(self.numbers), np.int8)
+        heard[columns[::-1]] = signs[::-1]  # of tokens that share a number the first gives its sign
+        own = np.flatnonzero(heard).astype(np.int32)
+        rank = np.empty(len(self.numbers), np.int32)
+        rank[own] = np.arange(len(own), dtype=np.int32)
         owner = np.repeat(np.arange(len(pieces), dtype=np.int32), [len(piece.columns) for piece in pieces])
-        return Reading(self.weighed(own, signs[first]), owner, place.astype(np.int32), known)
+        return Reading(self.weighed(own, heard[own].astype(np.float32)), owner, rank[columns], known)
 
     def weighed(self, columns: Ints, signs: Floats) -> Vector:
         """Return the vector of columns with these signs (1 or -1): rare tokens count more."""
