@@ -1,0 +1,325 @@
+"""The index of claims, and the verdicts of a device on every vulnerability that speaks of it.
+
+Claims are filed by the maker as written, products of a maker by their tokens, operating systems by family,
+programs by name and purl. Only what an inventory's makers touch is ever taken apart, and devices of one
+profile are judged once, so that a hospital's devices meet all published records in under a minute.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from medwarden.model.vulnerability import Advisory, Match, MatchState, ProductClaim, Vulnerability
+from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, plain, same_maker
+from medwarden.risk.matching.platforms import System, judge_system, system
+from medwarden.risk.matching.products import Closeness, ProductName, product_name
+from medwarden.risk.matching.profile import Profile
+from medwarden.risk.matching.software import judge_software, keys_of, package, software_key
+from medwarden.risk.matching.verdict import Outcome, judge, statement
+
+RULES = "matching 1"
+"""Raised whenever the same device and record may come to another verdict than before."""
+
+_RANK = {
+    MatchState.CONFIRMED: 4,
+    MatchState.POTENTIAL: 3,
+    MatchState.FIXED: 2,
+    MatchState.NOT_AFFECTED: 1,
+    MatchState.IRRELEVANT: 0,
+}
+
+
+SYSTEM_MAKERS = frozenset(
+    {
+        "microsoft", "linux", "google", "apple", "canonical", "debian", "redhat", "centos", "freebsd",
+        "windriver", "blackberry", "qnx", "fedoraproject", "suse", "opensuse", "oracle", "red hat",
+        "wind river", "green hills", "linux kernel organization inc", "kernel",
+    }
+)  # fmt: skip
+"""Makers of operating systems, by key: what they say counts for every device that runs the system."""
+
+
+class _Entry(NamedTuple):
+    """One claim with where it stands."""
+
+    claim: ProductClaim
+    vulnerability: str
+    advisory: str  # empty for a record of the vulnerability itself
+    title: str
+
+
+class _Product:
+    """The claims on one product text of a maker."""
+
+    __slots__ = ("entries", "text", "title", "tokens")
+
+    def __init__(self, text: str, title: str) -> None:
+        self.text, self.title = text, title
+        self.entries: list[_Entry] = []
+        self.tokens: frozenset[str] = frozenset()
+
+
+class _Maker:
+    """The products of one maker as it is written, and which of them have which token."""
+
+    __slots__ = ("_postings", "keys", "products", "written")
+
+    def __init__(self, written: str, keys: frozenset[str]) -> None:
+        self.written, self.keys = written, keys
+        self.products: dict[tuple[str, str], _Product] = {}
+        self._postings: dict[str, list[_Product]] | None = None
+
+    def add(self, entry: _Entry) -> None:
+        # A title only matters where it belongs to an advisory: records of one product share one place.
+        key = (entry.claim.product, entry.title if entry.advisory else "")
+        product = self.products.get(key)
+        if product is None:
+            product = self.products[key] = _Product(*key)
+            self._postings = None
+        product.entries.append(entry)
+
+    def candidates(self, tokens: frozenset[str]) -> Iterator[_Product]:
+        """Yield the products that share a token with ``tokens``."""
+        if self._postings is None:
+            self._postings = {}
+            for product in self.products.values():
+                written = " ".join(
+                    (product.text, product.title, *{entry.claim.version for entry in product.entries[:40]})
+                )
+                for token in tokens_of(written):
+                    self._postings.setdefault(token, []).append(product)
+        seen: set[int] = set()
+        for token in tokens:
+            for product in self._postings.get(token, ()):
+                if id(product) not in seen:
+                    seen.add(id(product))
+                    yield product
+
+
+def tokens_of(text: str) -> frozenset[str]:
+    """Return what a product is looked up by: words, numbers, and the two ends of long words (misprints)."""
+    found: set[str] = set()
+    for token in re.findall(r"[a-z]+|\d+", plain(text.replace("_", " "))):
+        if token.isdigit() or len(token) < 3:
+            found.add(token)
+        else:
+            found.update((token.rstrip("s"), token[:4], "-" + token[-4:]))
+    return frozenset(found)
+
+
+class Engine:
+    """Holds claims and judges profiles. ``aliases`` are a hospital's own names beside the packaged ones."""
+
+    def __init__(self, aliases: Aliases | None = None) -> None:
+        table = packaged_aliases() if aliases is None else packaged_aliases().added(aliases)
+        self._makers = Makers(table)
+        self._aliases: dict[tuple[str, str], tuple[str, ...]] = {}
+        for group in table.products:
+            for key in self._makers.keys(group.vendor):
+                self._aliases |= {(key, plain(name)): group.names for name in group.names}
+        self._by_maker: dict[str, _Maker] = {}
+        self._by_key: dict[str, list[_Maker]] = {}
+        self._reached: dict[str, tuple[_Maker, ...]] = {}
+        self._systems: dict[str, list[tuple[_Entry, System]]] = {}
+        self._software: dict[str, list[_Entry]] = {}
+        self._packages: dict[str, list[_Entry]] = {}
+        self.claims = 0
+
+    # ------------------------------------------------------------ filling
+
+    def add_vulnerability(self, record: Vulnerability) -> None:
+        """File the claims of a record of a vulnerability (NVD, CVE 5)."""
+        if not record.rejected:
+            self._file(record.claims, record.id, "", record.title)
+
+    def add_advisory(self, advisory: Advisory) -> None:
+        """File the claims of an advisory; the same product may be named for each of its vulnerabilities."""
+        for record in advisory.vulnerabilities:
+            if not record.rejected:
+                self._file(record.claims, record.id or advisory.id, advisory.id, advisory.title)
+
+    def _file(self, claims: Iterable[ProductClaim], vulnerability: str, advisory: str, title: str) -> None:
+        for claim in claims:
+            entry = _Entry(claim, vulnerability, advisory, title if advisory else "")
+            self.claims += 1
+            self._route(entry)
+
+    def _route(self, entry: _Entry) -> None:
+        claim = entry.claim
+        if claim.purl:
+            named = package(claim.purl)
+            if named is not None:
+                self._packages.setdefault(named.key, []).append(entry)
+        if claim.part in ("o", "") and not claim.product.endswith("_firmware"):
+            named_system = system(claim.product)
+            if named_system is not None and (claim.part == "o" or _is_system(claim.product)):
+                self._systems.setdefault(named_system.family, []).append((entry, named_system))
+                return
+        if claim.part in ("a", "") and claim.product:
+            self._software.setdefault(software_key(claim.product), []).append(entry)
+        maker = self._by_maker.get(claim.vendor)
+        if maker is None:
+            written = claim.vendor.replace("_", " ")
+            maker = self._by_maker[claim.vendor] = _Maker(claim.vendor, self._makers.keys(written))
+            self._reached.clear()
+            for key in maker.keys:
+                self._by_key.setdefault(key, []).append(maker)
+        maker.add(entry)
+
+    # ------------------------------------------------------------ judging
+
+    def judge(self, profile: Profile) -> tuple[Match, ...]:
+        """Return the verdicts on a profile, one for each vulnerability, without a device id."""
+        found: dict[str, list[tuple[_Entry, Outcome]]] = {}
+        for entry, outcome in self._outcomes(profile):
+            found.setdefault(entry.vulnerability, []).append((entry, outcome))
+        return tuple(_merged(vulnerability, found[vulnerability]) for vulnerability in sorted(found))
+
+    def _outcomes(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
+        if profile.model:
+            yield from self._closest(list(self._of_device(profile)))
+        if profile.os:
+            own = system(profile.os, profile.os_version)
+            if own is not None:
+                for entry, named in self._systems.get(own.family, ()):
+                    if not self._makes_it(entry.claim.vendor, profile.vendor):
+                        continue
+                    outcome = judge_system(entry.claim, named, profile, _source(entry))
+                    if outcome is not None:
+                        yield entry, outcome
+        yield from self._of_software(profile)
+
+    def _makes_it(self, claimed: str, vendor: str) -> bool:
+        """Tell whether a claim on a system counts for a device: its maker's own, or of the device's maker."""
+        keys = self._makers.keys(claimed.replace("_", " "))
+        return bool(keys & SYSTEM_MAKERS) or not keys or self._makers.agree(keys, self._makers.keys(vendor))
+
+    def _of_device(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
+        keys = self._makers.keys(profile.vendor)
+        without = tuple(sorted(w for w in re.findall(r"[a-z]+", plain(profile.vendor)) if len(w) > 1))
+        model = plain(profile.model)
+        others = tuple(n for key in sorted(keys) for n in self._aliases.get((key, model), ()))
+        device = _device_name(profile.model, others, without)
+        tokens = tokens_of(" ".join((profile.model, *others)))
+        makers = self._makers_of(profile.vendor, keys) if keys else tuple(self._by_maker.values())
+        agrees = True if keys else None
+        for maker in makers:
+            for product in maker.candidates(tokens):
+                yield from self._of_product(product, maker, profile, device, agrees)
+
+    def _of_product(
+        self, product: _Product, maker: _Maker, profile: Profile, device: ProductName, agrees: bool | None
+    ) -> Iterator[tuple[_Entry, Outcome]]:
+        known: dict[tuple[object, ...], Outcome | None] = {}
+        for entry in product.entries:
+            claim = entry.claim
+            key = (
+                claim.version,
+                claim.spans,
+                claim.status,
+                claim.platforms,
+                claim.serial_numbers,
+                entry.advisory,
+            )
+            if key not in known:
+                said = statement(claim.product, claim.version, claim.spans, maker.written, product.title)
+                known[key] = judge(claim, said, profile, device, "{source}", agrees)
+            outcome = known[key]
+            if outcome is not None:
+                yield entry, outcome
+
+    def _makers_of(self, written: str, keys: frozenset[str]) -> tuple[_Maker, ...]:
+        """Return the makers that a device's maker may be: by key, by house, by misprint."""
+        reached = self._reached.get(written)
+        if reached is None:
+            house = self._makers.house(keys)
+            near = {own for key in keys for own in self._by_key if own in house or same_maker(key, own)}
+            makers = {id(maker): maker for key in near | set(house) for maker in self._by_key.get(key, ())}
+            reached = self._reached[written] = tuple(makers.values())
+        return reached
+
+    def _of_software(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
+        for each in profile.software:
+            keys = self._makers.keys(each.vendor) if each.vendor else frozenset()
+            seen: set[int] = set()
+            for key in keys_of(each):
+                for entry in (*self._packages.get(key, ()), *self._software.get(key, ())):
+                    if id(entry.claim) in seen:
+                        continue
+                    seen.add(id(entry.claim))
+                    theirs = self._makers.keys(entry.claim.vendor.replace("_", " "))
+                    agrees = self._makers.agree(keys, theirs) if keys and theirs else None
+                    if agrees is False:
+                        continue
+                    outcome = judge_software(entry.claim, each, "{source}", agrees)
+                    if outcome is not None:
+                        yield entry, outcome
+
+    @staticmethod
+    def _closest(found: list[tuple[_Entry, Outcome]]) -> Iterator[tuple[_Entry, Outcome]]:
+        """Keep of each source the claims whose product is closest."""
+        best: dict[str, Closeness] = {}
+        for entry, outcome in found:
+            source = entry.advisory or entry.vulnerability
+            best[source] = max(best.get(source, Closeness.OTHER), outcome.closeness)
+        for entry, outcome in found:
+            if outcome.closeness is best[entry.advisory or entry.vulnerability]:
+                yield entry, outcome
+
+
+def _device_name(model: str, others: tuple[str, ...], without: tuple[str, ...]) -> ProductName:
+    name = product_name(model, without)
+    if not others:
+        return name
+    names = tuple(each for other in others for each in product_name(other, without).names)
+    return msgspec.structs.replace(name, names=name.names + names)
+
+
+def _is_system(product: str) -> bool:
+    """Tell whether a text names a system itself, not a product that runs on one."""
+    return len(re.findall(r"\w+", product)) <= 4
+
+
+def _source(entry: _Entry) -> str:
+    return entry.advisory or entry.vulnerability
+
+
+def _merged(vulnerability: str, found: list[tuple[_Entry, Outcome]]) -> Match:
+    """Make one verdict of those of several claims and sources.
+
+    Of one source an explicit word on this very version stands first, then the worst. Among sources an
+    advisory stands before the bare record, but a record that can tell stands before an advisory that cannot.
+    """
+    by_source: dict[str, tuple[_Entry, Outcome]] = {}
+    for entry, outcome in found:
+        kept = by_source.get(entry.advisory)
+        if kept is None or _weight(outcome) > _weight(kept[1]):
+            by_source[entry.advisory] = (entry, outcome)
+    entry, outcome = max(
+        by_source.values(),
+        key=lambda pair: (_weight(pair[1])[1], bool(pair[0].advisory)),
+    )
+    said = [pair for pair in by_source.values() if pair[0].advisory]
+    if said and not entry.advisory:
+        maker = max(said, key=lambda pair: _weight(pair[1]))
+        if maker[1].state is not MatchState.POTENTIAL:
+            entry, outcome = maker
+    advisory = entry.advisory or next((pair[0].advisory for pair in said), "")
+    return Match(
+        device="",
+        vulnerability=vulnerability,
+        advisory=advisory,
+        state=outcome.state,
+        reason=outcome.reason.replace("{source}", _source(entry)),
+        aspects=outcome.aspects,
+        claim=entry.claim,
+        rules_version=RULES,
+    )
+
+
+def _weight(outcome: Outcome) -> tuple[bool, int]:
+    return outcome.explicit, _RANK[outcome.state]

@@ -1,0 +1,169 @@
+"""Names of makers in forms that can be compared: one key for every spelling, misprint and list of makers.
+
+Keys come from :mod:`medwarden.knowledge.makers` and the alias table, which a hospital can add to.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache, lru_cache
+
+import msgspec
+from rapidfuzz.distance import OSA
+
+from medwarden.knowledge.makers import known_maker, short_name
+from medwarden.knowledge.packaged import load_yaml
+
+
+class ProductAlias(msgspec.Struct, frozen=True):
+    """Names of one product of a maker."""
+
+    vendor: str
+    names: tuple[str, ...]
+
+
+class Aliases(msgspec.Struct, frozen=True):
+    """Names that mean the same; the packaged table, or a hospital's own added to it."""
+
+    vendors: tuple[tuple[str, ...], ...] = ()
+    related: tuple[tuple[str, ...], ...] = ()
+    products: tuple[ProductAlias, ...] = ()
+
+    def added(self, own: Aliases) -> Aliases:
+        """Return this table with the entries of ``own`` behind it."""
+        return Aliases(self.vendors + own.vendors, self.related + own.related, self.products + own.products)
+
+
+@cache
+def packaged_aliases() -> Aliases:
+    """Return the table that is shipped."""
+    return load_yaml("aliases.yaml", Aliases)
+
+
+_MOJIBAKE = re.compile(r"[ÃÂâ][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ¤¶¼©®\s]?")
+
+
+@lru_cache(maxsize=65536)
+def repaired(text: str) -> str:
+    """Return text whose UTF-8 was once read as Latin-1 or Windows-1252 as it was meant."""
+    if _MOJIBAKE.search(text):
+        for wrong in ("latin-1", "cp1252"):
+            try:
+                return text.encode(wrong).decode("utf-8")
+            except (UnicodeEncodeError, UnicodeDecodeError):
+                continue
+    return text
+
+
+@lru_cache(maxsize=65536)
+def plain(text: str) -> str:
+    """Return text in lower case, without accents, control characters and repeated spaces."""
+    letters = unicodedata.normalize("NFKD", repaired(text).replace("ß", "ss").replace("ø", "o"))
+    kept = "".join(c for c in letters if not unicodedata.combining(c) and (c.isprintable() or c.isspace()))
+    return " ".join(kept.replace("\u200b", "").lower().split())
+
+
+_APART = re.compile(r"\s*(?:[,;/|]\s*(?:and\s+)?|\s+and\s+|\s+&\s+)\s*")
+_LEGAL_PIECE = frozenset(
+    {"inc", "llc", "ltd", "co", "corp", "gmbh", "company", "limited", "sa", "ag", "co.", "inc.", "ltd."}
+)
+_VAGUE = frozenset(
+    {
+        "healthcare",
+        "health",
+        "medical",
+        "systems",
+        "system",
+        "technology",
+        "technologies",
+        "diagnostics",
+        "laboratories",
+        "laboratory",
+        "labs",
+        "medical systems",
+        "solutions",
+        "software",
+        "devices",
+        "group",
+    }
+)
+_SHORTEST_MISPRINT = 6
+
+
+class Makers:
+    """Makers by key: aliases, houses, and misprints of names that are known."""
+
+    def __init__(self, aliases: Aliases) -> None:
+        self._canonical = {_maker_words(name): group[0] for group in aliases.vendors for name in group}
+        self._related: dict[str, set[str]] = {}
+        for group in aliases.related:
+            keys = {self._key(name) for name in group}
+            for key in keys:
+                self._related.setdefault(key, set()).update(keys)
+        self._keys: dict[str, frozenset[str]] = {}
+
+    def keys(self, text: str) -> frozenset[str]:
+        """Return the keys of the maker, or of the makers, that ``text`` names; empty for no name."""
+        found = self._keys.get(text)
+        if found is None:
+            found = self._keys[text] = frozenset(filter(None, self._read(text)))
+        return found
+
+    def _read(self, text: str) -> set[str]:
+        whole = plain(text)
+        if not whole:
+            return set()
+        keys = {self._key(whole)}
+        bracket = re.search(r"\(([^()]{2,40})\)", whole)
+        if bracket is not None:
+            keys |= {self._key(bracket.group(1)), self._key(whole[: bracket.start()])}
+        if known_maker(whole) is None and _maker_words(whole) not in self._canonical:
+            pieces = [piece for piece in _APART.split(whole) if len(piece) > 1 and piece not in _LEGAL_PIECE]
+            if len(pieces) > 1:
+                keys |= {self._key(piece) for piece in pieces}
+        elif "," in whole or " and " in whole:
+            pieces = [piece for piece in _APART.split(whole) if known_maker(piece) is not None]
+            keys |= {self._key(piece) for piece in pieces}
+        return keys
+
+    def _key(self, text: str) -> str:
+        words = _maker_words(text)
+        known = self._canonical.get(words) or self._canonical.get(_maker_words(short_name(text)))
+        name = known or short_name(text)
+        return _maker_words(name)
+
+    def house(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return ``keys`` with those of the same house."""
+        found = set(keys)
+        for key in tuple(found):
+            found |= self._related.get(key, set())
+        return frozenset(found)
+
+    def agree(self, one: frozenset[str], other: frozenset[str]) -> bool:
+        """Tell whether two sets of keys name the same maker, a misprint of it, or one of its house."""
+        if one & self.house(other):
+            return True
+        return any(same_maker(a, b) for a in one for b in other)
+
+
+@lru_cache(maxsize=65536)
+def same_maker(one: str, other: str) -> bool:
+    """Tell whether two keys are one name: equal, misprinted by a letter or two, or one inside the other."""
+    if one == other:
+        return True
+    shorter, longer = sorted((one, other), key=len)
+    if longer.startswith(shorter + " ") and len(shorter) >= 4 and shorter not in _VAGUE:
+        return True
+    if len(shorter) < _SHORTEST_MISPRINT or (one[:1] != other[:1] and one[1:2] != other[1:2]):
+        return False
+    return OSA.distance(one, other, score_cutoff=2) <= (1 if len(shorter) < 10 else 2)
+
+
+@lru_cache(maxsize=65536)
+def _maker_words(text: str) -> str:
+    words = re.sub(r"[^\w\s]", " ", re.sub(r"\([^()]*\)", " ", plain(text))).split()
+    while len(words) > 1 and (words[-1] in _VAGUE or words[-1] in _LEGAL_PIECE):
+        words.pop()
+    return " ".join(words)

@@ -1,0 +1,390 @@
+"""How one claim of a source fits one device: each aspect by itself, and what follows from them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import msgspec
+
+from medwarden.model.vulnerability import Aspect, MatchState, ProductClaim, ProductStatus, VersionSpan
+from medwarden.risk.matching.names import plain
+from medwarden.risk.matching.products import (
+    Closeness,
+    Likeness,
+    Name,
+    ProductName,
+    closeness,
+    product_name,
+)
+from medwarden.risk.matching.profile import Profile
+from medwarden.risk.matching.versions import (
+    Certainty,
+    Place,
+    Reading,
+    bounded,
+    place,
+    read_versions,
+    span_words,
+)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The verdict of one claim on one profile. ``closeness`` ranks claims of one source."""
+
+    state: MatchState
+    closeness: Closeness
+    reason: str
+    aspects: tuple[Aspect, ...]
+    explicit: bool = False  # the source itself says fixed or not affected, of this version
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A claim prepared for comparison; claims alike in words share one."""
+
+    product: ProductName
+    models: tuple[tuple[str, ProductName], ...]
+    reading: Reading
+    context: frozenset[str]
+    maker_words: tuple[str, ...]
+
+
+_TITLE_NOISE = re.compile(
+    r"\bicsm?a-\d\d-\d{3}-\d\d\w?\b|\(update \w\)|\b(?:multiple\s+)?vulnerabilit(?:y|ies)\b|[’']s?\b",
+    re.IGNORECASE,
+)
+_EMPTY_PRODUCTS = frozenset({"version", "versions", "product", "n/a", "software", "firmware", ""})
+_NUMBER = re.compile(r"\d{3,}[a-z]?")
+_GOES_WITHOUT = re.compile(
+    r"incl|all\b|[\w.]{1,8}$|integrated as|part (?:number|#)|model\b|non-medical|also known as|formerly"
+)
+_WINDOWS = re.compile(r"windows\s+(xp|vista|nt|2000|7|8(?:\.1)?|10|11|server\s+\d{4}|ce|embedded)")
+
+
+@lru_cache(maxsize=65536)
+def statement(
+    product: str, version: str, spans: tuple[VersionSpan, ...], vendor: str, title: str
+) -> Statement:
+    """Prepare a claim. A product that says nothing (``Version``) is taken from the title."""
+    maker = tuple(
+        sorted(
+            set(re.findall(r"[a-z]+", plain(vendor))) | {"philips", "siemens"} & set(plain(product).split())
+        )
+    )
+    maker = tuple(word for word in maker if len(word) > 1)
+    about = re.findall(r"[a-z]+|\d+", plain(_TITLE_NOISE.sub(" ", title).replace("_", " ")))
+    text = product
+    if plain(product) in _EMPTY_PRODUCTS:
+        text = " ".join(word for word in about if word not in maker)
+    name = product_name(text, maker)
+    reading = read_versions(_without_product(version, product)) if version else Reading((), Certainty.EXACT)
+    if spans and (not title or not version or reading.certainty is Certainty.UNREADABLE):
+        reading = Reading(bounded(spans), Certainty.EXACT)
+    models = tuple((each, product_name(f"{text} {each}", maker)) for each in reading.models)
+    models += tuple(
+        (each, alone) for each in reading.models if (alone := product_name(each, maker)).names[0].words
+    )
+    return Statement(name, models, reading, frozenset(about) - {"pc"}, maker)
+
+
+def _without_product(version: str, product: str) -> str:
+    """Leave words of the product out of its version text: ``< ROS V5.0.1``, ``3002 S3``."""
+    words = {
+        word
+        for word in plain(product).split()
+        if re.search(r"[a-z]", word) and word not in {"v", "r", "version"}
+    }
+    kept = [word for word in version.split() if word.lower() not in words or not re.search(r"\w", word)]
+    return " ".join(kept) if any(re.search(r"[\d*x]", word.lower()) for word in kept) else version
+
+
+def judge(
+    claim: ProductClaim,
+    said: Statement,
+    profile: Profile,
+    device: ProductName,
+    source: str,
+    vendor: bool | None,
+) -> Outcome | None:
+    """Return how a claim on devices fits a profile, or None where it speaks of another product.
+
+    ``device`` is the profile's model taken apart, ``vendor`` how the makers compared (None: the device's
+    is not known), ``source`` how the source is called in the sentence.
+    """
+    like, model = _product(said, device)
+    if like.closeness is Closeness.OTHER or (vendor is None and like.closeness is not Closeness.SAME):
+        return None
+    version = _version(claim, said, profile, device, model)
+    platform = _platform(claim, said, profile)
+    serial = _serial(claim, profile)
+    aspects = (
+        Aspect(
+            "vendor", vendor, profile.vendor, "vendor", claim.vendor, _vendor_words(profile, claim, vendor)
+        ),
+        Aspect(
+            "product",
+            True if like.closeness is Closeness.SAME else None,
+            profile.model,
+            "model",
+            claim.product if not model else f"{claim.product} {model}",
+            like.why,
+        ),
+        version.aspect,
+        *(each for each in (platform, serial) if each is not None),
+    )
+    unsure = _unsure(profile)
+    state = _state(claim, like, version, aspects, unsure)
+    if state is None:
+        return None
+    return Outcome(
+        state,
+        like.closeness,
+        _sentence(claim, profile, source, state, aspects, version, unsure),
+        aspects,
+        claim.status in (ProductStatus.FIXED, ProductStatus.NOT_AFFECTED),
+    )
+
+
+def _product(said: Statement, device: ProductName) -> tuple[Likeness, str]:
+    """Return the best likeness, and the model in the version text that it rests on."""
+    best, by = _best(said.product.names, device.names, said.context), ""
+    for model, name in said.models:
+        like = _best(name.names, device.names, said.context)
+        if like.closeness is Closeness.SAME:
+            return like, model
+        if like.closeness > best.closeness:
+            best, by = like, model
+    if said.models and said.reading.certainty is Certainty.READ and best.closeness is Closeness.SAME:
+        listed = ", ".join(said.reading.models[:6])
+        return Likeness(Closeness.MAYBE, f"the device's name does not say which of {listed} it is"), ""
+    return best, by if best.closeness is Closeness.SAME else ""
+
+
+def _best(claimed: tuple[Name, ...], owned: tuple[Name, ...], context: frozenset[str]) -> Likeness:
+    return max(
+        (closeness(one, other, context) for one in claimed for other in owned),
+        key=lambda like: like.closeness,
+    )
+
+
+class _Version(msgspec.Struct, frozen=True):
+    place: Place
+    aspect: Aspect
+
+
+def _version(
+    claim: ProductClaim, said: Statement, profile: Profile, device: ProductName, model: str
+) -> _Version:
+    """Compare the version, first with what stands in the product's name, then with the version text."""
+    own, field = profile.firmware, "firmware"
+    if not own and device.versions:
+        own, field = device.versions[0], "model"
+    wanted = _wanted(claim, said)
+    if model:
+        return _Version(
+            Place.IN,
+            Aspect(
+                "version",
+                True,
+                model,
+                "model",
+                wanted,
+                "the device is the model that stands where versions belong",
+            ),
+        )
+    named = tuple(VersionSpan(exact=each) for each in said.product.versions)
+    spans = said.reading.spans
+    if named:
+        mine = device.versions[0] if device.versions else own
+        where = place(mine, named) if mine else Place.UNKNOWN
+        if where is Place.UNKNOWN and mine and any(mine.startswith(each) for each in said.product.versions):
+            where = Place.IN
+        if where is not Place.IN or said.reading.everything:
+            return _Version(where, _version_aspect(where, mine, field, wanted))
+    if said.reading.certainty is Certainty.UNREADABLE:
+        why = f"the version text {claim.version!r} cannot be compared with a version"
+        return _Version(Place.UNKNOWN, Aspect("version", None, own, field, wanted, why))
+    if not spans:
+        return _Version(Place.IN, Aspect("version", True, own, field, wanted, "every version is named"))
+    numbers = [
+        span.exact for span in spans if span.exact and _NUMBER.fullmatch(span.exact.lower().split()[0])
+    ]
+    if numbers and len(numbers) == len(spans):
+        owned = {number for name in device.names for number in (*name.numbers, *name.codes)}
+        hit = next((n for n in numbers if n.lower().split()[0] in owned), "")
+        if hit:
+            return _Version(
+                Place.IN,
+                Aspect(
+                    "version", True, hit, "model", wanted, "the model number stands where versions belong"
+                ),
+            )
+        where = place(own, spans) if own else Place.UNKNOWN
+        where = where if where is Place.IN else Place.UNKNOWN
+        return _Version(where, _version_aspect(where, own, field, wanted))
+    if not own:
+        return _Version(
+            Place.UNKNOWN, Aspect("version", None, "", field, wanted, "the device's version is not known")
+        )
+    where = place(own, spans)
+    return _Version(where, _version_aspect(where, own, field, wanted))
+
+
+def _version_aspect(where: Place, own: str, field: str, wanted: str) -> Aspect:
+    if not own:
+        return Aspect("version", None, "", field, wanted, "the device's version is not known")
+    agrees, why = {
+        Place.IN: (True, f"{own} is among {wanted}"),
+        Place.ABOVE: (False, f"{own} is later than the named versions ({wanted})"),
+        Place.BELOW: (False, f"{own} is earlier than the named versions ({wanted})"),
+        Place.OUT: (False, f"{own} is not among {wanted}"),
+        Place.UNKNOWN: (None, f"it cannot be told whether {own} is among {wanted}"),
+    }[where]
+    return Aspect("version", agrees, own, field, wanted, why)
+
+
+def _wanted(claim: ProductClaim, said: Statement) -> str:
+    if said.reading.spans:
+        words = " or ".join(span_words(span) for span in said.reading.spans[:6])
+        return words if len(said.reading.spans) <= 6 else f"{words} or others"
+    if said.reading.everything:
+        named = " or ".join(said.product.versions)
+        return named or "every version"
+    return claim.version or "no version"
+
+
+def _platform(claim: ProductClaim, said: Statement, profile: Profile) -> Aspect | None:
+    """Compare what the source says the product must run on, and other conditions it makes."""
+    conditions = [
+        each
+        for each in (*said.product.conditions, *said.reading.conditions, *claim.platforms)
+        if not _GOES_WITHOUT.match(each) and each != claim.version and not _of_others(each, profile)
+    ]
+    if said.product.platform:
+        conditions.append(said.product.platform)
+    if not conditions:
+        return None
+    text = "; ".join(dict.fromkeys(conditions))
+    wanted = set(_WINDOWS.findall(plain(text)))
+    owned = set(_WINDOWS.findall(plain(f"{profile.os} {profile.os_version}")))
+    own = " ".join(part for part in (profile.os, profile.os_version) if part)
+    if wanted and owned:
+        agrees = bool(wanted & owned)
+        words = "the device runs it" if agrees else f"the device runs {own}"
+        return Aspect("platform", agrees, own, "os", text, words)
+    model = set(re.findall(r"[a-z]+|\d+", plain(profile.model)))
+    if set(re.findall(r"[a-z]+|\d+", plain(text))) <= model:
+        return Aspect("platform", True, profile.model, "model", text, "the device's name says so")
+    return Aspect("platform", None, own, "os", text, "whether that is so on the device is not known")
+
+
+def _of_others(condition: str, profile: Profile) -> bool:
+    """Tell whether a remark is about other models than the device's: ``X3/MX100 for Rev M only``."""
+    codes = set(re.findall(r"\b[a-z]{1,3}\d{1,4}\b", plain(condition)))
+    return (
+        bool(codes)
+        and " only" in condition
+        and not codes & set(re.findall(r"[a-z]+\d+", plain(profile.model)))
+    )
+
+
+def _serial(claim: ProductClaim, profile: Profile) -> Aspect | None:
+    if not claim.serial_numbers:
+        return None
+    named = ", ".join(claim.serial_numbers[:4])
+    if not profile.serial:
+        return Aspect("serial", None, "", "serial", named, "the device's serial number is not known")
+    mine = profile.serial.upper()
+    for pattern in claim.serial_numbers:
+        form = re.escape(pattern.upper()).replace(r"\*", ".*").replace(r"\?", ".")
+        if re.fullmatch(form, mine):
+            return Aspect(
+                "serial", True, profile.serial, "serial", named, f"{profile.serial} is among those named"
+            )
+    return Aspect(
+        "serial", False, profile.serial, "serial", named, f"{profile.serial} is not among those named"
+    )
+
+
+def _unsure(profile: Profile) -> str:
+    doubts = [
+        name for name, sure in (("maker", profile.vendor_sure), ("model", profile.model_sure)) if not sure
+    ]
+    return " and ".join(doubts)
+
+
+def _state(
+    claim: ProductClaim, like: Likeness, version: _Version, aspects: tuple[Aspect, ...], unsure: str
+) -> MatchState | None:
+    against = any(a.agrees is False and a.name != "version" for a in aspects)
+    certain = like.closeness is Closeness.SAME and not unsure
+    if claim.status in (ProductStatus.FIXED, ProductStatus.NOT_AFFECTED):
+        if version.aspect.agrees is not True or against or not certain or aspects[0].agrees is None:
+            return None
+        return MatchState.FIXED if claim.status is ProductStatus.FIXED else MatchState.NOT_AFFECTED
+    if claim.status is ProductStatus.RECOMMENDED:
+        return None
+    if version.aspect.agrees is False or against:
+        if not certain:
+            return None if like.closeness is not Closeness.SAME or against else MatchState.NOT_AFFECTED
+        return MatchState.FIXED if version.place is Place.ABOVE and not against else MatchState.NOT_AFFECTED
+    if certain and all(a.agrees for a in aspects) and claim.status is ProductStatus.AFFECTED:
+        return MatchState.CONFIRMED
+    return MatchState.POTENTIAL
+
+
+def _vendor_words(profile: Profile, claim: ProductClaim, agrees: bool | None) -> str:
+    if agrees is None:
+        return "the device's maker is not known"
+    if plain(profile.vendor) == plain(claim.vendor):
+        return "the same maker"
+    return f"{profile.vendor} and {claim.vendor.strip()} are one maker or one house"
+
+
+def _sentence(
+    claim: ProductClaim,
+    profile: Profile,
+    source: str,
+    state: MatchState,
+    aspects: tuple[Aspect, ...],
+    version: _Version,
+    unsure: str,
+) -> str:
+    product = aspects[1]
+    status = {
+        ProductStatus.NOT_AFFECTED: "as not affected",
+        ProductStatus.FIXED: "as fixed",
+        ProductStatus.UNDER_INVESTIGATION: "as under investigation",
+    }.get(claim.status, "as affected")
+    named = f"{claim.vendor.strip()} {product.claim_value}".strip()
+    wanted = version.aspect.claim_value
+    start = f"{source} names {named}, {wanted}, {status}"
+    doubts = [
+        f"it only counts for {a.claim_value!r}, and {a.why}"
+        if a.name == "platform" and a.agrees is None
+        else a.why
+        for a in aspects
+        if a.agrees is None
+    ]
+    if unsure:
+        doubts.append(f"the inventory is not sure of the {unsure}")
+    own = version.aspect.device_value
+    device = f"the device is a {profile.label}" + (
+        f" with version {own}" if own and version.aspect.evidence_field == "firmware" else ""
+    )
+    match state:
+        case MatchState.CONFIRMED:
+            tail = f"; {device}: it is affected."
+        case MatchState.POTENTIAL:
+            why = "; ".join(doubts) or "the source is still looking into it"
+            tail = f"; {device}: it may be affected, because {why}."
+        case MatchState.FIXED:
+            tail = f"; {device}: " + (
+                "so it is fixed."
+                if claim.status is ProductStatus.FIXED
+                else f"{version.aspect.why}, so it is fixed."
+            )
+        case _:
+            against = next((a for a in aspects if a.agrees is False), version.aspect)
+            tail = f"; {device}: {against.why}, so it is not affected."
+    return start + tail

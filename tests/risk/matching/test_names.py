@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, repaired
+from medwarden.risk.matching.products import Closeness, closeness, product_name
+
+MAKERS = Makers(packaged_aliases())
+
+
+@pytest.mark.parametrize(
+    ("claimed", "device"),
+    [
+        ("Phillips", "Philips"),
+        ("Philips", "Philips Healthcare"),
+        ("GE Healthcare", "General Electric (GE)"),
+        ("General Electric (GE)", "GE Medical Systems"),
+        ("Becton, Dickinson and Company (BD)", "BD"),
+        ("Becton, Dickinson and Company (BD)", "CareFusion"),
+        ("B. Braun", "B. Braun Medical"),
+        ("B. Braun Medical", "B.Braun Melsungen AG"),
+        ("Medtronic ", "Medtronic"),
+        ("Innokas YhtymÃ¤ Oy", "Innokas Yhtymä Oy"),
+        ("BMC Medical, 3B Medical", "3B Medical"),
+        ("ENEA, Green Hills Software, ITRON, IP Infusion, and Wind River", "Wind River"),
+        ("Silex Technology and GE Healthcare", "GE Healthcare"),
+        ("Dräger", "Draegerwerk AG"),
+        ("Siemens", "Siemens Healthineers"),
+        ("Medtronic", "Medtroinc"),
+        ("Siemens", "Siemans"),
+    ],
+)
+def test_one_maker_under_many_names(claimed: str, device: str) -> None:
+    assert MAKERS.agree(MAKERS.keys(claimed), MAKERS.keys(device))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "device"),
+    [
+        ("Philips", "GE Healthcare"),
+        ("Smiths Medical", "Philips"),
+        ("Change Healthcare", "GE Healthcare"),
+        ("Boston Scientific", "Fisher Scientific"),
+        ("BD", "B. Braun"),
+        ("Stryker", "Baxter"),
+    ],
+)
+def test_other_makers_stay_others(claimed: str, device: str) -> None:
+    assert not MAKERS.agree(MAKERS.keys(claimed), MAKERS.keys(device))
+
+
+def test_a_hospital_adds_names_of_its_own() -> None:
+    own = Aliases(vendors=(("Philips", "our old supplier"),))
+    assert Makers(packaged_aliases().added(own)).keys("Our old supplier") == MAKERS.keys("Philips")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "device", "expected"),
+    [
+        ("IntelliVue MX40 Patient Worn Monitor (WLAN only)", "IntelliVue MX40", Closeness.SAME),
+        ("IntelliVue MX40 Patient Worn Monitor (WLAN only)", "MX40", Closeness.SAME),
+        ("IntelliVue MX40 Patient Worn Monitor (WLAN only)", "IntelliVue MX400", Closeness.OTHER),
+        ("IntelliVue Patient Monitors MP Series", "IntelliVue MP50", Closeness.SAME),
+        ("IntelliVue Patient Monitors MP Series", "IntelliVue MX450", Closeness.OTHER),
+        ("IntelliVue patient monitor MX400-MX850", "IntelliVue MX450", Closeness.SAME),
+        ("IntelliVue patient monitor MX400-MX850", "IntelliVue MX40", Closeness.OTHER),
+        ("Alaris 8015 PC unit", "Alaris PC Unit 8015", Closeness.SAME),
+        ("Alaris 8015 PC unit", "Alaris Gateway Workstation", Closeness.OTHER),
+        ("Alaris Gateway Workstation", "Alaris PC Unit", Closeness.OTHER),
+        ("syngo.plaza", "syngo.via", Closeness.OTHER),
+        ("MiniMed Paradigm 522K/722K pumps", "MiniMed Paradigm 722K", Closeness.SAME),
+        ("MiniMed Paradigm 522K/722K pumps", "MiniMed Paradigm 722", Closeness.MAYBE),
+        ("PageWriter TC10 TC20 TC30 Cardiographs", "PageWriter TC30", Closeness.SAME),
+        ("PageWriter TC10 TC20 TC30 Cardiographs", "PageWriter TC50", Closeness.OTHER),
+        ("Accent/Anthem", "Anthem", Closeness.SAME),
+        ("Fortify", "Fortify Assura", Closeness.OTHER),
+        ("CareLink Monitor", "CareLink 2090 Programmer", Closeness.OTHER),
+        ("intellispace_cardiovascular", "Intelli Space Cardiovascular", Closeness.SAME),
+        ("Medfusion 4000 Wireless Syringe Infusion Pump", "medfusion-4000", Closeness.SAME),
+        ("Medfusion 4000 Wireless Syringe Infusion Pump", "Medfusion 3500", Closeness.OTHER),
+        ("IntelliSpace Cardiovascular", "Intellispace Cardovascular", Closeness.SAME),
+        ("IntelliSpace PACS", "IntelliSpace Portal", Closeness.OTHER),
+        ("Xeleris 3.1", "Xeleris", Closeness.SAME),
+        ("Infinity Delta", "Infinity Delta XL", Closeness.MAYBE),
+    ],
+)
+def test_products_are_one_or_another(claimed: str, device: str, expected: Closeness) -> None:
+    claim, own = product_name(claimed), product_name(device)
+    assert max(closeness(a, b).closeness for a in claim.names for b in own.names) is expected
+
+
+@given(st.text(max_size=60))
+def test_no_name_is_too_strange_and_each_is_like_itself(text: str) -> None:
+    name = product_name(text)
+    assert name.names
+    assert MAKERS.keys(text) == MAKERS.keys(text)
+    if any(each.telling for each in name.names):
+        assert max(closeness(a, a).closeness for a in name.names) is Closeness.SAME
+
+
+def test_mojibake_is_repaired_and_good_text_left_alone() -> None:
+    assert repaired("YhtymÃ¤") == "Yhtymä"
+    assert repaired("Dräger Âme") == "Dräger Âme"
