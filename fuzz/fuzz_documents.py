@@ -14,7 +14,9 @@ Any bytes in; an answer, or one of our own errors with a sentence, out. Streams 
 from __future__ import annotations
 
 import argparse
+import datetime
 import hashlib
+import io
 import random
 import secrets
 import shutil
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -32,20 +35,33 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 import fuzz_dissector  # noqa: E402
 import fuzz_log  # noqa: E402
+import msgspec  # noqa: E402
+from equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
 
 from medwarden.app import places  # noqa: E402
+from medwarden.app.answer_tables import read_answers  # noqa: E402
 from medwarden.app.query import read_secrets  # noqa: E402
 from medwarden.app.segments import read_ranges  # noqa: E402
+from medwarden.inventory.custom_attributes import check_rule, check_spec, read_attributes  # noqa: E402
 from medwarden.inventory.plan import Plan, read_plan  # noqa: E402
+from medwarden.inventory.reconcile import reconcile  # noqa: E402
+from medwarden.inventory.reconcile_sides import row_side  # noqa: E402
 from medwarden.inventory.score import read_labels  # noqa: E402
 from medwarden.kernel.errors import InternalError, MedwardenError  # noqa: E402
 from medwarden.knowledge.fingerprints.local import check_rules  # noqa: E402
+from medwarden.knowledge.gudid import Gudid, build  # noqa: E402
+from medwarden.knowledge.gudid_files import Skipped, entries  # noqa: E402
+from medwarden.knowledge.reconciliation import rules_with  # noqa: E402
+from medwarden.knowledge.sbom import MOST_COMPONENTS, read_bill  # noqa: E402
+from medwarden.knowledge.udi import parse_udi  # noqa: E402
+from medwarden.model.book import DATES, FIELDS  # noqa: E402
 from medwarden.risk.weights import default_weights, parse_weights  # noqa: E402
 from medwarden.sensors import snmp_poll  # noqa: E402
 from medwarden.sensors.active.exchange import Ended, Limits, Outcome, Piece  # noqa: E402
 from medwarden.sensors.active.prober import ProbeSetting, SnmpUser  # noqa: E402
 from medwarden.sensors.active.registry import probers  # noqa: E402
 from medwarden.sensors.active.snmp_user import read_message  # noqa: E402
+from medwarden.sensors.equipment_list import read_list  # noqa: E402
 from medwarden.sensors.ipfix_framing import IpfixFraming  # noqa: E402
 from medwarden.sensors.syslog_framing import SyslogFraming  # noqa: E402
 
@@ -55,6 +71,7 @@ CASES = ROOT / "tests" / "dissect" / "cases"
 HANG_SECONDS = 3.0  # of the processor's time
 MAX_POOL = 1024
 MOST_SENTENCE = 2_000
+MOST_CELL = 4_000
 _FOLDER = Path(tempfile.mkdtemp(prefix="medwarden-fuzz-"))
 _SETTING = ProbeSetting(community="public")
 
@@ -180,6 +197,104 @@ def _answers(name: str) -> Callable[[bytes], object]:
     return run
 
 
+def _equipment(data: bytes) -> object:
+    read = read_list(data, "fuzz")
+    keys = [record.key for record in read.records]
+    if len(set(keys)) != len(keys):
+        raise Finding("two rows have one key")
+    for record in read.records:
+        for field, value in record.said.items():
+            if field not in FIELDS or not value or len(value) > MOST_CELL or not value.isprintable():
+                raise Finding(f"line {record.line} says {field} = {value[:80]!r}")
+            if field in DATES:
+                datetime.date.fromisoformat(value)
+    for problem in read.problems:
+        if problem.line < 1 or not problem.reason or not problem.reason.isprintable():
+            raise Finding(f"line {problem.line} has the reason {problem.reason!r}")
+    sides = [row_side(record) for record in read.records[:20]]
+    reconcile(sides, [msgspec.structs.replace(side, key=f"d{n}") for n, side in enumerate(sides)])
+    return (
+        min(len(read.records), 5),
+        tuple(field for _, field in read.columns),
+        frozenset(problem.reason[:14] for problem in read.problems),
+    )
+
+
+def _udi(data: bytes) -> object:
+    said = parse_udi(data.decode("utf-8", "replace"))
+    for day in (said.manufactured, said.expires):
+        if day is not None:
+            datetime.date.fromisoformat(day)
+    if not said.di.isascii() or not said.di.isalnum():
+        raise Finding(f"the device identifier is {said.di!r}")
+    return said.agency, bool(said.lot), bool(said.serial), bool(said.expires)
+
+
+def _gudid(data: bytes) -> object:
+    path = _written(data)
+    found = list(entries(path))
+    for entry in found:
+        if isinstance(entry, Skipped) and not entry.reason.isprintable():
+            raise Finding(f"{entry.where} has the reason {entry.reason!r}")
+    if len(data) % 4 == 0:
+        index = _FOLDER / "index"
+        index.unlink(missing_ok=True)
+        built = build(index, [path])
+        with Gudid(index) as gudid:
+            if gudid.size > built.products:
+                raise Finding("more products than were taken in")
+            gudid.by_model("Philips", "MX450")
+    return frozenset((type(entry).__name__, getattr(entry, "reason", "")[:12]) for entry in found)
+
+
+def _gudid_zip(data: bytes) -> object:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, part in enumerate(data.split(b"\n\n\n")):
+            archive.writestr(f"part{number}.txt", part)
+    return _gudid(packed.getvalue())
+
+
+def _bill(data: bytes) -> object:
+    bill = read_bill(data, "fuzz")
+    references = {component.ref for component in bill.components}
+    if len(references) != len(bill.components) or len(references) > MOST_COMPONENTS:
+        raise Finding("two components have one reference")
+    for component in bill.components:
+        for text in (component.name, component.version, component.supplier, component.purl, component.cpe):
+            if not text.isprintable():
+                raise Finding(f"{component.ref} says {text[:80]!r}")
+    wealth = sum(bool(c.purl) + bool(c.cpe) + bool(c.licences) + bool(c.depends) for c in bill.components)
+    return bill.format[:14], min(len(bill.components), 6), min(wealth, 8), bool(bill.skipped)
+
+
+def _attributes(data: bytes) -> object:
+    file = read_attributes(data.decode("utf-8", "replace"), "fuzz.yaml")
+    specs = {spec.name: spec for spec in file.attributes}
+    words = []
+    for check_one in (
+        *(lambda spec=spec: check_spec(spec) for spec in file.attributes),
+        *(lambda rule=r: check_rule(rule, specs[rule.attribute]) for r in file.rules if r.attribute in specs),
+    ):
+        try:
+            check_one()
+        except MedwardenError as error:
+            words.append(str(error)[-20:])
+    return len(specs), len(file.rules), tuple(words[:3])
+
+
+def _reconciliation(data: bytes) -> object:
+    rules = rules_with(data.decode("utf-8", "replace"), "fuzz.yaml")
+    return rules.silent_days, tuple(rules.winners.values())[:6]
+
+
+def _answer_table(data: bytes) -> object:
+    rows, problems, empty = read_answers(data, "fuzz.csv")
+    if any(not row.labels or not row.target for row in rows):
+        raise Finding("a line answers nothing, or about nothing")
+    return min(len(rows), 5), len(problems) > 0, empty > 0, frozenset(k for row in rows for k in row.labels)
+
+
 def targets() -> dict[str, Callable[[bytes], object]]:
     """Return every reader by its name."""
     found: dict[str, Callable[[bytes], object]] = {
@@ -190,6 +305,15 @@ def targets() -> dict[str, Callable[[bytes], object]]:
         "poll_plan": _poll_plan,
         "secrets": _secrets,
         "vlan_ranges": _ranges,
+        "equipment_list": _equipment,
+        "equipment_sheet": lambda data: _equipment(workbook(data)),
+        "udi": _udi,
+        "gudid": _gudid,
+        "gudid_zip": _gudid_zip,
+        "sbom": _bill,
+        "attributes": _attributes,
+        "reconciliation": _reconciliation,
+        "answer_table": _answer_table,
         "snmp_message": _snmp_message,
         "syslog_stream": lambda data: _cut(SyslogFraming, data),
         "ipfix_stream": lambda data: _cut(IpfixFraming, data),
@@ -258,7 +382,7 @@ def _changed(data: bytes, pool: list[bytes], chance: random.Random) -> bytes:
 def make_corpus(name: str) -> int:
     """Write seeds of one reader; return how many."""
     folder = CORPUS / f"doc-{name}"
-    seeds = dict(_SEEDS.get(name, {}))
+    seeds = {**_SEEDS.get(name, {}), **EQUIPMENT_SEEDS.get(name, {})}
     if name == "weights":
         default_weights()
         seeds["shipped"] = (ROOT / "src/medwarden/risk/weights.yaml").read_bytes()

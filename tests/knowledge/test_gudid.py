@@ -178,3 +178,44 @@ def test_any_file_is_read_or_refused_by_name(tmp_path: Path, document: bytes) ->
             assert entry is not None
     except MedwardenError as error:
         assert "any" in str(error) or "table" in str(error)
+
+
+@pytest.mark.parametrize(
+    "line", ['"' + "x" * 200_000 + "|a", '"a\rb"\rc|d', "|no identifier", "9" * 61 + "|FRN"], ids=range(4)
+)
+def test_a_line_that_is_none_is_counted_and_the_next_is_read(line: str, tmp_path: Path) -> None:
+    table = tmp_path / "codes.txt"
+    table.write_bytes(f"PrimaryDI|productCode\n{line}\n04046963000011|FRN\n".encode())
+    built = build(tmp_path / "index", [table])
+    assert built.skipped == 1
+    assert built.problems[0].startswith("codes.txt, line 2: ")
+
+
+def test_text_that_cannot_be_stored_is_replaced_and_odd_records_are_counted(tmp_path: Path) -> None:
+    table = tmp_path / "codes.json"
+    table.write_text(
+        '[1, {"product_code": "FRN", "device_name": "\\ud800 pump"}, {"product_code": ["x"]},'
+        ' {"identifiers": [{"id": "", "type": "Primary"}]}]'
+    )
+    built = build(tmp_path / "index", [table])
+    assert (built.codes, built.skipped) == (1, 3)
+
+
+def test_an_archive_with_a_password_or_an_unknown_way_of_packing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "release.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("device.txt", DEVICE)
+    packed = path.read_bytes()
+    at, listed = packed.index(b"PK\x03\x04"), packed.index(b"PK\x01\x02")
+    for local, central, value in ((6, 8, b"\x01\x00"), (8, 10, b"\x63\x00")):
+        changed = bytearray(packed)
+        changed[at + local : at + local + 2] = changed[listed + central : listed + central + 2] = value
+        path.write_bytes(changed)
+        with pytest.raises(MalformedInput, match="damaged archive"):
+            build(tmp_path / "index", [path])
+
+
+def test_small_records_in_large_pieces_are_read_once_each(tmp_path: Path) -> None:
+    table = tmp_path / "codes.json"
+    table.write_text("[" + "7, " * 150_000 + '{"product_code": "FRN", "device_name": "Pump"}]')
+    assert build(tmp_path / "index", [table]).skipped == 150_000

@@ -214,3 +214,43 @@ def test_any_bytes_are_a_bill_or_one_named_error(document: bytes) -> None:
             read_bill(head + document, "x")
         except MalformedInput as error:
             assert error.source == "x"
+
+
+def test_many_components_of_one_reference_get_references_of_their_own() -> None:
+    same = [{"name": "x", "bom-ref": "a"}] * 20_000
+    bill = read_bill(json.dumps({"bomFormat": "CycloneDX", "components": same}).encode(), "x")
+    assert len({component.ref for component in bill.components}) == 20_000
+    assert [component.ref for component in bill.components[:3]] == ["a", "a#2", "a#3"]
+
+
+def test_long_texts_are_cut_before_anything_is_looked_for_in_them() -> None:
+    supplier = "Organization: " + "(" * 300_000 + " " * 300_000 + "@" * 300_000
+    package = {"name": " " * 100_000 + "zlib", "versionInfo": "\x01" * 100_000, "supplier": supplier}
+    bill = read_bill(json.dumps({"spdxVersion": "SPDX-2.3", "packages": [package]}).encode(), "x")
+    (component,) = bill.components
+    assert (component.name, component.version) == ("zlib", "")
+    assert len(component.supplier) <= 255
+
+
+def test_licences_that_are_related_without_end_are_bounded() -> None:
+    related = {"type": "Relationship", "from": "p", "relationshipType": "hasDeclaredLicense"}
+    graph = [{**related, "to": [f"l{n}"]} for n in range(5000)]
+    graph += [{"type": "software_Package", "spdxId": "p", "name": f"z{n}"} for n in range(2000)]
+    bill = read_bill(json.dumps({"@graph": graph}).encode(), "x")
+    assert len(bill.components) == 2000
+    assert {len(component.licences) for component in bill.components} == {50}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_bill_that_a_shell_wrote_is_read(encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    for text in (json.dumps({"bomFormat": "CycloneDX", "components": [{"name": "x"}]}), TAGS):
+        assert read_bill((mark + text).encode(encoding), "x").components
+
+
+def test_lines_end_where_files_end_them_and_nowhere_else() -> None:
+    bill = read_bill(
+        TAGS.replace("1.1.1k\nPackageSupplier", "1\x0b1\u20281k\r\nPackageSupplier").encode(), "x"
+    )
+    assert bill.components[0].version == "1 1 1k"
+    assert bill.components[0].supplier == "OpenSSL"

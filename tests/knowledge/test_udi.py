@@ -139,3 +139,20 @@ def test_any_text_is_an_identifier_or_one_named_error(text: str) -> None:
         assert parse_udi(text).di
     except MalformedInput as error:
         assert error.source == "UDI"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(01)04046963000011(17)+1+1+1",
+        "(01)04046963000011(17) 1 1 1",
+        "(01)04046963000011(17)\u0662\u0666\u0660\u0661\u0660\u0661",
+        "\u0664046963000011",
+        "=/A9999XYZ100T0944=,12",
+        "=/A9999XYZ100T0944=>02601",
+        "=/A9999XYZ100T0944=,000025=,000026",
+    ],
+)
+def test_digits_are_digits_and_nothing_is_cut_off(text: str) -> None:
+    with pytest.raises(MalformedInput):
+        parse_udi(text)

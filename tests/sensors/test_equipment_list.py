@@ -18,7 +18,7 @@ from medwarden.sensors.equipment_headings import (
     standing_of,
     system_of,
 )
-from medwarden.sensors.equipment_list import read_list
+from medwarden.sensors.equipment_list import MOST_PROBLEMS, read_list
 
 ENGLISH = """Asset list of 2026-11-01
 Control Number,Serial Number,Manufacturer,Model,Equipment Description,MAC Address,Department,Bldg,Room,\
@@ -236,3 +236,16 @@ def test_a_table_that_csv_writes_comes_back(rows: list[tuple[str, ...]], delimit
     found = read(text.getvalue())
     assert len(found.records) + found.rejected <= len(rows)
     assert len({record.key for record in found.records}) == len(found.records)
+
+
+def test_of_very_many_problems_the_first_are_named_and_all_are_counted() -> None:
+    found = read("Asset Tag,Serial\n" + "x\n" * (MOST_PROBLEMS + 500) + "A1,S1\n")
+    assert found.rejected == MOST_PROBLEMS + 500
+    assert len(found.problems) == MOST_PROBLEMS
+    assert [record.said["serial"] for record in found.records] == ["S1"]
+
+
+def test_a_letter_cut_between_two_pieces_keeps_its_encoding() -> None:
+    filler = "x" * ((1 << 20) - len("Asset Tag,Serial\nA1,") - 1)
+    found = read(f"Asset Tag,Serial\nA1,{filler}\u00e4\nA2,\u00e4\n")
+    assert found.records[-1].said["serial"] == "\u00e4"

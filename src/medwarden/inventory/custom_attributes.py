@@ -9,18 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
-import yaml
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.makers import short_name
 from medwarden.knowledge.taxonomy import categories
+from medwarden.knowledge.written_yaml import read_yaml
 from medwarden.model.book import FIELDS
 from medwarden.model.custom_attribute import AttributeKind, AttributeRule, AttributeSpec, Conditions, Filled
 from medwarden.model.device import Device, DeviceClass
 from medwarden.model.role import Role
 
 MOST_RULES = 2000
-LARGEST = 4 << 20
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TRUE, _FALSE = (
@@ -38,11 +37,9 @@ class AttributeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_attributes(text: str, name: str) -> AttributeFile:
     """Read attributes and rules from the YAML of a file ``name``; raises ConfigurationError for a fault."""
-    if len(text) > LARGEST:
-        raise ConfigurationError(f"{name}: larger than {LARGEST >> 20} MiB")
     try:
-        file = msgspec.convert(_lists(yaml.safe_load(text) or {}), AttributeFile)
-    except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as error:
+        file = msgspec.convert(_lists(read_yaml(text, name) or {}), AttributeFile)
+    except msgspec.ValidationError as error:
         raise ConfigurationError(f"{name}: {str(error)[:300]}") from error
     if len(file.rules) > MOST_RULES:
         raise ConfigurationError(f"{name}: more than {MOST_RULES} rules")

@@ -11,6 +11,8 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -25,6 +27,7 @@ LONGEST_RECORD = 4 << 20
 """Characters that one record of JSON may have."""
 
 MOST_UNPACKED = 64 << 30
+_LONGEST_IDENTIFIER = 60
 _PIECE = 1 << 18
 
 
@@ -88,6 +91,7 @@ class Skipped(msgspec.Struct, frozen=True, gc=False):
 
 Entry = Listing | Coded | Term | Alias | Code | Skipped
 
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
 _KINDS = {
     "device": {"primarydi", "brandname", "versionmodelnumber"},
     "codes": {"primarydi", "productcode"},
@@ -110,7 +114,8 @@ def entries(path: Path) -> Iterator[Entry]:
                 yield entry
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
+        # RuntimeError: a password, or a way of packing that is not known here
         raise MalformedInput(str(path), f"a damaged archive ({error})") from error
     if not found:
         raise MalformedInput(str(path), "no table of AccessGUDID, no openFDA JSON and no FDA classification")
@@ -182,12 +187,19 @@ def _table(pieces: Iterator[bytes], name: str) -> Iterator[Entry]:
     for number, line in enumerate(lines, 2):
         cells = line.split("|")
         if '"' in line:  # quoted cells may hold the bar
-            cells = next(csv.reader([line], delimiter="|"), [])
+            try:
+                cells = next(csv.reader([line], delimiter="|"), [])
+            except csv.Error as error:
+                yield Skipped(f"{name}, line {number}", f"no row of a table ({error})")
+                continue
         if len(cells) != len(heading):
             if line.strip():
                 yield Skipped(
                     f"{name}, line {number}", f"{len(cells)} cells, where the heading has {len(heading)}"
                 )
+            continue
+        if "primarydi" in at and not 0 < len(cells[at["primarydi"]].strip()) <= _LONGEST_IDENTIFIER:
+            yield Skipped(f"{name}, line {number}", "no device identifier")
             continue
         entry = _READERS[kind]({field: cells[column].strip() for field, column in at.items()})
         if entry is not None:
@@ -295,20 +307,20 @@ def _records(pieces: Iterator[bytes], name: str) -> Iterator[object]:
                 raise MalformedInput(name, "one object larger than any record, and no results")
         yield _loaded(decoder, text, name)
         return
+    at = 0
     while True:
-        text = text.lstrip(" \t\r\n,")
-        if text.startswith("]"):
+        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+        if text.startswith("]", at):
             return
         try:
-            record, end = decoder.raw_decode(text)
+            record, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             piece = next(pieces, b"")
-            if not piece or len(text) > LONGEST_RECORD or isinstance(error, RecursionError):
+            if not piece or len(text) - at > LONGEST_RECORD or isinstance(error, RecursionError):
                 raise MalformedInput(name, "JSON that breaks off or is none") from error
-            text += decode(piece)
+            text, at = text[at:] + decode(piece), 0
             continue
         yield record
-        text = text[end:]
 
 
 def _loaded(decoder: json.JSONDecoder, text: str, name: str) -> object:
@@ -323,7 +335,7 @@ def _of_openfda(record: dict[str, object]) -> Iterator[Entry]:
     primary = next((i for i in identifiers if i.get("type") == "Primary"), None)
     if primary is None:
         raise ValueError("no primary identifier")
-    di = _text(primary, "id")
+    di = _identifier(primary, "id")
     sterile = record.get("sterilization")
     yield Listing(
         di=di,
@@ -361,7 +373,7 @@ def _of_accessgudid(record: dict[str, object]) -> Iterator[Entry]:
     device = _object(_object(record, "gudid"), "device")
     identifiers = _objects(_object(device, "identifiers"), "identifier")
     primary = next(i for i in identifiers if i.get("deviceIdType") == "Primary")
-    di = _text(primary, "deviceId")
+    di = _identifier(primary, "deviceId")
     sterile = device.get("sterilization")
     yield Listing(
         di=di,
@@ -409,7 +421,18 @@ def _of_classification(record: dict[str, object]) -> Code:
 
 def _text(record: Mapping[str, object], key: str) -> str:
     value = record.get(key)
-    return "" if value is None else str(value).strip()
+    if value is None:
+        return ""
+    if not isinstance(value, str | int | float):
+        raise TypeError(key)
+    return str(value).encode("utf-8", "replace").decode().strip()  # half a surrogate pair cannot be stored
+
+
+def _identifier(record: Mapping[str, object], key: str) -> str:
+    text = _text(record, key)
+    if not 0 < len(text) <= _LONGEST_IDENTIFIER:
+        raise ValueError(key)
+    return text
 
 
 def _object(record: object, key: str) -> dict[str, object]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 import msgspec
-import yaml
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.packaged import load_yaml
+from medwarden.knowledge.written_yaml import read_yaml
 
 
 class Winner(StrEnum):
@@ -56,7 +56,7 @@ def rules_with(text: str, name: str) -> ReconciliationRules:
     """
     base = default_rules()
     try:
-        own = yaml.safe_load(text) or {}
+        own = read_yaml(text, name) or {}
         if not isinstance(own, dict):
             raise ConfigurationError(f"{name}: not a mapping of rules")
         merged = msgspec.to_builtins(base)
@@ -64,7 +64,7 @@ def rules_with(text: str, name: str) -> ReconciliationRules:
             both = isinstance(value, dict) and isinstance(merged.get(key), dict)
             merged[key] = merged[key] | value if both else value
         rules = msgspec.convert(merged, ReconciliationRules)
-    except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         raise ConfigurationError(f"{name}: {str(error)[:300]}") from error
     unknown = sorted(set(rules.winners) - set(base.winners))
     if unknown:

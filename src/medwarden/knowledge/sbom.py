@@ -9,6 +9,7 @@ SPDX 2.2, 2.3 (ISO/IEC 5962) and 3.0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -19,6 +20,7 @@ LARGEST = 64 << 20
 
 MOST_COMPONENTS = 100_000
 MOST_NESTED = 64
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _LONGEST = {"name": 400, "version": 200, "supplier": 255, "purl": 700, "cpe": 400, "ref": 512, "kind": 40}
 _MOST_HASHES = 16
 _MOST_LICENCES = 50
@@ -60,6 +62,7 @@ class Draft(msgspec.Struct):
     said_at: str = ""
     components: dict[str, Component] = {}
     depends: dict[str, dict[str, None]] = {}
+    taken: dict[str, int] = {}
     skipped: int = 0
 
     def add(
@@ -78,9 +81,10 @@ class Draft(msgspec.Struct):
         if len(self.components) >= MOST_COMPONENTS:
             raise MalformedInput(source, f"more than {MOST_COMPONENTS:,} components")
         reference = base = plain(ref or texts.get("purl", "") or f"{name}@{texts.get('version', '')}", "ref")
-        number = 2
         while reference in self.components:
-            reference, number = f"{base[:500]}#{number}", number + 1
+            stem = base[:500]
+            self.taken[stem] = self.taken.get(stem, 1) + 1
+            reference = f"{stem}#{self.taken[stem]}"
         self.components[reference] = Component(
             ref=reference,
             name=plain(name, "name"),
@@ -89,7 +93,9 @@ class Draft(msgspec.Struct):
             supplier=plain(texts.get("supplier", ""), "supplier"),
             purl=plain(texts.get("purl", ""), "purl"),
             cpe=plain(texts.get("cpe", ""), "cpe"),
-            licences=tuple(dict.fromkeys(plain(one, "supplier") for one in licences if one))[:_MOST_LICENCES],
+            licences=tuple(
+                dict.fromkeys(plain(one, "supplier") for one in islice(licences, _MOST_LICENCES) if one)
+            ),
             hashes=dict(list((hashes or {}).items())[:_MOST_HASHES]),
         )
 
@@ -116,7 +122,11 @@ class Draft(msgspec.Struct):
 
 def plain(text: str, field: str) -> str:
     """Return text in one line without control characters, cut to what its field holds."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[: _LONGEST[field]]
+    longest = _LONGEST[field]
+    text = text.strip()[: 4 * longest]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())[:longest].rstrip()
 
 
 def read_bill(document: bytes, source: str) -> Bill:
@@ -129,7 +139,12 @@ def read_bill(document: bytes, source: str) -> Bill:
 
     if len(document) > LARGEST:
         raise MalformedInput(source, f"larger than {LARGEST >> 20} MiB, which no bill of materials is")
-    head = document[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if document[:2] in _UTF_16:  # as shells of Windows write; XML says its encoding itself
+        text = document[:40].decode("utf-16", "replace").lstrip()
+        document = document if text.startswith("<") else document.decode("utf-16", "replace").encode()
+        head = text.encode()
+    else:
+        head = document[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"<"):
         return cyclonedx_xml(document, source).finish()
     if head.startswith(b"{"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,7 @@ _NEEDED = frozenset({"DEPENDENCY_OF", "CONTAINED_BY", "RUNTIME_DEPENDENCY_OF"})
 _PARTY = re.compile(r"^(?:Organization|Person|Tool):\s*")
 _MAIL = re.compile(r"\s*\([^()]*@[^()]*\)")
 _LONGEST_LINE = 1 << 20
+_MOST_LICENCES = 50
 
 
 def spdx_json(told: dict[str, object], source: str) -> Draft:
@@ -71,7 +73,7 @@ def _add(
     by_kind = dict(reversed(references))
     texts = {
         "version": version if version not in _SAYS_NOTHING else "",
-        "supplier": "" if supplier in _SAYS_NOTHING else _MAIL.sub("", _PARTY.sub("", supplier)),
+        "supplier": "" if supplier in _SAYS_NOTHING else _MAIL.sub("", _PARTY.sub("", supplier[:1000])),
         "kind": purpose.casefold(),
         "purl": by_kind.get("purl", ""),
         "cpe": by_kind.get("cpe23Type", "") or by_kind.get("cpe22Type", ""),
@@ -122,7 +124,8 @@ def _tags(text: str, source: str) -> Iterator[tuple[str, str]]:
     """Yield tags and values; a value between <text> and </text> may have several lines."""
     waiting: list[str] | None = None
     tag = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        line = line.rstrip("\n")
         if len(line) > _LONGEST_LINE:
             raise MalformedInput(source, f"line {number} is longer than any")
         if waiting is not None:
@@ -211,7 +214,9 @@ def _graph_relation(element: dict[str, object], draft: Draft, licences: dict[str
         if kind in ("dependsOn", "contains", "hasDynamicLink", "hasStaticLink"):
             draft.depend(one, other)
         elif kind in ("hasDeclaredLicense", "hasConcludedLicense"):
-            licences.setdefault(one, []).append(other)
+            known = licences.setdefault(one, [])
+            if len(known) < _MOST_LICENCES:
+                known.append(other)
 
 
 def _graph_package(

@@ -72,13 +72,15 @@ def parse_udi(text: str) -> Udi:
     plain = plain.removeprefix("]C1").removeprefix("]d2").removeprefix("]Q3")
     if not plain or len(plain) > LONGEST:
         raise MalformedInput(_SOURCE, f"an identifier has 1 to {LONGEST} characters")
+    if not plain.isascii():
+        raise MalformedInput(_SOURCE, f"{plain[:40]!r} has characters that no identifier has")
     if plain.startswith("+"):
         return _hibcc(plain.upper())
     if plain.startswith("="):
         return _iccbba(plain)
     if plain.startswith("(") or _GROUP in plain or (plain.startswith("01") and len(plain) >= 16):
         return _gs1(plain)
-    if plain.isascii() and plain.isdigit() and len(plain) in (8, 12, 13, 14):
+    if plain.isdigit() and len(plain) in (8, 12, 13, 14):
         return Udi(Agency.GS1, _gtin(plain.zfill(14)))
     raise MalformedInput(_SOURCE, f"{plain[:40]!r} has no form of GS1, HIBCC or ICCBBA")
 
@@ -105,7 +107,7 @@ def _gtin(digits: str) -> str:
 def _gs1(text: str) -> Udi:
     elements = _bracketed(text) if text.startswith("(") else _scanned(text)
     gtin = elements.get("01", "")
-    if len(gtin) != 14 or not (gtin.isascii() and gtin.isdigit()):
+    if not _digits(gtin, 14):
         raise MalformedInput(_SOURCE, "no device identifier: GS1 has it in (01) with 14 digits")
     return Udi(
         Agency.GS1,
@@ -175,6 +177,8 @@ def _yymmdd(text: str) -> str:
 
 
 def _date(year: str, month: str, day: str) -> str:
+    if not _digits(year + month + day, 6):
+        raise MalformedInput(_SOURCE, f"{year}{month}{day} is no date")
     try:
         number = _century(int(year))
         last = calendar.monthrange(number, int(month))[1]
@@ -183,12 +187,18 @@ def _date(year: str, month: str, day: str) -> str:
         raise MalformedInput(_SOURCE, f"{year}{month}{day} is no date") from error
 
 
+def _digits(text: str, length: int) -> bool:
+    return len(text) == length and text.isascii() and text.isdigit()
+
+
 def _julian(year: str, day: str) -> str:
+    if not _digits(year + day, 5):
+        raise MalformedInput(_SOURCE, f"{year}{day} is no day of a year")
     try:
         found = datetime.date(_century(int(year)), 1, 1) + datetime.timedelta(days=int(day) - 1)
     except ValueError as error:
         raise MalformedInput(_SOURCE, f"{year}{day} is no date") from error
-    if not day.isdigit() or int(day) < 1 or found.year != _century(int(year)):
+    if int(day) < 1 or found.year != _century(int(year)):
         raise MalformedInput(_SOURCE, f"{year}{day} is no day of a year")
     return found.isoformat()
 
@@ -263,25 +273,31 @@ def _hibc_expiry(text: str) -> tuple[str | None, str]:
     return None, text[1:] if flag == "7" else text
 
 
+_ISBT = (  # mark, characters of the value behind it, what it is
+    ("=/", 16, "di"),  # processor product identification code (034)
+    ("=,", 6, "serial"),  # serial number (033)
+    ("=>", 6, "expires"),  # expiry cYYJJJ (004)
+    ("=}", 6, "manufactured"),  # production date cYYJJJ (008)
+    ("&,1", 18, "lot"),  # lot number (035)
+)
+
+
 def _iccbba(text: str) -> Udi:
     found: dict[str, str] = {}
     rest = text
     while rest:
-        mark = rest[:2]
-        if mark == "=/":  # processor product identification code (034)
-            found["di"], rest = rest[2:18], rest[18:]
-        elif mark == "=,":  # serial number (033)
-            found["serial"], rest = rest[2:8], rest[8:]
-        elif mark == "=>":  # expiry cYYJJJ (004)
-            found["expires"], rest = _julian(rest[3:5], rest[5:8]), rest[8:]
-        elif mark == "=}":  # production date cYYJJJ (008)
-            found["manufactured"], rest = _julian(rest[3:5], rest[5:8]), rest[8:]
-        elif mark == "&,":  # lot number (035), a 1 before it
-            found["lot"], rest = rest[3:21], rest[21:]
-        elif mark[0] == "=" and mark[1:].isalnum():  # donation identification number (001)
-            found["donation"], rest = rest[1:16], rest[16:]
+        known = next((each for each in _ISBT if rest.startswith(each[0])), None)
+        if known is not None:
+            mark, length, name = known
+        elif rest[0] == "=" and rest[1:2].isalnum():  # donation identification number (001)
+            mark, length, name = "=", 15, "donation"
         else:
             raise MalformedInput(_SOURCE, f"{rest[:10]!r} begins no data structure of ISBT 128")
+        value, rest = rest[len(mark) : len(mark) + length], rest[len(mark) + length :]
+        if len(value) < length:
+            raise MalformedInput(_SOURCE, f"what {mark} begins has {length} characters, not {len(value)}")
+        if found.setdefault(name, value) != value:
+            raise MalformedInput(_SOURCE, f"what {mark} begins stands there twice with different values")
     di = found.get("di", "")
     if not re.fullmatch(r"[A-Z0-9]{16}", di):
         raise MalformedInput(_SOURCE, "no device identifier: ICCBBA has it behind =/ with 16 characters")
@@ -290,7 +306,12 @@ def _iccbba(text: str) -> Udi:
         di,
         lot=found.get("lot"),
         serial=found.get("serial"),
-        manufactured=found.get("manufactured"),
-        expires=found.get("expires"),
+        manufactured=_optional(found.get("manufactured"), _cyyjjj),
+        expires=_optional(found.get("expires"), _cyyjjj),
         donation=found.get("donation"),
     )
+
+
+def _cyyjjj(text: str) -> str:
+    """Read a day of the year behind a digit of the century, which the year itself tells."""
+    return _julian(text[1:3], text[3:6])

@@ -84,7 +84,8 @@ class EquipmentList(msgspec.Struct, frozen=True):
     """A table as it was read: which column says what, columns left aside, rows and problems.
 
     ``columns`` are pairs of the table's heading and our field, in the table's order; ``system`` is the
-    product whose export it looks like, else ``generic``.
+    product whose export it looks like, else ``generic``. ``rejected`` counts the lines that could not be
+    used; ``problems`` name the first of them.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -92,8 +93,4 @@ class EquipmentList(msgspec.Struct, frozen=True):
     records: tuple[BookRecord, ...]
     problems: tuple[RowProblem, ...]
     system: str = "generic"
-
-    @property
-    def rejected(self) -> int:
-        """Return how many lines could not be used."""
-        return sum(problem.rejected for problem in self.problems)
+    rejected: int = 0

@@ -7,6 +7,7 @@ evaluated. RFC 4180; ECMA-376 (SpreadsheetML).
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import Counter
@@ -31,10 +32,14 @@ from medwarden.sensors.logs.inventory_table import archive_refusal
 LARGEST = 256 << 20
 """Bytes a list may have."""
 
+MOST_PROBLEMS = 10_000
+"""Problems that are named; of more, those that leave a row out are counted."""
+
 MOST_ROWS = 1_000_000
 MOST_COLUMNS = 500
 _HEADING_WITHIN = 20
 _DELIMITERS = ",;\t|"
+_PIECE = 1 << 20
 _ARCHIVE = b"PK\x03\x04"
 
 Row = tuple[int, Sequence[str] | None]
@@ -80,7 +85,10 @@ def _sheets(document: bytes, source: str) -> Iterator[Iterator[Row]]:
         sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
         for sheet in sheets:
             values = sheet.to_python(skip_empty_area=False, nrows=MOST_ROWS + _HEADING_WITHIN)
-            yield ((line, [_cell(value) for value in row]) for line, row in enumerate(values, 1))
+            yield (
+                (line, [_cell(value) for value in row[: MOST_COLUMNS + 1]] if any(row) else [""])
+                for line, row in enumerate(values, 1)
+            )
     except (python_calamine.CalamineError, OSError, ValueError, KeyError) as error:
         raise MalformedInput(source, f"no readable spreadsheet ({type(error).__name__})") from error
 
@@ -90,20 +98,25 @@ def _cell(value: object) -> str:
     return text.removesuffix("T00:00:00")
 
 
-def _decoded(document: bytes) -> str:
+def _encoding(document: bytes) -> str:
+    """Return how a text is encoded; its length may be that of memory, so it is tried in pieces."""
     if document[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return document.decode("utf-16", "replace")
+        return "utf-16"
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
-        return document.decode("utf-8-sig")
+        for at in range(0, len(document), _PIECE):
+            decoder.decode(document[at : at + _PIECE], final=at + _PIECE >= len(document))
     except UnicodeDecodeError:
-        return document.decode("cp1252", "replace")
+        return "cp1252"
+    return "utf-8-sig"
 
 
 def _text_rows(document: bytes, own: Mapping[str, str]) -> Iterator[Row]:
-    text = _decoded(document)
-    first = text.splitlines()[:_HEADING_WITHIN]
+    text = io.TextIOWrapper(io.BytesIO(document), _encoding(document), "replace", newline="")
+    first = text.read(_PIECE).splitlines()[:_HEADING_WITHIN]
+    text.seek(0)
     delimiter = max(_DELIMITERS, key=lambda mark: max((_fit(line, mark, own) for line in first), default=0))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(text, delimiter=delimiter)
     while True:
         begun = reader.line_num + 1
         try:
@@ -124,6 +137,19 @@ def _fit(line: str, delimiter: str, own: Mapping[str, str]) -> int:
     return len(book_columns(cells[:MOST_COLUMNS], own))
 
 
+class _Problems:
+    """What is wrong with the rows: the first of it named, all of it counted."""
+
+    def __init__(self) -> None:
+        self.named: list[RowProblem] = []
+        self.rejected = 0
+
+    def add(self, line: int, reason: str, *, rejected: bool = True) -> None:
+        self.rejected += rejected
+        if len(self.named) < MOST_PROBLEMS:
+            self.named.append(RowProblem(line, reason, rejected))
+
+
 def _heading(rows: Iterator[Row], own: Mapping[str, str]) -> tuple[list[str] | None, Iterator[Row]]:
     """Return the heading among the first rows, and the rows behind it."""
     for number, (_, cells) in enumerate(rows):
@@ -139,18 +165,18 @@ def _read(
     heading: list[str], rows: Iterator[Row], own: Mapping[str, str], days_first: bool | None
 ) -> EquipmentList:
     columns = book_columns(heading, own)
-    problems: list[RowProblem] = []
+    problems = _Problems()
     kept: list[tuple[int, dict[str, list[str]]]] = []
     for line, cells in rows:
         if cells is None:
-            problems.append(RowProblem(line, "a row that is no CSV"))
+            problems.add(line, "a row that is no CSV")
         elif not any(cells):
             continue
         elif (len(cells) > len(heading) and any(cells[len(heading) :])) or len(cells) < len(heading):
             # a lost delimiter shifts every value behind it under a wrong heading
-            problems.append(RowProblem(line, f"{len(cells)} cells, where the heading has {len(heading)}"))
+            problems.add(line, f"{len(cells)} cells, where the heading has {len(heading)}")
         elif len(kept) >= MOST_ROWS:
-            problems.append(RowProblem(line, f"beyond {MOST_ROWS:,} rows"))
+            problems.add(line, f"beyond {MOST_ROWS:,} rows")
         else:
             said: dict[str, list[str]] = {}
             for at, field in columns.items():
@@ -166,31 +192,32 @@ def _read(
         columns=tuple((heading[at], field) for at, field in columns.items()),
         unmapped=tuple(name for at, name in enumerate(heading) if name and at not in columns),
         records=tuple(records),
-        problems=tuple(sorted(problems, key=lambda p: p.line)),
+        problems=tuple(sorted(problems.named, key=lambda p: p.line)),
         system=system_of(heading),
+        rejected=problems.rejected,
     )
 
 
 def _records(
-    rows: Iterable[tuple[int, dict[str, list[str]]]], order: bool | None, problems: list[RowProblem]
+    rows: Iterable[tuple[int, dict[str, list[str]]]], order: bool | None, problems: _Problems
 ) -> Iterator[BookRecord]:
     used: Counter[str] = Counter()
     for line, cells in rows:
         said = _said(line, cells, order, problems)
         field = next((name for name in KEYS if said.get(name)), None)
         if field is None:
-            problems.append(RowProblem(line, "nothing in it that a device could be known by"))
+            problems.add(line, "nothing in it that a device could be known by")
             continue
         key = f"{field}:{said[field].partition(' ')[0] if field == 'mac' else said[field]}"[:180]
         used[key] += 1
         if used[key] > 1:
-            problems.append(RowProblem(line, f"the same {field} as a row before it", rejected=False))
+            problems.add(line, f"the same {field} as a row before it", rejected=False)
             key = f"{key}#{used[key]}"
         yield BookRecord(key, line, said)
 
 
 def _said(
-    line: int, cells: Mapping[str, list[str]], order: bool | None, problems: list[RowProblem]
+    line: int, cells: Mapping[str, list[str]], order: bool | None, problems: _Problems
 ) -> dict[str, str]:
     """Return the cells of a row in the forms of a record; what cannot be read is left out and named."""
     said: dict[str, str] = {}
@@ -212,5 +239,5 @@ def _said(
         if text:
             said[field] = text
         else:
-            problems.append(RowProblem(line, f"{field}: {values[0][:40]!r} cannot be read", rejected=False))
+            problems.add(line, f"{field}: {values[0][:40]!r} cannot be read", rejected=False)
     return said

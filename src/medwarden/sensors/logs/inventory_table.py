@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -40,8 +41,11 @@ MOST_MEMBERS = 4096
 MOST_CELLS = 20_000_000
 MOST_ROWS = 1_000_000
 
-_CELL = re.compile(rb'<c\s[^<>]{0,64}?\br="([A-Z]{1,3})(\d{1,7})"')
-_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
+_PLACE = re.compile(rb"""[\s"']r\s*=\s*["']\s*([A-Za-z]{0,3})(\d{1,7})""")
+_ROW = re.compile(rb"<(?:[\w.-]+:)?row(?=[\s/>])")
+_CELL = re.compile(rb"<(?:[\w.-]+:)?c(?=[\s/>])")
+_LONGEST_TEXT = 4 << 20
+_OTHER_BOOKS = ("content.xml", "xl/workbook.bin")
 _ARCHIVE = b"PK\x03\x04"
 _SHEETS = (b"xl/", b"[Content_Types].xml")
 _DELIMITERS = ",;\t|"
@@ -183,9 +187,13 @@ def archive_refusal(document: bytes) -> str | None:
             members = archive.infolist()
             reach = 0
             if sum(member.file_size for member in members) <= MOST_UNPACKED:
-                reach = max((_reach(archive, m) for m in members if _SHEET.fullmatch(m.filename)), default=0)
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
+                reach = max((_reach(archive, member) for member in members), default=0)
+    except (
+        zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError
+    ) as error:  # fmt: skip
         return f"a damaged spreadsheet ({error})"
+    if any(member.filename.lower() in _OTHER_BOOKS for member in members):
+        return "a spreadsheet in another form than XLSX: save it as XLSX or CSV"
     if reach > MOST_CELLS:
         return f"a spreadsheet whose cells reach over more than {MOST_CELLS:,} places"
     if len(members) > MOST_MEMBERS:
@@ -203,21 +211,38 @@ def archive_refusal(document: bytes) -> str | None:
 
 
 def _reach(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """Return over how many places the cells of a sheet reach: that much room its reader would take."""
+    """Return over how many places the cells of a sheet reach at most: that much room its reader would take.
+
+    Any member may be a sheet, for relationships name them; cells and rows without a place follow the last.
+    """
     if member.flag_bits & 1 or member.file_size > MOST_RATIO * max(member.compress_size, 5243):
         return 0  # refused for that
-    rows = columns = 0
+    row = column = unplaced_rows = unplaced = most_unplaced = 0
     with archive.open(member) as sheet:
         rest = b""
         while piece := sheet.read(1 << 20):
-            piece = rest + piece
-            for letters, row in _CELL.findall(piece):
-                number = 0
-                for letter in letters:
-                    number = number * 26 + letter - 64
-                rows, columns = max(rows, int(row)), max(columns, number)
-            rest = piece[-32:]
-    return rows * columns
+            whole, end, rest = (rest + piece).rpartition(b">")
+            if len(rest) > _LONGEST_TEXT:
+                return MOST_CELLS + 1
+            for number, part in enumerate(_ROW.split(whole + end)):
+                places = _PLACE.findall(part)
+                placed = sum(bool(letters) for letters, _ in places)
+                unplaced = (0 if number else unplaced) + max(len(_CELL.findall(part)) - placed, 0)
+                most_unplaced = max(most_unplaced, unplaced)
+                unplaced_rows += bool(number) and placed == len(places)
+                if places:
+                    row = max(row, max(int(digits) for _, digits in places))
+                    column = max(
+                        column, max(_column(letters) for letters in {letters for letters, _ in places})
+                    )
+    return (row + unplaced_rows) * (column + most_unplaced)
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
 
 
 def _decoded(document: bytes) -> str:
