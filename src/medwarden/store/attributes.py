@@ -210,7 +210,9 @@ def record_filled(change: Change, site: str, filled: Mapping[str, Mapping[str, F
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
         stored = {(v.device_id, v.attribute_id): v for v in AttributeValue.objects.filter(device_id__in=part)}
-        new, changed, gone = [], [], []
+        new: list[AttributeValue] = []
+        changed: list[AttributeValue] = []
+        gone: list[AttributeValue] = []
         for device in part:
             wanted = {defined[name].pk: one for name, one in filled[device].items() if name in defined}
             for key, one in wanted.items():
@@ -294,7 +296,7 @@ def with_attributes(
                 continue
             some = True
             if text == "unknown" and not operator:
-                either |= ~Exists(held)
+                either |= Q(~Exists(held))
             elif operator in _BOUND:
                 number = number_of(spec, value_of(spec, text))
                 if number is None:
