@@ -35,6 +35,7 @@ _COMMANDS = {
     "gudid": "medwarden.cli.gudid",
     "sbom": "medwarden.cli.sbom",
     "knowledge": "medwarden.cli.knowledge",
+    "vulnerabilities": "medwarden.cli.vulnerabilities",
     "attributes": "medwarden.cli.attributes",
     "identity": "medwarden.cli.identity",
     "unknown": "medwarden.cli.answers",

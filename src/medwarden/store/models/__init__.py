@@ -49,6 +49,13 @@ from medwarden.store.models.policy import Policy, PolicyVersion
 from medwarden.store.models.probing import CaptureJob, DoNotProbe, Override, ProbeLog, ProbeSubnet
 from medwarden.store.models.risk import RiskFactor, RiskScore
 from medwarden.store.models.tenancy import DEFAULT_SITE, DEFAULT_TENANT, Site, Tenant
+from medwarden.store.models.vulnerabilities import (
+    Irrelevance,
+    MatchProfile,
+    ProfileMember,
+    VulnerabilityVerdict,
+    VulnerabilityWeight,
+)
 
 __all__ = [
     "DEFAULT_SITE",
@@ -89,13 +96,16 @@ __all__ = [
     "IdentityService",
     "InputLedger",
     "Interface",
+    "Irrelevance",
     "LocalModel",
+    "MatchProfile",
     "MergedDevice",
     "Override",
     "Policy",
     "PolicyVersion",
     "ProbeLog",
     "ProbeSubnet",
+    "ProfileMember",
     "RiskFactor",
     "RiskScore",
     "SavedView",
@@ -107,4 +117,6 @@ __all__ = [
     "Tenant",
     "User",
     "VerdictChange",
+    "VulnerabilityVerdict",
+    "VulnerabilityWeight",
 ]

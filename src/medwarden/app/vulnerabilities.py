@@ -1,0 +1,324 @@
+"""Devices against vulnerabilities: judged when either changes, shown, and told as findings.
+
+The engine with all claims is kept in the process as long as knowledge stays the same. Devices of a profile
+that was judged already need no engine at all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import yaml
+
+from medwarden.kernel.clock import Clock, wall_clock
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.feed import Kind
+from medwarden.model.vulnerability import Exploitation, Vulnerability
+from medwarden.risk.matching.engine import RULES, Engine
+from medwarden.risk.matching.findings import KINDS, findings_of
+from medwarden.risk.matching.names import Aliases
+from medwarden.store.knowledge import Knowledge
+from medwarden.store.open import open_store
+
+if TYPE_CHECKING:
+    from medwarden.store.queries.vulnerabilities import VerdictView
+    from medwarden.store.vulnerabilities import Weight
+
+ALIASES_FILE = "aliases.yaml"
+_AT_ONCE = 400
+_MOST_CHANGED = 5000
+"""Changed vulnerabilities up to which only those are judged anew."""
+_FEW = 300
+"""Vulnerabilities up to which their weights are looked up one by one."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Loaded(msgspec.Struct):
+    home: Path
+    edition: int
+    aliases: float
+    engine: Engine
+
+
+_loaded: list[_Loaded] = []
+
+
+def own_aliases(home: Path) -> Aliases:
+    """Return a hospital's own names of makers and products; none without its file.
+
+    Raises ConfigurationError where the file does not hold.
+    """
+    path = home / ALIASES_FILE
+    if not path.is_file():
+        return Aliases()
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8", errors="replace")) or {}
+        return msgspec.convert(said, Aliases)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"{path} is not as it should be: {error}") from error
+
+
+def _engine(home: Path, knowledge: Knowledge) -> Engine:
+    path = home / ALIASES_FILE
+    stamp = path.stat().st_mtime if path.is_file() else 0.0
+    for held in _loaded:
+        if (held.home, held.edition, held.aliases) == (home, knowledge.newest, stamp):
+            return held.engine
+    engine = Engine(own_aliases(home))
+    for record in knowledge.vulnerabilities():
+        engine.add_vulnerability(record)
+    for advisory in knowledge.advisories():
+        engine.add_advisory(advisory)
+    _loaded[:] = [_Loaded(home, knowledge.newest, stamp, engine)]
+    return engine
+
+
+def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int:
+    """Note the profiles of devices that changed and judge new ones; return how many devices' verdicts moved.
+
+    On an open store of a writer. Nothing is written for devices whose profile is what it was.
+    """
+    from medwarden.store.changes import Change
+    from medwarden.store.queries.vulnerabilities import members_of
+    from medwarden.store.vulnerabilities import profiles_of, record_members, record_verdicts
+
+    with Knowledge(home) as knowledge:
+        edition = knowledge.newest
+        if edition == 0:
+            return 0
+        with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
+            fresh = record_members(change, profiles_of(tenant, ids), "the device's identity changed")
+        if fresh:
+            engine = _engine(home, knowledge)
+            judged = {key: engine.judge(profile) for key, profile in fresh.items()}
+            with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
+                record_verdicts(
+                    change, judged, edition=edition, rules=RULES, cause="devices of a new kind appeared"
+                )
+            _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
+    tell(tenant, site, ids)
+    return sum(len(found) for found in members_of(fresh).values())
+
+
+def refresh(home: Path, tenant: str) -> int:
+    """Judge by the knowledge there is now; return how many profiles' verdicts changed.
+
+    Where only some vulnerabilities changed since the last time, only they are judged. On an open store of a
+    writer.
+    """
+    from medwarden.store.changes import Change
+    from medwarden.store.models import Device, Site
+    from medwarden.store.queries.vulnerabilities import members_of, newest_judged, without_profile
+    from medwarden.store.vulnerabilities import (
+        profiles_in_use,
+        profiles_of,
+        record_members,
+        record_verdicts,
+        standing,
+    )
+
+    moved: set[str] = set()
+    with Knowledge(home) as knowledge:
+        edition = knowledge.newest
+        if edition == 0:
+            return 0
+        for site in Site.objects.filter(tenant_id=tenant).values_list("pk", flat=True):
+            everyone = list(
+                Device.objects.filter(tenant_id=tenant, site_id=site).values_list("pk", flat=True)
+            )
+            first = set(without_profile(tenant, site))
+            for start in range(0, len(everyone), _AT_ONCE):
+                part = everyone[start : start + _AT_ONCE]
+                cause = "the device was new" if first.issuperset(part) else "the device's identity changed"
+                with Change("rule:matching", "knowledge changed", RULES, tenant=tenant, site=site) as change:
+                    record_members(change, profiles_of(tenant, part), cause)
+        profiles = profiles_in_use(tenant)
+        behind = {key for key, stood in standing(tenant).items() if stood != (edition, RULES)}
+        if not behind:
+            return 0
+        only = _changed(knowledge, newest_judged(tenant)) if _all_at(tenant, behind) else None
+        engine = _engine(home, knowledge) if only is None else _small_engine(home, knowledge, only)
+        judged = {key: engine.judge(profiles[key]) for key in behind}
+        cause = "knowledge or rules changed" if only is None else "new or changed advisories and records"
+        for keys in _parts(sorted(judged)):
+            with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
+                moved |= record_verdicts(
+                    change,
+                    {
+                        key: [m for m in judged[key] if only is None or m.vulnerability in only]
+                        for key in keys
+                    },
+                    edition=edition,
+                    rules=RULES,
+                    cause=cause,
+                    only=only,
+                )
+        _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
+    for site, devices in members_of(behind).items():
+        tell(tenant, site, devices)
+    return len(moved)
+
+
+def _all_at(tenant: str, behind: Collection[str]) -> bool:
+    """Tell whether all profiles that are behind were judged by the same edition and by today's rules."""
+    from medwarden.store.vulnerabilities import standing
+
+    stood = {value for key, value in standing(tenant).items() if key in behind}
+    return len(stood) == 1 and next(iter(stood))[1] == RULES
+
+
+def _changed(knowledge: Knowledge, since: int) -> frozenset[str] | None:
+    """Return the vulnerabilities that anything changed of since an edition, or None for too many to tell."""
+    changes = knowledge.changed_since(max(since, 0))
+    if not changes.complete:
+        return None
+    ids = set(changes.ids.get(Kind.VULNERABILITY, frozenset()))
+    ids |= changes.ids.get(Kind.EXPLOITATION, frozenset()) if len(ids) < _MOST_CHANGED else frozenset()
+    advisories = changes.ids.get(Kind.ADVISORY, frozenset())
+    for identifier in advisories:
+        advisory = knowledge.advisory(identifier)
+        if advisory is None:
+            return None  # withdrawn: whom it spoke of is no longer known here
+        ids |= {record.id or advisory.id for record in advisory.vulnerabilities}
+    return frozenset(ids) if len(ids) <= _MOST_CHANGED else None
+
+
+def _small_engine(home: Path, knowledge: Knowledge, only: frozenset[str]) -> Engine:
+    """Return an engine with what every source says of some vulnerabilities."""
+    engine = Engine(own_aliases(home))
+    for identifier in sorted(only):
+        for record in knowledge.vulnerability(identifier):
+            engine.add_vulnerability(record)
+    for advisory in knowledge.advisories():
+        kept = tuple(record for record in advisory.vulnerabilities if (record.id or advisory.id) in only)
+        if kept:
+            engine.add_advisory(msgspec.structs.replace(advisory, vulnerabilities=kept))
+    return engine
+
+
+def _parts(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]
+
+
+def _weigh(tenant: str, knowledge: Knowledge, vulnerabilities: set[str]) -> None:
+    """Store how much the matched vulnerabilities matter."""
+    from medwarden.store.changes import Change
+    from medwarden.store.vulnerabilities import record_weights
+
+    if not vulnerabilities:
+        return
+    said: dict[str, list[Vulnerability]] = {}
+    for advisory in knowledge.advisories():
+        for record in advisory.vulnerabilities:
+            if (record.id or advisory.id) in vulnerabilities:
+                said.setdefault(record.id or advisory.id, []).append(record)
+    use: dict[str, Exploitation | None]
+    if len(vulnerabilities) <= _FEW:
+        for identifier in vulnerabilities:
+            said.setdefault(identifier, []).extend(knowledge.vulnerability(identifier))
+        use = {identifier: knowledge.exploitation(identifier) for identifier in vulnerabilities}
+    else:
+        for record in knowledge.vulnerabilities():
+            if record.id in vulnerabilities:
+                said.setdefault(record.id, []).append(record)
+        use = dict(knowledge.exploitations())
+    weights = [_weight(each, said.get(each, []), use.get(each)) for each in sorted(vulnerabilities)]
+    with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
+        record_weights(change, weights)
+
+
+def _weight(identifier: str, records: Sequence[Vulnerability], use: Exploitation | None) -> Weight:
+    from medwarden.store.vulnerabilities import Weight
+
+    scores = [(score.version, score.score) for record in records for score in record.scores]
+    newest = max((version for version, _ in scores), default="")
+    remedies = sorted(
+        (remedy for record in records for remedy in record.remedies if remedy.text),
+        key=lambda remedy: (remedy.fixes is not True, remedy.category != "vendor_fix"),
+    )
+    return Weight(
+        vulnerability=identifier,
+        score=max((value for version, value in scores if version == newest), default=None),
+        exploited=bool(use and (use.kev_added or use.activity == "active")),
+        exploits=bool(use and (use.exploits or use.activity == "poc")),
+        epss=use.epss if use else None,
+        title=next((record.title for record in records if record.title), ""),
+        remedy=remedies[0].text[:600] if remedies else "",
+    )
+
+
+def tell(tenant: str, site: str, ids: Sequence[str], clock: Clock = wall_clock) -> None:
+    """Bring the findings on vulnerabilities of some devices in line with the verdicts."""
+    from medwarden.store.changes import Change
+    from medwarden.store.findings import record_findings
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.vulnerabilities import VerdictFilter, verdicts
+
+    for part in _parts(sorted(ids)):
+        said = list(verdicts(Scope(tenant, (site,)), VerdictFilter(devices=tuple(part)), at_ns=clock()))
+        found = findings_of(site, said, clock())
+        with Change("rule:matching", "verdicts changed", RULES, tenant=tenant, site=site) as change:
+            record_findings(change, part, found, kinds=KINDS)
+
+
+def shown(
+    home: Path, *, text: str = "", states: tuple[str, ...] = (), vulnerability: str = "", device: str = ""
+) -> list[VerdictView]:
+    """Return the verdicts on every device and vulnerability, after bringing them up to date."""
+    with open_store(home, writer=True, role="vulnerabilities"):
+        from medwarden.app.inventory import one_device
+        from medwarden.store.models import DEFAULT_TENANT
+        from medwarden.store.queries import Scope
+        from medwarden.store.queries.vulnerabilities import VerdictFilter, verdicts
+
+        refresh(home, DEFAULT_TENANT)
+        wanted = VerdictFilter(
+            devices=(one_device(device).id,) if device else None,
+            states=states,
+            vulnerability=vulnerability,
+            text=text,
+        )
+        return list(verdicts(Scope(), wanted, at_ns=wall_clock()))
+
+
+def call_irrelevant(
+    home: Path,
+    device: str,
+    vulnerability: str,
+    *,
+    reason: str,
+    actor: str,
+    expires_ns: int,
+    alike: bool = False,
+) -> None:
+    """Keep a person's word that a vulnerability is irrelevant for a device (its id, MAC or IP)."""
+    with open_store(home, writer=True, role="vulnerabilities"):
+        from medwarden.app.inventory import one_device
+        from medwarden.store.changes import Change
+        from medwarden.store.models import DEFAULT_TENANT
+        from medwarden.store.vulnerabilities import declare_irrelevant
+
+        found = one_device(device)
+        with Change(actor, reason, tenant=DEFAULT_TENANT, site=found.site) as change:
+            declare_irrelevant(change, found.id, vulnerability, expires_ns=expires_ns, alike=alike)
+        tell(DEFAULT_TENANT, found.site, [found.id])
+
+
+def call_relevant(home: Path, device: str, vulnerability: str, *, reason: str, actor: str) -> None:
+    """Take back a person's word that a vulnerability is irrelevant for a device."""
+    with open_store(home, writer=True, role="vulnerabilities"):
+        from medwarden.app.inventory import one_device
+        from medwarden.store.changes import Change
+        from medwarden.store.models import DEFAULT_TENANT
+        from medwarden.store.vulnerabilities import take_back_irrelevance
+
+        found = one_device(device)
+        with Change(actor, reason, tenant=DEFAULT_TENANT, site=found.site) as change:
+            take_back_irrelevance(change, found.id, vulnerability)
+        tell(DEFAULT_TENANT, found.site, [found.id])

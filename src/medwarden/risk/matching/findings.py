@@ -1,0 +1,140 @@
+"""Findings from verdicts: one for a device and advisory that matters, or a product where there is none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from medwarden.kernel.ids import stable_id
+from medwarden.model.finding import Finding, FindingEvidence, FindingKind, Severity
+from medwarden.model.vulnerability import MatchState
+from medwarden.risk.matching.engine import RULES
+
+KINDS = frozenset({FindingKind.VULNERABILITY})
+TYPE = "vulnerability"
+_SHOWN = 8
+
+
+class Verdict(Protocol):
+    """What a finding needs of a verdict."""
+
+    @property
+    def device(self) -> str:
+        """Return the device's id."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Return how a person calls the device."""
+        ...
+
+    @property
+    def vulnerability(self) -> str:
+        """Return the CVE id, or the advisory's where it has none."""
+        ...
+
+    @property
+    def advisory(self) -> str:
+        """Return the advisory that names the product, or a blank."""
+        ...
+
+    @property
+    def state(self) -> MatchState:
+        """Return the verdict."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Return the sentence behind it."""
+        ...
+
+    @property
+    def since_ns(self) -> int:
+        """Return since when it holds."""
+        ...
+
+    @property
+    def score(self) -> float | None:
+        """Return the CVSS base score."""
+        ...
+
+    @property
+    def exploited(self) -> bool:
+        """Tell whether it is used in attacks."""
+        ...
+
+    @property
+    def exploits(self) -> bool:
+        """Tell whether exploit code is public."""
+        ...
+
+    @property
+    def epss(self) -> float | None:
+        """Return the probability of use within 30 days."""
+        ...
+
+    @property
+    def remedy(self) -> str:
+        """Return what the maker says to do."""
+        ...
+
+
+LIKELY = 0.1
+"""EPSS from which a vulnerability that is not yet exploited counts one step more."""
+
+
+def severity_of(verdict: Verdict) -> Severity:
+    """Return how much one verdict matters: by use first, then CVSS; one step less where it is potential."""
+    score = verdict.score if verdict.score is not None else 5.0
+    rank = 4 if score >= 9.0 else 3 if score >= 7.0 else 2 if score >= 4.0 else 1
+    if verdict.exploited:
+        rank = 4
+    elif verdict.exploits or (verdict.epss or 0.0) >= LIKELY:
+        rank = min(4, rank + 1)
+    if verdict.state is MatchState.POTENTIAL:
+        rank -= 1
+    return list(Severity)[max(rank, 0)]
+
+
+def findings_of(site: str, verdicts: Iterable[Verdict], now_ns: int) -> tuple[Finding, ...]:
+    """Return the findings of devices, gravest first; what is only possible and not grave makes none."""
+    groups: defaultdict[tuple[str, str], list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.state is MatchState.CONFIRMED or (
+            verdict.state is MatchState.POTENTIAL and severity_of(verdict).rank >= Severity.MEDIUM.rank
+        ):
+            groups[verdict.device, verdict.advisory or "records"].append(verdict)
+    found = [_finding(site, device, subject, group, now_ns) for (device, subject), group in groups.items()]
+    return tuple(sorted(found, key=lambda finding: (-finding.severity.rank, finding.id)))
+
+
+def _finding(site: str, device: str, subject: str, group: Sequence[Verdict], now_ns: int) -> Finding:
+    ordered = sorted(
+        group, key=lambda v: (-severity_of(v).rank, not v.exploited, -(v.score or 0), v.vulnerability)
+    )
+    worst = ordered[0]
+    names = ", ".join(v.vulnerability for v in ordered[:_SHOWN])
+    more = f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
+    affected = "Affected" if worst.state is MatchState.CONFIRMED else "Perhaps affected"
+    what = subject if subject != "records" else worst.vulnerability
+    use = " Used in attacks." if any(v.exploited for v in ordered) else ""
+    remedy = next((v.remedy for v in ordered if v.remedy), "")
+    return Finding(
+        id=stable_id("f", site, device, TYPE, subject),
+        kind=FindingKind.VULNERABILITY,
+        type=TYPE,
+        severity=max((severity_of(v) for v in ordered), key=lambda s: s.rank),
+        device=device,
+        title=f"{affected} by {what}: {worst.label}",
+        detail=f"{names}{more}.{use} {worst.reason}",
+        fix=(remedy or "Ask the maker for a corrected version and a service appointment.")
+        + " Until then, or where the device cannot be changed: let only the peers it needs reach it.",
+        evidence=tuple(
+            FindingEvidence(v.vulnerability, v.reason[:300], v.since_ns, now_ns) for v in ordered[:_SHOWN]
+        ),
+        mitre=("T1190", "T1210"),
+        first_seen=min(v.since_ns for v in ordered),
+        last_seen=now_ns,
+        rule_version=RULES,
+    )

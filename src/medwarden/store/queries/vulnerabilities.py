@@ -1,0 +1,196 @@
+"""Verdicts on devices and vulnerabilities: now, at a date, and what they weigh."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+
+import msgspec
+from django.db.models import F, Q, QuerySet
+
+from medwarden.model.vulnerability import MatchState
+from medwarden.store.models import (
+    Device,
+    Irrelevance,
+    MatchProfile,
+    ProfileMember,
+    VulnerabilityVerdict,
+    VulnerabilityWeight,
+)
+from medwarden.store.queries.scope import Scope
+
+_AT_ONCE = 400
+
+
+class VerdictView(msgspec.Struct, frozen=True):
+    """One device and one vulnerability: the verdict, why, on what evidence, since when, and how grave."""
+
+    device: str
+    mac: str | None
+    macs: tuple[str, ...]
+    ip: str | None
+    label: str
+    vulnerability: str
+    advisory: str
+    state: MatchState
+    reason: str
+    evidence: tuple[dict[str, object], ...]
+    rules_version: str
+    since_ns: int
+    score: float | None
+    exploited: bool
+    exploits: bool
+    epss: float | None
+    title: str
+    remedy: str
+
+
+class VerdictFilter(msgspec.Struct, frozen=True):
+    """Which verdicts: of some devices, states, a vulnerability or advisory; ``text`` is part of them."""
+
+    devices: tuple[str, ...] | None = None
+    states: tuple[str, ...] = ()
+    vulnerability: str = ""
+    advisory: str = ""
+    text: str = ""
+
+
+def verdicts(scope: Scope, wanted: VerdictFilter, *, at_ns: int, now: bool = True) -> Iterator[VerdictView]:
+    """Yield verdicts by device and vulnerability as they stand at ``at_ns``.
+
+    ``now`` takes what counts at present (a person's word still ends at its time); otherwise the spans that
+    held at ``at_ns``.
+    """
+    members = _at(scope.over(ProfileMember.objects.all()), at_ns, now).order_by("device_id")
+    if wanted.devices is not None:
+        members = members.filter(device_id__in=wanted.devices)
+    pairs = list(members.values_list("device_id", "profile_id"))
+    known = _of_profiles({profile for _, profile in pairs}, wanted, at_ns, now)
+    weights = {w.vulnerability: w for w in VulnerabilityWeight.objects.filter(tenant_id=scope.tenant)}
+    words = _people(scope.tenant, at_ns)
+    for start in range(0, len(pairs), _AT_ONCE):
+        part = pairs[start : start + _AT_ONCE]
+        devices = {d.pk: d for d in Device.objects.filter(pk__in=[device for device, _ in part])}
+        for device_id, profile in part:
+            device = devices[device_id]
+            for row in known.get(profile, ()):
+                view = _view(device, row, weights.get(row.vulnerability), words, profile)
+                if _fits(view, wanted):
+                    yield view
+
+
+def _at(rows: QuerySet[ProfileMember], at_ns: int, now: bool) -> QuerySet[ProfileMember]:
+    if now:
+        return rows.filter(until_ns=None)
+    return rows.filter(since_ns__lte=at_ns).filter(Q(until_ns=None) | Q(until_ns__gt=at_ns))
+
+
+def _of_profiles(
+    profiles: Collection[str], wanted: VerdictFilter, at_ns: int, now: bool
+) -> dict[str, list[VulnerabilityVerdict]]:
+    found: defaultdict[str, list[VulnerabilityVerdict]] = defaultdict(list)
+    keys = sorted(profiles)
+    for start in range(0, len(keys), _AT_ONCE):
+        rows = VulnerabilityVerdict.objects.filter(profile_id__in=keys[start : start + _AT_ONCE])
+        if now:
+            rows = rows.filter(until_ns=None)
+        else:
+            rows = rows.filter(since_ns__lte=at_ns).filter(Q(until_ns=None) | Q(until_ns__gt=at_ns))
+        if wanted.vulnerability:
+            rows = rows.filter(vulnerability__iexact=wanted.vulnerability)
+        if wanted.advisory:
+            rows = rows.filter(advisory__iexact=wanted.advisory)
+        for row in rows.order_by("profile_id", "vulnerability"):
+            found[row.profile_id].append(row)
+    return found
+
+
+def _people(tenant: str, at_ns: int) -> dict[tuple[str, str], Irrelevance]:
+    """Return the words of people that hold, by device or profile and vulnerability."""
+    rows = (
+        Irrelevance.objects.filter(tenant_id=tenant, at_ns__lte=at_ns, expires_ns__gt=at_ns)
+        .filter(Q(ended_ns=None) | Q(ended_ns__gt=at_ns))
+        .order_by("at_ns")
+    )
+    return {(row.device_id or row.profile_id or "", row.vulnerability): row for row in rows}
+
+
+def _view(
+    device: Device,
+    row: VulnerabilityVerdict,
+    weight: VulnerabilityWeight | None,
+    words: dict[tuple[str, str], Irrelevance],
+    profile: str,
+) -> VerdictView:
+    word = words.get((device.pk, row.vulnerability)) or words.get((profile, row.vulnerability))
+    state, reason = MatchState(row.state), row.reason
+    if word is not None and state in (MatchState.CONFIRMED, MatchState.POTENTIAL):
+        reason = (
+            f"{word.actor} called it irrelevant: {word.reason} (before that: {state.value}; {row.reason})"
+        )
+        state = MatchState.IRRELEVANT
+    made = " ".join(part for part in (device.vendor, device.model) if part)
+    return VerdictView(
+        device=device.pk,
+        mac=next(iter(device.macs), None),
+        macs=tuple(device.macs),
+        ip=next(iter(device.ips), None),
+        label=device.name or made or device.pk,
+        vulnerability=row.vulnerability,
+        advisory=row.advisory,
+        state=state,
+        reason=reason,
+        evidence=tuple(row.aspects),
+        rules_version=row.rules_version,
+        since_ns=row.since_ns,
+        score=weight.score if weight else None,
+        exploited=bool(weight and weight.exploited),
+        exploits=bool(weight and weight.exploits),
+        epss=weight.epss if weight else None,
+        title=weight.title if weight else "",
+        remedy=weight.remedy if weight else "",
+    )
+
+
+def _fits(view: VerdictView, wanted: VerdictFilter) -> bool:
+    if wanted.states and view.state.value not in wanted.states:
+        return False
+    said = " ".join(
+        (view.label, view.device, *view.macs, view.ip or "", view.vulnerability, view.advisory)
+    ).lower()
+    return all(term in said for term in wanted.text.lower().split())
+
+
+def members_of(profiles: Collection[str]) -> dict[str, list[str]]:
+    """Return the devices that have these profiles now, by site."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    keys = sorted(profiles)
+    for start in range(0, len(keys), _AT_ONCE):
+        rows = ProfileMember.objects.filter(profile_id__in=keys[start : start + _AT_ONCE], until_ns=None)
+        for site, device in rows.values_list("site_id", "device_id"):
+            found[site].append(device)
+    return found
+
+
+def without_profile(tenant: str, site: str) -> list[str]:
+    """Return the devices of a site that no profile was noted for."""
+    held = ProfileMember.objects.filter(site_id=site, until_ns=None).values("device")
+    rows = Device.objects.filter(tenant_id=tenant, site_id=site).exclude(pk__in=held)
+    return list(rows.values_list("pk", flat=True))
+
+
+def matched_vulnerabilities(profiles: Sequence[str]) -> set[str]:
+    """Return the vulnerabilities that something is said of for these profiles."""
+    found: set[str] = set()
+    for start in range(0, len(profiles), _AT_ONCE):
+        rows = VulnerabilityVerdict.objects.filter(
+            profile_id__in=profiles[start : start + _AT_ONCE], until_ns=None
+        )
+        found.update(rows.values_list("vulnerability", flat=True).distinct())
+    return found
+
+
+def newest_judged(tenant: str) -> int:
+    """Return the newest edition of knowledge that some profile was judged by; -1 for none."""
+    row = MatchProfile.objects.filter(tenant_id=tenant).order_by(F("edition").desc()).first()
+    return -1 if row is None else row.edition

@@ -1,0 +1,320 @@
+"""Keep verdicts on vulnerabilities: who has which profile, what is said of a profile, what people decided.
+
+Writers close the span of what no longer counts and open a new one with the cause, and write nothing where
+nothing changed. See :mod:`medwarden.store.models.vulnerabilities`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.kernel.ids import stable_id
+from medwarden.model.vulnerability import Match
+from medwarden.risk.matching.profile import SURE, Profile, Software
+from medwarden.store.bulk import insert_rows, update_rows
+from medwarden.store.changes import Change
+from medwarden.store.models import (
+    ComponentList,
+    Device,
+    Irrelevance,
+    MatchProfile,
+    ProfileMember,
+    SoftwareComponent,
+    VulnerabilityVerdict,
+    VulnerabilityWeight,
+)
+
+_AT_ONCE = 400
+VENDOR_SURE = 0.5
+"""The model tells the maker too: its own confidence only has to speak for it rather than against."""
+
+
+class Weight(msgspec.Struct, frozen=True):
+    """How much a vulnerability matters; fields as in the table of that name."""
+
+    vulnerability: str
+    score: float | None = None
+    exploited: bool = False
+    exploits: bool = False
+    epss: float | None = None
+    title: str = ""
+    remedy: str = ""
+
+
+def profile_id(tenant: str, profile: Profile) -> str:
+    """Return the id of a profile: the same facts always have the same."""
+    return stable_id("vp", tenant, msgspec.json.encode(_sorted(profile)).decode())
+
+
+def _sorted(profile: Profile) -> dict[str, object]:
+    facts: dict[str, object] = msgspec.to_builtins(profile)
+    facts["updates"] = sorted(profile.updates)
+    return facts
+
+
+def profiles_of(tenant: str, ids: Sequence[str], *, serials: bool = False) -> dict[str, Profile]:
+    """Return the profile of each device that is there, by its id; ``serials`` where a source names any."""
+    found: dict[str, Profile] = {}
+    components = _Components(tenant)
+    for start in range(0, len(ids), _AT_ONCE):
+        for row in Device.objects.filter(tenant_id=tenant, pk__in=ids[start : start + _AT_ONCE]):
+            found[row.pk] = Profile(
+                vendor=row.vendor or "",
+                model=row.model or "",
+                firmware=row.firmware or "",
+                os=row.os or "",
+                os_version=row.os_version or "",
+                serial=(row.serial or "") if serials else "",
+                category=row.category or "",
+                vendor_sure=row.confidence.get("vendor", 1.0) >= VENDOR_SURE,
+                model_sure=row.confidence.get("model", 1.0) >= SURE,
+                software=components.of(row),
+            )
+    return found
+
+
+class _Components:
+    """The components of bills of materials, by device and by model."""
+
+    def __init__(self, tenant: str) -> None:
+        self._bills = list(ComponentList.objects.filter(tenant_id=tenant))
+        self._read: dict[str, tuple[Software, ...]] = {}
+
+    def of(self, device: Device) -> tuple[Software, ...]:
+        return tuple(
+            software for bill in self._bills if self._fits(bill, device) for software in self._contents(bill)
+        )
+
+    @staticmethod
+    def _fits(bill: ComponentList, device: Device) -> bool:
+        if bill.device_id:
+            return bill.device_id == device.pk
+        if (bill.vendor.lower(), bill.model.lower()) != (
+            (device.vendor or "").lower(),
+            (device.model or "").lower(),
+        ):
+            return False
+        return not bill.firmware or bill.firmware.lower() == (device.firmware or "").lower()
+
+    def _contents(self, bill: ComponentList) -> tuple[Software, ...]:
+        if bill.pk not in self._read:
+            self._read[bill.pk] = tuple(
+                Software(row.name, row.version, row.supplier, row.purl, row.cpe, f"sbom:{bill.name}")
+                for row in SoftwareComponent.objects.filter(bill=bill).order_by("position")
+            )
+        return self._read[bill.pk]
+
+
+def record_members(change: Change, profiles: Mapping[str, Profile], cause: str) -> dict[str, Profile]:
+    """Note which profile each device has now; return the profiles that were not known, by id.
+
+    A device whose profile is the one it had writes nothing.
+    """
+    ids = {device: profile_id(change.tenant, profile) for device, profile in profiles.items()}
+    by_id = {ids[device]: profile for device, profile in profiles.items()}
+    known = _existing(by_id)
+    fresh = {key: profile for key, profile in by_id.items() if key not in known}
+    insert_rows(
+        [
+            MatchProfile(id=key, tenant_id=change.tenant, site_id=None, facts=_sorted(profile))
+            for key, profile in fresh.items()
+        ]
+    )
+    devices = list(ids)
+    for start in range(0, len(devices), _AT_ONCE):
+        part = devices[start : start + _AT_ONCE]
+        sites = dict(Device.objects.filter(pk__in=part).values_list("pk", "site_id"))
+        current = {
+            row.device_id: row for row in ProfileMember.objects.filter(device_id__in=part, until_ns=None)
+        }
+        moved = [device for device in part if device in sites and not _same(current.get(device), ids[device])]
+        ended = [current[device] for device in moved if device in current]
+        for row in ended:
+            row.until_ns = change.now_ns
+        update_rows(ended, ("until_ns",))
+        insert_rows(
+            [
+                ProfileMember(
+                    tenant_id=change.tenant, site_id=sites[device], device_id=device, profile_id=ids[device],
+                    since_ns=change.now_ns, until_ns=None, cause=cause[:200],
+                )
+                for device in moved
+            ]
+        )  # fmt: skip
+    return fresh
+
+
+def _existing(ids: Collection[str]) -> set[str]:
+    found: set[str] = set()
+    wanted = list(ids)
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = wanted[start : start + _AT_ONCE]
+        found.update(MatchProfile.objects.filter(pk__in=part).values_list("pk", flat=True))
+    return found
+
+
+def _same(row: ProfileMember | None, profile: str) -> bool:
+    return row is not None and row.profile_id == profile
+
+
+def profiles_in_use(tenant: str) -> dict[str, Profile]:
+    """Return the profiles that some device has now, by id."""
+    used = ProfileMember.objects.filter(tenant_id=tenant, until_ns=None).values("profile")
+    return {
+        row.pk: msgspec.convert(row.facts, Profile)
+        for row in MatchProfile.objects.filter(tenant_id=tenant, pk__in=used)
+    }
+
+
+def standing(tenant: str) -> dict[str, tuple[int, str]]:
+    """Return by which edition of knowledge and which rules each profile in use was judged."""
+    used = ProfileMember.objects.filter(tenant_id=tenant, until_ns=None).values("profile")
+    rows = MatchProfile.objects.filter(tenant_id=tenant, pk__in=used)
+    return {
+        key: (edition, rules) for key, edition, rules in rows.values_list("pk", "edition", "rules_version")
+    }
+
+
+def record_verdicts(
+    change: Change,
+    verdicts: Mapping[str, Sequence[Match]],
+    *,
+    edition: int,
+    rules: str,
+    cause: str,
+    only: frozenset[str] | None = None,
+) -> set[str]:
+    """Bring the verdicts of profiles in line with what the engine says now; return profiles that changed.
+
+    ``only`` limits this to some vulnerabilities: verdicts on others stay as they are.
+    """
+    changed: set[str] = set()
+    keys = list(verdicts)
+    for start in range(0, len(keys), _AT_ONCE):
+        part = keys[start : start + _AT_ONCE]
+        rows = VulnerabilityVerdict.objects.filter(profile_id__in=part, until_ns=None)
+        held: dict[str, dict[str, VulnerabilityVerdict]] = {}
+        for row in rows:
+            if only is None or row.vulnerability in only:
+                held.setdefault(row.profile_id, {})[row.vulnerability] = row
+        ended: list[VulnerabilityVerdict] = []
+        begun: list[VulnerabilityVerdict] = []
+        for key in part:
+            now = {match.vulnerability: match for match in verdicts[key]}
+            before = held.get(key, {})
+            ended += [
+                row for name, row in before.items() if name not in now or not _as_before(row, now[name])
+            ]
+            fresh = [m for name, m in now.items() if name not in before or not _as_before(before[name], m)]
+            begun += [_verdict(change, key, match, cause) for match in fresh]
+            if fresh or any(name not in now for name in before):
+                changed.add(key)
+        for row in ended:
+            row.until_ns = change.now_ns
+        update_rows(ended, ("until_ns",))
+        insert_rows(begun)
+        MatchProfile.objects.filter(pk__in=part).update(
+            edition=edition, rules_version=rules, judged_ns=change.now_ns
+        )
+    if changed:
+        change.record("vulnerabilities.judged", "profiles", None, {"changed": len(changed), "cause": cause})
+    return changed
+
+
+def _as_before(row: VulnerabilityVerdict, match: Match) -> bool:
+    return (row.state, row.advisory, row.reason) == (match.state.value, match.advisory, match.reason)
+
+
+def _verdict(change: Change, profile: str, match: Match, cause: str) -> VulnerabilityVerdict:
+    return VulnerabilityVerdict(
+        tenant_id=change.tenant,
+        site_id=None,
+        profile_id=profile,
+        vulnerability=match.vulnerability[:60],
+        advisory=match.advisory[:120],
+        state=match.state.value,
+        reason=match.reason,
+        aspects=[msgspec.to_builtins(aspect) for aspect in match.aspects],
+        rules_version=match.rules_version,
+        since_ns=change.now_ns,
+        until_ns=None,
+        cause=cause[:200],
+    )
+
+
+def record_weights(change: Change, weights: Iterable[Weight]) -> None:
+    """Store how much vulnerabilities matter; what did not change writes nothing."""
+    fresh = {weight.vulnerability: weight for weight in weights}
+    rows = {
+        row.vulnerability: row
+        for row in VulnerabilityWeight.objects.filter(tenant_id=change.tenant)
+        if row.vulnerability in fresh
+    }
+    names = ("score", "exploited", "exploits", "epss", "title", "remedy")
+    altered = []
+    for name, row in rows.items():
+        if any(getattr(row, field) != getattr(fresh[name], field) for field in names):
+            for field in names:
+                setattr(row, field, getattr(fresh[name], field))
+            altered.append(row)
+    update_rows(altered, names)
+    insert_rows(
+        [
+            VulnerabilityWeight(tenant_id=change.tenant, site_id=None, **msgspec.structs.asdict(weight))
+            for name, weight in fresh.items()
+            if name not in rows
+        ]
+    )
+
+
+def declare_irrelevant(
+    change: Change, device: str, vulnerability: str, *, expires_ns: int, alike: bool = False
+) -> None:
+    """Keep a person's word that a vulnerability is irrelevant for a device, or for all ``alike`` it.
+
+    The change's reason is the reason. Raises ConfigurationError where the device is not there, nothing is
+    said of it and the vulnerability, the reason is empty or the end is not in the future.
+    """
+    member = ProfileMember.objects.filter(tenant_id=change.tenant, device_id=device, until_ns=None).first()
+    if member is None:
+        raise ConfigurationError(f"nothing was matched for a device {device[:40]!r} yet")
+    if not VulnerabilityVerdict.objects.filter(
+        profile_id=member.profile_id, vulnerability=vulnerability, until_ns=None
+    ).exists():
+        raise ConfigurationError(f"nothing says that {vulnerability[:60]!r} concerns this device")
+    if not change.reason.strip():
+        raise ConfigurationError("say why it is irrelevant")
+    if expires_ns <= change.now_ns:
+        raise ConfigurationError("say until when it is irrelevant: a day in the future")
+    Irrelevance(
+        tenant_id=change.tenant,
+        site_id=None if alike else member.site_id,
+        device_id=None if alike else device,
+        profile_id=member.profile_id if alike else None,
+        vulnerability=vulnerability,
+        reason=change.reason,
+        actor=change.actor[:150],
+        at_ns=change.now_ns,
+        expires_ns=expires_ns,
+    ).save(force_insert=True)
+    change.record(
+        "vulnerability.irrelevant",
+        f"device:{device}",
+        None,
+        {"vulnerability": vulnerability, "expires_ns": expires_ns, "alike": alike},
+    )
+
+
+def take_back_irrelevance(change: Change, device: str, vulnerability: str) -> None:
+    """End a person's word on a device and a vulnerability. Raises ConfigurationError where there is none."""
+    profiles = ProfileMember.objects.filter(device_id=device, until_ns=None).values("profile")
+    rows = Irrelevance.objects.filter(tenant_id=change.tenant, vulnerability=vulnerability, ended_ns=None)
+    ended = rows.filter(device_id=device).update(ended_ns=change.now_ns) + rows.filter(
+        profile_id__in=profiles
+    ).update(ended_ns=change.now_ns)
+    if not ended:
+        raise ConfigurationError(f"nobody called {vulnerability[:60]!r} irrelevant for this device")
+    change.record("vulnerability.relevant", f"device:{device}", {"vulnerability": vulnerability}, None)
