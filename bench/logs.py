@@ -2,10 +2,12 @@
 
     .venv/bin/python bench/logs.py [EVENTS [PART OF A TITLE]]
 
-Logs of a made-up network (Zeek's conn.log and dns.log as JSON and as text, Suricata's EVE) are written to a
-temporary folder; every client has a few services that it uses all the time. "parser" is file to columns;
-"lake" is what ``medwarden replay`` does up to the flush: columns, resolver, evidence, Iceberg and rows of the
-database. The median of three runs is printed.
+Logs of a made-up network (Zeek's conn.log and dns.log as JSON and as text, Suricata's EVE with flows alone
+and with events of all kinds as a sensor of a hospital writes them) are written to a temporary folder; every
+client has a few services that it uses all the time. "parser" is file to columns; "lake" is what ``medwarden
+replay`` does up to the flush: columns, resolver, evidence, Iceberg and rows of the database, acknowledged. Of
+both the best of some runs is printed, for whatever else the machine does only makes them slower; the target
+is of JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from __future__ import annotations
 import gc
 import json
 import random
-import statistics
 import sys
 import tempfile
 import time
@@ -26,6 +27,8 @@ from medwarden.sensors.logs.registry import parsers
 from medwarden.store.open import open_store
 
 RUNS = 3
+TARGET = 250_000
+"""Events of a JSON log per second of one core, into the lake."""
 CLIENTS, SERVERS = 2000, 60
 SERVICES = [("ssl", 443), ("dns", 53)]
 START = 1_795_341_600.0
@@ -85,6 +88,115 @@ def eve(number: int, chance: random.Random) -> dict[str, object]:
     }  # fmt: skip
 
 
+def base(number: int, chance: random.Random, kind: str, port: int, proto: str = "TCP") -> dict[str, object]:
+    """Return what all events have."""
+    flow = eve(number, chance)
+    names = (
+        "timestamp",
+        "flow_id",
+        "in_iface",
+        "event_type",
+        "src_ip",
+        "src_port",
+        "dest_ip",
+        "dest_port",
+        "proto",
+    )
+    return {name: flow[name] for name in names} | {"event_type": kind, "dest_port": port, "proto": proto}
+
+
+def eve_dns(number: int, chance: random.Random) -> dict[str, object]:
+    name, ident = chance.choice(NAMES), chance.randrange(65536)
+    event = base(number, chance, "dns", 53, "UDP")
+    if number % 2:
+        return event | {
+            "dns": {"type": "query", "id": ident, "rrname": name, "rrtype": "A", "tx_id": 0, "opcode": 0}
+        }
+    address = f"10.200.0.{NAMES.index(name)}"
+    return event | {"dns": {
+        "version": 2, "type": "answer", "id": ident, "flags": "8180", "qr": True, "rd": True, "ra": True,
+        "opcode": 0, "rrname": name, "rrtype": "A", "rcode": "NOERROR", "grouped": {"A": [address]},
+        "answers": [{"rrname": name, "rrtype": "A", "ttl": 60, "rdata": address}],
+    }}  # fmt: skip
+
+
+def eve_http(number: int, chance: random.Random) -> dict[str, object]:
+    return base(number, chance, "http", 80) | {"tx_id": number % 7, "http": {
+        "hostname": chance.choice(NAMES), "url": f"/api/v1/status?n={chance.randrange(1 << 30)}",
+        "http_user_agent": f"Agent/{number % 3}.0 (X11; Linux x86_64)",
+        "http_content_type": "text/html", "http_method": "GET", "protocol": "HTTP/1.1",
+        "status": 200, "length": chance.randrange(9000),
+    }}  # fmt: skip
+
+
+def eve_tls(number: int, chance: random.Random) -> dict[str, object]:
+    name = chance.choice(NAMES)
+    return base(number, chance, "tls", 443) | {"tls": {
+        "subject": f"CN={name}", "issuerdn": "C=US, O=Example Trust, CN=R3",
+        "serial": "04:A1:7F:22:90:3B",
+        "fingerprint": "aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd",
+        "sni": name, "version": "TLS 1.2", "notbefore": "2026-01-01T00:00:00",
+        "notafter": "2027-01-01T00:00:00", "ja3": {}, "ja3s": {},
+    }}  # fmt: skip
+
+
+def eve_file(number: int, chance: random.Random) -> dict[str, object]:
+    return eve_http(number, chance) | {"event_type": "fileinfo", "app_proto": "http", "fileinfo": {
+        "filename": "/api/v1/status", "sid": [], "gaps": False, "state": "CLOSED", "stored": False,
+        "size": chance.randrange(9000), "tx_id": 1,
+    }}  # fmt: skip
+
+
+def eve_smb(number: int, chance: random.Random) -> dict[str, object]:
+    return base(number, chance, "smb", 445) | {"smb": {
+        "id": number % 50, "dialect": "3.11", "command": "SMB2_COMMAND_CREATE", "status": "STATUS_SUCCESS",
+        "status_code": "0x0", "session_id": chance.getrandbits(40), "tree_id": 5, "filename": "plan.xlsx",
+        "disposition": "FILE_OPEN", "access": "normal", "share": f"\\\\files\\ward{chance.randrange(9)}",
+    }}  # fmt: skip
+
+
+def eve_dhcp(number: int, chance: random.Random) -> dict[str, object]:
+    client = chance.randrange(CLIENTS)
+    return base(number, chance, "dhcp", 67, "UDP") | {"dhcp": {
+        "type": "request", "id": chance.getrandbits(32),
+        "client_mac": f"00:0c:29:00:{client >> 8:02x}:{client & 255:02x}",
+        "assigned_ip": "0.0.0.0", "client_ip": f"10.{client // 250}.{client % 250}.7", "dhcp_type": "request",
+        "hostname": f"pump-{client}", "params": ["subnet_mask", "router", "dns_server"],
+    }}  # fmt: skip
+
+
+def eve_alert(number: int, chance: random.Random) -> dict[str, object]:
+    return eve(number, chance) | {"event_type": "alert", "alert": {
+        "action": "allowed", "gid": 1, "signature_id": 2_013_028 + number % 40, "rev": 7,
+        "category": "Not Suspicious", "signature": "ET POLICY curl User-Agent Outbound", "severity": 3,
+    }}  # fmt: skip
+
+
+def eve_snmp(number: int, chance: random.Random) -> dict[str, object]:
+    return base(number, chance, "snmp", 161, "UDP") | {"snmp": {
+        "version": 2, "community": "public", "pdu_type": "get_request", "vars": ["1.3.6.1.2.1.1.1.0"],
+    }}  # fmt: skip
+
+
+def eve_ssh(number: int, chance: random.Random) -> dict[str, object]:
+    return base(number, chance, "ssh", 22) | {"ssh": {
+        "client": {"proto_version": "2.0", "software_version": "OpenSSH_9.2p1"},
+        "server": {"proto_version": "2.0", "software_version": "OpenSSH_8.4p1"},
+    }}  # fmt: skip
+
+
+MIXTURE = (
+    (eve, 36), (eve_dns, 26), (eve_tls, 10), (eve_http, 9), (eve_file, 6), (eve_smb, 4), (eve_snmp, 3),
+    (eve_alert, 3), (eve_dhcp, 2), (eve_ssh, 1),
+)  # fmt: skip
+"""Events of all kinds and how many of a hundred are of each."""
+
+
+def mixed(number: int, chance: random.Random) -> dict[str, object]:
+    event = chance.choices([made for made, _ in MIXTURE], [share for _, share in MIXTURE])[0]
+    return event(number, chance)
+
+
 def as_json(events: Iterator[dict[str, object]]) -> Iterator[str]:
     for event in events:
         yield json.dumps(event, separators=(",", ":"))
@@ -106,6 +218,7 @@ KINDS: dict[str, tuple[str, Callable[[Iterator[dict[str, object]]], Iterator[str
     "Zeek dns, JSON": ("dns.log", as_json, dns),
     "Zeek conn, text": ("conn_text.log", as_text, conn),
     "Suricata flow, EVE": ("eve.json", as_json, eve),
+    "Suricata mixed, EVE": ("eve_mixed.json", as_json, mixed),
 }
 
 
@@ -141,7 +254,7 @@ def main() -> None:
     events = int(sys.argv[1]) if len(sys.argv) > 1 else 400_000
     wanted = sys.argv[2] if len(sys.argv) > 2 else ""
     parsers()
-    print(f"{'log':<22}{'events':>10}{'MB':>7}{'parser, events/s':>19}{'lake, events/s':>17}")
+    print(f"{'log':<22}{'events':>10}{'MB':>7}{'parser, events/s':>19}{'lake, events/s':>17}  target")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for title, (file, written, event) in KINDS.items():
@@ -154,10 +267,15 @@ def main() -> None:
             with path.open("w") as out:
                 out.writelines(f"{line}\n" for line in written(made))
             parse(path)
-            parsed = statistics.median(parse(path) for _ in range(RUNS))
-            stored = statistics.median(replay(path, folder / f"home-{file}-{run}") for run in range(RUNS))
+            parsed = events / min(parse(path) for _ in range(RUNS))
+            stored = events / min(replay(path, folder / f"home-{file}-{run}") for run in range(RUNS))
             size = path.stat().st_size / 1e6
-            print(f"{title:<22}{events:>10,}{size:>7.0f}{events / parsed:>19,.0f}{events / stored:>17,.0f}")
+            verdict = f"{'reached' if stored >= TARGET else 'not reached'}: {TARGET:,}"
+            print(
+                f"{title:<22}{events:>10,}{size:>7.0f}{parsed:>19,.0f}{stored:>17,.0f}"
+                f"  {verdict if written is as_json else ''}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Run every fuzz target for some seconds each, or the families named: `./dev fuzz --seconds 30`.
 
-Families: dissectors, logs, columns, capture, sanitise, documents. Each target runs in a process of its own
-with a bound on its memory, so that one that dies or swells ends itself alone; all are run, whatever one finds,
-and the status is 1 where one did.
+Families: dissectors, logs, columns, capture, sanitise, documents. Each target runs in a process of its
+own with a bound on its memory, so that one that dies or swells ends itself alone; all are run, whatever one
+finds, and the status is 1 where one did.
 """
 
 # ruff: noqa: S603, T201 - a command that prints and starts its neighbours

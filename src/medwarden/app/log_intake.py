@@ -20,6 +20,7 @@ from medwarden.model.accounting import InputReport, PacketCount
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogParser, LogSetting, Tells
 from medwarden.sensors.log_files import LogFile, opened_log
+from medwarden.sensors.logs._columns import Fingerprint
 from medwarden.sensors.logs.lines import OVERLONG, LineFramer
 from medwarden.sensors.logs.registry import parsers
 
@@ -32,6 +33,7 @@ MOST_DOCUMENT = 50 << 20
 _BATCH_BYTES = 256 << 20
 _BATCH_RECORDS = 500_000
 _DIGEST = 20
+_PRESENT = "nh"
 _MOST_HEAD = 1 << 16
 
 
@@ -54,6 +56,25 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 def mark_of(report: InputReport) -> Mark | None:
     """Return where the input of a report goes on, None where it was not read at all."""
     return msgspec.json.decode(report.mark, type=Mark) if report.mark else None
+
+
+class Digest(Protocol):
+    """What tells whether the first bytes of a log are those that were read."""
+
+    def update(self, octets: memoryview, /) -> None:
+        """Take the next bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes so far."""
+        ...
+
+
+def _digest_like(mark: Mark | None) -> Digest:
+    """Return what makes digests like that of a mark; those of older versions are plain BLAKE2b."""
+    if mark is None or mark.digest.startswith(_PRESENT):
+        return Fingerprint()
+    return hashlib.blake2b(digest_size=_DIGEST)
 
 
 @runtime_checkable
@@ -121,7 +142,7 @@ class LogReading:
         self._base = base
         self._mark = mark_of(base)
         self._framer = LineFramer()
-        self._digest = hashlib.blake2b(digest_size=_DIGEST)
+        self._digest = _digest_like(self._mark)
         self._tail = ""
         self._overlong = 0
         self.missing = 0
@@ -182,16 +203,16 @@ class LogReading:
         if self._mark is None or not self._tail:
             self._mark = Mark(self._framer.position, self._digest.hexdigest())
 
-    def _pass_over(self, file: LogFile, mark: Mark) -> tuple[hashlib.blake2b, bytes]:
+    def _pass_over(self, file: LogFile, mark: Mark) -> tuple[Digest, bytes]:
         """Read up to the mark and tell the parser the headers. Raises ResourceError for another file."""
-        digest = hashlib.blake2b(digest_size=_DIGEST)
+        digest = _digest_like(mark)
         header = _Header()
         left = mark.position
         rest = b""
         while left and (piece := file.read()):
             rest = piece[left:]
             piece = piece[:left]
-            digest.update(piece)
+            digest.update(memoryview(piece))
             header.push(piece)
             left -= len(piece)
         if left or digest.hexdigest() != mark.digest:
@@ -327,11 +348,11 @@ def grown_from(path: Path, report: InputReport) -> bool | None:
     mark = mark_of(report)
     if mark is None:
         return True
-    digest = hashlib.blake2b(digest_size=_DIGEST)
+    digest = _digest_like(mark)
     left = mark.position
     with opened_log(path) as file:
         while left and (piece := file.read()):
-            digest.update(piece[:left])
+            digest.update(memoryview(piece)[:left])
             if len(piece) > left:
                 return True if digest.hexdigest() == mark.digest else None
             left -= len(piece)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import types
 import typing
@@ -16,7 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sensors.logs.line_outcomes import line_by_line, outcome
 
-from medwarden.sensors.logs._columns import BLANK, COUNT, MOMENT, ODD, REAL, SOUND, WORD, Columns, line_starts
+from medwarden.sensors.logs._columns import (
+    BLANK,
+    COUNT,
+    MOMENT,
+    ODD,
+    REAL,
+    SOUND,
+    WORD,
+    Columns,
+    Fingerprint,
+    line_starts,
+)
 from medwarden.sensors.logs.eve_lines import ROLES, TYPES
 from medwarden.sensors.logs.times import ns_of_value
 from medwarden.sensors.logs.zeek_logs import logs
@@ -309,3 +321,41 @@ def test_a_number_beyond_doubles_is_odd(number: str) -> None:
     columns = Columns(PATHS, FORMS, [False] * len(PATHS))
     states = columns.of_json(block, line_starts(block))[0]
     assert states.tolist() == [ODD, ODD, SOUND]
+
+
+def slow_fingerprint(octets: bytes) -> str:
+    """Return what a fingerprint is by its definition."""
+    key, keys = hashlib.blake2b(b"medwarden: blocks of a log").digest(), []
+    for _ in range(128):
+        key = hashlib.blake2b(key).digest()
+        keys.append(int.from_bytes(key[:8], "little"))
+    found = hashlib.blake2b(digest_size=20)
+    whole = len(octets) // 1024 * 1024
+    for start in range(0, whole, 1024):
+        words = [int.from_bytes(octets[at : at + 8], "little") for at in range(start, start + 1024, 8)]
+        sums = [(word + key) % 2**64 for word, key in zip(words, keys, strict=True)]
+        total = sum(one * other for one, other in zip(sums[::2], sums[1::2], strict=True))
+        found.update((total % 2**128).to_bytes(16, "little"))
+    found.update(octets[whole:] + len(octets).to_bytes(8, "little"))
+    return "nh" + found.hexdigest()
+
+
+@given(st.binary(max_size=64), st.lists(st.integers(0, 2500), max_size=6))
+def test_a_fingerprint_is_of_the_octets_however_they_are_cut(seed: bytes, lengths: list[int]) -> None:
+    cut, whole = Fingerprint(), bytearray()
+    for number, length in enumerate(lengths):
+        piece = hashlib.shake_128(seed + bytes([number])).digest(length)
+        cut.update(memoryview(piece))
+        whole += piece
+        assert cut.hexdigest() == slow_fingerprint(bytes(whole))
+
+
+def test_another_octet_is_another_fingerprint() -> None:
+    octets = bytes(range(256)) * 12
+    known = {octets: slow_fingerprint(octets)}
+    for place in range(0, len(octets), 7):
+        for other in (octets[:place] + b"!" + octets[place + 1 :], octets[:place], octets + bytes(place + 1)):
+            fingerprint = Fingerprint()
+            fingerprint.update(other)
+            known[other] = fingerprint.hexdigest()
+    assert len(set(known.values())) == len(known) > 1000

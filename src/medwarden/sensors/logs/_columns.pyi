@@ -22,11 +22,16 @@ class Columns:
     ``paths`` are the keys that lead to each (in tabbed text only their number counts), ``forms`` what is
     made of it: ``WORD`` (its bytes, as a number that stands for them), ``COUNT`` (a whole number below
     10^18), ``REAL`` (a floating-point number) or ``MOMENT`` (epoch seconds, or milliseconds where that
-    large, or an ISO 8601 time with an offset, to nanoseconds). ``needed`` tells which must be there.
+    large, or an ISO 8601 time with an offset, to nanoseconds). ``needed`` tells which must be there,
+    ``nullable`` which may be null instead of a number or a time.
     """
 
     def __init__(
-        self, paths: Sequence[tuple[bytes, ...]], forms: Sequence[int], needed: Sequence[bool]
+        self,
+        paths: Sequence[tuple[bytes, ...]],
+        forms: Sequence[int],
+        needed: Sequence[bool],
+        nullable: Sequence[bool] | None = None,
     ) -> None: ...
     def of_json(self, block: bytes, starts: npt.NDArray[np.int64], head: bool = False) -> Read:
         """Read the lines that begin at ``starts``, each one JSON object.
@@ -50,3 +55,17 @@ class Columns:
         ``places`` tells for each field the column it goes to, -1 for none; ``unset`` is what stands for no
         value. Returns as :meth:`of_json`.
         """
+
+class Fingerprint:
+    """The digest of what a log held so far.
+
+    Blocks of 1 KiB are condensed to 16 octets by NH (RFC 4418 section 5.2, with words of 64 bits), and those
+    go into BLAKE2b with what is left. It finds out that a file is another by now, at the speed of memory;
+    whoever writes the log could forge it, as he could the log.
+    """
+
+    def update(self, octets: bytes | memoryview) -> None:
+        """Take the next octets, however they are cut."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all octets so far."""

@@ -16,6 +16,8 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcmp, memcpy
 
+import hashlib
+
 import numpy as np
 
 cdef extern from "Python.h":
@@ -80,6 +82,14 @@ cdef struct Known:
 
 include "distinct.pxi"
 include "values.pxi"
+include "fingerprint.pxi"
+
+
+cdef int64_t _line_ends(const char* at, int64_t length) noexcept nogil:
+    cdef int64_t found = 0, place
+    for place in range(length):
+        found += at[place] == 10
+    return found
 
 
 def line_starts(bytes block) -> object:
@@ -87,7 +97,7 @@ def line_starts(bytes block) -> object:
     cdef const char* begin = PyBytes_AS_STRING(block)
     cdef const char* end = begin + PyBytes_GET_SIZE(block)
     cdef const char* at = begin
-    cdef int64_t count = block.count(b"\n") + (begin < end and (end - 1)[0] != 10)
+    cdef int64_t count = _line_ends(begin, end - begin) + (begin < end and (end - 1)[0] != 10)
     starts = np.empty(count, np.int64)
     cdef int64_t[::1] into = starts
     cdef int64_t line
@@ -106,13 +116,15 @@ cdef class Columns:
     ``paths`` are the keys that lead to each (in tabbed text only their number counts), ``forms`` what is
     made of it: ``WORD`` (its bytes, as a number that stands for them), ``COUNT`` (a whole number below
     10^18), ``REAL`` (a floating-point number) or ``MOMENT`` (epoch seconds, or milliseconds where that
-    large, or an ISO 8601 time with an offset, to nanoseconds). ``needed`` tells which must be there.
+    large, or an ISO 8601 time with an offset, to nanoseconds). ``needed`` tells which must be there,
+    ``nullable`` which may be null instead of a number or a time.
     """
 
     cdef Node[_MOST_NODES] nodes
     cdef Known[_MOST_ORDINALS] known
     cdef int[_MOST_COLUMNS] forms
     cdef int[_MOST_COLUMNS] needed
+    cdef int[_MOST_COLUMNS] nullable
     cdef int count, tree, ordinal, left
     cdef bint head
     cdef object keys
@@ -121,7 +133,7 @@ cdef class Columns:
     cdef Text[_MOST_COLUMNS] at
     cdef int64_t[_MOST_COLUMNS] value
 
-    def __init__(self, paths, forms, needed):
+    def __init__(self, paths, forms, needed, nullable=None):
         if len(paths) > _MOST_COLUMNS:
             raise ValueError("too many columns")
         self.count, self.tree, self.keys = len(paths), 1, []
@@ -129,6 +141,7 @@ cdef class Columns:
         cdef int column, place
         for column, path in enumerate(paths):
             self.forms[column], self.needed[column] = forms[column], bool(needed[column])
+            self.nullable[column] = not needed[column] and (nullable is None or bool(nullable[column]))
             place = 0
             for depth, key in enumerate(path):
                 place = self._node(place, key, column if depth == len(path) - 1 else -1)
@@ -232,10 +245,10 @@ cdef class Columns:
     cdef const char* _object(self, const char* at, int node) except? NULL:
         """Read an object behind its brace and return where it ends, NULL where it is odd."""
         cdef const char* key
-        cdef int child
+        cdef int child, left = self.left
         at = _blank(at)
         if at[0] == 125:
-            return at + 1
+            return at + 1 if node == 0 else NULL
         while True:
             if at[0] != 34:
                 return NULL
@@ -265,7 +278,7 @@ cdef class Columns:
                 return NULL
             at = _blank(at)
             if at[0] == 125:
-                return at + 1
+                return at + 1 if node == 0 or self.left < left else NULL  # that it is there can be all it says
             if at[0] != 44:
                 return NULL
             at = _blank(at + 1)
@@ -310,7 +323,7 @@ cdef class Columns:
                 self.at[column], self.value[column] = at, end - at
             return end
         if at[0] == 110:
-            return NULL if self.needed[column] else _literal(at, b"null", 4)
+            return _literal(at, b"null", 4) if self.nullable[column] else NULL
         if self.forms[column] == _MOMENT and at[0] == 34:
             end = _closing(at + 1)
             if end == NULL or not _moment(at + 1, end - at - 1, &self.value[column]):

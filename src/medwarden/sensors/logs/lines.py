@@ -66,7 +66,7 @@ class LineFramer:
             blocks = self._completed(piece[:first])
             blocks += self._bounded(piece[first:end])
         else:
-            whole = b"".join((*self._parts, piece[:end])) if self._held else piece[:end]
+            whole = b"".join((*self._parts, memoryview(piece)[:end]))
             self._parts, self._held = [], 0
             blocks = self._bounded(whole)
         self._hold(piece[end:])

@@ -34,7 +34,8 @@ BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 class Wanted(NamedTuple):
     """One column: the keys that lead to it, what is made of it, and whether every line must have it.
 
-    ``reads`` makes the value of a ``WORD`` of its bytes, or raises; ``most`` is the largest ``COUNT``.
+    ``reads`` makes the value of a ``WORD`` of its bytes, or raises; ``most`` is the largest ``COUNT``;
+    ``nullable`` says that null may stand where a number or a time is looked for.
     """
 
     path: tuple[str, ...]
@@ -42,10 +43,11 @@ class Wanted(NamedTuple):
     reads: Reader = bytes.decode
     needed: bool = False
     most: int = (1 << 63) - 1
+    nullable: bool = True
 
 
 class PlainLines:
-    """The plain ones of some lines, as columns by the path of each; ``odd`` are the others."""
+    """The plain ones of some lines of a ``form``, as columns by the path of each; ``odd`` are the others."""
 
     def __init__(self, form: LineForm, lines: Places, read: Read) -> None:
         states, values, present, raw = read
@@ -63,12 +65,12 @@ class PlainLines:
                 sound &= ~(np.isin(values[number], wrong) & (present[number] > 0))
                 for place in wrong:
                     known[place] = None
-        self._form = form
+        self.form = form
         self.odd = lines[(states == ODD) | ((states == SOUND) & ~sound)]
         if not sound.all():
             lines, values, present = lines[sound], values[:, sound], present[:, sound]
         self.lines = lines
-        self._values, self._present, self._readings = values, present, readings
+        self._values, self._present, self._readings, self._raw = values, present, readings, raw
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -78,23 +80,32 @@ class PlainLines:
 
         They are of the type that the column's reader makes.
         """
-        number = self._form.numbers[path]
+        number = self.form.numbers[path]
         places = np.where(self._present[number], self._values[number] + 1, 0)
         return Words([None, *cast("list[str | None]", self._readings[number])], places)
 
+    def distinct(self, *path: str) -> tuple[Sequence[bytes], Sequence[object], Places]:
+        """Return the different texts of a column of ``WORD``, what they read as, and each line's.
+
+        A line has the place of its text among them, beginning with 1, and 0 where it has none.
+        """
+        number = self.form.numbers[path]
+        places = np.where(self._present[number], self._values[number] + 1, 0)
+        return self._raw[number] or (), self._readings[number], places
+
     def present(self, *path: str) -> npt.NDArray[np.bool_]:
         """Tell in which lines a column is there."""
-        present: npt.NDArray[np.bool_] = self._present[self._form.numbers[path]] > 0
+        present: npt.NDArray[np.bool_] = self._present[self.form.numbers[path]] > 0
         return present
 
     def whole(self, *path: str) -> npt.NDArray[np.int64]:
         """Return a column of ``COUNT``, or of ``MOMENT`` in nanoseconds, 0 where it is not there."""
-        values: npt.NDArray[np.int64] = self._values[self._form.numbers[path]]
+        values: npt.NDArray[np.int64] = self._values[self.form.numbers[path]]
         return values
 
     def numbers(self, type_: pa.DataType, *path: str) -> pa.Array:
         """Return a column of numbers, null where it is not there."""
-        made = self._form.wanted[self._form.numbers[path]].made
+        made = self.form.wanted[self.form.numbers[path]].made
         if made == WORD:
             words = self.words(*path)
             return pa.array(words.values, type_).take(pa.array(words.places))
@@ -113,6 +124,7 @@ class LineForm:
             [tuple(key.encode() for key in column.path) for column in wanted],
             [column.made for column in wanted],
             [column.needed for column in wanted],
+            [column.nullable for column in wanted],
         )
         self._known: list[dict[bytes, object]] = [{} for _ in wanted]
 
@@ -156,6 +168,10 @@ class Groups(NamedTuple):
     first: Nanoseconds
     last: Nanoseconds
     counts: Places
+
+    def heard(self) -> list[tuple[int, int, int]]:
+        """Return when each was first and last heard, and how often."""
+        return list(zip(self.first.tolist(), self.last.tolist(), self.counts.tolist(), strict=True))
 
 
 def groups_of(columns: Sequence[tuple[Places, int]], times: Nanoseconds) -> Groups:

@@ -20,9 +20,19 @@ from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTall
 from medwarden.sensors.logs import eve_events as eve
 from medwarden.sensors.logs.eve_facts import FIELDS, facts_of
 from medwarden.sensors.logs.eve_flows import Flows, flows_of_events, flows_of_lines, table_of
-from medwarden.sensors.logs.eve_lines import BETWEEN_ENDS, EVENT_TYPES, ROLES, TYPES, form_of, sorts_of
+from medwarden.sensors.logs.eve_lines import (
+    BETWEEN_ENDS,
+    EVENT_TYPES,
+    ROLES,
+    TYPES,
+    events_of,
+    form_of,
+    gather,
+    sorts_of,
+)
 from medwarden.sensors.logs.gathering import Gathering, Key, in_order, ip_or_none
 from medwarden.sensors.logs.plain_lines import PlainLines
+from medwarden.sensors.logs.sorts import Sorts
 from medwarden.sensors.logs.times import ns_column, ns_of_text, zone
 from medwarden.sensors.logs.zeek_rows import Heard, Lines
 
@@ -74,6 +84,7 @@ class SuricataEve:
         self._halves: dict[int, eve.NetflowEvent] = {}
         self._joined: list[tuple[eve.NetflowEvent, eve.NetflowEvent | None]] = []
         self._whole = False
+        self._gathered: dict[str, Sorts] = {}
 
     @staticmethod
     def recognises(head: bytes) -> bool:
@@ -99,7 +110,7 @@ class SuricataEve:
             if kind == "flow" and len(plain):
                 flows.append((self._table(flows_of_lines(plain)), plain.lines.tolist()))
             elif len(plain):
-                self._sorts(lines, kind, plain)
+                self._gather(kind, plain)
         self._one_by_one(lines, np.sort(np.concatenate(odd)).tolist(), flows)
 
     def take(self, *, final: bool = False) -> Batch:
@@ -108,20 +119,27 @@ class SuricataEve:
             self._joined += [(half, None) for half in self._halves.values()]
             self._halves.clear()
             self._add_joined()
+        for kind, sorts in self._gathered.items():
+            self._tell(kind, sorts)
+        self._gathered.clear()
         return self._gathering.take()
 
-    def _sorts(self, lines: Lines, kind: str, plain: PlainLines) -> None:
-        """Take plain events that make no flows: one of each sort says what all of it say."""
+    def _gather(self, kind: str, plain: PlainLines) -> None:
+        """Take plain events that make no flows: one of each sort will say what all of it say."""
         times = plain.whole("timestamp")
         self._gathering.accept(len(plain))
         self._gathering.span(int(times.min()), int(times.max()))
         if kind not in TYPES and kind not in ROLES:
             return
-        sorts = sorts_of(kind, plain)
-        decoder = _DECODERS.get(kind, _OTHER)
-        events = [decoder.decode(lines.text(line)) for line in plain.lines[sorts.places].tolist()]
-        heard = zip(sorts.first.tolist(), sorts.last.tolist(), sorts.counts.tolist(), strict=True)
-        self._gathering.facts.add_heard(_stated(kind, zip(events, heard, strict=True)))
+        sorts = self._gathered.get(kind)
+        if sorts is None:
+            sorts = self._gathered[kind] = sorts_of(kind)
+        gather(plain, sorts)
+        if sorts.due:
+            self._tell(kind, sorts)
+
+    def _tell(self, kind: str, sorts: Sorts) -> None:
+        self._gathering.facts.add_heard(_stated(kind, events_of(kind, sorts)))
 
     def _one_by_one(
         self, lines: Lines, places: Sequence[int], flows: list[tuple[pa.Table, Sequence[int]]]

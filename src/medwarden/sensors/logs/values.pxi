@@ -133,7 +133,7 @@ cdef bint _whole(const char* at, int64_t length, int64_t* into) noexcept nogil:
 
 
 cdef double _real(const char* at, const char* end) except? -1.0:
-    """Return the nearest double of a number, as every reader of JSON rounds it."""
+    """Return the nearest double of a number, as every reader of JSON rounds it; one too large is infinite."""
     cdef const char* begin = at
     cdef uint64_t digits = 0
     cdef int places = 0

@@ -81,6 +81,12 @@ def login_form(uri: str) -> str | None:
     return "query" if login_in_query(uri) else None
 
 
+def telling_target(uri: str) -> str:
+    """Return a request target without what neither :func:`http_path` nor :func:`login_form` looks at."""
+    plain, query, _ = uri.partition("?")
+    return plain if query and "://" not in uri[:12] and not login_in_query(uri) else uri
+
+
 def media_type(text: str) -> str | None:
     """Return a media type without its parameters."""
     kind = text.partition(";")[0].strip().lower()

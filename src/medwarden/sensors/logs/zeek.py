@@ -6,7 +6,7 @@ name or by its fields) or, with ``_path`` in every record, several.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -17,7 +17,10 @@ import pyarrow.compute as pc
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
 from medwarden.sensors.logs.gathering import Gathering, in_order
+from medwarden.sensors.logs.plain_lines import LineForm, PlainLines
+from medwarden.sensors.logs.sorts import Sorts
 from medwarden.sensors.logs.times import Nanoseconds, zone
+from medwarden.sensors.logs.zeek_columns import rows_of_sorts, sorts_of
 from medwarden.sensors.logs.zeek_conn import flows_of
 from medwarden.sensors.logs.zeek_facts import Questions, tell
 from medwarden.sensors.logs.zeek_industrial import BACNET_FIELDS, MODBUS_FIELDS
@@ -33,7 +36,16 @@ from medwarden.sensors.logs.zeek_logs import (
     SOFTWARE_FIELDS,
     logs,
 )
-from medwarden.sensors.logs.zeek_rows import Heard, Lines, Rows, canonical, drop_unsound, texts, times_of
+from medwarden.sensors.logs.zeek_rows import (
+    Heard,
+    Lines,
+    Reject,
+    Rows,
+    canonical,
+    drop_unsound,
+    texts,
+    times_of,
+)
 from medwarden.sensors.logs.zeek_tsv import TsvHeader, is_table, is_tsv, tsv_rows
 
 
@@ -67,6 +79,7 @@ class Zeek:
         self._gathering = Gathering(self.manifest.name, name)
         self.tally: LogTally = self._gathering.tally
         self._questions = Questions(self._gathering.facts)
+        self._sorts: dict[LineForm, tuple[str, Sorts]] = {}
         self._usual = _kind_of_name(name)
         self._begun = False
         self._header: TsvHeader | None = None
@@ -124,6 +137,8 @@ class Zeek:
                 self._kinds.add(rows.kind)
             if rows.kind == "conn":
                 flows.append((self._flows(rows, lines), rows.lines))
+            elif rows.plain is not None:
+                self._gather(rows.kind, rows.plain)
             else:
                 self._facts(rows, lines)
         if flows:
@@ -145,36 +160,59 @@ class Zeek:
         if not rows.columns:
             self._gathering.accept(len(rows))
             return
-        if rows.heard is None:
-            times = times_of(rows, "ts", self._setting.time_zone, lines.reject)
-            times, ends = self._ends(rows, times, lines)
-            heard: Sequence[Heard] = [(ns, ns, 1) for ns in times.tolist()]
-        else:
-            heard, ends = rows.heard, self._ends(rows, np.zeros(0, np.int64), lines)[1]
+        times = times_of(rows, "ts", self._setting.time_zone, lines.reject)
+        times, ends = self._ends(rows, times, lines.reject)
+        self._tell(rows, [(ns, ns, 1) for ns in times.tolist()], ends)
+        self._counted(len(times), times)
+
+    def _counted(self, records: int, times: Nanoseconds) -> None:
+        self._gathering.accept(records)
+        if len(times):
+            self._gathering.span(int(times.min()), int(times.max()))
+
+    def _gather(self, kind: str, plain: PlainLines) -> None:
+        """Take plain records that make no flows: one of each sort will say what all of it say."""
+        self._counted(len(plain), plain.whole("ts"))
+        if plain.form not in self._sorts:
+            self._sorts[plain.form] = kind, sorts_of(kind)
+        sorts = self._sorts[plain.form][1]
+        sorts.add(plain)
+        if sorts.due:
+            self._tell_sorts(kind, sorts)
+
+    def _tell_sorts(self, kind: str, sorts: Sorts) -> None:
+        rows = rows_of_sorts(kind, sorts)
+        ends = self._ends(rows, np.zeros(0, np.int64), None)[1]
+        self._tell(rows, rows.heard or (), ends)
+
+    def _tell(self, rows: Rows, heard: Sequence[Heard], ends: Mapping[str, Sequence[str | None]]) -> None:
         tell(rows, heard, ends, self._gathering.facts)
         if rows.kind == "dns":
             self._questions.add(rows, heard, ends)
-        self._gathering.accept(sum(count for _, _, count in heard))
-        if heard:
-            self._gathering.span(min(first for first, _, _ in heard), max(last for _, last, _ in heard))
 
     def _ends(
-        self, rows: Rows, times: Nanoseconds, lines: Lines
+        self, rows: Rows, times: Nanoseconds, reject: Reject | None
     ) -> tuple[Nanoseconds, dict[str, Sequence[str | None]]]:
-        """Return the addresses that records are about; those with unsound ones are rejected."""
+        """Return the addresses that records are about; those with unsound ones are rejected.
+
+        Without ``reject`` all of them are known to be sound.
+        """
         needed = logs()[rows.kind].needed
         named = {ORIG: "id.orig_h", RESP: "id.resp_h", HOST: "host"}
         named = {whose: column for whose, column in named.items() if column in needed}
         for column in named.values():
             sound = canonical(texts(rows, column))[1]
-            if sound is not None:
-                drop_unsound(rows, sound, "no sound address", lines.reject)
+            if sound is not None and reject is not None:
+                drop_unsound(rows, sound, "no sound address", reject)
                 times = times[np.array(sound, bool)]
         return times, {whose: canonical(texts(rows, column))[0] for whose, column in named.items()}
 
     def take(self, *, final: bool = False) -> Batch:
         """Return what has gathered since the last call."""
         del final
+        for kind, sorts in self._sorts.values():
+            self._tell_sorts(kind, sorts)
+        self._sorts.clear()
         self._questions.tell()
         return self._gathering.take()
 

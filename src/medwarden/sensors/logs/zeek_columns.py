@@ -14,8 +14,8 @@ from medwarden.sensors.logs.plain_lines import (
     PlainLines,
     Reader,
     Wanted,
-    groups_of,
 )
+from medwarden.sensors.logs.sorts import Sorts
 from medwarden.sensors.logs.zeek_logs import Count, Port, Seconds, Time, logs
 from medwarden.sensors.logs.zeek_rows import Column, Rows
 
@@ -50,17 +50,20 @@ def _sound_address(reads: Reader) -> Reader:
 
 
 def rows_of_plain(kind: str, plain: PlainLines) -> Rows:
-    """Return the records of plain lines of one log, with a column for each that something is made of."""
+    """Return the records of plain lines of one log; of one that nothing is made of they are only counted."""
     if kind not in logs():
         return Rows(kind, range(len(plain)), {})
-    names = logs()[kind].columns
-    if kind == _FLOWS:
-        return Rows(kind, plain.lines.tolist(), {}, plain=plain)
-    coded = {name: plain.words(name) for name in names if name != "ts"}
-    groups = groups_of([(words.places, len(words.values)) for words in coded.values()], plain.whole("ts"))
-    columns: dict[str, Column] = {"ts": [None] * len(groups.places)}
-    for name, words in coded.items():
-        values = words.values
-        columns[name] = [values[place] for place in words.places[groups.places].tolist()]
-    heard = list(zip(groups.first.tolist(), groups.last.tolist(), groups.counts.tolist(), strict=True))
-    return Rows(kind, plain.lines[groups.places].tolist(), columns, heard=heard)
+    return Rows(kind, plain.lines.tolist() if kind == _FLOWS else range(len(plain)), {}, plain=plain)
+
+
+def sorts_of(kind: str) -> Sorts:
+    """Return what gathers plain records of one log."""
+    return Sorts([(name,) for name in logs()[kind].columns if name != "ts"], ("ts",))
+
+
+def rows_of_sorts(kind: str, sorts: Sorts) -> Rows:
+    """Return one record for each sort that was gathered, and begin anew."""
+    texts, _, groups = sorts.take()
+    columns: dict[str, Column] = {name: values for (name,), values in texts.items()}
+    columns["ts"] = [None] * len(groups.places)
+    return Rows(kind, range(len(groups.places)), columns, heard=groups.heard())

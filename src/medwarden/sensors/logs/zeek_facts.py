@@ -59,7 +59,7 @@ def senders(rows: Rows, ends: Mapping[str, Addresses]) -> Addresses:
 
 def _said(said: Said, rows: Rows, times: Sequence[Heard], ends: Mapping[str, Addresses]) -> Iterator[Fact]:
     column = rows.columns[said.column]
-    if not any(column):
+    if all(value is None for value in column):
         return
     field = said.field
     who = senders(rows, ends) if said.whose == SOURCE else ends[said.whose]
@@ -89,7 +89,7 @@ def _text(value: object, form: Form | None) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = str(value)
-    return form(text) if form is not None else text
+    return form(text) if text and form is not None else text
 
 
 @lru_cache(maxsize=1 << 15)

@@ -25,7 +25,7 @@ class Rows(msgspec.Struct):
     """Records of one log of one block of lines.
 
     ``lines`` are the places of the records among the lines of the block, ``columns`` what was asked for, by
-    Zeek's names; a field that is unset is None. Flows of plain lines are in ``plain`` instead; where records
+    Zeek's names; a field that is unset is None. Records of plain lines are in ``plain`` instead; where some
     stand for others that say the same, ``heard`` tells of how many. Of both, times and addresses are sound.
     """
 
