@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from medwarden.inventory.addresses import AddressKind
+from medwarden.inventory.addresses import ALWAYS, AddressKind
 from medwarden.inventory.traffic import (
     HOUR_NS,
     MOST_UNANSWERED,
@@ -145,9 +145,23 @@ def test_an_end_comes_once_unless_the_time_makes_a_difference() -> None:
             "start_ns": pa.array(range(6), pa.int64()),
         }
     )
-    ends, places = distinct_ends(table, "client", lambda _mac, ip: ip != "10.0.0.2")
+    ends, places = distinct_ends(table, "client", lambda _mac, ip: None if ip == "10.0.0.2" else ALWAYS)
     told = [ends[place] for place in places.to_pylist()]
     assert [end[:2] for end in told] == list(zip(macs, ips, strict=True))
     assert [end[2] for end in told] == [0, 1, 0, 3, 4, 5]
-    empty, none = distinct_ends(table.slice(0, 0), "client", lambda _mac, _ip: True)
+    empty, none = distinct_ends(table.slice(0, 0), "client", lambda _mac, _ip: ALWAYS)
     assert (empty, none.to_pylist()) == ([], [])
+
+
+def test_an_end_comes_once_for_the_time_in_which_its_holder_is_one_and_once_for_all_other_times() -> None:
+    starts = [1, 5, 2, 9, 6, 3]
+    table = pa.table(
+        {
+            "server_mac": pa.array([None] * 6, pa.string()),
+            "server_ip": pa.array(["10.0.0.1"] * 5 + ["10.0.0.9"], pa.string()),
+            "start_ns": pa.array(starts, pa.int64()),
+        }
+    )
+    ends, places = distinct_ends(table, "server", lambda _mac, ip: (2, 5) if ip == "10.0.0.1" else ALWAYS)
+    assert ends == [(None, "10.0.0.1", 1), (None, "10.0.0.1", 5), (None, "10.0.0.9", 3)]
+    assert places.to_pylist() == [0, 1, 1, 0, 0, 2]

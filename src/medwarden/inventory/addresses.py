@@ -92,6 +92,10 @@ def came_directly(hop_limit: int) -> bool | None:
     return None if hop_limit in _AMBIGUOUS_HOP_LIMITS else False
 
 
+ALWAYS = (-(1 << 63), (1 << 63) - 1)
+"""From the first nanosecond to the last."""
+
+
 class Binding(msgspec.Struct):
     """An address on an interface over time."""
 
@@ -168,6 +172,17 @@ class Bindings:
     def timeless(self, mac: str | None, ip: str | None) -> bool:
         """Tell whether the holder of a pair of addresses is the same at any time."""
         return ip is None or ip not in self._by_ip or (mac is not None and self.get(mac, ip) is not None)
+
+    def span(self, mac: str | None, ip: str | None) -> tuple[int, int] | None:
+        """Return from when to when the holder of a pair of addresses is one, and at other times another.
+
+        None where it changes more often, as more than one interface had the address.
+        """
+        if self.timeless(mac, ip):
+            return ALWAYS
+        assert ip is not None
+        held = self._by_ip[ip]
+        return (held[0].first_seen - SLACK_NS, held[0].last_seen + SLACK_NS) if len(held) == 1 else None
 
     def proxies(self, mac: str) -> bool:
         """Tell whether the interface claims so many addresses that it must be answering for others."""

@@ -114,14 +114,15 @@ class Resolver:
 
     def counted_evidence(self, batch: Iterable[tuple[Evidence, int, int]], sensor: str = "") -> None:
         """Take in facts with the time they were last heard and how often, as a sensor sums them up."""
+        speakers: dict[Pair, Pair | None] = {}
         for fact, last_ns, count in batch:
-            mac = fact.mac if is_interface(fact.mac) else None
-            kind = self._plan.kind(fact.ip)
-            grouped = kind in (AddressKind.MULTICAST, AddressKind.BROADCAST)
-            if grouped or (fact.mac is not None and mac is None):
+            said_by = (fact.mac, fact.ip)
+            if said_by not in speakers:
+                speakers[said_by] = self._speaker(*said_by)
+            if (speaker := speakers[said_by]) is None:
                 self._ignored["said by or to a group address"] += count
                 continue
-            ip = None if kind is AddressKind.NONE else fact.ip
+            mac, ip = speaker
             claim = _CLAIMS.get(fact.field)
             if claim is not None and mac is not None:
                 self._claimed.append((mac, fact.value, claim, fact.ts_ns, last_ns))
@@ -138,6 +139,13 @@ class Resolver:
             else:
                 add_fact(self._facts.setdefault((mac, ip), {}), key, heard)
                 self._see(mac, ip, fact.ts_ns, last_ns, None, fact.vlan, True)
+
+    def _speaker(self, mac: str | None, ip: str | None) -> Pair | None:
+        """Return the addresses that can be a device's, None where one of them is a group's."""
+        kind = self._plan.kind(ip)
+        if kind in (AddressKind.MULTICAST, AddressKind.BROADCAST) or not is_interface(mac, or_none=True):
+            return None
+        return mac, None if kind is AddressKind.NONE else ip
 
     def flows(self, table: pa.Table) -> None:
         """Take in flow records (FLOW_SCHEMA; a column ``application`` may be there)."""
@@ -176,9 +184,9 @@ class Resolver:
         vlan: int | None,
         spoke: bool,
     ) -> None:
-        if self._plan.kind(ip) is AddressKind.NONE:
-            ip = None
         sighting = self._sightings.get((mac, ip))
+        if sighting is None and self._plan.kind(ip) is AddressKind.NONE:
+            sighting = self._sightings.get((mac, ip := None))
         if sighting is None:
             sighting = self._sightings[mac, ip] = Sighting(first, last)
         sighting.first_seen = min(sighting.first_seen, first)
@@ -410,23 +418,22 @@ class Resolver:
         """Return the columns ``client_device`` and ``server_device`` for flow records of ``table``."""
         columns = []
         for side in ("client", "server"):
-            ends, places = distinct_ends(table, side, self._bindings.timeless)
+            ends, places = distinct_ends(table, side, self._bindings.span)
             columns.append(pa.array(self.owners(ends), pa.string()).take(places))
         return columns[0], columns[1]
 
     def owners(self, pairs: Iterable[tuple[str | None, str | None, int]]) -> list[str | None]:
         """Return :meth:`owner` of each, asking only once where the time makes no difference."""
-        known: dict[tuple[str | None, str | None], str | None] = {}
+        known: dict[tuple[str | None, str | None, bool], str | None] = {}
         owners: list[str | None] = []
         for mac, ip, ts_ns in pairs:
-            pair = (mac, ip)
-            if pair in known:
-                owners.append(known[pair])
+            if (span := self._bindings.span(mac, ip)) is None:
+                owners.append(self.owner(mac, ip, ts_ns))
                 continue
-            owner = self.owner(mac, ip, ts_ns)
-            if self._bindings.timeless(mac, ip):
-                known[pair] = owner
-            owners.append(owner)
+            then = (mac, ip, span[0] <= ts_ns <= span[1])
+            if then not in known:
+                known[then] = self.owner(mac, ip, ts_ns)
+            owners.append(known[then])
         return owners
 
     # -- output

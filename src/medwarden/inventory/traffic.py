@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medwarden.inventory.addresses import AddressKind
+from medwarden.inventory.addresses import ALWAYS, AddressKind
 from medwarden.model.inventory_delta import ActivityIncrement, ConversationIncrement, ServiceIncrement
 
 HOUR_NS = 3600 * 1_000_000_000
@@ -58,6 +58,7 @@ MOST_UNANSWERED = 64
 
 
 End = tuple[str | None, str | None, int]
+Span = Callable[[str | None, str | None], tuple[int, int] | None]
 """MAC and IP address of one end of a flow, and the time."""
 
 
@@ -132,33 +133,41 @@ def group_flows(table: pa.Table) -> list[FlowGroup]:
     ]
 
 
-def distinct_ends(
-    table: pa.Table, side: str, timeless: Callable[[str | None, str | None], bool]
-) -> tuple[list[End], pa.Array]:
+def distinct_ends(table: pa.Table, side: str, span: Span) -> tuple[list[End], pa.Array]:
     """Return who is at one ``side`` of flows, and for each flow the place of its end in that list.
 
-    A pair of addresses comes once, with the time of its first flow, where it is ``timeless`` whose they
-    are, and once for each flow where it is not.
+    ``span`` tells between which times whose a pair of addresses is does not change, nor outside of them. A
+    pair comes once for the flows within, once for those outside, with the time of the first of them, and once
+    for each flow where there is no span.
     """
     macs, mac_places = _coded(table[f"{side}_mac"])
     ips, ip_places = _coded(table[f"{side}_ip"])
     pairs = pa.array(mac_places * len(ips) + ip_places).dictionary_encode()
     places: npt.NDArray[np.int64] = pairs.indices.to_numpy().astype(np.int64)
     starts: npt.NDArray[np.int64] = table["start_ns"].to_numpy()
-    first = np.zeros(len(pairs.dictionary), np.int64)
-    first[places[::-1]] = np.arange(len(places))[::-1]
-    ends: list[End] = []
-    changing = []
-    for number, (pair, row) in enumerate(zip(pairs.dictionary.to_pylist(), first.tolist(), strict=True)):
-        mac, ip = macs[pair // len(ips)], ips[pair % len(ips)]
-        ends.append((mac, ip, int(starts[row])))
-        if not timeless(mac, ip):
-            changing.append(number)
+    addresses = [(macs[pair // len(ips)], ips[pair % len(ips)]) for pair in pairs.dictionary.to_pylist()]
+    spans = [span(mac, ip) for mac, ip in addresses]
+    bounds = np.array([found or ALWAYS for found in spans], np.int64).reshape(-1, 2)[places]
+    within = (starts >= bounds[:, 0]) & (starts <= bounds[:, 1])
+    rows, places = _first_of_each(places * 2 + within)
+    ends = [(*addresses[place], int(starts[row])) for row, place in zip(*rows, strict=True)]
+    changing = [end for end, place in enumerate(rows[1]) if spans[place] is None]
     for row in np.flatnonzero(np.isin(places, changing)).tolist():
         mac, ip, _ = ends[places[row]]
         places[row] = len(ends)
         ends.append((mac, ip, int(starts[row])))
     return ends, pa.array(places)
+
+
+def _first_of_each(
+    sorts: npt.NDArray[np.int64],
+) -> tuple[tuple[list[int], list[int]], npt.NDArray[np.int64]]:
+    """Return the first row of each sort with half its number, and for each row the place of its sort."""
+    coded = pa.array(sorts).dictionary_encode()
+    places: npt.NDArray[np.int64] = coded.indices.to_numpy().astype(np.int64)
+    first = np.zeros(len(coded.dictionary), np.int64)
+    first[places[::-1]] = np.arange(len(places))[::-1]
+    return (first.tolist(), [sort // 2 for sort in coded.dictionary.to_pylist()]), places
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[list[str | None], npt.NDArray[np.int64]]:
