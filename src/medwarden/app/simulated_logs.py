@@ -53,6 +53,10 @@ class LogFiles:
                 found.write(_HEADER)
         return found
 
+    def _heading(self, name: str) -> list[bytes]:
+        """Return what an audit log begins with where none was written yet."""
+        return [] if name in self._open else [dhcp_server.WINDOWS_HEADING.encode()]
+
     def write(self, sessions: Iterable[Session], at: int) -> None:
         """Write the flows that ended up to ``at``."""
         ended = sorted(sessions, key=lambda s: (s.end, s.start, s.near_ip, s.near_port, s.far_ip, s.far_port))
@@ -69,6 +73,10 @@ class LogFiles:
                 host = server.name.lower() if server is not None else "dhcp"
                 for line in dhcp_server.lines(session, host):
                     parts.setdefault("dhcp/dhcpd.log", []).append(line.encode())
+                if server is not None and server.system.name == "Windows Server":
+                    for line in dhcp_server.windows_lines(session):
+                        audit = parts.setdefault("dhcp/DhcpSrvLog.log", self._heading("dhcp/DhcpSrvLog.log"))
+                        audit.append(line.encode())
         for name, lines in parts.items():
             self._file(name).write(b"\n".join(lines) + b"\n")
         if "netflow" in self._wanted and ended:

@@ -29,8 +29,9 @@ LogFields = dict[str, Any]
 class Session(msgspec.Struct):
     """What a flow came to, as Zeek, Suricata or a NetFlow exporter would sum it up.
 
-    ``near`` opened it. Counts are of IP packets and octets with headers; ``payload`` of the transport's
-    payload. ``history`` follows Zeek's letters. ``notes`` are rows of application protocols by log name.
+    ``near`` opened it; ``far_mac`` is empty beyond the gateway. Counts are of IP packets and octets with
+    headers; ``payload`` of the transport's payload. ``history`` follows Zeek's letters. ``notes`` are rows of
+    application protocols by log name.
     """
 
     start: int
@@ -41,6 +42,7 @@ class Session(msgspec.Struct):
     near_port: int
     far_port: int
     near_mac: str
+    far_mac: str
     service: str
     packets: tuple[int, int]
     octets: tuple[int, int]

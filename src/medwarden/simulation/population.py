@@ -51,7 +51,8 @@ OTHER_KINDS: Mapping[str, int] = {
     "plc": 6, "ups": 14, "elevator": 5, "power_meter": 6, "fire_panel": 3, "med_gas": 5, "pneumatic_tube": 3,
     "agv_robot": 2, "parking": 2,
 }  # fmt: skip
-CORE_MEDICAL = ("pacs", "mwl_ris", "lis", "infusion_server", "central_station")
+CORE_MEDICAL = ("pacs", "infusion_server", "central_station", "mwl_ris", "lis")
+"""In the order in which a small hospital has them: pumps and monitors are only networked for their servers."""
 CORE_IT = (
     "domain_controller",
     "domain_controller",

@@ -9,7 +9,7 @@ from random import Random
 
 from medwarden.simulation import wire
 from medwarden.simulation.device import Device
-from medwarden.simulation.ends import DAY, MICROSECOND, MILLISECOND, Ear, End
+from medwarden.simulation.ends import DAY, MICROSECOND, MILLISECOND, SECOND, Ear, End
 from medwarden.simulation.hospital import Hospital, Site
 from medwarden.simulation.systems import SYSTEMS
 from medwarden.simulation.talk import Datagrams, Stream
@@ -132,6 +132,16 @@ class Scene:
             if device.name.lower() == short:
                 return device.end(at).ip
         return None
+
+    def first(self, me: Device, rng: Random, usual: int, most_s: float = 20.0) -> int:
+        """Return when an activity first happens: ``usual``, but soon after the device joined, where it does.
+
+        What starts with the system (clock, names, log-on, registration, announcements) does not wait for the
+        rhythm it keeps later: ``most_s`` is the longest it takes.
+        """
+        if me.arrives <= self.start:
+            return usual
+        return me.arrives + int((1 + rng.random() * (most_s - 1)) * SECOND)
 
     def tls(
         self,

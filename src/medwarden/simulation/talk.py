@@ -71,6 +71,7 @@ class _Sums:
                 ports[0],
                 ports[1],
                 wire.mac_text(near.mac),
+                wire.mac_text(far.mac) if far.net else "",
                 service,
                 (self.packets[0], self.packets[1]),
                 (self.octets[0], self.octets[1]),

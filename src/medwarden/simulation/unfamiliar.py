@@ -5,15 +5,18 @@ What is held out of such a hospital, so that recognising it means something:
 - every model has an invented name, in all that it says; its web page, product strings, implementation
   version, host name prefix and the end of its implementation UID and SNMP object id are invented with it;
 - firmware versions are others;
-- a third of the models declares no model or product at all (no DICOM model, page title, banner, product
-  announcement, descriptive SNMP text or own host name), as lesser models of a maker do;
+- a third of the models declares no model or product wherever a standard leaves that to the maker (no DICOM
+  model or implementation version, page title, banner, certificate, HL7 equipment or own host name), as
+  lesser models of a maker do. What standards require is said, with the invented name: SNMP sysDescr (RFC
+  3418), CDP platform, UPnP modelName and SERVER (UDA 1.1), ONVIF scopes, IPP printer-make-and-model (RFC
+  8011), the SIP user agent that call servers tell phones by, DPWS ThisModel, POCT1-A and ASTM headers;
 - host names follow schemes that no other hospital uses: inventory numbers, places, and codes of two letters
   drawn by seed for each kind, AE titles likewise;
 - addresses come from 172.16/12.
 
-Kept are the makers, the prefixes of their interfaces, the enterprise part of SNMP object ids and UID roots,
-operating systems, protocols and ports, and the letters of a maker's series of phones: they are facts of
-makers and of standards, not of a model.
+Kept are the makers (their names where a product is called like its maker), the prefixes of their
+interfaces, the enterprise part of SNMP object ids and UID roots, operating systems, protocols and ports, and
+the letters of a maker's series of phones: they are facts of makers and of standards, not of a model.
 """
 
 from __future__ import annotations
@@ -36,14 +39,15 @@ _SYLLABLES = (
 )
 _DECLARING = frozenset(
     {
-        *("dn", "title", "name", "host", "iv", "iv_model", "cast", "print", "sip", "ssdp", "upnp", "onvif"),
-        *("descr", "platform", "sdc", "hl7eq", "cert", "mqtt", "server", "poct", "astm"),
+        *("dn", "title", "name", "host", "iv", "hl7eq", "cert", "mqtt", "server"),
     }
 )
 _TOOLKITS = ("1.2.276.0.7230010.3", "1.2.40.0.13", "1.2.826.0.1.3680043.9.3811")
 _ENTERPRISE_ARCS = 7
 _UID_TAIL = 2
 _BUILD = re.compile(r"; (SM-[A-Z])?[^;)]*? Build/[^)\s]+")
+_COUNTED = re.compile(r"([A-Za-z]+)\d+,\d+")
+_LONG_NUMBER = re.compile(r"\d{4,}")
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[0-9A-Za-z]+(?:[-/.][0-9A-Za-z]+)*")
 
@@ -67,19 +71,30 @@ def invented(rng: Random) -> str:
 
 
 def _other(model: Model, rng: Random) -> Model:
-    name = invented(rng)
+    name = _next_of_series(model, rng) or invented(rng)
+    named_after_its_maker = model.name == model.vendor
     silent = rng.random() < SILENT
     facts: dict[str, Any] = {}
     for key, value in model.facts.items():
         if silent and key in _DECLARING:
             continue
-        facts[key] = _said(key, value, model, name, rng)
+        facts[key] = value if named_after_its_maker else _said(key, value, model, name, rng)
     firmware = tuple(_NUMBER.sub(lambda m: _digits(m.group(), rng), version) for version in model.firmware)
     if silent:
         facts.setdefault("title", "Login")
         facts.setdefault("dn", "")
         facts.setdefault("hl7eq", "DEVICE")
-    return msgspec.structs.replace(model, name=name, facts=facts, firmware=firmware)
+    systems = tuple(
+        msgspec.structs.replace(system, dhcp_class=_renamed(system.dhcp_class, model, name))
+        for system in model.systems
+    )
+    return msgspec.structs.replace(model, name=name, facts=facts, firmware=firmware, systems=systems)
+
+
+def _next_of_series(model: Model, rng: Random) -> str:
+    """Return another identifier of a series that a maker counts on (``MacBookPro19,2``); empty for others."""
+    series = _COUNTED.fullmatch(model.name)
+    return f"{series.group(1)}{rng.randrange(20, 40)},{rng.randrange(1, 9)}" if series else ""
 
 
 def _digits(old: str, rng: Random) -> str:
@@ -119,9 +134,12 @@ def _renumbered(uid: str, arcs: int, rng: Random) -> str:
 def _renamed(text: str, model: Model, name: str) -> str:
     """Return text with the model's name, and each of its words that is no plain word, put as the new name."""
     for joint in (" ", "", "-", "_"):
-        text = re.sub(re.escape(model.name.replace(" ", joint)), name, text, flags=re.IGNORECASE)
+        told = re.sub("[ -]", joint, model.name)
+        text = re.sub(re.escape(told), name, text, flags=re.IGNORECASE)
     for word in _WORD.findall(model.name):
         if any(c.isdigit() for c in word) and len(word) > 1:
             whole = rf"(?<![0-9A-Za-z]){re.escape(word)}(?![0-9A-Za-z])"
-            text = re.sub(whole, name.split()[1], text, flags=re.IGNORECASE)
+            text = re.sub(whole, name.split()[-1], text, flags=re.IGNORECASE)
+            for number in _LONG_NUMBER.findall(word):
+                text = re.sub(rf"(?<![0-9]){number}(?![0-9])", name.split()[-1], text)
     return text

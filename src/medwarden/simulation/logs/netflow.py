@@ -66,10 +66,12 @@ class Exporter:
         first = (session.start - self._booted) // 10**6 & 0xFFFFFFFF
         last = (session.end - self._booted) // 10**6 & 0xFFFFFFFF
         near, far = wire.address(session.near_ip), wire.address(session.far_ip)
-        mac = bytes.fromhex(session.near_mac.replace(":", ""))
+        macs = [
+            bytes.fromhex(mac.replace(":", "")) or bytes(6) for mac in (session.near_mac, session.far_mac)
+        ]
         ends = (
-            (near, far, session.near_port, session.far_port, mac),
-            (far, near, session.far_port, session.near_port, bytes(6)),
+            (near, far, session.near_port, session.far_port, macs[0]),
+            (far, near, session.far_port, session.near_port, macs[1]),
         )
         return [
             _RECORD.pack(

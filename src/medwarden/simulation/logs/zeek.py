@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - tables are read by columns
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,7 +41,7 @@ def state_of(session: Session) -> str:
 
 
 def _inner(ip: str) -> bool:
-    return ip.startswith(("10.", "192.168."))
+    return ipaddress.ip_address(ip).is_private
 
 
 def rows(session: Session) -> Iterator[tuple[str, Row]]:
@@ -72,6 +73,8 @@ def rows(session: Session) -> Iterator[tuple[str, Row]]:
         "resp_ip_bytes": session.octets[1],
         "orig_l2_addr": session.near_mac,
     }
+    if session.far_mac:
+        conn["resp_l2_addr"] = session.far_mac
     yield "conn", conn
     for log, at, fields in session.notes:
         yield from _application(log, {"ts": _time(at)} | ids, fields, uid, proto)
@@ -109,5 +112,13 @@ def _application(log: str, head: Row, fields: Row, uid: str, proto: str) -> Iter
         yield log, row | {name: fields[name] for name in kept if fields[name]}
     elif log == "http":
         yield log, head | {name: value for name, value in fields.items() if name != "server"} | {"tags": []}
+        yield from _software(head, fields)
     else:
         yield log, head | fields
+
+
+def _software(head: Row, fields: Row) -> Iterator[tuple[str, Row]]:
+    """Yield what the software framework notes of an exchange over HTTP (protocols/http/software)."""
+    if fields.get("server"):
+        said = {"host": head["id.resp_h"], "host_p": head["id.resp_p"], "software_type": "HTTP::SERVER"}
+        yield "software", {"ts": head["ts"], **said, "unparsed_version": fields["server"]}

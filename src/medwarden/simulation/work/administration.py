@@ -47,6 +47,10 @@ def remote_desktop(scene: Scene, me: Device) -> Iterator[int]:
     yield at
     while at < scene.stop and desks:
         desk = rng.choice(desks)
+        if not desk.present(at):
+            at = calendar.after(rng, at, 5000, scene.day.office)
+            yield at
+            continue
         stream = Stream(scene.ear, rng, desk.end(at), me.end(at), 3389, at, service="rdp").connect()
         stream.say(True, offices.rdp_request("adm"))
         stream.say(False, offices.rdp_confirm(), stream.path.rtt + MILLISECOND)

@@ -158,7 +158,7 @@ def clock(scene: Scene, me: Device) -> Iterator[int]:
     """Ask the time of the site's server, or of the Internet's where the device is nobody's."""
     rng = scene.rng(me, "clock")
     every = rng.choice((1024, 2048, 3600, 3600)) if not me.system.joins else 7200
-    at = max(scene.start, me.arrives) + int(rng.random() * every * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * every * SECOND))
     yield at
     while at < scene.stop:
         if me.present(at):

@@ -64,7 +64,7 @@ def alaris_discovery(scene: Scene, me: Device) -> Iterator[int]:
     """Look for the Alaris server on its registered port (IANA: alaris-disc, UDP 3613)."""
     rng = scene.rng(me, "discovery")
     server = scene.site.roles.get("pumps")
-    at = scene.start + int(rng.random() * 900 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 900 * SECOND))
     yield at
     while at < scene.stop and server is not None:
         if me.present(at):
@@ -259,7 +259,7 @@ def maker_cloud(scene: Scene, me: Device) -> Iterator[int]:
     """Call the maker's servers on the Internet."""
     rng = scene.rng(me, "cloud")
     hosts = me.model.facts.get("cloud") or ()
-    at = calendar.after(rng, max(scene.start, me.arrives), 900)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 900))
     yield at
     while at < scene.stop and hosts:
         if me.present(at):

@@ -323,7 +323,7 @@ def modality(scene: Scene, me: Device) -> Iterator[int]:
     server = scene.site.roles.get("pacs")
     if server is None:
         return
-    at = scene.start + int(rng.random() * 240 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 240 * SECOND), 240)
     yield at
     echo(scene, me, server, at, rng)
     mean = _MEAN_S.get(kind, 2700)

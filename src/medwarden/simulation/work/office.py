@@ -56,6 +56,20 @@ _ANDROID = (
     "mtalk.google.com",
     "android.clients.google.com",
 )
+_SAMSUNG = (
+    "dir-apis.samsungdm.com",
+    "fota-cloud-dn.ospserver.net",
+    "api.account.samsung.com",
+    "gsl.samsunggsl.com",
+)
+"""Samsung, Knox documentation, firewall exceptions: device management, firmware, account and licences."""
+_UPDATES_OF_MAKERS = {
+    "Dell": ("downloads.dell.com", "dellupdater.dell.com"),
+    "HP": ("hpia.hpcloud.hp.com", "ftp.ext.hp.com"),
+    "Lenovo": ("download.lenovo.com", "filedownload.lenovo.com"),
+}
+"""What makers' update programs on their computers ask for: Dell Command | Update, HP Image Assistant and
+Lenovo System Update, as their guides list the names to let through."""
 _PEOPLE = (
     "graph.facebook.com",
     "i.instagram.com",
@@ -73,7 +87,7 @@ _OLD = {
 def windows_chatter(scene: Scene, me: Device) -> Iterator[int]:
     """Register NetBIOS names, announce the host and ask for names that no longer exist."""
     rng = scene.rng(me, "chatter")
-    at = calendar.after(rng, max(scene.start, me.arrives), 240)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 240))
     group = scene.site.naming.group
     yield at
     ident = rng.getrandbits(16)
@@ -107,7 +121,7 @@ def windows_chatter(scene: Scene, me: Device) -> Iterator[int]:
 def domain_member(scene: Scene, me: Device) -> Iterator[int]:
     """Find the controller, take Kerberos tickets and read policies from it."""
     rng = scene.rng(me, "domain")
-    at = calendar.after(rng, max(scene.start, me.arrives), 900, scene.day.office)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 900, scene.day.office), 40)
     yield at
     while at < scene.stop:
         if me.present(at):
@@ -118,7 +132,8 @@ def domain_member(scene: Scene, me: Device) -> Iterator[int]:
 
 def log_on(scene: Scene, me: Device, at: int, rng: Random) -> int:
     """Log a machine on to the domain; returns when it was done."""
-    naming, controller = scene.site.naming, scene.site.roles.get("dns")
+    naming, controllers = scene.site.naming, scene.site.of("domain_controller")
+    controller = controllers[me.number % len(controllers)] if controllers else scene.site.roles.get("dns")
     if controller is None or controller is me or not me.name:
         return at
     far, near, old = controller.end(at), me.end(at), me.system.chatter == "windows_old"
@@ -265,8 +280,12 @@ def _one_file(
 def desk(scene: Scene, me: Device) -> Iterator[int]:
     """Work at a computer: the health record, the web, files, and what Windows does by itself."""
     rng = scene.rng(me, "desk")
-    at = calendar.after(rng, max(scene.start, me.arrives), 420, scene.day.office)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 420, scene.day.office))
     yield at
+    if me.arrives > scene.start and at < scene.stop and me.present(at):
+        connected(scene, me, at, rng)
+        at = calendar.after(rng, at, 420, scene.day.office)
+        yield at
     while at < scene.stop:
         if me.present(at):
             _one_task(scene, me, at, rng)
@@ -296,24 +315,45 @@ def _one_task(scene: Scene, me: Device, at: int, rng: Random) -> None:
             turns=[(600, rng.randrange(800, 9000))],
             agent_is_browser=True,
         )
-    elif draw < 0.9 and me.managed:
+    elif draw < 0.9 and me.managed and me.system.id != "macos":
         scene.cloud(me, rng.choice(_MANAGED), at, rng, ((900, 400),))
+    elif me.system.id == "macos":
+        scene.cloud(me, rng.choice(_APPLE), at, rng, ((700, 900),))
+    elif rng.random() < 0.2 and me.model.vendor in _UPDATES_OF_MAKERS:
+        scene.cloud(me, rng.choice(_UPDATES_OF_MAKERS[me.model.vendor]), at, rng, ((900, 6000),))
     elif me.system.chatter == "windows_old" or rng.random() < 0.3:
-        host = "www.msftncsi.com" if me.system.build.startswith("6.") else "www.msftconnecttest.com"
-        at = scene.look_up(me, host, at, rng)
-        scene.web(
-            me,
-            scene.outside(host),
-            host,
-            at,
-            rng,
-            path="/ncsi.txt",
-            agent="Microsoft NCSI",
-            body=b"Microsoft NCSI",
-            kind="text/plain",
-        )
+        connected(scene, me, at, rng)
     else:
         scene.cloud(me, rng.choice(_TELEMETRY), at, rng, ((1500, 500),))
+
+
+def connected(scene: Scene, me: Device, at: int, rng: Random) -> None:
+    """Find out whether there is an Internet, as systems do as soon as they have an address.
+
+    Windows (network connectivity status indicator), macOS and iOS (captive network assistant) and Android
+    (captive portal check) each ask for a page of their maker in clear.
+    """
+    if me.system.chatter == "apple":
+        host, path, agent, body = (
+            "captive.apple.com",
+            "/hotspot-detect.html",
+            "CaptiveNetworkSupport-443.120.2",
+            b"Success",
+        )
+    elif me.system.chatter == "android":
+        host, path, agent, body = "connectivitycheck.gstatic.com", "/generate_204", me.system.agent, b""
+    elif me.system.chatter.startswith("windows"):
+        old = me.system.build.startswith("6.")
+        host = "www.msftncsi.com" if old else "www.msftconnecttest.com"
+        path, agent, body = "/ncsi.txt", "Microsoft NCSI", b"Microsoft NCSI"
+    else:
+        return
+    at = scene.look_up(me, host, at, rng)
+    status = "200 OK" if body else "204 No Content"
+    scene.web(
+        me, scene.outside(host), host, at, rng,
+        path=path, agent=agent, body=body, status=status, kind="text/plain",
+    )  # fmt: skip
 
 
 def updates(scene: Scene, me: Device) -> Iterator[int]:
@@ -353,8 +393,10 @@ def people_phone(scene: Scene, me: Device) -> Iterator[int]:
     rng = scene.rng(me, "phone")
     apple = me.model.vendor == "Apple"
     own = _APPLE if apple else _ANDROID
-    at = calendar.after(rng, max(scene.start, me.arrives), 200, scene.day.ward)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 200, scene.day.ward))
     yield at
+    if at < scene.stop and me.present(at):
+        connected(scene, me, at, rng)
     while at < scene.stop:
         if me.present(at):
             draw = rng.random()
@@ -367,20 +409,11 @@ def people_phone(scene: Scene, me: Device) -> Iterator[int]:
                 )
                 scene.multicast(me, wire.address("224.0.0.251"), 5353, said, at, rng)
             elif draw < 0.2 and not apple:
-                host = "connectivitycheck.gstatic.com"
-                at = scene.look_up(me, host, at, rng)
-                scene.web(
-                    me,
-                    scene.outside(host),
-                    host,
-                    at,
-                    rng,
-                    path="/generate_204",
-                    status="204 No Content",
-                    kind="text/plain",
-                )
+                connected(scene, me, at, rng)
             elif draw < 0.6:
                 scene.cloud(me, rng.choice(own), at, rng, ((700, 900),))
+            elif draw < 0.65 and me.model.vendor == "Samsung":
+                scene.cloud(me, rng.choice(_SAMSUNG), at, rng, ((700, 900),))
             elif me.category == "smartphone":
                 scene.cloud(me, rng.choice(_PEOPLE), at, rng, ((900, rng.randrange(900, 12_000)),))
             else:
@@ -395,9 +428,9 @@ def thin(scene: Scene, me: Device) -> Iterator[int]:
     """Show a desktop that runs on a server: a long session over ICA (TCP 2598)."""
     rng = scene.rng(me, "thin")
     server = scene.site.roles.get("files")
-    at = calendar.after(rng, scene.start, 600, scene.day.ward)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 600, scene.day.ward), 120)
     yield at
-    while at < scene.stop and server is not None:
+    while at < min(scene.stop, me.leaves) and server is not None:
         far = server.end(at)
         stream = Stream(scene.ear, rng, me.end(at), far, 2598, at).connect()
         stream.say(True, b"\x1aCGP/01" + rng.randbytes(40))
@@ -417,7 +450,7 @@ def thin(scene: Scene, me: Device) -> Iterator[int]:
 def apple_names(scene: Scene, me: Device) -> Iterator[int]:
     """Tell the own name and model over multicast DNS, as macOS does where something is shared."""
     rng = scene.rng(me, "bonjour")
-    at = calendar.after(rng, max(scene.start, me.arrives), 300, scene.day.ward)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 300, scene.day.ward))
     yield at
     while at < scene.stop:
         if me.present(at) and me.name:

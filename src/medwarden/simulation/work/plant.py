@@ -20,7 +20,7 @@ def bacnet(scene: Scene, me: Device) -> Iterator[int]:
     asker = next((d for d in scene.site.of("bms_controller") if d is not me), None) or scene.site.roles.get(
         "files"
     )
-    at = scene.start + int(rng.random() * 600 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 600 * SECOND), 5)
     yield at
     invoke, asked = rng.randrange(200), False
     while at < scene.stop:
@@ -105,7 +105,7 @@ def mqtt(scene: Scene, me: Device) -> Iterator[int]:
     rng = scene.rng(me, "mqtt")
     broker = scene.site.roles.get("broker")
     client = f"{me.model.fact('mqtt', me.model.name)} {me.macs[0].hex()[6:]}"
-    at = scene.start + int(rng.random() * 300 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 300 * SECOND))
     yield at
     stream: Stream | None = None
     while at < scene.stop and broker is not None:

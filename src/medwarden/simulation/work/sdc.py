@@ -47,7 +47,7 @@ def provider(scene: Scene, me: Device) -> Iterator[int]:
     """Say hello, answer who one is, and report values to the gateway that subscribed."""
     rng = scene.rng(me, "sdc")
     listener = next(iter(scene.site.of("device_gateway")), None) or scene.site.roles.get("central")
-    at = scene.start + int(rng.random() * 60 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 60 * SECOND), 5)
     yield at
     sequence, number, known = _uuid(rng), 0, False
     notify = ""
@@ -126,8 +126,8 @@ def onvif(scene: Scene, me: Device) -> Iterator[int]:
             scopes = " ".join(
                 (
                     f"{base}/type/video_encoder",
-                    f"{base}/hardware/{me.model.name}",
-                    f"{base}/name/{maker}%20{me.model.name}",
+                    f"{base}/hardware/{me.model.name.replace(' ', '%20')}",
+                    f"{base}/name/{maker}%20{me.model.name.replace(' ', '%20')}",
                     f"{base}/location/{me.stay(at).place.room}",
                     f"{base}/Profile/Streaming",
                 )

@@ -15,8 +15,8 @@ from medwarden.simulation.voices import dns, names, neighbours, offices, snmp
 _MDNS = "224.0.0.251"
 
 
-def _stranger(scene: Scene, rng: Random, kinds: tuple[str, ...]) -> Device | None:
-    found = [device for kind in kinds for device in scene.site.of(kind)]
+def _stranger(scene: Scene, rng: Random, kinds: tuple[str, ...], at: int) -> Device | None:
+    found = [device for kind in kinds for device in scene.site.of(kind) if device.present(at)]
     return rng.choice(found) if found else None
 
 
@@ -51,6 +51,7 @@ def snmp_polled(scene: Scene, me: Device) -> Iterator[int]:
                 talk.ask(
                     snmp.message(snmp.GET, request + 1, asked), snmp.message(snmp.RESPONSE, request + 1, told)
                 )
+            talk.note("snmp", at, {"version": "2c", "community": "public", "display_string": str(values[0])})
             talk.end()
         at = calendar.regular(rng, at, 1800)
         yield at
@@ -62,7 +63,7 @@ def web_page(scene: Scene, me: Device) -> Iterator[int]:
     at = calendar.after(rng, scene.start, 1500, scene.day.ward)
     yield at
     while at < scene.stop:
-        guest = _stranger(scene, rng, ("workstation", "server"))
+        guest = _stranger(scene, rng, ("workstation", "server"), at)
         if me.present(at) and guest is not None:
             title = me.model.fact("title", me.model.name)
             ip = wire.dotted(me.end(at).ip)
@@ -83,7 +84,7 @@ def web_page(scene: Scene, me: Device) -> Iterator[int]:
 def printer(scene: Scene, me: Device) -> Iterator[int]:
     """Print: jobs over port 9100 from the desks, announcements over multicast DNS, questions over IPP."""
     rng = scene.rng(me, "printer")
-    at = calendar.after(rng, scene.start, 400, scene.day.ward)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 400, scene.day.ward))
     yield at
     shown = False
     model = me.model.fact("print", me.model.name)
@@ -109,7 +110,7 @@ def printer(scene: Scene, me: Device) -> Iterator[int]:
                 )
                 scene.multicast(me, wire.address(_MDNS), 5353, dns.announcement(answers, additional), at, rng)
                 shown = True
-            guest = _stranger(scene, rng, ("workstation", "workstation", "medical_cart", "lis", "server"))
+            guest = _stranger(scene, rng, ("workstation", "workstation", "medical_cart", "lis", "server"), at)
             if guest is not None:
                 _print_job(scene, me, guest, model, at, rng)
         at = calendar.after(rng, at, 900, scene.day.ward)
@@ -150,7 +151,7 @@ def phone(scene: Scene, me: Device) -> Iterator[int]:
     rng = scene.rng(me, "sip")
     server = scene.site.roles.get("calls")
     number, user = rng.randrange(100, 900), f"{4000 + me.number % 5000}"
-    at = scene.start + int(rng.random() * 900 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 900 * SECOND))
     yield at
     while at < scene.stop and server is not None:
         if me.present(at):
@@ -165,6 +166,8 @@ def phone(scene: Scene, me: Device) -> Iterator[int]:
                 number,
             )
             talk.ask(ask, offices.sip_reply(ask, "200 OK", "Asterisk PBX 16.28.0"))
+            agent_of = me.model.fact("sip", me.model.name)
+            talk.note("sip", at, {"method": "REGISTER", "user_agent": agent_of, "status_code": 200})
             talk.end()
         at = calendar.regular(rng, at, 1800)
         yield at
@@ -173,7 +176,7 @@ def phone(scene: Scene, me: Device) -> Iterator[int]:
 def lldp(scene: Scene, me: Device) -> Iterator[int]:
     """Tell the neighbour on the cable who one is."""
     rng = scene.rng(me, "lldp")
-    at = scene.start + int(rng.random() * 120 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 120 * SECOND), 3)
     yield at
     platform, descr = me.model.fact("platform"), me.model.fact("descr", me.model.name)
     while at < scene.stop:
@@ -220,7 +223,7 @@ def camera(scene: Scene, me: Device) -> Iterator[int]:
     recorder = scene.site.roles.get("recorder") or scene.site.roles.get("files")
     if recorder is None:
         return
-    at = scene.start + int(rng.random() * 60 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 60 * SECOND), 40)
     yield at
     end = me.end(at)
     url = f"rtsp://{wire.dotted(end.ip)}:554/" + {
@@ -244,7 +247,7 @@ def camera(scene: Scene, me: Device) -> Iterator[int]:
         stream.say(False, offices.rtsp_reply(number, server, extra, body), stream.path.rtt + 3 * MILLISECOND)
         number += 1
     sequence, pulse = rng.getrandbits(15), 0
-    while at < scene.stop:
+    while at < min(scene.stop, me.leaves):
         at = calendar.regular(rng, max(at, stream.at), 5)
         yield at
         stream.leap(at)
@@ -268,7 +271,7 @@ def upnp(scene: Scene, me: Device) -> Iterator[int]:
     """Announce a media device or bridge over SSDP and multicast DNS."""
     rng = scene.rng(me, "upnp")
     uuid = f"2f402f80-da50-11e1-9b23-{me.macs[0].hex()}"
-    at = scene.start + int(rng.random() * 400 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 400 * SECOND))
     yield at
     while at < scene.stop:
         if me.present(at):
@@ -300,7 +303,7 @@ def upnp(scene: Scene, me: Device) -> Iterator[int]:
                     ttl=4,
                 )
             if rng.random() < 0.2 and me.model.fact("upnp"):
-                guest = _stranger(scene, rng, ("workstation", "laptop"))
+                guest = _stranger(scene, rng, ("workstation", "laptop"), at)
                 if guest is not None:
                     facts = {
                         "deviceType": "urn:schemas-upnp-org:device:MediaRenderer:1",
@@ -326,7 +329,7 @@ def agent(scene: Scene, me: Device) -> Iterator[int]:
     """Report to a server of the site over HTTP with the program's own user agent."""
     rng = scene.rng(me, "agent")
     server = scene.site.roles.get("engine") or scene.site.roles.get("files")
-    at = calendar.after(rng, scene.start, 600, scene.day.ward)
+    at = scene.first(me, rng, calendar.after(rng, scene.start, 600, scene.day.ward), 45)
     yield at
     while at < scene.stop and server is not None:
         if me.present(at):
