@@ -36,7 +36,7 @@ from medwarden.knowledge.makers import known_maker
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "6"
+_CODE_VERSION = "7"
 
 
 def labelling_version() -> str:
@@ -74,6 +74,11 @@ def _verdicts(ballots: list[Ballot]) -> dict[str, Verdict]:
     for level in LEVELS:
         if level not in ("class", "os_version"):
             verdicts[level] = decide(level, by_level[level])
+    if verdicts["category"].label == "server":
+        said = [b for b in by_level["vendor"] if not b.rule.startswith(MODEL_RULE)]
+        if not said and (made := list(_machine_makers(ballots))):
+            # No trained model can hear who made the hardware beneath a virtual machine.
+            verdicts["vendor"] = decide("vendor", made)
     system = verdicts["os"].label
     kin = [] if system is None else [system, *lineage(system)]
     of_others = {b.rule for b in by_level["os"]} - {b.rule for b in by_level["os"] if b.label in kin}
@@ -118,6 +123,15 @@ def _without_hosts(ballots: list[Ballot], device_class: str | None) -> list[Ball
     ]
 
 
+def _machine_makers(ballots: list[Ballot]) -> Iterator[Ballot]:
+    """Yield a vote for the maker of the virtual machine that a server is which nothing else names a maker of."""
+    for ballot in ballots:
+        if ballot.rule == "virtual-machine":
+            maker = "Microsoft" if ballot.evidence_value.startswith("Microsoft") else ballot.evidence_value
+            yield msgspec.structs.replace(ballot, level="vendor", label=maker, weight=TRUST["likely"])
+            return
+
+
 _HOSTED = frozenset({DeviceClass.IOMT.value, DeviceClass.OT.value, DeviceClass.NET.value})
 """Classes whose devices are built around computers and adapters of other makers."""
 
@@ -145,7 +159,27 @@ def votes_on(device: Device, own: Device) -> list[Ballot]:
     votes = rule_votes(device, own)
     if model is not None:
         votes = [*model.trust.apply(votes), *model.judge(device, own)]
-    return doubted(own, votes)
+    return doubted(own, _named_models_only(votes))
+
+
+def _named_models_only(votes: list[Ballot]) -> list[Ballot]:
+    """Return the votes without models that only a trained model names.
+
+    It knows the models it was trained on and takes the nearest of them for one it has never seen. So it may
+    support the name of a model that the device or a fingerprint says, and never bring one in.
+    """
+    named = {
+        ballot_key("model", vote.label)
+        for vote in votes
+        if vote.level == "model" and not vote.rule.startswith(MODEL_RULE)
+    }
+    return [
+        vote
+        for vote in votes
+        if vote.level != "model"
+        or not vote.rule.startswith(MODEL_RULE)
+        or ballot_key("model", vote.label) in named
+    ]
 
 
 def identify(device: Device, plan: Plan | None = None) -> Device:
