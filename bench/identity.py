@@ -16,6 +16,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from medwarden.app.study import study
 from medwarden.inventory.labelling import identify
 from medwarden.inventory.labels.calibration import calibration_error
 from medwarden.inventory.labels.example import Example, example_of
+from medwarden.inventory.labels.model import LabelModel
 from medwarden.inventory.labels.open_set import auroc
 from medwarden.inventory.labels.tokens import NAME_FIELDS
 from medwarden.inventory.labels.training import Settings, train
@@ -122,7 +124,11 @@ def answers(
     training: Sequence[Example], cases: Sequence[Case], view: View, settings: Settings
 ) -> list[Answer]:
     """Train and return what the model says of cases."""
-    model = train(training, seed=SEED, settings=settings)
+    return said_by(train(training, seed=SEED, settings=settings), cases, view)
+
+
+def said_by(model: LabelModel, cases: Sequence[Case], view: View) -> list[Answer]:
+    """Return what a model says of cases."""
     found = []
     for case in cases:
         asked = example(case, view)
@@ -200,16 +206,31 @@ def capture_disjoint(
 
 
 def device_disjoint(cases: Sequence[Case]) -> list[Answer]:
-    """Score the second unit of each type that has two by a model that saw only the first, and reverse."""
+    """Score each device of a type with two units by a model that saw the other one only.
+
+    The variant is chosen the same way inside the training part: on units of the other such types, each left
+    out in turn. Of equals the one that trusts the stack least is taken.
+    """
     units: dict[str, set[str]] = defaultdict(set)
     for case in cases:
         units[case.kind].add(case.unit)
-    twins = {kind: sorted(names) for kind, names in units.items() if len(names) == 2}
+    twins = sorted(unit for names in units.values() if len(names) == 2 for unit in names)
+    kind = {case.unit: case.kind for case in cases}
+    right: dict[str, list[int]] = {unit: [0] * len(VARIANTS) for unit in twins}
+    for first_out, second_out in combinations(twins, 2):
+        if kind[first_out] == kind[second_out]:
+            continue
+        training = [example(c, whole) for c in cases if c.unit not in (first_out, second_out)]
+        for number, variant in enumerate(VARIANTS):
+            model = train(training, seed=SEED, settings=msgspec.structs.replace(variant, folds=2))
+            for judged, tested_later in ((first_out, second_out), (second_out, first_out)):
+                said = said_by(model, [case for case in cases if case.unit == judged], whole)
+                right[tested_later][number] += sum(answer.truth == answer.given for answer in said)
     found: list[Answer] = []
-    for side in (0, 1):
-        unseen = {names[side] for names in twins.values()}
-        training = [case for case in cases if case.unit not in unseen]
-        found += tested(training, [c for c in cases if c.unit in unseen], whole, (whole,))[0]
+    for unit in twins:
+        variant = VARIANTS[right[unit].index(max(right[unit]))]
+        training = [example(case, whole) for case in cases if case.unit != unit]
+        found += answers(training, [case for case in cases if case.unit == unit], whole, variant)
     return found
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from pathlib import Path
 
 from medwarden.app.attributes import fill_devices
+from medwarden.app.beside import MANY, Beside, Outcome, in_parts
 from medwarden.app.fingerprints import load_own
 from medwarden.app.models import load_model
 from medwarden.app.reconcile import follow
 from medwarden.app.spoofing import find_contradictions
+from medwarden.app.surroundings import surroundings, surroundings_with
 from medwarden.inventory.labelling import identify, labelling_version
 from medwarden.inventory.plan import Plan
-from medwarden.kernel.clock import Clock, wall_clock
-from medwarden.knowledge.end_of_support import support_ends
-from medwarden.model.device import Device, DeviceClass
+from medwarden.model.device import Device
 from medwarden.risk.assess import assess_device
 from medwarden.risk.context import RiskContext
 from medwarden.risk.weights import rules_version
@@ -23,21 +27,54 @@ from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
 from medwarden.store.places import plan_rows
 from medwarden.store.queries import complete_devices, stale_devices
-from medwarden.store.queries.devices import each_device
-from medwarden.store.queries.scope import Scope
 from medwarden.store.scores import record_scores
 
 _AT_ONCE = 200
 
 
+class Judging:
+    """Identifying and assessing devices of one site, as far as nothing is written."""
+
+    def __init__(self, tenant: str, site: str) -> None:
+        self.tenant = tenant
+        self.site = site
+        self._context: RiskContext | None = None
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan(plan_rows(self.tenant, self.site))
+
+    def identified(self, ids: Sequence[str]) -> list[Device]:
+        """Return devices with what they are."""
+        return [identify(device, self._plan) for device in complete_devices(ids)]
+
+    def assessed(self, ids: Sequence[str]) -> list[Outcome]:
+        """Return the scores and findings of devices; what is around them is read once."""
+        self._context = self._context or surroundings(self.tenant, self.site)
+        return self._outcomes(complete_devices(ids), self._context)
+
+    def assessed_few(self, ids: Sequence[str]) -> list[Outcome]:
+        """Return the scores and findings of all devices that changed, in the surroundings that are kept."""
+        devices = complete_devices(ids)
+        return self._outcomes(devices, surroundings_with(self.tenant, self.site, devices))
+
+    @staticmethod
+    def _outcomes(devices: Sequence[Device], context: RiskContext) -> list[Outcome]:
+        return [assess_device(device, context) for device in devices]
+
+
 def judge_stale(tenant: str, site: str) -> int:
     """Identify and assess every stale device of a site; return how many there were.
 
-    All are identified before any is assessed: the risk of a device depends on who its neighbours are.
+    All are identified before any is assessed: the risk of a device depends on who its neighbours are. A
+    large backlog is judged in a second process while this one stores.
     """
-    judged = identify_stale(tenant, site)
+    folder = _knowledge()
+    with _beside(folder, tenant, site, len(stale_devices(site, MANY))) as beside:
+        judged = _identify_stale(tenant, site, beside)
+        if judged:
+            _assess(tenant, site, judged, beside)
     if judged:
-        assess(tenant, site, judged)
         follow(tenant, site)
         fill_devices(tenant, site, judged)
     return len(judged)
@@ -45,15 +82,44 @@ def judge_stale(tenant: str, site: str) -> int:
 
 def identify_stale(tenant: str, site: str) -> list[str]:
     """Identify every stale device of a site and store the verdicts; return whose they are."""
+    folder = _knowledge()
+    with _beside(folder, tenant, site, len(stale_devices(site, MANY))) as beside:
+        return _identify_stale(tenant, site, beside)
+
+
+def assess(tenant: str, site: str, ids: Sequence[str]) -> None:
+    """Score devices and bring their findings in line with what is seen now."""
+    with _beside(folder_of_database(), tenant, site, len(ids)) as beside:
+        _assess(tenant, site, ids, beside)
+
+
+def _knowledge() -> Path | None:
+    """Bring fingerprints and model up to date with the data folder, and return that."""
     folder = folder_of_database()
     if folder is not None:
         load_own(folder)
         load_model(folder)
+    return folder
+
+
+def _beside(
+    folder: Path | None, tenant: str, site: str, devices: int
+) -> AbstractContextManager[Beside | None]:
+    if folder is None or devices < MANY or len(os.sched_getaffinity(0)) < 2:
+        return nullcontext()
+    return Beside(folder, tenant, site)
+
+
+def _identify_stale(tenant: str, site: str, beside: Beside | None) -> list[str]:
+    judging = Judging(tenant, site)
     judged: dict[str, None] = {}
-    plan: Plan | None = None
-    while ids := stale_devices(site, _AT_ONCE):
-        plan = plan or Plan(plan_rows(tenant, site))
-        devices = [identify(device, plan) for device in complete_devices(ids)]
+
+    def following(under_way: Sequence[str]) -> list[str]:
+        waiting = set(under_way)
+        return [i for i in stale_devices(site, _AT_ONCE + len(waiting)) if i not in waiting][:_AT_ONCE]
+
+    parts = in_parts(beside, following, judging.identified, list[Device], assess=False)
+    for ids, devices in parts:
         with Change(
             "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
         ) as change:
@@ -63,44 +129,18 @@ def identify_stale(tenant: str, site: str) -> list[str]:
     return list(judged)
 
 
-def assess(tenant: str, site: str, ids: Sequence[str]) -> None:
-    """Score devices and bring their findings in line with what is seen now."""
-    context = surroundings(tenant, site)
-    for start in range(0, len(ids), _AT_ONCE):
-        part = ids[start : start + _AT_ONCE]
-        outcomes = [assess_device(device, context) for device in complete_devices(part)]
+def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None) -> None:
+    judging = Judging(tenant, site)
+    starts = iter(range(0, len(ids), _AT_ONCE))
+
+    def following(_under_way: Sequence[str]) -> list[str]:
+        start = next(starts, len(ids))
+        return list(ids[start : start + _AT_ONCE])
+
+    here = judging.assessed_few if len(ids) <= _AT_ONCE else judging.assessed
+    for part, outcomes in in_parts(beside, following, here, list[Outcome], assess=True):
         with Change(
             "rule:risk", "identity or traffic changed", rule_version=rules_version(), tenant=tenant, site=site
         ) as change:
             record_scores(change, [score for score, _ in outcomes])
             record_findings(change, part, [finding for _, found in outcomes for finding in found])
-
-
-def surroundings(tenant: str, site: str, clock: Clock = wall_clock) -> RiskContext:
-    """Return what the devices of a site are to each other, from the light rows of the inventory.
-
-    Ends of support are judged by ``clock``: what an old capture showed is out of support today.
-    """
-    scope = Scope(tenant, (site,))
-    return RiskContext.build(
-        (
-            Device(
-                id=row.id,
-                site=row.site,
-                macs=tuple(row.macs),
-                ips=tuple(row.ips),
-                vlans=tuple(row.vlans),
-                names=tuple(row.names),
-                device_class=DeviceClass(row.device_class),
-                category=row.category,
-                vendor=row.vendor,
-                model=row.model,
-                subnet=row.subnet,
-                first_seen=row.first_seen,
-                last_seen=row.last_seen,
-            )
-            for row in each_device(scope)
-        ),
-        clock(),
-        support_ends=support_ends,
-    )

@@ -7,10 +7,10 @@ two small protocols, so that the engine runs with the shipped tables, a hospital
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -117,28 +117,12 @@ class RiskContext(msgspec.Struct, frozen=True):
         ``now_ns`` is the day on which ends of support are judged; left out, it is when the last device
         was last heard.
         """
-        subnets: dict[tuple[str, str], list[Device]] = {}
-        vlans: dict[tuple[str, int], list[Device]] = {}
-        classes: dict[str, DeviceClass] = {}
-        labels: dict[str, str] = {}
+        around = Surroundings(category, support_ends)
         latest = 0
         for device in devices:
-            classes[device.id] = device.device_class
-            labels[device.id] = device.label
+            around.put(device)
             latest = max(latest, device.last_seen)
-            if device.subnet:
-                subnets.setdefault((device.site, device.subnet), []).append(device)
-            for vlan in device.vlans:
-                vlans.setdefault((device.site, vlan), []).append(device)
-        return cls(
-            now_ns=latest if now_ns is None else now_ns,
-            subnets={key: _neighbourhood(key[1], inside) for key, inside in subnets.items()},
-            vlans={key: _neighbourhood(f"VLAN {key[1]}", inside) for key, inside in vlans.items()},
-            classes=classes,
-            labels=labels,
-            category=category,
-            support_ends=support_ends,
-        )
+        return around.context(latest if now_ns is None else now_ns)
 
     @property
     def today(self) -> date:
@@ -163,7 +147,100 @@ class RiskContext(msgspec.Struct, frozen=True):
         return conversation.peer_name or conversation.peer_ip or "an unknown peer"
 
 
-def _neighbourhood(name: str, inside: Sequence[Device]) -> Neighbourhood:
-    counts = Counter(device.device_class for device in inside)
-    servers = sum(1 for d in inside if d.device_class is DeviceClass.IT and d.category in SERVER_CATEGORIES)
-    return Neighbourhood(name, MappingProxyType(dict(counts)), servers)
+class _Standing(msgspec.Struct, frozen=True):
+    """Where a device counts, and as what."""
+
+    subnets: tuple[tuple[str, str], ...]
+    vlans: tuple[tuple[str, int], ...]
+    device_class: DeviceClass
+    server: bool
+
+
+class Surroundings:
+    """Devices as the surroundings of each other, kept up to date one device at a time.
+
+    A context that was given out shows what is put and dropped after it, too.
+    """
+
+    def __init__(
+        self, category: CategoryLookup = shipped_category, support_ends: SupportLookup = no_support
+    ) -> None:
+        self._lookups = category, support_ends
+        self._standing: dict[str, _Standing] = {}
+        self._labels: dict[str, str] = {}
+        self._classes: dict[str, DeviceClass] = {}
+        self._in_subnet: dict[tuple[str, str], Counter[tuple[DeviceClass, bool]]] = {}
+        self._in_vlan: dict[tuple[str, int], Counter[tuple[DeviceClass, bool]]] = {}
+        self._subnets: dict[tuple[str, str], Neighbourhood] = {}
+        self._vlans: dict[tuple[str, int], Neighbourhood] = {}
+        self._changed_subnets: set[tuple[str, str]] = set()
+        self._changed_vlans: set[tuple[str, int]] = set()
+
+    def __len__(self) -> int:
+        """Return how many devices there are."""
+        return len(self._standing)
+
+    def put(self, device: Device) -> None:
+        """Add a device, or say what it is and where it is now."""
+        standing = _Standing(
+            ((device.site, device.subnet),) if device.subnet else (),
+            tuple((device.site, vlan) for vlan in device.vlans),
+            device.device_class,
+            device.device_class is DeviceClass.IT and device.category in SERVER_CATEGORIES,
+        )
+        self._labels[device.id] = device.label
+        before = self._standing.get(device.id)
+        if before == standing:
+            return
+        if before is not None:
+            self._count(before, -1)
+        self._standing[device.id] = standing
+        self._classes[device.id] = device.device_class
+        self._count(standing, 1)
+
+    def drop(self, device_id: str) -> None:
+        """Take a device away; one that is not there is none the less gone."""
+        before = self._standing.pop(device_id, None)
+        if before is not None:
+            del self._labels[device_id], self._classes[device_id]
+            self._count(before, -1)
+
+    def context(self, now_ns: int) -> RiskContext:
+        """Return what the devices are to each other, judged at ``now_ns``."""
+        for subnet in self._changed_subnets:
+            _renew(self._subnets, subnet, subnet[1], self._in_subnet[subnet])
+        for vlan in self._changed_vlans:
+            _renew(self._vlans, vlan, f"VLAN {vlan[1]}", self._in_vlan[vlan])
+        self._changed_subnets.clear()
+        self._changed_vlans.clear()
+        category, support_ends = self._lookups
+        return RiskContext(
+            now_ns, self._subnets, self._vlans, self._classes, self._labels, category, support_ends
+        )
+
+    def _count(self, standing: _Standing, by: int) -> None:
+        kind = standing.device_class, standing.server
+        for subnet in standing.subnets:
+            self._in_subnet.setdefault(subnet, Counter())[kind] += by
+            self._changed_subnets.add(subnet)
+        for vlan in standing.vlans:
+            self._in_vlan.setdefault(vlan, Counter())[kind] += by
+            self._changed_vlans.add(vlan)
+
+
+Key = TypeVar("Key")
+
+
+def _renew(
+    known: dict[Key, Neighbourhood], key: Key, name: str, inside: Counter[tuple[DeviceClass, bool]]
+) -> None:
+    counts: dict[DeviceClass, int] = {}
+    servers = 0
+    for (device_class, server), number in inside.items():
+        if number:
+            counts[device_class] = counts.get(device_class, 0) + number
+            servers += number if server else 0
+    if counts:
+        known[key] = Neighbourhood(name, MappingProxyType(counts), servers)
+    else:
+        known.pop(key, None)

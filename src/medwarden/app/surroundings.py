@@ -1,0 +1,104 @@
+"""What the devices of a site are to each other, kept between rounds of judging.
+
+Reading every device of a large site for one that changed would cost more than judging it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from django.db.models import QuerySet
+
+from medwarden.kernel.clock import Clock, wall_clock
+from medwarden.knowledge.end_of_support import support_ends
+from medwarden.model.device import Device, DeviceClass
+from medwarden.risk.context import RiskContext, Surroundings
+from medwarden.store.chain import folder_of_database
+from medwarden.store.models import Device as Row
+from medwarden.store.queries.devices import each_device
+from medwarden.store.queries.filters import DeviceFilter, select
+from medwarden.store.queries.scope import Scope
+
+KEPT_S = 600.0
+"""After so many seconds all devices are read again: names may have changed that another process gave."""
+
+FEW = 500
+"""Up to so many changed devices are brought up to date one by one."""
+
+
+class _Kept(msgspec.Struct):
+    around: Surroundings
+    read_at: float
+
+
+_kept: dict[tuple[Path, str, str], _Kept] = {}
+
+
+def surroundings(tenant: str, site: str, clock: Clock = wall_clock) -> RiskContext:
+    """Return what the devices of a site are to each other, from the light rows of the inventory.
+
+    Ends of support are judged by ``clock``: what an old capture showed is out of support today.
+    """
+    return _read(tenant, site).context(clock())
+
+
+def surroundings_with(
+    tenant: str, site: str, devices: Sequence[Device], clock: Clock = wall_clock
+) -> RiskContext:
+    """Return the surroundings with ``devices``, all that were judged since they were last asked for.
+
+    Everything is read where that was long ago, or where devices came or went otherwise.
+    """
+    folder = folder_of_database()
+    if folder is None:
+        return surroundings(tenant, site, clock)
+    key = folder, tenant, site
+    kept = _kept.get(key)
+    if kept is not None and time.monotonic() - kept.read_at < KEPT_S and len(devices) <= FEW:
+        _bring_up_to_date(kept.around, tenant, site, devices)
+        if len(kept.around) == _listed(tenant, site).count():
+            return kept.around.context(clock())
+    for other in [other for other in _kept if other[0] != folder]:
+        del _kept[other]  # one folder is open at a time
+    _kept[key] = _Kept(_read(tenant, site), time.monotonic())
+    return _kept[key].around.context(clock())
+
+
+def _bring_up_to_date(around: Surroundings, tenant: str, site: str, devices: Sequence[Device]) -> None:
+    ids = [device.id for device in devices]
+    listed = set(_listed(tenant, site).filter(pk__in=ids).values_list("pk", flat=True))
+    for device in devices:
+        if device.id in listed:
+            around.put(device)
+        else:
+            around.drop(device.id)
+
+
+def _listed(tenant: str, site: str) -> QuerySet[Row]:
+    return select(Scope(tenant, (site,)), DeviceFilter())
+
+
+def _read(tenant: str, site: str) -> Surroundings:
+    around = Surroundings(support_ends=support_ends)
+    for row in each_device(Scope(tenant, (site,))):
+        around.put(
+            Device(
+                id=row.id,
+                site=row.site,
+                macs=tuple(row.macs),
+                ips=tuple(row.ips),
+                vlans=tuple(row.vlans),
+                names=tuple(row.names),
+                device_class=DeviceClass(row.device_class),
+                category=row.category,
+                vendor=row.vendor,
+                model=row.model,
+                subnet=row.subnet,
+                first_seen=row.first_seen,
+                last_seen=row.last_seen,
+            )
+        )
+    return around
