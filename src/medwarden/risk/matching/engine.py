@@ -42,6 +42,8 @@ SYSTEM_MAKERS = frozenset(
 )  # fmt: skip
 """Makers of operating systems, by key: what they say counts for every device that runs the system."""
 
+_NEGATIVE = frozenset({MatchState.FIXED, MatchState.NOT_AFFECTED})
+
 
 class _Entry(NamedTuple):
     """One claim with where it stands."""
@@ -101,13 +103,13 @@ class _Maker:
 
 
 def tokens_of(text: str) -> frozenset[str]:
-    """Return what a product is looked up by: words, numbers, and the two ends of long words (misprints)."""
+    """Return what a product is looked up by: words, numbers, for misprints their ends and letters."""
     found: set[str] = set()
     for token in re.findall(r"[a-z]+|\d+", plain(text.replace("_", " "))):
         if token.isdigit() or len(token) < 3:
             found.add(token)
         else:
-            found.update((token.rstrip("s"), token[:4], "-" + token[-4:]))
+            found.update((token.rstrip("s"), token[:4], "-" + token[-4:], "~" + "".join(sorted(token))))
     return frozenset(found)
 
 
@@ -158,7 +160,8 @@ class Engine:
             named_system = system(claim.product)
             if named_system is not None and (claim.part == "o" or _is_system(claim.product)):
                 self._systems.setdefault(named_system.family, []).append((entry, named_system))
-                return
+                if self._makers.keys(claim.vendor.replace("_", " ")) & SYSTEM_MAKERS:
+                    return
         if claim.part in ("a", "") and claim.product:
             self._software.setdefault(software_key(claim.product), []).append(entry)
         maker = self._by_maker.get(claim.vendor)
@@ -308,13 +311,16 @@ def _merged(vulnerability: str, found: list[tuple[_Entry, Outcome]]) -> Match:
         maker = max(said, key=lambda pair: _weight(pair[1]))
         if maker[1].state is not MatchState.POTENTIAL:
             entry, outcome = maker
+    alike = [o for e, o in found if e.advisory == entry.advisory and o.state is outcome.state]
+    more = len({o.reason for o in alike}) - 1 if outcome.state in _NEGATIVE and not outcome.explicit else 0
+    further = f" Nor do its {more} other entries on the product name this version." if more > 0 else ""
     advisory = entry.advisory or next((pair[0].advisory for pair in said), "")
     return Match(
         device="",
         vulnerability=vulnerability,
         advisory=advisory,
         state=outcome.state,
-        reason=outcome.reason.replace("{source}", _source(entry)),
+        reason=outcome.reason.replace("{source}", _source(entry)) + further,
         aspects=outcome.aspects,
         claim=entry.claim,
         rules_version=RULES,

@@ -43,7 +43,6 @@ _NOISE = frozenset(
 """Words that tell no product from another."""
 
 _WHOLE = re.compile(r"\b(?:all|series|family|families|systems|devices|products|models|monitors|pumps)\b")
-_CODE = re.compile(r"[a-z]*\d+[a-z]*|(?<![a-z])[a-z]{1,3} \d{2,5}")
 _TOKEN = re.compile(r"[a-z]+|\d+")
 _DOTTED = re.compile(r"(?<![\w.])(?:v|version\s*|release\s*|r)?(\d{1,3}(?:\.(?:\d+|x))+)(?![\w.])")
 _CUT = re.compile(
@@ -56,7 +55,7 @@ _PLATFORM = re.compile(
 _CODES_IN_BRACKETS = re.compile(r"\(((?:[a-z]{1,4}\d{2,5}(?:\s*(?:-|to|/|,|and)\s*[a-z]{0,4}\d{2,5})*))\)")
 _SHORT_PAIR = re.compile(r"(?<![a-z\d])(?:[a-z]{1,3}/[a-z]+|[a-z]+/[a-z]{1,3})(?![a-z\d])")
 _MODEL_RANGE = re.compile(
-    r"(?<![a-z\d])([a-z]{1,4})-?(\d{2,5})\s*(?:-|–|\bto\b|\bthrough\b)\s*([a-z]{0,4})-?(\d{2,5})(?![a-z\d])"
+    r"(?<![a-z\d])([a-z]{1,4})-?(\d{1,5})\s*(?:-|–|\bto\b|\bthrough\b)\s*([a-z]{0,4})-?(\d{2,5})(?![a-z\d])"
 )
 _LIST = re.compile(r"\s*(?:,|/|\||&|\band\b|\bor\b)\s*")
 
@@ -102,6 +101,8 @@ class ProductName(msgspec.Struct, frozen=True):
 def product_name(text: str, without: tuple[str, ...] = ()) -> ProductName:
     """Take a product name apart. ``without`` are words of its maker, left out of the comparison."""
     body = plain(text.replace("_", " "))
+    if " " not in body and body.count("-") > 1:
+        body = body.replace("-", " ")
     body = _CODES_IN_BRACKETS.sub(r" \1 ", body)
     body = _SHORT_PAIR.sub(lambda found: found.group(0).replace("/", " "), body)
     conditions = [remark for remark in re.findall(r"\(([^()]*)\)", body) if remark.strip()]
@@ -138,7 +139,7 @@ def _name(text: str, without: Sequence[str]) -> Name:
     )
     if ranges:
         text = _MODEL_RANGE.sub(" ", text)
-    tokens = _TOKEN.findall(text)
+    tokens = [_known(token) for token in _TOKEN.findall(text)]
     left = [t for t in tokens if t not in _NOISE and t not in without]
     if not left and not ranges:
         left = [t for t in tokens if t not in without] or tokens
@@ -148,11 +149,27 @@ def _name(text: str, without: Sequence[str]) -> Name:
         numbers=frozenset(t for t in left if t.isdigit()),
         letters=frozenset(t for t in left if t.isalpha() and len(t) < 3),
         kinds=frozenset(_singular(t) for t in left if t in KINDS),
-        codes=frozenset(c.replace(" ", "") for c in _CODE.findall(text.replace("-", "")) if len(c) >= 4),
+        codes=_codes(text),
         joined="".join(left),
         whole=bool(_WHOLE.search(text)),
         ranges=ranges,
     )
+
+
+def _codes(text: str) -> frozenset[str]:
+    """Return letters and digits that belong together: mx40 of ``MX40``, ``MX-40`` and ``MX 40``."""
+    glued = re.sub(r"(?<![a-z])([a-z]{1,4})-(?=\d)", r"\1", text)
+    spaced = re.findall(r"(?<![a-z])([a-z]{1,3}) (\d{1,5}[a-z]?)(?![a-z\d])", glued)
+    return frozenset((*re.findall(r"[a-z]*\d+[a-z]*", glued), *("".join(pair) for pair in spaced)))
+
+
+@lru_cache(maxsize=65536)
+def _known(word: str) -> str:
+    """Return the word of kind, or the one that tells nothing, that a word is or is a misprint of."""
+    if len(word) < 7 or word in KINDS or word in _NOISE:
+        return word
+    known = (each for each in (*sorted(KINDS), *sorted(_NOISE)) if len(each) >= 7 and alike(each, word))
+    return next(known, word)
 
 
 def _singular(word: str) -> str:
@@ -225,6 +242,9 @@ class Likeness(msgspec.Struct, frozen=True):
     why: str
 
 
+_LONG_CODE = 4
+"""Letters and digits from which a code tells a model by itself."""
+
 _OTHER = Likeness(Closeness.OTHER, "another product")
 
 
@@ -254,11 +274,8 @@ def closeness(claim: Name, device: Name, context: frozenset[str] = frozenset()) 
             if missing or extra
             else Likeness(Closeness.MAYBE, "the same name for another kind of device")
         )
-    if (
-        claim.kinds - device.kinds
-        and any(t.isalpha() and t not in context for t in extra)
-        and not claim.numbers
-    ):
+    words = {token for token in extra if token.isalpha() and len(token) > 1}
+    if claim.kinds - device.kinds and words - context and not claim.numbers:
         return _OTHER
     extra = {token for token in extra if token not in context}
     if not missing and not extra:
@@ -273,7 +290,7 @@ def closeness(claim: Name, device: Name, context: frozenset[str] = frozenset()) 
         return _more(claim, device, extra, extra_numbers)
     if not extra:
         return _less(claim, device, missing, missing_numbers)
-    shared = claim.codes & device.codes
+    shared = {code for code in claim.codes & device.codes if len(code) >= _LONG_CODE}
     if shared and not missing_numbers and not extra_numbers:
         code = max(shared, key=len)
         if not code.isdigit() or len(code) >= 5:
@@ -317,7 +334,7 @@ def _less(claim: Name, device: Name, missing: set[str], numbers: set[str]) -> Li
         return _OTHER
     variants = {token for token in missing if token.isalpha() and len(token) < 3}
     if not numbers and device.numbers and not variants:
-        shared = claim.codes & device.codes
+        shared = {code for code in claim.codes & device.codes if len(code) >= _LONG_CODE}
         code = max(shared, key=len, default="")
         if code and (not code.isdigit() or device.words):
             return Likeness(Closeness.SAME, f"the same model number {code}")

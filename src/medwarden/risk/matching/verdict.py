@@ -154,10 +154,20 @@ def _product(said: Statement, device: ProductName) -> tuple[Likeness, str]:
             return like, model
         if like.closeness > best.closeness:
             best, by = like, model
+    if said.models and said.reading.certainty is Certainty.READ and _numbered_otherwise(said, device):
+        return Likeness(Closeness.OTHER, "another model"), ""
     if said.models and said.reading.certainty is Certainty.READ and best.closeness is Closeness.SAME:
         listed = ", ".join(said.reading.models[:6])
         return Likeness(Closeness.MAYBE, f"the device's name does not say which of {listed} it is"), ""
     return best, by if best.closeness is Closeness.SAME else ""
+
+
+def _numbered_otherwise(said: Statement, device: ProductName) -> bool:
+    """Tell whether the device has a model number and none of those that the source lists."""
+    listed = {number for _, name in said.models for each in name.names for number in each.numbers}
+    own = {number for each in device.names for number in each.numbers}
+    own -= {number for each in said.product.names for number in each.numbers}
+    return bool(own) and bool(listed) and not own & listed
 
 
 def _best(claimed: tuple[Name, ...], owned: tuple[Name, ...], context: frozenset[str]) -> Likeness:
@@ -220,6 +230,13 @@ def _version(
                 ),
             )
         where = place(own, spans) if own else Place.UNKNOWN
+        if where is not Place.IN and {n for n in owned if len(n) >= len(numbers[0])} - _numbers_of(said):
+            return _Version(
+                Place.OUT,
+                Aspect(
+                    "version", False, profile.model, "model", wanted, "the device has another model number"
+                ),
+            )
         where = where if where is Place.IN else Place.UNKNOWN
         return _Version(where, _version_aspect(where, own, field, wanted))
     if not own:
@@ -228,6 +245,10 @@ def _version(
         )
     where = place(own, spans)
     return _Version(where, _version_aspect(where, own, field, wanted))
+
+
+def _numbers_of(said: Statement) -> set[str]:
+    return {number for name in said.product.names for number in (*name.numbers, *name.codes)}
 
 
 def _version_aspect(where: Place, own: str, field: str, wanted: str) -> Aspect:

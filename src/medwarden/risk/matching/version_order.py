@@ -20,7 +20,8 @@ _LEAD = re.compile(
     r"^(?:(?:software|firmware|sw|fw|version|versions|ver|release|releases|rel|revision|rev)\b[\s.:#-]*)+",
     re.IGNORECASE,
 )
-_PIECE = re.compile(r"\d+|[a-z]+|[^a-z\d]+")
+_PIECE = re.compile(r"[0-9]+|[a-z]+|[^a-z0-9]+")
+_ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _RANKS = MappingProxyType({"dev": -5, "alpha": -4, "beta": -3, "pre": -2, "rc": -1})
 """Words of versions before the release they lead to."""
 _PATCHES = MappingProxyType(
@@ -69,27 +70,27 @@ def device_version(text: str) -> DeviceVersion | None:
     plain = _LEAD.sub("", text.strip()[:LONGEST].lower()).strip(" .,;:-_()")
     for phrase, short in _PHRASES:
         plain = phrase.sub(short, plain)
-    plain = re.sub(r"^[vr](?=[\s.]*\d)[\s.]*", "", plain)
-    if not plain or not (any(c.isdigit() for c in plain) or re.fullmatch(r"[a-z]{1,2}", plain)):
+    plain = re.sub(r"^[vr](?=[\s.]*[0-9])[\s.]*", "", plain)
+    if not plain or not (any("0" <= c <= "9" for c in plain) or re.fullmatch(r"[a-z]{1,2}", plain)):
         return None
-    wild = bool(re.fullmatch(r"[a-z]", plain)) or bool(re.search(r"(?:^|[.\d\s-])[x*]$", plain))
-    tens = bool(re.search(r"\dx$", plain))
+    wild = bool(re.fullmatch(r"[a-z]", plain)) or bool(re.search(r"(?:^|[.0-9\s-])[x*]$", plain))
+    tens = bool(re.search(r"[0-9]x$", plain))
     pieces = _PIECE.findall(plain[:-1] if wild and len(plain) > 1 else plain)
-    elements = tuple(_element(piece) for piece in pieces if piece[0].isalnum())
+    elements = tuple(_element(piece) for piece in pieces if piece[0] in _ALPHANUMERIC)
     if tens:
         elements = (*elements[:-1], (2, elements[-1][1] * 10, ""))
     return DeviceVersion(
         text=text.strip(),
         elements=elements if wild else _trimmed(elements),
         series=_series(pieces),
-        dotted=bool(re.fullmatch(r"[\d.]+", plain)),
+        dotted=bool(re.fullmatch(r"[0-9.]+", plain)),
         wild=wild,
         tens=tens,
     )
 
 
 def _element(piece: str) -> Element:
-    if piece[0].isdigit():
+    if "0" <= piece[0] <= "9":
         return (2, int(piece), "")
     rank = _RANKS.get(piece)
     if rank is not None:
@@ -107,9 +108,9 @@ def _trimmed(elements: tuple[Element, ...]) -> tuple[Element, ...]:
 
 def _series(pieces: list[str]) -> str:
     """Return the letters that a version begins with; a single letter and a mark (B.02) is no series."""
-    if not pieces or not pieces[0][0].isalpha():
+    if not pieces or not "a" <= pieces[0][0] <= "z":
         return ""
-    if len(pieces[0]) == 1 and (len(pieces) == 1 or not pieces[1][0].isdigit()):
+    if len(pieces[0]) == 1 and (len(pieces) == 1 or not "0" <= pieces[1][0] <= "9"):
         return "*"
     return pieces[0]
 
