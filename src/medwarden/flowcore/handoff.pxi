@@ -227,18 +227,6 @@ cdef bint opens_alike(Core *c, Flow *f, int d, const uint8_t *data, uint32_t len
     return False
 
 
-cdef inline uint64_t digest(uint64_t h, const uint8_t *data, uint32_t length) noexcept nogil:
-    cdef uint64_t last = 0
-    while length >= 8:
-        h = mum(h ^ raw64(data), 0x9E3779B97F4A7C15ULL)
-        data += 8
-        length -= 8
-    if length:
-        memcpy(&last, data, length)
-        h = mum(h ^ last, 0xC2B2AE3D27D4EB4FULL ^ length)
-    return h
-
-
 cdef bint is_repeated(Core *c, const Packet *p, uint16_t port, const uint8_t *data, uint32_t length) noexcept nogil:
     """Tell whether the same was said by the same to the same within ``repeat_ns``, and remember it.
 

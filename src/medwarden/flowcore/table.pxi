@@ -448,6 +448,7 @@ cdef void account_batch(Core *c) noexcept nogil:
         if at != NIL:
             prefetch(&c.flows[at])
             prefetch(<const uint8_t *>&c.flows[at] + 64)
+            prefetch(<const uint8_t *>&c.flows[at] + 128)
     for i in range(c.batched):
         while ticked < c.batch[i].ticked:
             move_clock(c, c.ticks[ticked])
