@@ -200,3 +200,224 @@ def csaf(
             ],
         }
     ).encode()
+
+
+def exploitdb(*exploits: tuple[str, str]) -> bytes:
+    """Return the table of exploits: number and codes."""
+    lines = [
+        "id,file,description,date_published,author,type,platform,port,date_added,date_updated,verified,codes"
+    ]
+    lines += [
+        f'{number},exploits/x.py,"Acme ""Pump"", flaw",2026-01-01,someone,remote,hardware,,'
+        f"2026-01-01,2026-01-02,1,{codes}"
+        for number, codes in exploits
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def metasploit(**modules: list[str]) -> bytes:
+    """Return module metadata: names to references."""
+    return json.dumps(
+        {
+            name: {
+                "name": name,
+                "fullname": f"exploit/{name}",
+                "disclosure_date": "2026-01-01",
+                "type": "exploit",
+                "references": references,
+                "autofilter_ports": [80],
+                "mod_time": "2026-01-02 00:00:00 +0000",
+                "ref_name": name,
+            }
+            for name, references in modules.items()
+        }
+    ).encode()
+
+
+def attack(*ids: str) -> bytes:
+    """Return a STIX bundle of techniques, with a relationship beside them."""
+    objects: list[dict[str, object]] = [
+        {
+            "type": "attack-pattern",
+            "id": f"attack-pattern--{n}",
+            "name": f"Technique {id}",
+            "modified": "2026-01-01T00:00:00.000Z",
+            "external_references": [
+                {"source_name": "mitre-attack", "external_id": id, "url": f"https://attack.mitre.org/{id}"}
+            ],
+            "kill_chain_phases": [{"kill_chain_name": "mitre-ics-attack", "phase_name": "impact"}],
+        }
+        for n, id in enumerate(ids)
+    ]
+    objects.append({"type": "relationship", "id": "relationship--1"})
+    return json.dumps({"type": "bundle", "id": "bundle--1", "objects": objects}).encode()
+
+
+def cwe(*numbers: str, version: str = "4.15") -> bytes:
+    """Return a catalogue of weaknesses, each a case of CWE-1."""
+    entries = "".join(
+        f'<Weakness ID="{n}" Name="Flaw &amp; {n}" Abstraction="Base" Status="Draft"><Description>Flaw {n}.'
+        f'</Description><Related_Weaknesses><Related_Weakness Nature="ChildOf" CWE_ID="1" View_ID="1000"/>'
+        f"</Related_Weaknesses></Weakness>"
+        for n in numbers
+    )
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><Weakness_Catalog Name="CWE" Version="{version}"'
+        f' Date="2026-01-01"'
+        f' xmlns="http://cwe.mitre.org/cwe-7"><Weaknesses>{entries}</Weaknesses></Weakness_Catalog>'
+    ).encode()
+
+
+def oui(*blocks: tuple[str, str, str]) -> bytes:
+    """Return a registry: registry, prefix, organisation."""
+    lines = ["Registry,Assignment,Organization Name,Organization Address"]
+    lines += [f'{registry},{prefix},"{name}","1 Road, Town"' for registry, prefix, name in blocks]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def eol_page(name: str = "acme-os") -> bytes:
+    """Return a product page."""
+    return f"""---
+title: Acme OS
+category: os
+permalink: /{name}
+releaseLabel: "Acme OS __RELEASE_CYCLE__"
+identifiers:
+  - cpe: cpe:2.3:o:acme:os
+releases:
+  - releaseCycle: "10"
+    releaseDate: 2020-01-01
+    eoas: 2022-01-01
+    eol: 2024-01-01
+    eoes: 2026-01-01
+    latest: 10.4
+  - releaseCycle: "11"
+    releaseDate: 2023-01-01
+    eol: false
+---
+
+> Text.
+""".encode()
+
+
+def eol_answer(*names: str) -> bytes:
+    """Return the API's answer with all products."""
+    return json.dumps(
+        {
+            "schema_version": "1.2.0",
+            "generated_at": "2026-01-02T00:00:00Z",
+            "total": len(names),
+            "result": [
+                {
+                    "name": name,
+                    "label": name.title(),
+                    "category": "os",
+                    "identifiers": [{"type": "cpe", "id": "cpe:2.3:o:acme:os"}],
+                    "releases": [
+                        {
+                            "name": "10",
+                            "label": "10",
+                            "releaseDate": "2020-01-01",
+                            "isEol": True,
+                            "eolFrom": "2024-01-01",
+                            "latest": {"name": "10.4"},
+                        },
+                        {
+                            "name": "11",
+                            "label": "11",
+                            "releaseDate": "2023-01-01",
+                            "isEol": False,
+                            "eolFrom": None,
+                        },
+                    ],
+                }
+                for name in names
+            ],
+        }
+    ).encode()
+
+
+def foiclass(*rows: str) -> bytes:
+    """Return a classification table; rows are ``code|name|class|implant|life`` (others stay as they are)."""
+    heading = (
+        "REVIEW_PANEL|MEDICALSPECIALTY|PRODUCTCODE|DEVICENAME|DEVICECLASS|REGULATIONNUMBER|"
+        "Implant_Flag|Life_Sustain_support_flag"
+    )
+    lines = [heading]
+    for row in rows:
+        cells = row.split("|")
+        lines.append(
+            f"AN|AN|{cells[0]}|{cells[1]}|{cells[2]}|868.1|{cells[3]}|{cells[4]}" if len(cells) == 5 else row
+        )
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+
+
+def openfda(
+    *results: dict[str, object], updated: str = "2026-01-02", total: int | None = None, skip: int = 0
+) -> bytes:
+    """Return an answer of openFDA."""
+    count = {"skip": skip, "limit": max(len(results), 1), "total": len(results) if total is None else total}
+    return json.dumps(
+        {"meta": {"last_updated": updated, "results": count}, "results": list(results)}
+    ).encode()
+
+
+def recall(number: str = "Z-0001-2026", codes: str = "Lot numbers: A1234, B2345") -> dict[str, object]:
+    """Return a recall as ``device/recall`` has it."""
+    return {
+        "product_res_number": number,
+        "recalling_firm": "Acme Medical",
+        "product_description": "Pump, infusion",
+        "reason_for_recall": "It stops.",
+        "action": "Return it.",
+        "product_code": "FRN",
+        "code_info": codes,
+        "recall_status": "Open",
+        "event_date_initiated": "2026-01-01",
+        "event_date_posted": "2026-01-02",
+        "cfres_id": "12345",
+    }
+
+
+def enforcement(number: str = "Z-0001-2026", level: str = "Class I") -> dict[str, object]:
+    """Return a report as ``device/enforcement`` has it."""
+    return {
+        "recall_number": number,
+        "recalling_firm": "Acme Medical",
+        "classification": level,
+        "product_type": "Devices",
+        "product_description": "Pump, infusion",
+        "reason_for_recall": "It stops.",
+        "code_info": "Serial Numbers 1000 through 2000",
+        "status": "Ongoing",
+        "voluntary_mandated": "Voluntary: Firm initiated",
+        "recall_initiation_date": "20260101",
+        "report_date": "20260102",
+    }
+
+
+def listing(di: str = "00812345678901") -> dict[str, object]:
+    """Return a product as ``device/udi`` has it."""
+    return {
+        "identifiers": [{"id": di, "type": "Primary"}, {"id": "10812345678908", "type": "Package"}],
+        "brand_name": "PumpOne",
+        "version_or_model_number": "P1",
+        "company_name": "Acme Medical",
+        "publish_date": "2026-01-01",
+        "product_codes": [{"code": "FRN"}],
+        "gmdn_terms": [{"name": "Infusion pump"}],
+    }
+
+
+def exports(day: str, **files: str) -> bytes:
+    """Return openFDA's list of downloads."""
+    return json.dumps(
+        {
+            "results": {
+                "device": {
+                    endpoint: {"export_date": day, "partitions": [{"file": url}]}
+                    for endpoint, url in files.items()
+                }
+            }
+        }
+    ).encode()

@@ -85,23 +85,26 @@ class FeedStatus(msgspec.Struct, frozen=True):
     notes: str
 
 
-class _Import:
+class Arriving:
     """Files of one import on their way into a gathering."""
 
-    def __init__(self, gathering: Gathering, proof: str, now: int) -> None:
+    def __init__(self, gathering: Gathering, proof: str, only: str = "") -> None:
         self._gathering = gathering
         self._proof = proof
-        self._now = now
+        self._only = only
         self._source = 0
         self.files: list[FileReport] = []
         self.unknown: list[str] = []
         self.failed: dict[str, list[str]] = {}
         self.brought: dict[str, dict[int, Brought]] = {}
 
-    def take(self, member: Member) -> None:
-        """Read one file into the gathering, all of it or nothing."""
+    def take(self, member: Member, reference: str = "", verified: bool = False) -> None:
+        """Read one file into the gathering, all of it or nothing.
+
+        ``reference`` is the address it came from, ``verified`` that its publisher signed it.
+        """
         feed = recognise(member.name, member.head[:HEAD])
-        if feed is None:
+        if feed is None or (self._only and feed.manifest.id != self._only):
             self.unknown.append(member.name)
             return
         manifest = feed.manifest
@@ -110,7 +113,7 @@ class _Import:
         brought = Brought(manifest.id, came_from=member.name, proof=self._proof)
         try:
             with self._gathering.file():
-                note = self._read(feed, member, brought, source)
+                note = self._read(feed, member, brought, source, reference or member.name, verified)
         except MalformedInput as error:
             self.failed.setdefault(manifest.id, []).append(str(error))
             self.files.append(FileReport(member.name, manifest.id, seen=brought.seen, error=str(error)))
@@ -133,8 +136,16 @@ class _Import:
         else:
             known[source] = brought
 
-    def _read(self, feed: type[Feed], member: Member, brought: Brought, source: int) -> str:
-        origin = Provenance(feed=feed.manifest.id, reference=member.name, verified=self._proof == "publisher")
+    def _read(
+        self,
+        feed: type[Feed],
+        member: Member,
+        brought: Brought,
+        source: int,
+        reference: str,
+        verified: bool,
+    ) -> str:
+        origin = Provenance(feed=feed.manifest.id, reference=reference, verified=verified)
         expected: int | None = None
         newest = ""
         for item in feed.read(member.stream, origin):
@@ -186,7 +197,7 @@ def import_files(
         )
     files = list(_files(paths))
     with writing(home) as knowledge, Gathering(knowledge.folder) as gathering:
-        arriving = _Import(gathering, "unsigned", time.time_ns())
+        arriving = Arriving(gathering, "unsigned")
         for number, path in enumerate(files):
             if progress is not None:
                 progress(number, len(files), path.name)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from medwarden.cli.output import home_option, json_option, plain, print_json, print_table, progress_of_inputs
 from medwarden.kernel.printable import printable
 
+if TYPE_CHECKING:
+    from medwarden.app.knowledge import FeedReport
+
 _MOST_SHOWN = 20
+
+
+def _print_feeds(reports: Iterable[FeedReport]) -> None:
+    print_table(
+        "",
+        ("feed", "records", "kept", "passed over", "rejected", "edition"),
+        [
+            (r.feed, r.seen, r.kept, r.passed, r.rejected, "as before" if r.edition is None else r.edition.id)
+            for r in reports
+        ],
+        right=("records", "kept", "passed over", "rejected", "edition"),
+    )
 
 
 @click.group()
@@ -32,22 +49,7 @@ def import_(paths: tuple[Path, ...], unsigned: bool, home: Path | None, as_json:
     if as_json:
         print_json(plain(done))
     else:
-        print_table(
-            "",
-            ("feed", "records", "kept", "passed over", "rejected", "edition"),
-            [
-                (
-                    feed.feed,
-                    feed.seen,
-                    feed.kept,
-                    feed.passed,
-                    feed.rejected,
-                    "as before" if feed.edition is None else feed.edition.id,
-                )
-                for feed in done.feeds
-            ],
-            right=("records", "kept", "passed over", "rejected", "edition"),
-        )
+        _print_feeds(done.feeds)
     notes = [f"{file.name}: {file.note}" for file in done.files if file.note]
     rejected = [problem for feed in done.feeds for problem in feed.problems]
     for sentence in (*done.errors, *rejected[:_MOST_SHOWN], *notes[:_MOST_SHOWN]):
@@ -59,6 +61,28 @@ def import_(paths: tuple[Path, ...], unsigned: bool, home: Path | None, as_json:
             err=True,
         )
     return 1 if done.errors else 0
+
+
+@knowledge.command()
+@click.argument("feeds", nargs=-1)
+@home_option
+@json_option
+def sync(feeds: tuple[str, ...], home: Path | None, as_json: bool) -> int:
+    """Bring feeds up to date over the network: those named, else all of ordinary size."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_sync import sync as bring
+
+    with progress_of_inputs("looking at") as show:
+        done = bring(data_folder(home), feeds, progress=show)
+    if as_json:
+        print_json(plain(done))
+    else:
+        _print_feeds(done)
+    for feed in done:
+        for sentence in (feed.error, *feed.problems[:_MOST_SHOWN]):
+            if sentence:
+                click.echo(f"medwarden: {printable(sentence)}", err=True)
+    return 1 if any(feed.error for feed in done) else 0
 
 
 @knowledge.command()

@@ -8,6 +8,8 @@ from typing import IO, ClassVar
 import msgspec
 
 from medwarden.feeds.csaf_products import Branch, Product, Relationship, products_of
+from medwarden.feeds.csaf_providers import documents
+from medwarden.feeds.download import Arrived, Desk
 from medwarden.feeds.identifiers import is_cve
 from medwarden.feeds.json_stream import decoded, document
 from medwarden.feeds.origin import provenance, rejected, text
@@ -153,6 +155,11 @@ class Csaf:
         stale_after_h=72,
         kinds=(Kind.ADVISORY,),
     )
+
+    @staticmethod
+    def fetch(desk: Desk) -> Iterator[Arrived]:
+        """Yield the documents of all providers that changed since."""
+        return documents(desk)
 
     @staticmethod
     def recognises(name: str, head: bytes) -> bool:

@@ -8,6 +8,8 @@ from typing import IO, ClassVar
 import msgspec
 
 from medwarden.feeds.cpe import read_cpe
+from medwarden.feeds.cve5_changes import changed_records
+from medwarden.feeds.download import Arrived, Desk
 from medwarden.feeds.identifiers import cwe_of, is_cve
 from medwarden.feeds.json_stream import decoded, document
 from medwarden.feeds.origin import provenance, rejected, text
@@ -138,6 +140,11 @@ class Cve5:
         stale_after_h=48,
         kinds=(Kind.VULNERABILITY, Kind.EXPLOITATION),
     )
+
+    @staticmethod
+    def fetch(desk: Desk) -> Iterator[Arrived]:
+        """Yield the whole list, later the records that changed since."""
+        return changed_records(desk)
 
     @staticmethod
     def recognises(name: str, head: bytes) -> bool:

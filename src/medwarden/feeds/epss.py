@@ -35,6 +35,8 @@ class Epss:
         whole=True,
     )
 
+    addresses: ClassVar[tuple[str, ...]] = ("https://epss.empiricalsecurity.com/epss_scores-current.csv.gz",)
+
     @staticmethod
     def recognises(name: str, head: bytes) -> bool:
         """Tell the file by its comment or its heading."""
@@ -46,7 +48,7 @@ class Epss:
     def read(stream: IO[bytes], origin: Provenance) -> Iterator[Item]:
         """Yield one exploitation per line; the comment says of which day."""
         model, moment, headed = "", origin.updated, False
-        source = provenance(origin)
+        source = provenance(origin, reference=Epss.manifest.home)
         for number, _, line in lines(stream, origin.reference):
             if not line:
                 continue
@@ -54,7 +56,7 @@ class Epss:
                 found = _COMMENT.match(line)
                 if found:
                     model, moment = found.groups()
-                    source = provenance(origin, moment)
+                    source = provenance(origin, moment, Epss.manifest.home)
                 continue
             if not headed:
                 if line.replace(" ", "") != _HEADING:

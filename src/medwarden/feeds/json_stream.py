@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import IO, TypeVar
+from typing import IO, Protocol, TypeVar
 
 import msgspec
 
@@ -23,6 +23,13 @@ _BETWEEN = b" \t\r\n,"
 _BOM = b"\xef\xbb\xbf"
 
 _T = TypeVar("_T")
+
+
+class Readable(Protocol):
+    """What gives bytes; a part of ``IO[bytes]``."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes, none at the end."""
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +60,7 @@ def decoded(data: bytes, type: type[_T]) -> _T:
 class _Tokens:
     """Strings and brackets of a file with their offsets; bytes from ``hold`` on stay at hand."""
 
-    def __init__(self, stream: IO[bytes], source: str) -> None:
+    def __init__(self, stream: Readable, source: str) -> None:
         self._stream = stream
         self._source = source
         self._buffer = b""
@@ -105,7 +112,7 @@ class Records:
     :attr:`header` is the file without the records. A file that ends in its middle raises MalformedInput.
     """
 
-    def __init__(self, stream: IO[bytes], source: str, key: str | None) -> None:
+    def __init__(self, stream: Readable, source: str, key: str | None) -> None:
         self._tokens = _Tokens(stream, source)
         self._source = source
         self._key = None if key is None else f'"{key}"'.encode()

@@ -43,6 +43,10 @@ class Kev:
         whole=True,
     )
 
+    addresses: ClassVar[tuple[str, ...]] = (
+        "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
+    )
+
     @staticmethod
     def recognises(name: str, head: bytes) -> bool:
         """Tell the catalogue by the members that only it has."""
@@ -68,7 +72,7 @@ class Kev:
                         kev_added=listed.date_added,
                         kev_due=listed.due_date,
                         ransomware=listed.known_ransomware_campaign_use == "Known",
-                        sources=(provenance(origin, listed.date_added),),
+                        sources=(provenance(origin, listed.date_added, Kev.manifest.home),),
                     ),
                 )
             )

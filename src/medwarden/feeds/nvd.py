@@ -8,8 +8,10 @@ from typing import IO, ClassVar
 import msgspec
 
 from medwarden.feeds.cpe import read_cpe
+from medwarden.feeds.download import Arrived, Desk
 from medwarden.feeds.identifiers import cwe_of, is_cve
 from medwarden.feeds.json_stream import Records, decoded
+from medwarden.feeds.nvd_pages import pages
 from medwarden.feeds.origin import provenance, rejected, text
 from medwarden.feeds.versions import EVERY
 from medwarden.model.feed import About, Entry, FeedManifest, Item, Kind
@@ -60,7 +62,9 @@ class _Node(msgspec.Struct, rename="camel"):
     cpe_match: list[_CpeMatch] = []
 
 
-class _Configuration(msgspec.Struct):
+class Configuration(msgspec.Struct):
+    """One alternative of products that are affected together (NVD API 2.0, ``configurations``)."""
+
     nodes: list[_Node] = []
     operator: str = "OR"
     negate: bool = False
@@ -78,7 +82,7 @@ class _Cve(msgspec.Struct, rename="camel"):
     descriptions: list[_Text] = []
     metrics: dict[str, msgspec.Raw] = {}
     weaknesses: list[_Weakness] = []
-    configurations: list[_Configuration] = []
+    configurations: list[Configuration] = []
     references: list[_Reference] = []
 
 
@@ -107,6 +111,11 @@ class Nvd:
         stale_after_h=48,
         kinds=(Kind.VULNERABILITY,),
     )
+
+    @staticmethod
+    def fetch(desk: Desk) -> Iterator[Arrived]:
+        """Yield all pages, later those of records that changed since (``lastModStartDate``)."""
+        return pages(desk)
 
     @staticmethod
     def recognises(name: str, head: bytes) -> bool:
@@ -161,7 +170,7 @@ def _scores(metrics: dict[str, msgspec.Raw]) -> Iterator[Cvss]:
             yield Cvss(score.version, score.vector_string, score.base_score, metric.source)
 
 
-def claims_of(configurations: list[_Configuration]) -> tuple[ProductClaim, ...]:
+def claims_of(configurations: list[Configuration]) -> tuple[ProductClaim, ...]:
     """Return the products of configurations; those that are not vulnerable are platforms of the others."""
     claims: dict[tuple[str, ...], ProductClaim] = {}
     for configuration in configurations:

@@ -145,12 +145,14 @@ def put_in_use(
     source: int = 0,
     whole: bool,
     state: Mapping[str, str] | None = None,
+    notes: str = "",
 ) -> Edition | None:
     """Make an edition of what was gathered and put it in use; None where nothing is new.
 
     ``whole``: what was gathered is all there is. Otherwise it is laid over the edition in use, and a record
     that is older than the one there is left out. ``state`` is what the next look at the publisher needs; it
-    is kept together with the edition. Raises ResourceError; the edition in use then stays.
+    is kept together with the edition, ``notes`` is for people. Raises ResourceError; the edition in use then
+    stays.
     """
     now = time.time_ns()
     known = knowledge.states().get(brought.feed)
@@ -175,7 +177,7 @@ def put_in_use(
             made = _edition(brought, now, parts)
             new = record_edition(knowledge, made, parts, counts)
         kept_state = {**(known.state if known else {}), **(state or {})}
-        _note_look(knowledge, brought.feed, new, now, kept_state)
+        _note_look(knowledge, brought.feed, new, now, kept_state, notes)
     return knowledge.edition(new) if new is not None else None
 
 
@@ -259,13 +261,22 @@ def _edition(brought: Brought, now: int, parts: Mapping[tuple[str, str], str]) -
     )
 
 
+def note_look(knowledge: Knowledge, feed: str, state: Mapping[str, str], notes: str = "") -> None:
+    """Keep that the publisher was looked at and had nothing new."""
+    known = knowledge.states().get(feed)
+    with knowledge.change():
+        kept = {**(known.state if known else {}), **state}
+        _note_look(knowledge, feed, None, time.time_ns(), kept, notes)
+
+
 def _note_look(
-    knowledge: Knowledge, feed: str, edition: int | None, now: int, state: Mapping[str, str]
+    knowledge: Knowledge, feed: str, edition: int | None, now: int, state: Mapping[str, str], notes: str
 ) -> None:
     knowledge.db.execute(
-        "INSERT INTO feed (name, edition, looked_ns, state) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name)"
-        " DO UPDATE SET edition = coalesce(?2, edition), looked_ns = ?3, state = ?4, failure = ''",
-        (feed, edition, now, msgspec.json.encode(state).decode()),
+        "INSERT INTO feed (name, edition, looked_ns, state, notes) VALUES (?1, ?2, ?3, ?4, ?5)"
+        " ON CONFLICT (name) DO UPDATE"
+        " SET edition = coalesce(?2, edition), looked_ns = ?3, state = ?4, notes = ?5, failure = ''",
+        (feed, edition, now, msgspec.json.encode(state).decode(), notes),
     )
 
 

@@ -1,0 +1,221 @@
+"""Knowledge over the network: each feed looked at through the one HTTP session, all or nothing.
+
+Nothing calls out by itself: only ``knowledge sync`` does, or a job that an operator sets up.
+``HOME/knowledge/feeds.yaml`` may name a proxy, a file of CA certificates, mirrors and CSAF providers.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from medwarden.app.knowledge import Arriving, FeedReport, Progress, writing
+from medwarden.feeds.containers import members
+from medwarden.feeds.download import Desk, Sources, is_live, is_on_request, look
+from medwarden.feeds.registry import feed_named, feeds
+from medwarden.kernel.errors import ConfigurationError, MedwardenError, RemoteServiceError, ResourceError
+from medwarden.model.feed import Feed
+from medwarden.store.knowledge import FOLDER, FeedState, Knowledge
+from medwarden.store.knowledge_editions import Brought, Gathering, note_look, put_in_use
+from medwarden.transport.http import HttpSession, Limits
+
+SETTINGS = "feeds.yaml"
+_MOST_REJECTED = 0.1
+_FEW = 5
+_LEAST_SHARE = 0.5
+_KEYS = {"nvd": "MEDWARDEN_NVD_KEY"}
+
+
+class SyncSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``feeds.yaml``: how this hospital reaches publishers."""
+
+    proxy: str | None = None
+    authorities: str | None = None
+    mirrors: dict[str, str] = {}
+    csaf: tuple[str, ...] | None = None
+
+
+def read_settings(home: Path) -> SyncSettings:
+    """Return the settings of a data folder; those of a fresh one where there is no file.
+
+    Raises ConfigurationError for a file that cannot be understood.
+    """
+    path = home / FOLDER / SETTINGS
+    if not path.exists():
+        return SyncSettings()
+    try:
+        held = yaml.safe_load(path.read_text("utf-8"))
+        return msgspec.convert(held or {}, SyncSettings)
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror or error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
+
+
+def sources_of(settings: SyncSettings) -> Sources:
+    """Return what feeds need of the settings; API keys come from the environment."""
+    given = Sources(
+        mirrors=settings.mirrors,
+        keys={feed: os.environ[name] for feed, name in _KEYS.items() if os.environ.get(name)},
+    )
+    return given if settings.csaf is None else msgspec.structs.replace(given, csaf=settings.csaf)
+
+
+def sync(
+    home: Path,
+    names: Iterable[str] = (),
+    *,
+    session: HttpSession | None = None,
+    settings: SyncSettings | None = None,
+    progress: Progress | None = None,
+    wall: Callable[[], float] = time.time,
+    limits: Limits | None = None,
+) -> tuple[FeedReport, ...]:
+    """Bring feeds up to date: those named, else all that are brought without being asked for.
+
+    A feed that fails keeps its edition, and the status says why. Raises ConfigurationError for an unknown
+    name, ResourceError for the disk.
+    """
+    chosen = [feed_named(name) for name in names] or [
+        feed for feed in feeds() if is_live(feed) and not is_on_request(feed)
+    ]
+    settings = settings or read_settings(home)
+    own = session or HttpSession(
+        proxy=settings.proxy, authorities=Path(settings.authorities) if settings.authorities else None
+    )
+    reports = []
+    try:
+        with writing(home) as knowledge:
+            for number, feed in enumerate(chosen):
+                if progress is not None:
+                    progress(number, len(chosen), feed.manifest.title)
+                looking = _Look(knowledge, feed, own, sources_of(settings), wall, limits)
+                reports.append(looking.report())
+    finally:
+        if session is None:
+            own.close()
+    return tuple(reports)
+
+
+class _Look:
+    """One look at one publisher."""
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        feed: type[Feed],
+        session: HttpSession,
+        sources: Sources,
+        wall: Callable[[], float],
+        limits: Limits | None,
+    ) -> None:
+        self._knowledge = knowledge
+        self._feed = feed
+        self._id = feed.manifest.id
+        self._known: FeedState | None = knowledge.states().get(self._id)
+        self._session = session
+        self._sources = sources
+        self._wall = wall
+        self._limits = limits
+
+    def report(self) -> FeedReport:
+        """Look, put in use what came, and say how it went."""
+        brought = Brought(self._id, proof="transport")
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="arriving-", dir=self._knowledge.folder) as folder,
+                Gathering(self._knowledge.folder) as gathering,
+            ):
+                return self._look(Path(folder), gathering, brought)
+        except ResourceError:
+            raise
+        except MedwardenError as error:
+            self._knowledge.note_failure(self._id, str(error))
+            return self._said(brought, str(error))
+
+    def _look(self, folder: Path, gathering: Gathering, brought: Brought) -> FeedReport:
+        # What was remembered belongs to the edition in use; without one everything is asked for anew.
+        state = self._known.state if self._known and self._known.edition else {}
+        desk = Desk(self._session, folder, state, self._sources, self._wall(), self._limits)
+        arriving = Arriving(gathering, "transport", only=self._id)
+        arrived, verified = 0, True
+        for file in look(self._feed, desk):
+            arrived += 1
+            verified = verified and file.verified
+            known = len(arriving.files)
+            for member in members(file.path, file.reference.rpartition("/")[2] or self._id):
+                arriving.take(member, file.reference, file.verified)
+            file.path.unlink(missing_ok=True)
+            if len(arriving.files) == known:
+                raise RemoteServiceError(f"{file.reference} is not as published: nothing was changed")
+        notes = "; ".join(desk.notes)
+        if arrived:
+            for held in arriving.brought.get(self._id, {}).values():
+                brought.add(held)
+            brought.proof = "publisher" if verified else "transport"
+            brought.came_from = ", ".join(sorted({f.name for f in arriving.files})[:3])
+            self._judge(arriving, brought)
+            edition = put_in_use(
+                self._knowledge,
+                gathering,
+                brought,
+                source=max(arriving.brought[self._id]),
+                whole=self._feed.manifest.whole,
+                state=desk.state,
+                notes=notes,
+            )
+        else:
+            edition = None
+            if not desk.failures:
+                note_look(self._knowledge, self._id, desk.state, notes)
+        failure = "; ".join(desk.failures)
+        if failure:
+            self._knowledge.note_failure(self._id, failure)
+        return msgspec.structs.replace(self._said(brought, failure), edition=edition)
+
+    def _judge(self, arriving: Arriving, brought: Brought) -> None:
+        """Raise RemoteServiceError where what came cannot be what the publisher meant."""
+        title = self._feed.manifest.title
+        broken = next((file for file in arriving.files if file.error), None)
+        if broken is not None:
+            raise RemoteServiceError(f"{title}: {broken.error}")
+        if not brought.seen:
+            raise RemoteServiceError(f"{title}: what came holds no record: nothing was changed")
+        if brought.rejected > _FEW and brought.rejected > _MOST_REJECTED * brought.seen:
+            raise RemoteServiceError(
+                f"{title}: {brought.rejected} of {brought.seen} records cannot be read, as"
+                f" {brought.problems[0]}: the publisher seems to have changed its form, nothing was changed"
+            )
+        short = next((file for file in arriving.files if file.note), None)
+        if short is not None:
+            raise RemoteServiceError(f"{title}: {short.name}: {short.note}: nothing was changed")
+        current = self._known.edition if self._known else None
+        if self._feed.manifest.whole and current is not None:
+            if brought.kept < _LEAST_SHARE * current.kept:
+                raise RemoteServiceError(
+                    f"{title}: it has {brought.kept} records, where there were {current.kept}:"
+                    " nothing was changed"
+                )
+            if brought.updated < current.updated:
+                raise RemoteServiceError(
+                    f"{title}: it is of {brought.updated[:19]}, older than what is in use"
+                    f" ({current.updated[:19]}): nothing was changed"
+                )
+
+    def _said(self, brought: Brought, error: str) -> FeedReport:
+        return FeedReport(
+            self._id,
+            brought.seen,
+            brought.kept,
+            brought.passed,
+            brought.rejected,
+            None,
+            tuple(brought.problems),
+            error,
+        )

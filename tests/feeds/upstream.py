@@ -1,0 +1,169 @@
+"""All publishers on one loopback server: what each has at which address, and how it misbehaves."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+from tests.feeds import making
+from tests.transport.publisher import Answer, publisher, status, whole
+
+from medwarden.app.knowledge import FeedReport
+from medwarden.app.knowledge_sync import SyncSettings, sync
+from medwarden.feeds.cve5_changes import RELEASE
+from medwarden.feeds.nvd_pages import API
+from medwarden.feeds.openfda import DOWNLOADS
+from medwarden.feeds.registry import feed_named
+from medwarden.transport.http import HttpSession, Limits
+
+PROVIDER = "https://acme.example/csaf/provider-metadata.json"
+Files = dict[str, bytes]
+
+
+def zipped(name: str, data: bytes) -> bytes:
+    """Return a zip with one file."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(name, data)
+    return out.getvalue()
+
+
+def csaf_files(
+    advisories: dict[str, bytes], *, role: str = "csaf_provider", keys: list[dict[str, str]] | None = None
+) -> Files:
+    """Return a provider's directory: metadata, list of changes, documents with their digests."""
+    metadata = {
+        "canonical_url": PROVIDER,
+        "role": role,
+        "publisher": {"category": "vendor", "name": "Acme", "namespace": "https://acme.example"},
+        "public_openpgp_keys": keys or [],
+        "distributions": [{"directory_url": "https://acme.example/csaf/white"}],
+    }
+    changes = "".join(
+        f'"2026/{name}.json","{json.loads(data)["document"]["tracking"]["current_release_date"]}"\n'
+        for name, data in advisories.items()
+    )
+    files = {
+        PROVIDER: json.dumps(metadata).encode(),
+        "https://acme.example/csaf/white/changes.csv": changes.encode(),
+    }
+    for name, data in advisories.items():
+        url = f"https://acme.example/csaf/white/2026/{name}.json"
+        files[url] = data
+        files[f"{url}.sha512"] = f"{hashlib.sha512(data).hexdigest()}  {name}.json\n".encode()
+    return files
+
+
+def first_look(feed: str) -> Files:
+    """Return what the publisher of a feed has at first."""
+    one = feed_named(feed)
+    addresses: tuple[str, ...] = getattr(one, "addresses", ())
+    bodies: dict[str, Callable[[], bytes]] = {
+        "kev": lambda: making.kev("CVE-2026-10001"),
+        "epss": lambda: making.epss(CVE_2026_10001=("0.5", "0.9")),
+        "exploitdb": lambda: making.exploitdb(("50001", "CVE-2026-10001")),
+        "metasploit": lambda: making.metasploit(pump=["CVE-2026-10001"]),
+        "attack": lambda: making.attack("T0855"),
+        "cwe": lambda: zipped("cwec.xml", making.cwe("79")),
+        "oui": lambda: making.oui(("MA-L", "00AABB", "Acme")),
+        "end_of_life": lambda: making.eol_answer("acme-os"),
+        "fda_classification": lambda: zipped("foiclass.txt", making.foiclass("FRN|Pump|2|N|Y")),
+    }
+    if feed in bodies:
+        return {url: bodies[feed]() for url in addresses}
+    if feed == "nvd":
+        return {API: making.nvd(making.nvd_cve("CVE-2026-10001"))}
+    if feed == "cve5":
+        archive = "https://github.com/CVEProject/cvelistV5/releases/download/x/all_CVEs_at_midnight.zip.zip"
+        release = {
+            "tag_name": "cve_2026-01-02_0000Z",
+            "published_at": "2026-01-02T01:00:00Z",
+            "assets": [{"name": "2026-01-02_all_CVEs_at_midnight.zip.zip", "browser_download_url": archive}],
+        }
+        inner = zipped("cves/2026/10xxx/CVE-2026-10001.json", making.cve5("CVE-2026-10001", []))
+        return {RELEASE: json.dumps(release).encode(), archive: zipped("cves.zip", inner)}
+    if feed == "csaf":
+        return csaf_files({"acme-1": making.csaf("ACME-1")})
+    endpoint = {"fda_recall": "recall", "fda_enforcement": "enforcement", "fda_udi": "udi"}[feed]
+    record = {"recall": making.recall(), "enforcement": making.enforcement(), "udi": making.listing()}[
+        endpoint
+    ]
+    url = f"https://download.open.fda.gov/device/{endpoint}.json.zip"
+    return {
+        DOWNLOADS: making.exports("2026-01-02", **{endpoint: url}),
+        url: zipped(f"{endpoint}.json", making.openfda(record)),
+    }
+
+
+class Upstream:
+    """The server: ``files`` by address (with its query or without), ``instead`` of them answers."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.files: Files = {}
+        self.instead: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        self.url = ""
+        self.wall_s = 1_767_400_000.0
+        self.waited: list[float] = []
+        self.read_s = 5.0
+
+    def answer(self, to: BaseHTTPRequestHandler) -> None:
+        """Answer one request."""
+        url = "https://" + to.path.lstrip("/")
+        self.asked.append(url)
+        plain = url.partition("?")[0]
+        for key in (url, plain):
+            if key in self.instead:
+                self.instead[key](to)
+                return
+        data = self.files.get(url, self.files.get(plain))
+        if data is None:
+            status(404)(to)
+            return
+        tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+        if to.headers.get("If-None-Match") == tag:
+            status(304)(to)
+            return
+        whole(data, ETag=tag)(to)
+
+    def session(self) -> HttpSession:
+        """Return a session whose clock runs as it waits."""
+        passed = [0.0]
+
+        def sleep(seconds: float) -> None:
+            self.waited.append(seconds)
+            passed[0] += seconds
+
+        return HttpSession(sleep=sleep, now=lambda: passed[0], wall=lambda: self.wall_s, read_s=self.read_s)
+
+    def sync(self, feed: str) -> FeedReport:
+        """Bring one feed up to date from here."""
+        session = self.session()
+        try:
+            (report,) = sync(
+                self.home,
+                [feed],
+                session=session,
+                settings=SyncSettings(mirrors={"https://": f"{self.url}/"}, csaf=(PROVIDER,)),
+                wall=lambda: self.wall_s,
+                limits=Limits(most_bytes=4 << 20, most_seconds=600.0),
+            )
+        finally:
+            session.close()
+        return report
+
+
+@contextmanager
+def upstream(home: Path) -> Iterator[Upstream]:
+    """Serve until the block ends."""
+    told = Upstream(home)
+    with publisher(told.answer) as server:
+        told.url = server.url
+        yield told
