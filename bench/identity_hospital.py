@@ -105,11 +105,11 @@ _IS_A = {
     "telemetry": "patient_monitor",
     **dict.fromkeys(("domain_controller", "ehr_server", "interface_engine"), "server"),
 }
-"""Categories that are a kind of another one of the same class: what is called so is called right, if not fully."""
+"""Categories that are a kind of another one of the same class: to be called so is right, if not fully."""
 
 
 def in_general(cases: Iterable[Case]) -> list[Case]:
-    """Return the cases with the general kind for truth where that was answered: a printer for a label printer."""
+    """Return the cases with the general kind for truth where it was answered: printer for label printer."""
     found = []
     for case in cases:
         true = case.truth.labels["category"]

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medwarden.inventory import labelling
+from medwarden.inventory.ballots import MODEL_RULE
 from medwarden.inventory.labelling import derived_facts, identify, labelling_version, what_is_missing
-from medwarden.knowledge.fingerprints.rules import LEVELS
+from medwarden.knowledge.fingerprints.rules import LEVELS, TRUST
 from medwarden.knowledge.taxonomy import class_of
-from medwarden.model.device import Conversation, Device, DeviceClass, Service
+from medwarden.model.device import Ballot, Conversation, Device, DeviceClass, Service
 from medwarden.model.evidence import LedgerEntry
 
 Heard = Callable[..., Device]
@@ -192,3 +194,24 @@ def test_any_ledger_is_judged_alike_in_any_order(entries: list[LedgerEntry], ord
     if device.category is not None:
         assert device.device_class is class_of(device.category)
     assert identify(device) == device
+
+
+def _vote(level: str, label: str, rule: str) -> Ballot:
+    return Ballot(level, label, TRUST["strong"], rule, "http.title", label)
+
+
+def test_a_trained_model_names_no_model_that_nothing_else_names() -> None:
+    alone = [
+        _vote("model", "Galaxy S21", f"{MODEL_RULE}1"),
+        _vote("category", "smartphone", f"{MODEL_RULE}1"),
+    ]
+    assert [vote.level for vote in labelling._named_models_only(alone)] == ["category"]
+    said = [*alone, _vote("model", "galaxy-s21", "declared-model")]
+    assert labelling._named_models_only(said) == said
+
+
+def test_a_server_on_a_virtual_machine_has_the_maker_of_that(heard: Heard) -> None:
+    device = heard(("sip.server", "Asterisk PBX 16.28.0"), macs=("00:50:56:00:00:01",))
+    judged = identify(device)
+    assert (judged.category, judged.vendor) == ("server", "VMware")
+    assert identify(heard(("sip.server", "Asterisk PBX 16.28.0"))).vendor is None

@@ -23,6 +23,7 @@ from medwarden.inventory.imaging import medical_name
 from medwarden.inventory.imposters import doubted
 from medwarden.inventory.labels.in_use import generation as model_generation
 from medwarden.inventory.labels.in_use import model_in_use
+from medwarden.inventory.labels.joint import as_often_right
 from medwarden.inventory.management import managed_verdict
 from medwarden.inventory.places import place_of
 from medwarden.inventory.plan import Plan
@@ -84,6 +85,10 @@ def _verdicts(ballots: list[Ballot]) -> dict[str, Verdict]:
     of_others = {b.rule for b in by_level["os"]} - {b.rule for b in by_level["os"] if b.label in kin}
     fitting = [b for b in by_level["os_version"] if b.rule not in of_others]
     verdicts["os_version"] = decide("os_version", fitting if system is not None else [])
+    model = model_in_use()
+    if model is not None:
+        for level, calibration in model.about.joint.items():
+            verdicts[level] = as_often_right(verdicts[level], calibration)
     kind = verdicts["category"]
     if kind.label is not None:
         # A category says its class, unless the class is something else with more certainty.
@@ -124,7 +129,7 @@ def _without_hosts(ballots: list[Ballot], device_class: str | None) -> list[Ball
 
 
 def _machine_makers(ballots: list[Ballot]) -> Iterator[Ballot]:
-    """Yield a vote for the maker of the virtual machine that a server is which nothing else names a maker of."""
+    """Yield a vote for the maker of the virtual machine that a server runs on, where it runs on one."""
     for ballot in ballots:
         if ballot.rule == "virtual-machine":
             maker = "Microsoft" if ballot.evidence_value.startswith("Microsoft") else ballot.evidence_value
