@@ -19,12 +19,16 @@ from medwarden.app.simulate import Request, simulate, start_of
 from medwarden.app.study import study
 from medwarden.inventory.book import Book
 from medwarden.inventory.identity import Resolver
-from medwarden.inventory.labels.example import LEARNT, Example, example_of
+from medwarden.inventory.labelling import identify
+from medwarden.inventory.labels.calibration import Calibration
+from medwarden.inventory.labels.example import LEARNT, Example, canonical, example_of
 from medwarden.inventory.labels.from_rules import examples_of_rules
-from medwarden.inventory.labels.in_use import shipped_model
+from medwarden.inventory.labels.in_use import model_in_use, shipped_model, use_model
+from medwarden.inventory.labels.joint import fit_joint, voted
 from medwarden.inventory.labels.model import LabelModel
 from medwarden.inventory.labels.training import Settings, train
 from medwarden.inventory.labels.views import examples_in_time
+from medwarden.inventory.score import comparable
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.fingerprints.rules import packaged
 from medwarden.model.batch import Batch
@@ -46,7 +50,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """Which hospitals are simulated to train on: one for each seed, each with another plan of names.
 
     ``logs`` adds what Zeek alone and NetFlow with DHCP logs alone would know of the same devices;
-    ``rules`` adds the examples of the packaged fingerprints.
+    ``rules`` adds the examples of the packaged fingerprints. On ``joint``, further hospitals that the model
+    was not trained on, it is learnt how often rules and model together are right.
     """
 
     seeds: tuple[int, ...] = ()
@@ -54,9 +59,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     hours: float = 1.0
     logs: bool = True
     rules: bool = True
+    joint: tuple[int, ...] = ()
 
 
-SHIPPED = Recipe(seeds=tuple(range(1, 11)), devices=300)
+SHIPPED = Recipe(seeds=tuple(range(1, 11)), devices=300, joint=(11, 12, 13))
 """What the shipped model is trained on. Seeds from 300 on are for measuring and never trained on."""
 
 SHIPPED_SEED = 20260302
@@ -85,7 +91,7 @@ def train_model(
     Without a recipe (no seeds) the labelled and confirmed devices are added to the shipped model.
     Raises ConfigurationError where there is nothing to learn from.
     """
-    if any(number >= FIRST_MEASURED for number in recipe.seeds):
+    if any(number >= FIRST_MEASURED for number in (*recipe.seeds, *recipe.joint)):
         raise ConfigurationError(
             f"seeds from {FIRST_MEASURED} on are kept for measuring: train on smaller ones"
         )
@@ -106,7 +112,46 @@ def train_model(
         progress(len(recipe.seeds), len(recipe.seeds), "fitting")
     card: dict[str, Any] = {"recipe": msgspec.to_builtins(recipe), "sources": sources}
     examples = [*simulated, *rules, *labelled, *confirmed]
-    return Trained(train(examples, seed=seed, base=base, settings=settings, card=card), sources)
+    model = train(examples, seed=seed, base=base, settings=settings, card=card)
+    if recipe.joint and base is None:
+        model = model.calibrated(joint_calibrations(model, recipe))
+    return Trained(model, sources)
+
+
+def joint_calibrations(model: LabelModel, recipe: Recipe) -> dict[str, Calibration]:
+    """Return how often rules and ``model`` together are right, by level, on a recipe's further hospitals."""
+    outcomes: dict[str, list[tuple[float, bool]]] = {level: [] for level in LEARNT}
+    before = model_in_use()
+    use_model(model.calibrated({}))
+    try:
+        for seed in recipe.joint:
+            for device, truth in _simulated_devices(seed, recipe):
+                found = identify(device)
+                for level, answers in outcomes.items():
+                    verdict, true = found.verdict(level), truth.get(level)
+                    if true and verdict is not None and verdict.label is not None and voted(verdict):
+                        right = comparable(level, verdict.label, found.vendor) == comparable(
+                            level, true, truth.get("vendor")
+                        )
+                        answers.append((verdict.confidence, right))
+    finally:
+        use_model(None if before is shipped_model() else before)
+    return fit_joint(outcomes)
+
+
+def _simulated_devices(seed: int, recipe: Recipe) -> list[tuple[Device, dict[str, str]]]:
+    request = Request(devices=recipe.devices, hours=recipe.hours, seed=seed, start=start_of(MOMENT))
+    with tempfile.TemporaryDirectory(prefix="medwarden-train-") as name:
+        folder = Path(name)
+        written = simulate(request, folder)
+        truths = msgspec.json.decode((folder / "truth.json").read_bytes(), type=_Truth).devices
+        by_mac = {mac: device for device in study(written.captures).devices for mac in device.macs}
+    found = []
+    for truth in truths:
+        device = next((by_mac[mac] for mac in truth.macs if mac in by_mac), None)
+        if device is not None:
+            found.append((device, canonical({level: getattr(truth, level, None) for level in LEARNT})))
+    return found
 
 
 def hospital_examples(seed: int, recipe: Recipe) -> list[Example]:

@@ -58,6 +58,7 @@ class Head(msgspec.Struct, frozen=True):
 class About(msgspec.Struct, frozen=True):
     """Everything of a model but its arrays. ``card`` tells of data, split, metrics and seed.
 
+    ``joint`` says by level how often rules and model together are right (``joint.py``);
     ``local`` is how many of the prototypes, the last ones, are the hospital's own; ``own_rules`` are the
     records of rules on those.
     """
@@ -70,6 +71,7 @@ class About(msgspec.Struct, frozen=True):
     card: dict[str, Any]
     local: int = 0
     own_rules: dict[str, Record] = {}
+    joint: dict[str, Calibration] = {}
 
 
 class Opinion(msgspec.Struct, frozen=True):
@@ -150,6 +152,10 @@ class LabelModel:
     def version(self) -> str:
         """Return the first eight digits of the digest: how votes and pages name the model."""
         return self.digest[:8]
+
+    def calibrated(self, joint: Mapping[str, Calibration]) -> LabelModel:
+        """Return the model with other calibrations of what rules and model say together, by level."""
+        return LabelModel(msgspec.structs.replace(self.about, joint=dict(joint)), self.arrays)
 
     def labels(self, level: str) -> tuple[str, ...]:
         """Return the labels that the model knows at a level."""
@@ -329,6 +335,8 @@ def _problem(about: About, arrays: Arrays) -> str | None:
     kinds = {name: array.dtype.str[1:] for name, array in arrays.items()}
     if kinds != KINDS:
         return "the model lacks arrays, or has others than it should"
+    if not set(about.joint) <= set(LEARNT):
+        return "the model calibrates a level that no model knows"
     known = len(arrays["numbers"])
     labels = sum(len(head.labels) for head in about.heads)
     kept = len(arrays["start"]) - 1

@@ -96,6 +96,8 @@ def train(
     }
     local = sum(row.local for row in kept)
     about = About(FORMAT, (), validated.joint_sharpness, vocabulary.lengths, rules, data, local, own_rules)
+    if base is not None:
+        about = msgspec.structs.replace(about, joint=base.about.joint)
     return _assembled(rows, kept, labels, vocabulary, validated, settings, about)
 
 
