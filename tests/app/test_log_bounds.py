@@ -53,7 +53,7 @@ def pieces(made: object, size: int) -> Iterator[bytes]:
 
 
 def highest(form: str, made: object) -> tuple[int, int, InputReport]:
-    """Return the highest memory of the first two batches and of all others, for a stream without repetition."""
+    """Return the highest memory of the first two batches and of the others; the stream never repeats."""
     reading = LogReading("stream", parser_named(form), SETTING, InputReport("stream", form))
     early = late = waiting = batches = 0
     for piece in pieces(made, STREAM):

@@ -88,20 +88,21 @@ class FactSum:
 
     def add_heard(self, facts: Iterable[tuple[Key, tuple[int, int, int]]]) -> None:
         """Add facts as pairs of key and when they were first and last heard, and how often."""
+        known = self._heard
         for key, (first, last, count) in facts:
-            self.add_counted(key, first, last, count)
+            entry = known.get(key)
+            if entry is None:
+                known[key] = [first, last, count]
+                continue
+            entry[2] += count
+            if first < entry[0]:
+                entry[0] = first
+            if last > entry[1]:
+                entry[1] = last
 
     def add_counted(self, key: Key, first_ns: int, last_ns: int, count: int) -> None:
         """Add a fact that was counted before."""
-        entry = self._heard.get(key)
-        if entry is None:
-            self._heard[key] = [first_ns, last_ns, count]
-            return
-        if first_ns < entry[0]:
-            entry[0] = first_ns
-        if last_ns > entry[1]:
-            entry[1] = last_ns
-        entry[2] += count
+        self.add_heard(((key, (first_ns, last_ns, count)),))
 
     def take(self) -> tuple[Fact, ...]:
         """Return the sums, values made fit to keep, and begin anew."""
