@@ -1,4 +1,4 @@
-"""Knowledge from publishers: ``knowledge import`` and ``knowledge status``."""
+"""Knowledge from publishers: ``knowledge import``, ``sync``, ``export``, ``key`` and ``status``."""
 
 from __future__ import annotations
 
@@ -40,10 +40,17 @@ def knowledge() -> None:
 @home_option
 @json_option
 def import_(paths: tuple[Path, ...], unsigned: bool, home: Path | None, as_json: bool) -> int:
-    """Take in publishers' files (folders, zip, tar, gz, zst; told by their content)."""
+    """Take in a signed bundle, or publishers' files (folders, zip, tar, gz, zst; told by their content)."""
     from medwarden.app.home import data_folder
     from medwarden.app.knowledge import import_files
+    from medwarden.app.knowledge_bundles import is_bundle
 
+    bundles = [path for path in paths if is_bundle(path)]
+    for path in bundles:
+        _import_bundle(data_folder(home), path, unsigned, as_json)
+    paths = tuple(path for path in paths if path not in bundles)
+    if not paths:
+        return 0
     with progress_of_inputs("reading") as show:
         done = import_files(data_folder(home), paths, unsigned=unsigned, progress=show)
     if as_json:
@@ -61,6 +68,116 @@ def import_(paths: tuple[Path, ...], unsigned: bool, home: Path | None, as_json:
             err=True,
         )
     return 1 if done.errors else 0
+
+
+def _import_bundle(folder: Path, path: Path, unsigned: bool, as_json: bool) -> None:
+    from medwarden.app.knowledge_bundles import import_bundle
+
+    done = import_bundle(folder, path, unsigned=unsigned)
+    if as_json:
+        print_json(plain(done))
+    else:
+        print_table(
+            "",
+            ("feed", "records", "published", "edition"),
+            [(e.feed, e.records, (e.updated or e.version)[:19], e.id) for e in done.editions],
+            right=("records", "edition"),
+        )
+    if not done.signed:
+        click.echo(f"medwarden: {path.name} is of a key that is not trusted: you vouch for it", err=True)
+    for note in done.notes:
+        click.echo(f"medwarden: {printable(note)}", err=True)
+
+
+@knowledge.command()
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--feed", "feeds", multiple=True, help="Only this feed; may be given again.")
+@click.option(
+    "--since",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An older bundle: what it carries is left out.",
+)
+@home_option
+@json_option
+def export(target: Path, feeds: tuple[str, ...], since: Path | None, home: Path | None, as_json: bool) -> int:
+    """Write what is in use to one signed file, for a place without internet."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_bundles import export_bundle
+
+    with progress_of_inputs("writing") as show:
+        made = export_bundle(data_folder(home), target, names=feeds, since=since, progress=show)
+    if as_json:
+        print_json(
+            {"key": made.key, "made_ns": made.made_ns, "editions": [plain(e.edition) for e in made.editions]}
+        )
+    else:
+        click.echo(
+            f"{target}: {len(made.editions)} feeds, {sum(e.edition.records for e in made.editions)} records,"
+            f" {target.stat().st_size} bytes, signed with the key {made.key}"
+        )
+    return 0
+
+
+@knowledge.group()
+def key() -> None:
+    """Manage the keys that bundles are signed with and trusted by."""
+
+
+@key.command()
+@click.option("--renew", is_flag=True, help="Make another key; trust it anew where bundles are taken in.")
+@home_option
+def show(renew: bool, home: Path | None) -> int:
+    """Print the public key of this folder, to be trusted elsewhere; its id goes to stderr."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_bundles import own_key
+
+    id, pem = own_key(data_folder(home), renew=renew)
+    click.echo(f"medwarden: the key {id}", err=True)
+    click.echo(pem, nl=False)
+    return 0
+
+
+@key.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", default="", help="Whose key it is.")
+@home_option
+def trust(file: Path, name: str, home: Path | None) -> int:
+    """Take in bundles signed with the public key in FILE. Compare its id over another way first."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_bundles import trust as trust_key
+
+    trusted = trust_key(data_folder(home), file, name or file.stem)
+    click.echo(f"{trusted.id} {printable(trusted.name)}")
+    return 0
+
+
+@key.command("list")
+@home_option
+@json_option
+def list_(home: Path | None, as_json: bool) -> int:
+    """List the keys that are trusted."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_bundles import trusted
+
+    for held in trusted(data_folder(home)):
+        if as_json:
+            print_json(plain(held))
+        else:
+            click.echo(f"{held.id} {printable(held.name)}")
+    return 0
+
+
+@key.command()
+@click.argument("id")
+@home_option
+def forget(id: str, home: Path | None) -> int:
+    """Trust the key with this id (or its beginning) no longer."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_bundles import forget as forget_key
+
+    gone = forget_key(data_folder(home), id)
+    click.echo(f"{gone.id} {printable(gone.name)} is no longer trusted")
+    return 0
 
 
 @knowledge.command()
