@@ -9,9 +9,12 @@ from tests.store.conftest import DeltaMaker, heard, home, migrated, store  # noq
 
 from medwarden.app import books as app_books
 from medwarden.app.books import import_document, undo_stored
+from medwarden.app.identity import merge_stored, split_stored
+from medwarden.app.identity import undo_stored as undo_decision
 from medwarden.app.judge import judge_stale
 from medwarden.app.reconcile import compared, decide, filter_of, forget_book, reconcile_site, situation_named
 from medwarden.app.reconcile_export import csv_text, line_cells, write_back
+from medwarden.inventory.export import to_contract
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.inventory_delta import LedgerIncrement
@@ -268,3 +271,67 @@ def test_a_search_of_rows_does_not_give_names_of_people_away(ward: Store) -> Non
     take_in()
     assert book_rows(Scope(), "CMMS", text="Roe").total == 0
     assert book_rows(Scope(), "CMMS", text="carescape 1.01").total == 1
+
+
+def test_what_people_decided_follows_devices_that_become_one_and_are_told_apart(ward: Store) -> None:
+    take_in()
+    for row, device in (("asset_tag:A-3", "d-main-3"), ("asset_tag:A-2", "d-main-4")):
+        decide("default", "main", "CMMS", row, device, "pin", actor="user:anna", reason="looked")
+    assert pairs()["asset_tag:A-3"] == "d-main-3"
+    assert pairs()["asset_tag:A-2"] == "d-main-4"
+    number = merge_stored("d-main-3", "d-main-4", reason="two cards", actor="user:anna")
+    assert pairs()["asset_tag:A-2"] == "d-main-3"  # the later word of two on what is one device now
+    assert [k for k, d in pairs().items() if d == "d-main-3"] == ["asset_tag:A-2"]
+    undo_decision(number, reason="no, two", actor="user:anna")
+    assert pairs() == {"asset_tag:A-1": "d-main-1", "asset_tag:A-2": "d-main-4", "asset_tag:A-3": "d-main-3"}
+
+
+def test_a_rejection_follows_the_part_it_was_said_of(ward: Store) -> None:
+    take_in()
+    decide("default", "main", "CMMS", "asset_tag:A-1", "d-main-1", "reject", actor="user:anna", reason="no")
+    assert "asset_tag:A-1" not in pairs()
+    merge_stored("d-main-3", "d-main-1", reason="two cards", actor="user:anna")
+    assert "asset_tag:A-1" not in pairs()  # though the serial number is heard of that device
+    split_stored("d-main-3", macs=["02:00:00:00:00:01"], reason="no, two", actor="user:anna")
+    assert "asset_tag:A-1" not in pairs()
+    decide("default", "main", "CMMS", "asset_tag:A-1", "d-main-1", "forget", actor="user:anna", reason="yes")
+    assert pairs()["asset_tag:A-1"] == "d-main-1"
+
+
+def test_a_row_goes_with_the_interface_that_it_names(ward: Store) -> None:
+    take_in()
+    merge_stored("d-main-3", "d-main-2", reason="two cards", actor="user:anna")
+    assert pairs()["asset_tag:A-2"] == "d-main-3"
+    split_stored("d-main-3", macs=["02:00:00:00:00:02"], reason="no, two", actor="user:anna")
+    assert pairs()["asset_tag:A-2"] == "d-main-2"
+
+
+def test_a_pinned_row_stays_with_the_device_when_another_part_leaves(ward: Store) -> None:
+    take_in()
+    merge_stored("d-main-3", "d-main-4", reason="two cards", actor="user:anna")
+    decide("default", "main", "CMMS", "asset_tag:A-3", "d-main-3", "pin", actor="user:anna", reason="looked")
+    split_stored("d-main-3", macs=["02:00:00:00:00:04"], reason="no, two", actor="user:anna")
+    assert pairs()["asset_tag:A-3"] == "d-main-3"
+
+
+def test_what_books_say_stands_among_the_attributes_of_a_device(ward: Store) -> None:
+    from medwarden.store import queries as q
+    from medwarden.store.queries.books import book_facts
+
+    take_in()
+    device = q.device(q.Scope(), "d-main-1")
+    assert device is not None
+    for staff in (False, True):
+        facts = book_facts(["d-main-1", "d-main-4"], staff=staff)
+        assert set(facts) == {"d-main-1"}
+        told = {a["field"]: a for a in to_contract(device, None, facts["d-main-1"])["attributes"]}  # type: ignore[attr-defined]
+        assert ("book.technician" in told) is staff
+    assert told["book.department"]["value"] == "ICU"
+    assert told["book.asset_tag"]["value"] == "A-1"
+    assert 0.9 < told["book.room"]["confidence"] < 1
+    (entry,) = told["book.department"]["evidence"]
+    assert (entry["source"], entry["sensor"], entry["field"]) == ("book", "CMMS", "book.department")
+    decide("default", "main", "CMMS", "asset_tag:A-1", "d-main-1", "pin", actor="user:anna", reason="looked")
+    assert {fact.confidence for fact in book_facts(["d-main-1"])["d-main-1"]} == {1.0}
+    take_in(HEADING)
+    assert book_facts(["d-main-1"]) == {}

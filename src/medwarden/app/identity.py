@@ -249,6 +249,9 @@ def _change(actor: str, reason: str, site: str, scope: Scope | None) -> Change:
 
 def _judge(site: str) -> None:
     from medwarden.app.judge import judge_stale
+    from medwarden.app.reconcile import soon
     from medwarden.store.models import Site
 
-    judge_stale(Site.objects.values_list("tenant_id", flat=True).get(pk=site), site)
+    tenant = Site.objects.values_list("tenant_id", flat=True).get(pk=site)
+    soon(tenant, site)
+    judge_stale(tenant, site)

@@ -40,11 +40,15 @@ def contract_devices(home: Path, wanted: Wanted) -> Iterator[dict[str, object]]:
     """Yield the devices that match, in the form of the published contract."""
     with open_store(home, writer=False):
         from medwarden.store import queries
+        from medwarden.store.queries.books import book_facts
 
         ids = queries.device_ids(queries.Scope(), _filter(wanted))
         for start in range(0, len(ids), _AT_ONCE):
-            for device in queries.complete_devices(ids[start : start + _AT_ONCE]):
-                yield to_contract(device, queries.risk(queries.Scope(), device.id))
+            part = ids[start : start + _AT_ONCE]
+            booked = book_facts(part, staff=True)  # whoever reads the folder sees them
+            for device in queries.complete_devices(part):
+                risk = queries.risk(queries.Scope(), device.id)
+                yield to_contract(device, risk, booked.get(device.id, ()))
 
 
 def device_rows(home: Path, wanted: Wanted) -> list[tuple[object, ...]]:
@@ -73,9 +77,11 @@ def contract_device(home: Path, identifier: str) -> dict[str, object]:
     """Return one device in the form of the contract. Raises ConfigurationError when there is none."""
     with open_store(home, writer=False):
         from medwarden.store import queries
+        from medwarden.store.queries.books import book_facts
 
         found = one_device(identifier)
-        return to_contract(found, queries.risk(queries.Scope(), found.id))
+        booked = book_facts([found.id], staff=True).get(found.id, ())
+        return to_contract(found, queries.risk(queries.Scope(), found.id), booked)
 
 
 def one_device(identifier: str, scope: Scope | None = None) -> Device:

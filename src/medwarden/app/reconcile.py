@@ -222,6 +222,11 @@ def follow(tenant: str, site: str) -> None:
         reconcile_site(tenant, site)
 
 
+def soon(tenant: str, site: str) -> None:
+    """Let the next :func:`follow` of a site reconcile at once: a person changed what its devices are."""
+    _last.pop((tenant, site), None)
+
+
 def filter_of(
     situation: Situation, *, book: str = "", text: str = "", field: str = "", clock: Clock = wall_clock
 ) -> ReconcileFilter:

@@ -69,11 +69,13 @@ def bill_list(home: Path, *, device: str = "", text: str = "") -> list[BillView]
 
 
 def shown(home: Path, bill: str, *, text: str = "", offset: int = 0, limit: int = 100) -> Page[Component]:
-    """Return a page of the components of a bill."""
+    """Return a page of the components of a bill. Raises ConfigurationError where there is no such bill."""
     with open_store(home, writer=False):
         from medwarden.store.queries import Scope
+        from medwarden.store.sbom import bill as one_bill
         from medwarden.store.sbom import components
 
+        one_bill(Scope(), bill)
         return components(Scope(), bill, text=text, offset=offset, limit=limit)
 
 

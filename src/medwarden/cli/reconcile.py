@@ -10,6 +10,7 @@ import click
 
 from medwarden.cli.output import home_option, json_option, plain, print_json, print_table
 from medwarden.kernel.clock import iso
+from medwarden.kernel.errors import ResourceError
 
 
 @click.group(invoke_without_command=True)
@@ -151,7 +152,10 @@ def export(book: str, out: Path | None, home: Path | None, site: str | None, as_
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text, encoding="utf-8", newline="")
+        try:
+            out.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise ResourceError(f"{out}: {error.strerror}") from error
     click.echo(f"{found.updated} rows to update, {found.created} to create", err=True)
     return 0
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from medwarden.kernel.clock import iso
+from medwarden.model.book import BookFact
 from medwarden.model.device import Device, Verdict
 from medwarden.model.evidence import LedgerEntry
 from medwarden.model.place import PARTS, Place
@@ -12,11 +15,12 @@ _CONCLUDED = ("class", "category", "vendor", "model", "os", "os_version", "firmw
 _SCORED = ("class", "category", "vendor", "model")
 
 
-def to_contract(device: Device, risk: RiskScore | None) -> dict[str, object]:
+def to_contract(device: Device, risk: RiskScore | None, booked: Iterable[BookFact] = ()) -> dict[str, object]:
     """Return the device as plain JSON values, with the keys that the contract promises.
 
     Absent facts are None. ``attributes`` holds the concluded fields with their confidence and the
-    evidence that the ballots rest on, then every field heard, with confidence 1. Times are RFC 3339 in UTC.
+    evidence that the ballots rest on, then every field heard, with confidence 1, then what the hospital's
+    books say of it (``book.department``). Times are RFC 3339 in UTC.
     """
     return {
         "id": device.id,
@@ -55,8 +59,26 @@ def to_contract(device: Device, risk: RiskScore | None) -> dict[str, object]:
             for service in device.services
         ],
         "peers_count": len(peers_of(device)),
-        "attributes": [*_concluded(device), *_heard(device)],
+        "attributes": [*_concluded(device), *_heard(device), *_booked(booked)],
     }
+
+
+def _booked(booked: Iterable[BookFact]) -> list[dict[str, object]]:
+    return [
+        {
+            "field": f"book.{fact.field}",
+            "value": fact.value,
+            "confidence": fact.confidence,
+            "evidence": [
+                _entry(
+                    LedgerEntry(
+                        "book", f"book.{fact.field}", fact.value, fact.book, fact.since_ns, fact.seen_ns, 1
+                    )
+                )
+            ],
+        }
+        for fact in booked
+    ]
 
 
 def _place(place: Place | None) -> dict[str, str | None] | None:

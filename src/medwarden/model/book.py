@@ -72,6 +72,21 @@ class BookRecord(msgspec.Struct, frozen=True):
     said: dict[str, str]
 
 
+class BookFact(msgspec.Struct, frozen=True):
+    """One thing that a row says of the device it was found to be, by :data:`FIELDS`.
+
+    ``confidence`` is how sure it is that the row is the device, 1 where a person said so; it was first said
+    at ``since_ns`` and stood there last at ``seen_ns``, in nanoseconds since the epoch.
+    """
+
+    field: str
+    value: str
+    book: str
+    confidence: float
+    since_ns: int
+    seen_ns: int
+
+
 class RowProblem(msgspec.Struct, frozen=True):
     """A line that could not be used at all (``rejected``), or something in it; why is in ``reason``."""
 

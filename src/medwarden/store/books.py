@@ -220,7 +220,11 @@ def records_of(book: Book) -> list[BookRecord]:
 
 
 def decisions_of(book: Book) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
-    """Return pinned and rejected (row key, device id) pairs; devices that merged are what they became."""
+    """Return pinned and rejected (row key, device id) pairs; devices that merged are what they became.
+
+    Where two devices were pinned to rows of their own before they became one, the later pin counts; the
+    earlier one is kept and counts again when they are told apart.
+    """
     merged = dict(MergedDevice.objects.filter(site_id=book.site_id).values_list("gone", "kept"))
 
     def present(device: str) -> str:
@@ -230,11 +234,16 @@ def decisions_of(book: Book) -> tuple[frozenset[tuple[str, str]], frozenset[tupl
             seen.add(device)
         return device
 
-    found: dict[str, set[tuple[str, str]]] = {PIN: set(), REJECT: set()}
+    pinned: dict[str, str] = {}
+    rejected: set[tuple[str, str]] = set()
     rows = BookDecision.objects.filter(book=book).order_by("at_ns", "pk")
     for key, device, decision in rows.values_list("key", "device_id", "decision"):
-        found[decision].add((key, present(device)))
-    return frozenset(found[PIN]), frozenset(found[REJECT] - found[PIN])
+        if decision == PIN:
+            pinned[present(device)] = key
+        else:
+            rejected.add((key, present(device)))
+    pins = frozenset((key, device) for device, key in pinned.items())
+    return pins, frozenset(rejected) - pins
 
 
 def decide(change: Change, book: Book, key: str, device: str, decision: str) -> None:

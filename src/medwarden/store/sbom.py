@@ -102,9 +102,7 @@ def _component(row: ComponentList, at: int, component: Component) -> SoftwareCom
 
 def remove_bill(change: Change, scope: Scope, identifier: str) -> None:
     """Remove a bill. Raises ConfigurationError where there is none in ``scope``."""
-    row = _visible(scope).filter(pk=identifier).first()
-    if row is None:
-        raise ConfigurationError(f"there is no bill {identifier[:40]!r}: see `medwarden sbom list`")
+    row = _bill(scope, identifier)
     change.record(
         "sbom.removed",
         f"sbom:{row.pk}",
@@ -152,6 +150,18 @@ def components(
         rows = rows.filter(Q(name__icontains=term) | Q(version__icontains=term) | Q(purl__icontains=term))
     chosen = rows.order_by("position")[offset : offset + limit]
     return Page(tuple(_model(row) for row in chosen), rows.count(), offset, limit)
+
+
+def bill(scope: Scope, identifier: str) -> BillView:
+    """Return one bill. Raises ConfigurationError where there is none in ``scope``."""
+    return _view(_bill(scope, identifier))
+
+
+def _bill(scope: Scope, identifier: str) -> ComponentList:
+    row = _visible(scope).filter(pk=identifier).first()
+    if row is None:
+        raise ConfigurationError(f"there is no bill {identifier[:40]!r}: see `medwarden sbom list`")
+    return row
 
 
 def _visible(scope: Scope) -> QuerySet[ComponentList]:

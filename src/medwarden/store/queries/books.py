@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from math import exp
 
 import msgspec
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from medwarden.kernel.errors import ConfigurationError
-from medwarden.model.book import STAFF, RowProblem
+from medwarden.model.book import STAFF, BookFact, RowProblem
 from medwarden.model.device import Device as ModelDevice
 from medwarden.model.device import DeviceClass, Verdict
 from medwarden.model.evidence import LedgerEntry
@@ -27,6 +29,7 @@ from medwarden.store.queries.scope import Page, Scope, bounds
 from medwarden.store.statements import HELD, statements_of
 
 _AT_ONCE = 400
+_SUREST = 0.9999  # certain is what a person says
 
 
 class Situation(StrEnum):
@@ -261,6 +264,44 @@ def booked(scope: Scope, device: str, *, staff: bool = False) -> list[Reconciled
     for book, key in held:
         rows += BookRow.objects.filter(book_id=book, key=key, until=None).select_related("book")
     return list(_lines(rows, Situation.BOTH, staff))
+
+
+def book_facts(ids: Sequence[str], *, staff: bool = False) -> dict[str, list[BookFact]]:
+    """Return what the rows of books say that are these devices, by device.
+
+    A device that no book has is left out; names of people are told to ``staff`` alone.
+    """
+    found: dict[str, list[BookFact]] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        held = list(
+            BookMatch.objects.filter(device_id__in=ids[start : start + _AT_ONCE], state__in=HELD)
+            .order_by("book__name", "key")
+            .values_list("device_id", "book_id", "key", "state", "log_odds")
+        )
+        books, keys = {book for _, book, *_ in held}, {key for _, _, key, *_ in held}
+        rows = {
+            (row.book_id, row.key): row
+            for row in BookRow.objects.filter(book_id__in=books, key__in=keys, until=None).select_related(
+                "book"
+            )
+        }
+        seen = dict(
+            BookVersion.objects.filter(book_id__in=books, number=F("book__version")).values_list(
+                "book_id", "at_ns"
+            )
+        )
+        for device, book, key, state, log_odds in held:
+            row = rows.get((book, key))
+            if row is None:
+                continue
+            odds = 1 / (1 + exp(-max(min(log_odds, 700.0), -700.0)))
+            sure = 1.0 if state == "pinned" else min(round(odds, 4), _SUREST)
+            found.setdefault(device, []).extend(
+                BookFact(field, value, row.book.name, sure, row.since_ns, seen.get(book, row.since_ns))
+                for field, value in row.said.items()
+                if staff or field not in STAFF
+            )
+    return found
 
 
 def unbooked_ids(tenant: str, site: str) -> list[str]:
