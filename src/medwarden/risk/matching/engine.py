@@ -160,7 +160,7 @@ class Engine:
             named_system = system(claim.product)
             if named_system is not None and (claim.part == "o" or _is_system(claim.product)):
                 self._systems.setdefault(named_system.family, []).append((entry, named_system))
-                if self._makers.keys(claim.vendor.replace("_", " ")) & SYSTEM_MAKERS:
+                if claim.part == "o":
                     return
         if claim.part in ("a", "") and claim.product:
             self._software.setdefault(software_key(claim.product), []).append(entry)

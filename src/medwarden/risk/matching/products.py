@@ -57,6 +57,7 @@ _SHORT_PAIR = re.compile(r"(?<![a-z\d])(?:[a-z]{1,3}/[a-z]+|[a-z]+/[a-z]{1,3})(?
 _MODEL_RANGE = re.compile(
     r"(?<![a-z\d])([a-z]{1,4})-?(\d{1,5})\s*(?:-|–|\bto\b|\bthrough\b)\s*([a-z]{0,4})-?(\d{2,5})(?![a-z\d])"
 )
+_EXCEPT = re.compile(r",?\s*\b(?:not\s+including|excluding|except(?:\s+for)?|other\s+than)\b\s+(.+)$")
 _LIST = re.compile(r"\s*(?:,|/|\||&|\band\b|\bor\b)\s*")
 
 
@@ -87,7 +88,8 @@ class ProductName(msgspec.Struct, frozen=True):
     """A product name as a source or an inventory writes it: what it may be called, and what else it says.
 
     ``names`` are alternatives (``MP50/MP70``); ``versions`` stand in the name (``Xeleris 3.1``);
-    ``conditions`` after it (``used with Windows XP systems``), ``platform`` an operating system in it.
+    ``conditions`` after it (``used with Windows XP systems``), ``platform`` an operating system in it,
+    ``without`` products that it says it does not mean.
     """
 
     text: str
@@ -95,6 +97,7 @@ class ProductName(msgspec.Struct, frozen=True):
     versions: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     platform: str = ""
+    without: tuple[Name, ...] = ()
 
 
 @lru_cache(maxsize=131072)
@@ -103,6 +106,11 @@ def product_name(text: str, without: tuple[str, ...] = ()) -> ProductName:
     body = plain(text.replace("_", " "))
     if " " not in body and body.count("-") > 1:
         body = body.replace("-", " ")
+    excluded: tuple[Name, ...] = ()
+    exception = _EXCEPT.search(body)
+    if exception is not None:
+        excluded = tuple(_name(each, without) for each in _LIST.split(exception.group(1)) if each)
+        body = body[: exception.start()] + " series"
     body = _CODES_IN_BRACKETS.sub(r" \1 ", body)
     body = _SHORT_PAIR.sub(lambda found: found.group(0).replace("/", " "), body)
     conditions = [remark for remark in re.findall(r"\(([^()]*)\)", body) if remark.strip()]
@@ -124,7 +132,7 @@ def product_name(text: str, without: tuple[str, ...] = ()) -> ProductName:
         else:
             versions = ()
     names = tuple(_name(each, without) for each in _alternatives(body))
-    return ProductName(text, names, versions, tuple(conditions), platform)
+    return ProductName(text, names, versions, tuple(conditions), platform, excluded)
 
 
 def _product_words(text: str, without: tuple[str, ...]) -> bool:
@@ -140,7 +148,7 @@ def _name(text: str, without: Sequence[str]) -> Name:
     if ranges:
         text = _MODEL_RANGE.sub(" ", text)
     tokens = [_known(token) for token in _TOKEN.findall(text)]
-    left = [t for t in tokens if t not in _NOISE and t not in without]
+    left = [t for t in tokens if t not in _NOISE and not _of_maker(t, without)]
     if not left and not ranges:
         left = [t for t in tokens if t not in without] or tokens
     words = frozenset(t for t in left if t.isalpha() and len(t) > 2 and t not in KINDS)
@@ -154,6 +162,11 @@ def _name(text: str, without: Sequence[str]) -> Name:
         whole=bool(_WHOLE.search(text)),
         ranges=ranges,
     )
+
+
+def _of_maker(word: str, maker: Sequence[str]) -> bool:
+    """Tell whether a word is one of the maker's name, or a misprint of it."""
+    return word in maker or any(len(each) > 5 and alike(each, word) for each in maker)
 
 
 def _codes(text: str) -> frozenset[str]:

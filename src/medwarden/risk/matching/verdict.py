@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
@@ -23,6 +24,7 @@ from medwarden.risk.matching.versions import (
     Place,
     Reading,
     bounded,
+    by_date,
     place,
     read_versions,
     span_words,
@@ -56,7 +58,7 @@ _TITLE_NOISE = re.compile(
 _EMPTY_PRODUCTS = frozenset({"version", "versions", "product", "n/a", "software", "firmware", ""})
 _NUMBER = re.compile(r"\d{3,}[a-z]?")
 _GOES_WITHOUT = re.compile(
-    r"incl|all\b|[\w.]{1,8}$|integrated as|part (?:number|#)|model\b|non-medical|also known as|formerly"
+    r"incl|all\b|[\w.]{1,8}$|integrated as|part (?:number|#)|non-medical|also known as|formerly"
 )
 _WINDOWS = re.compile(r"windows\s+(xp|vista|nt|2000|7|8(?:\.1)?|10|11|server\s+\d{4}|ce|embedded)")
 
@@ -80,11 +82,24 @@ def statement(
     reading = read_versions(_without_product(version, product)) if version else Reading((), Certainty.EXACT)
     if spans and (not title or not version or reading.certainty is Certainty.UNREADABLE):
         reading = Reading(bounded(spans), Certainty.EXACT)
-    models = tuple((each, product_name(f"{text} {each}", maker)) for each in reading.models)
-    models += tuple(
-        (each, alone) for each in reading.models if (alone := product_name(each, maker)).names[0].words
+    abbreviations = {word for each in name.conditions if re.fullmatch(r"[\w.]{2,8}", each) for word in [each]}
+    return Statement(
+        name,
+        tuple(_models(text, reading.models, maker)),
+        reading,
+        (frozenset(about) | abbreviations) - {"pc"},
+        maker,
     )
-    return Statement(name, models, reading, frozenset(about) - {"pc"}, maker)
+
+
+def _models(text: str, models: tuple[str, ...], maker: tuple[str, ...]) -> Iterator[tuple[str, ProductName]]:
+    """Yield each model of a version text behind its product, and by itself where its words tell enough."""
+    for each in models:
+        both, alone = product_name(f"{text} {each}", maker), product_name(each, maker)
+        if not any(plain(each) in condition for condition in both.conditions):
+            yield each, both
+        if any(name.words for name in alone.names):
+            yield each, alone
 
 
 def _without_product(version: str, product: str) -> str:
@@ -147,6 +162,11 @@ def judge(
 
 def _product(said: Statement, device: ProductName) -> tuple[Likeness, str]:
     """Return the best likeness, and the model in the version text that it rests on."""
+    if (
+        said.product.without
+        and _best(said.product.without, device.names, said.context).closeness is Closeness.SAME
+    ):
+        return Likeness(Closeness.OTHER, "a product that is left out by name"), ""
     best, by = _best(said.product.names, device.names, said.context), ""
     for model, name in said.models:
         like = _best(name.names, device.names, said.context)
@@ -213,6 +233,8 @@ def _version(
             return _Version(where, _version_aspect(where, mine, field, wanted))
     if said.reading.certainty is Certainty.UNREADABLE:
         why = f"the version text {claim.version!r} cannot be compared with a version"
+        if by_date(claim.version):
+            why = f"it is limited by a date ({claim.version.strip()}), and the device's is not known"
         return _Version(Place.UNKNOWN, Aspect("version", None, own, field, wanted, why))
     if not spans:
         return _Version(Place.IN, Aspect("version", True, own, field, wanted, "every version is named"))
@@ -230,7 +252,7 @@ def _version(
                 ),
             )
         where = place(own, spans) if own else Place.UNKNOWN
-        if where is not Place.IN and {n for n in owned if len(n) >= len(numbers[0])} - _numbers_of(said):
+        if {n for n in owned if len(n) >= len(numbers[0])} - _numbers_of(said):
             return _Version(
                 Place.OUT,
                 Aspect(
@@ -276,9 +298,11 @@ def _wanted(claim: ProductClaim, said: Statement) -> str:
 
 def _platform(claim: ProductClaim, said: Statement, profile: Profile) -> Aspect | None:
     """Compare what the source says the product must run on, and other conditions it makes."""
+    unreadable = said.reading.certainty is Certainty.UNREADABLE
+    said_beside = () if unreadable else said.reading.conditions
     conditions = [
         each
-        for each in (*said.product.conditions, *said.reading.conditions, *claim.platforms)
+        for each in (*said.product.conditions, *said_beside, *claim.platforms)
         if not _GOES_WITHOUT.match(each) and each != claim.version and not _of_others(each, profile)
     ]
     if said.product.platform:
@@ -293,7 +317,7 @@ def _platform(claim: ProductClaim, said: Statement, profile: Profile) -> Aspect 
         agrees = bool(wanted & owned)
         words = "the device runs it" if agrees else f"the device runs {own}"
         return Aspect("platform", agrees, own, "os", text, words)
-    model = set(re.findall(r"[a-z]+|\d+", plain(profile.model)))
+    model = set(re.findall(r"[a-z]+|\d+", plain(profile.model))) | {"model", "models", "only"}
     if set(re.findall(r"[a-z]+|\d+", plain(text))) <= model:
         return Aspect("platform", True, profile.model, "model", text, "the device's name says so")
     return Aspect("platform", None, own, "os", text, "whether that is so on the device is not known")
@@ -377,7 +401,9 @@ def _sentence(
         ProductStatus.FIXED: "as fixed",
         ProductStatus.UNDER_INVESTIGATION: "as under investigation",
     }.get(claim.status, "as affected")
-    named = f"{claim.vendor.strip()} {product.claim_value}".strip()
+    named = product.claim_value.strip()
+    if not plain(named).startswith(plain(claim.vendor)):
+        named = f"{claim.vendor.strip()} {named}".strip()
     wanted = version.aspect.claim_value
     start = f"{source} names {named}, {wanted}, {status}"
     doubts = [
@@ -390,7 +416,8 @@ def _sentence(
     if unsure:
         doubts.append(f"the inventory is not sure of the {unsure}")
     own = version.aspect.device_value
-    device = f"the device is a {profile.label}" + (
+    article = "an" if profile.label[:1].lower() in "aeiou" else "a"
+    device = f"the device is {article} {profile.label}" + (
         f" with version {own}" if own and version.aspect.evidence_field == "firmware" else ""
     )
     match state:

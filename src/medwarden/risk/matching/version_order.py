@@ -71,6 +71,7 @@ def device_version(text: str) -> DeviceVersion | None:
     for phrase, short in _PHRASES:
         plain = phrase.sub(short, plain)
     plain = re.sub(r"^[vr](?=[\s.]*[0-9])[\s.]*", "", plain)
+    plain = re.sub(r"(?:\.x)+$", ".x", plain)
     if not plain or not (any("0" <= c <= "9" for c in plain) or re.fullmatch(r"[a-z]{1,2}", plain)):
         return None
     wild = bool(re.fullmatch(r"[a-z]", plain)) or bool(re.search(r"(?:^|[.0-9\s-])[x*]$", plain))
@@ -117,7 +118,12 @@ def _series(pieces: list[str]) -> str:
 
 def comparable(one: DeviceVersion, other: DeviceVersion) -> bool:
     """Tell whether two versions mean something beside each other: the same way of numbering."""
-    return one.series == other.series
+    return one.series == other.series and _dated(one) == _dated(other)
+
+
+def _dated(version: DeviceVersion) -> bool:
+    """Tell whether a version begins with a year: 2018-1."""
+    return bool(version.elements) and 1990 <= version.elements[0][1] <= 2099
 
 
 def compare(one: DeviceVersion, other: DeviceVersion) -> int | None:

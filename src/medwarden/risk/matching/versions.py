@@ -119,7 +119,8 @@ _ATOM = re.compile(
     (?:(?:all|any|the|affected|software|firmware|sw|fw|versions?|ver\.?|releases?|rel\.?|revisions?|rev\.?)\s*[:.]?\s+)*
     (?P<version>
       [a-z]{0,4}[\s.-]?\d[\w.\-+~:/]*
-      (?:\s*\(?(?:build|sp|service\s*pack|patch|update|hot\s*fix|hf|mr|mr\s+build|rev\.?|release|r|p|u|beta|rc|ga)\.?\s*[\w.]*\)?)*
+      (?:\s*\(?(?:(?:build|sp|service\s*pack|patch|update|hot\s*fix|hf|mr\s+build|rev\.?|release|r|p|u|d)\.?\s*\d[\w.]*
+        |(?:mr|beta|rc|ga|patch|build|update)\b)\)?)*
       | [a-z]{1,3}[.\-]?\d?[\w.]*\d[\w.]* | [a-z]\.[\w.]+ | [a-z] | \d+
     )$""",
     re.VERBOSE,
@@ -141,6 +142,10 @@ def read_versions(text: str) -> Reading:
     low = plain.lower()
     if _ALL.match(low):
         return Reading((), Certainty.EXACT)
+    with_model = re.fullmatch(r"(v?\d[\w.]*)\s+(models?\s+\w+)", low)
+    if with_model is not None:
+        reading = read_versions(with_model.group(1))
+        return Reading(reading.spans, reading.certainty, conditions=(with_model.group(2),))
     notation = re.match(r"^vers:([a-z]+)/(.+)$", low)
     if notation is not None:
         return _notation(notation.group(2))
@@ -157,7 +162,7 @@ def read_versions(text: str) -> Reading:
     labelled = _LABELLED.search(body)
     if labelled is not None:
         rest = (body[: labelled.start()] + body[labelled.end() :]).strip(" ,;")
-        span = VersionSpan(exact=labelled.group("version"))
+        span = _cased(VersionSpan(exact=labelled.group("version")), plain)
         return Reading((span,), Certainty.READ, conditions=(*conditions, *((rest,) if rest else ())))
     models = _models(plain)
     if models:
@@ -369,6 +374,11 @@ def _models(text: str) -> tuple[str, ...]:
     if not any(_MODEL.fullmatch(part) for part in parts):
         return ()
     return tuple(parts)
+
+
+def by_date(text: str) -> bool:
+    """Tell whether a version text speaks of when a device was made or sold."""
+    return bool(_DATED.search(text.lower()))
 
 
 def bounded(spans: tuple[VersionSpan, ...]) -> tuple[VersionSpan, ...]:
