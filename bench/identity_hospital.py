@@ -211,7 +211,7 @@ def main() -> None:
     said = (
         f"Hospitals: {len(seeds)} of {chosen.devices} devices over {chosen.hours:g} hours "
         f"(seeds {chosen.seeds}). "
-        "In brackets: 95 % intervals by bootstrap over devices for the first two, the share of right answers "
+        "In brackets: 95 % intervals by bootstrap over devices for the first three, the share of right answers "
         f"for the levels.\n\n{table(rows)}\n"
     )
     sys.stdout.write(said)
