@@ -190,3 +190,17 @@ def test_own_attributes_are_set_filtered_by_and_taken_away(
     assert "is no" in client.post(setting, {"value": "Kitchen"}, follow=True).content.decode()
     client.post(setting, {"value": ""})
     assert f'data-id="{pump.pk}"' not in body(client, "/devices/?own.owner_team=HTM")
+
+
+def test_the_api_shows_what_books_say_of_a_device_and_names_to_whom_they_may(
+    signed_in: SignedIn, pump: Device, site: str
+) -> None:
+    bring_in(signed_in(Role.BIOMEDICAL_ENGINEER), site, pump)
+
+    def facts(role: Role) -> dict[str, str]:
+        told = signed_in(role).get(f"/api/v1/devices/{pump.pk}").json()["booked"]
+        return {fact["field"]: fact["value"] for fact in told}
+
+    assert facts(Role.BIOMEDICAL_ENGINEER)["technician"] == "Mara Vogt"
+    assert facts(Role.VIEWER)["department"] == "ICU West"
+    assert "technician" not in facts(Role.VIEWER)

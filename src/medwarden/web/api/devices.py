@@ -10,22 +10,31 @@ from ninja import Field, Query, Router, Schema
 from medwarden.app.origin import Origin, origin
 from medwarden.inventory.patient_data import PatientData, patient_data
 from medwarden.inventory.story import Story, story
+from medwarden.model.book import BookFact
 from medwarden.model.device import Conversation, Device
 from medwarden.model.policy import Policy
 from medwarden.model.risk import RiskScore
 from medwarden.model.role import Permission
 from medwarden.store import queries
+from medwarden.store.queries.books import book_facts
 from medwarden.web import device_list
 from medwarden.web.api.access import needs
 from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain, schema_of
 from medwarden.web.decisions import data_folder
 from medwarden.web.policy_learning import device_policy
-from medwarden.web.scope import scope_of
+from medwarden.web.scope import scope_of, signed_in
 
 router = Router(tags=["Devices"])
 SEE = needs(Permission.SEE_INVENTORY)
 
-DeviceOut = schema_of(Device)
+
+class BookedDevice(Device, frozen=True):
+    """A device with what the hospital's books say of it."""
+
+    booked: tuple[BookFact, ...] = ()
+
+
+DeviceOut = schema_of(BookedDevice)
 RiskOut = schema_of(RiskScore)
 PolicyOut = schema_of(Policy)
 
@@ -118,8 +127,15 @@ def facets(request: HttpRequest, query: Query[DeviceQuery]) -> dict[str, dict[st
 
 @router.get("/devices/{device_id}", response=DeviceOut, auth=SEE, url_name="device", summary="One device")
 def device(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
-    """Return a device with verdicts, ballots, evidence ledger, services and conversations."""
-    return plain(_one(request, device_id))
+    """Return a device with verdicts, ballots, evidence ledger, services, conversations and its books.
+
+    Names of people in books are shown to roles that may see them.
+    """
+    found = _one(request, device_id)
+    staff = signed_in(request).may(Permission.SEE_STAFF_NAMES)
+    booked = book_facts([found.id], staff=staff).get(found.id, [])
+    whole = {field: getattr(found, field) for field in Device.__struct_fields__}
+    return plain(BookedDevice(**whole, booked=tuple(booked)))
 
 
 @router.get("/devices/{device_id}/risk", response=RiskOut, auth=SEE, summary="Risk of a device")
