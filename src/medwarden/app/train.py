@@ -51,7 +51,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
     ``logs`` adds what Zeek alone and NetFlow with DHCP logs alone would know of the same devices;
     ``rules`` adds the examples of the packaged fingerprints. On ``joint``, further hospitals that the model
-    was not trained on, it is learnt how often rules and model together are right.
+    was not trained on, it is learnt how often rules and model together are right; they are larger, so that
+    they have kinds of devices that training did not see.
     """
 
     seeds: tuple[int, ...] = ()
@@ -60,6 +61,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     logs: bool = True
     rules: bool = True
     joint: tuple[int, ...] = ()
+    joint_devices: int = 400
 
 
 SHIPPED = Recipe(seeds=tuple(range(1, 11)), devices=300, joint=(11, 12, 13))
@@ -140,7 +142,7 @@ def joint_calibrations(model: LabelModel, recipe: Recipe) -> dict[str, Calibrati
 
 
 def _simulated_devices(seed: int, recipe: Recipe) -> list[tuple[Device, dict[str, str]]]:
-    request = Request(devices=recipe.devices, hours=recipe.hours, seed=seed, start=start_of(MOMENT))
+    request = Request(devices=recipe.joint_devices, hours=recipe.hours, seed=seed, start=start_of(MOMENT))
     with tempfile.TemporaryDirectory(prefix="medwarden-train-") as name:
         folder = Path(name)
         written = simulate(request, folder)
