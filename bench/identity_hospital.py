@@ -211,8 +211,8 @@ def main() -> None:
     said = (
         f"Hospitals: {len(seeds)} of {chosen.devices} devices over {chosen.hours:g} hours "
         f"(seeds {chosen.seeds}). "
-        "In brackets: 95 % intervals by bootstrap over devices for the first three, the share of right answers "
-        f"for the levels.\n\n{table(rows)}\n"
+        "In brackets: 95 % intervals by bootstrap over devices for the first three, the share of right "
+        f"answers for the levels.\n\n{table(rows)}\n"
     )
     sys.stdout.write(said)
     if chosen.open is not None:
