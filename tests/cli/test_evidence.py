@@ -69,3 +69,23 @@ def test_packets_and_lines_that_said_it_are_found(say: Say, house: tuple[Path, P
     said = say("evidence", "b0:c5:54:00:00:01", "dhcp.host_name", "else", home=home)
     assert said.status == 2
     assert "never said dhcp.host_name = 'else'" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("nothing", "dhcp.host_name", "x"), "no device is called 'nothing'"),
+        (("DEVICE", "no.such_field", "x"), "never said no.such_field = 'x'"),
+        (("DEVICE", "dhcp.host_name"), "Missing argument"),
+        (("DEVICE", "dhcp.host_name", "x", "--limit", "51"), "1<=x<=50"),
+        (("DEVICE", "dhcp.host_name", "x", "--offset", "-1"), "x>=0"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(
+    say: Say, home: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    device = json.loads(say("devices", "--json", home=home).out.splitlines()[0])["id"]
+    said = say("evidence", *(device if word == "DEVICE" else word for word in words))
+    assert said.status == 2
+    assert sentence in said.err
+    assert "Traceback" not in said.err
