@@ -396,7 +396,7 @@ class Maker:
             other = str(int(number) + self.random.choice((1, 3, 7, 100))).zfill(len(number))
             if other not in names:
                 yield product.replace(number, other, 1)
-        words = {word for word in re.findall(r"[a-z]{4,}", names)}
+        words = set(re.findall(r"[a-z]{4,}", names))
         apart = [
             each.product
             for other, each in self.strangers
@@ -489,7 +489,8 @@ def main() -> None:
     }
     outcomes = list(judged(cases, engine, names))
     print(
-        f"{given.part} part: {len(chosen)} advisories, {len(cases)} devices, {len(outcomes)} pairs, seed {given.seed}"
+        f"{given.part} part: {len(chosen)} advisories, {len(cases)} devices, {len(outcomes)} pairs,"
+        f" seed {given.seed}"
     )
     show("all pairs", outcomes, given.seed)
     show("one per device", by_device(outcomes), given.seed)

@@ -1,4 +1,4 @@
-"""Matching at the size of a large hospital: 100,000 devices and 250,000 CVE records, and increments both ways.
+"""Matching at the size of a large hospital: 100,000 devices, 250,000 CVE records, increments both ways.
 
     .venv/bin/python bench/risk.py [--devices N] [--records N] [--seed S] [--processes P]
 
@@ -173,7 +173,7 @@ def judged(profiles: Sequence[Profile]) -> list[tuple[int, int]]:
 
 def main() -> None:
     """Make the world, file it, judge it, print figures."""
-    global _engine  # noqa: PLW0603 - what forked processes share
+    global _engine
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--devices", type=int, default=100_000)
     parser.add_argument("--records", type=int, default=250_000)
@@ -202,7 +202,8 @@ def main() -> None:
     pairs = sum(number * counts[profile] for profile, (number, _) in zip(profiles, found, strict=True))
     sure = sum(number * counts[profile] for profile, (_, number) in zip(profiles, found, strict=True))
     print(
-        f"{len(devices):,} devices ({len(profiles):,} profiles) x {len(records):,} records, {_engine.claims:,} claims"
+        f"{len(devices):,} devices ({len(profiles):,} profiles) x {len(records):,} records,"
+        f" {_engine.claims:,} claims"
     )
     print(f"filed in {filed - begun:.1f} s, judged in {done - filed:.1f} s, together {done - begun:.1f} s")
     print(f"{pairs:,} verdicts on devices, {sure:,} of them confirmed")

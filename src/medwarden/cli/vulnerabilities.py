@@ -5,12 +5,16 @@ from __future__ import annotations
 import getpass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from medwarden.cli.output import home_option, json_option, print_json, print_table
 from medwarden.kernel.clock import NANOSECONDS, iso
 from medwarden.model.vulnerability import MatchState
+
+if TYPE_CHECKING:
+    from medwarden.store.queries.vulnerabilities import VerdictView
 
 
 @click.command()
@@ -61,36 +65,33 @@ def vulnerabilities(
     found = shown(folder, text=" ".join(text), states=verdict, vulnerability=cve, device=device)
     if as_json:
         for row in found:
-            print_json(
-                {
-                    "device": row.device,
-                    "mac": row.mac,
-                    "ip": row.ip,
-                    "cve": row.vulnerability,
-                    "advisory": row.advisory,
-                    "verdict": row.state.value,
-                    "reason": row.reason,
-                    "evidence": list(row.evidence),
-                    "exploited": row.exploited,
-                    "cvss": row.score,
-                    "epss": row.epss,
-                    "since": iso(row.since_ns),
-                    "rules": row.rules_version,
-                }
-            )
+            print_json(_contract(row))
         return 0
     columns = ("device", "cve", "advisory", "verdict", "cvss", "exploited", "why")
-    rows = [
-        (
-            row.label,
-            row.vulnerability,
-            row.advisory,
-            row.state.value,
-            "" if row.score is None else f"{row.score:.1f}",
-            "yes" if row.exploited else "",
-            row.reason,
-        )
-        for row in found
-    ]
-    print_table("", columns, rows)
+    print_table("", columns, [_cells(row) for row in found])
     return 0
+
+
+def _contract(row: VerdictView) -> dict[str, object]:
+    """Return a verdict in the form of the published contract."""
+    return {
+        "device": row.device,
+        "mac": row.mac,
+        "ip": row.ip,
+        "cve": row.vulnerability,
+        "advisory": row.advisory,
+        "verdict": row.state.value,
+        "reason": row.reason,
+        "evidence": list(row.evidence),
+        "exploited": row.exploited,
+        "cvss": row.score,
+        "epss": row.epss,
+        "since": iso(row.since_ns),
+        "rules": row.rules_version,
+    }
+
+
+def _cells(row: VerdictView) -> tuple[str, ...]:
+    score = "" if row.score is None else f"{row.score:.1f}"
+    used = "yes" if row.exploited else ""
+    return (row.label, row.vulnerability, row.advisory, row.state.value, score, used, row.reason)

@@ -102,14 +102,7 @@ def judge_software(
         Place.UNKNOWN: f"it cannot be told whether {own or 'the version (not known)'} is among {wanted}",
     }[where]
     aspects = (
-        Aspect(
-            "vendor",
-            vendor,
-            software.vendor,
-            software.field,
-            claim.vendor,
-            "the same maker" if vendor else "who makes the program is not known",
-        ),
+        Aspect("vendor", vendor, software.vendor, software.field, claim.vendor, _vendor_words(vendor)),
         Aspect(
             "product", True, software.name, software.field, claim.purl or claim.product, "the same program"
         ),
@@ -118,21 +111,29 @@ def judge_software(
     state = _state(claim, where, vendor)
     if state is None:
         return None
-    end = {
-        MatchState.CONFIRMED: "it is affected",
-        MatchState.POTENTIAL: "it may be affected, because "
-        + "; ".join(a.why for a in aspects if a.agrees is None or (a.name == "vendor" and not a.agrees))
-        if not all(a.agrees for a in aspects)
-        else "it may be affected, because the source makes conditions that are not known of the device",
-        MatchState.FIXED: f"{why}, so it is fixed",
-        MatchState.NOT_AFFECTED: f"{why}, so it is not affected",
-    }[state]
     maker = "" if claim.purl else f"{claim.vendor.strip()} "
     reason = (
         f"{source} names {maker}{claim.purl or claim.product}, {wanted}; the device contains {software.name}"
-        f"{' ' + own if own else ''}: {end}."
+        f"{' ' + own if own else ''}: {_end(state, aspects)}."
     )
     return Outcome(state, Closeness.SAME, reason, aspects)
+
+
+def _vendor_words(vendor: bool | None) -> str:
+    return "the same maker" if vendor else "who makes the program is not known"
+
+
+def _end(state: MatchState, aspects: tuple[Aspect, ...]) -> str:
+    """Return the end of the sentence: what follows from the aspects."""
+    if state is MatchState.CONFIRMED:
+        return "it is affected"
+    if state is MatchState.FIXED:
+        return f"{aspects[-1].why}, so it is fixed"
+    if state is MatchState.NOT_AFFECTED:
+        return f"{aspects[-1].why}, so it is not affected"
+    doubts = [aspect.why for aspect in aspects if not aspect.agrees]
+    doubts = doubts or ["the source makes conditions that are not known of the device"]
+    return "it may be affected, because " + "; ".join(doubts)
 
 
 def _state(claim: ProductClaim, where: Place, vendor: bool | None) -> MatchState | None:

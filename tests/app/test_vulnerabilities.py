@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.store.conftest import DeltaMaker, heard, home, migrated, store  # noqa: F401 - fixtures
+
+from medwarden.app.knowledge import import_files
+from medwarden.app.vulnerabilities import match_devices, own_aliases, refresh
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.vulnerability import MatchState
+from medwarden.store.changes import Change
+from medwarden.store.delta import apply_delta
+from medwarden.store.open import Store
+
+DAY = 86_400 * 10**9
+
+
+def advisory(identifier: str, version: str, cve: str = "CVE-2020-0001") -> dict[str, object]:
+    product = {"name": f"Infusomat Space {version}", "product_id": "P1"}
+    branch = {"category": "product_version_range", "name": version, "product": product}
+    named = {"category": "product_name", "name": "Infusomat Space", "branches": [branch]}
+    return {
+        "document": {
+            "category": "csaf_security_advisory",
+            "csaf_version": "2.0",
+            "title": "B. Braun Infusomat Space",
+            "publisher": {"category": "vendor", "name": "made up", "namespace": "https://example.org"},
+            "tracking": {
+                "id": identifier,
+                "status": "final",
+                "version": "1",
+                "initial_release_date": "2020-01-01T00:00:00Z",
+                "current_release_date": "2020-01-01T00:00:00Z",
+                "revision_history": [{"date": "2020-01-01T00:00:00Z", "number": "1", "summary": "first"}],
+            },
+        },
+        "product_tree": {
+            "branches": [{"category": "vendor", "name": "B. Braun Medical", "branches": [named]}]
+        },
+        "vulnerabilities": [{"cve": cve, "product_status": {"known_affected": ["P1"]}}],
+    }
+
+
+def take_in(home: Path, tmp_path: Path, *documents: dict[str, object]) -> None:  # noqa: F811
+    folder = tmp_path / "published"
+    folder.mkdir(exist_ok=True)
+    for document in documents:
+        tracking = document["document"]["tracking"]["id"]  # type: ignore[index]
+        (folder / f"{tracking}.json").write_text(json.dumps(document))
+    import_files(home, [folder], unsigned=True)
+
+
+@pytest.fixture
+def pumps(store: Store, heard: DeltaMaker) -> Store:  # noqa: F811
+    from medwarden.store.models import Device
+
+    with Change("sensor:s", "heard", site="main") as change:
+        apply_delta(change, heard(1, 2, 3))
+    Device.objects.update(vendor="B. Braun", model="Infusomat Space", firmware="2.0")
+    Device.objects.filter(pk="d-main-2").update(firmware="3.0")
+    Device.objects.filter(pk="d-main-3").update(firmware=None)
+    return store
+
+
+def states(at_ns: int = 0, *, cve: str = "CVE-2020-0001") -> dict[str, MatchState]:
+    from medwarden.kernel.clock import wall_clock
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.vulnerabilities import VerdictFilter, verdicts
+
+    found = verdicts(Scope(), VerdictFilter(vulnerability=cve), at_ns=at_ns or wall_clock(), now=not at_ns)
+    return {view.device: view.state for view in found}
+
+
+def test_knowledge_then_devices_and_devices_then_knowledge(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.store.models import Device, Finding, VulnerabilityVerdict
+
+    assert refresh(pumps.home, "default") == 0
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 2.5"))
+    assert refresh(pumps.home, "default") == 3
+    assert states() == {
+        "d-main-1": MatchState.CONFIRMED,
+        "d-main-2": MatchState.FIXED,
+        "d-main-3": MatchState.POTENTIAL,
+    }
+    assert Finding.objects.filter(kind="vulnerability", device_id="d-main-1", state="open").count() == 1
+    before = VulnerabilityVerdict.objects.count()
+    assert refresh(pumps.home, "default") == 0
+    assert VulnerabilityVerdict.objects.count() == before, "nothing changed, nothing is written"
+
+    Device.objects.filter(pk="d-main-1").update(firmware="3.0")
+    match_devices(pumps.home, "default", "main", ["d-main-1"])
+    assert states()["d-main-1"] is MatchState.FIXED
+    assert Finding.objects.get(kind="vulnerability", device_id="d-main-1").state == "resolved"
+
+
+def test_a_new_advisory_is_judged_alone_and_the_past_stays_known(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.kernel.clock import wall_clock
+    from medwarden.store.models import VulnerabilityVerdict
+
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 2.5"))
+    refresh(pumps.home, "default")
+    then = wall_clock()
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 3.5"), advisory("MADE-2", "< 2.0", "CVE-2020-0002"))
+    assert refresh(pumps.home, "default") == 3
+    assert states()["d-main-2"] is MatchState.CONFIRMED
+    assert states(then)["d-main-2"] is MatchState.FIXED
+    assert states(cve="CVE-2020-0002")["d-main-1"] is MatchState.FIXED
+    ended = VulnerabilityVerdict.objects.exclude(until_ns=None)
+    assert {row.cause for row in ended} == {"knowledge or rules changed"}
+
+
+def test_a_person_calls_it_irrelevant_until_a_day_with_a_reason(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.kernel.clock import wall_clock
+    from medwarden.store.vulnerabilities import declare_irrelevant, take_back_irrelevance
+
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 2.5"))
+    refresh(pumps.home, "default")
+    now = wall_clock()
+    with Change("user:anna", "the port is closed for good", site="main") as change:
+        declare_irrelevant(change, "d-main-1", "CVE-2020-0001", expires_ns=now + DAY)
+    assert states()["d-main-1"] is MatchState.IRRELEVANT
+    assert states(now + 2 * DAY)["d-main-1"] is MatchState.CONFIRMED
+    with Change("user:anna", "opened again", site="main") as change:
+        take_back_irrelevance(change, "d-main-1", "CVE-2020-0001")
+    assert states()["d-main-1"] is MatchState.CONFIRMED
+    for device, cve, until in (
+        ("d-main-9", "CVE-2020-0001", DAY),
+        ("d-main-1", "CVE-1", DAY),
+        ("d-main-1", "CVE-2020-0001", -DAY),
+    ):
+        with pytest.raises(ConfigurationError), Change("user:anna", "no", site="main") as change:
+            declare_irrelevant(change, device, cve, expires_ns=now + until)
+
+
+def test_names_of_a_hospital_are_read_or_named(tmp_path: Path) -> None:
+    assert own_aliases(tmp_path).vendors == ()
+    (tmp_path / "aliases.yaml").write_text("vendors: [[Philips, our supplier]]\n")
+    assert own_aliases(tmp_path).vendors == (("Philips", "our supplier"),)
+    (tmp_path / "aliases.yaml").write_text("vendors: 3\n")
+    with pytest.raises(ConfigurationError, match=r"aliases\.yaml"):
+        own_aliases(tmp_path)
