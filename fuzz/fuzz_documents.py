@@ -37,11 +37,14 @@ import fuzz_dissector  # noqa: E402
 import fuzz_log  # noqa: E402
 import msgspec  # noqa: E402
 from equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
+from tests.feeds.upstream import seeds_of  # noqa: E402
 
 from medwarden.app import places  # noqa: E402
 from medwarden.app.answer_tables import read_answers  # noqa: E402
 from medwarden.app.query import read_secrets  # noqa: E402
 from medwarden.app.segments import read_ranges  # noqa: E402
+from medwarden.feeds.containers import Bounds, members  # noqa: E402
+from medwarden.feeds.registry import feeds  # noqa: E402
 from medwarden.inventory.custom_attributes import check_rule, check_spec, read_attributes  # noqa: E402
 from medwarden.inventory.plan import Plan, read_plan  # noqa: E402
 from medwarden.inventory.reconcile import reconcile  # noqa: E402
@@ -55,6 +58,8 @@ from medwarden.knowledge.reconciliation import rules_with  # noqa: E402
 from medwarden.knowledge.sbom import MOST_COMPONENTS, read_bill  # noqa: E402
 from medwarden.knowledge.udi import parse_udi  # noqa: E402
 from medwarden.model.book import DATES, FIELDS  # noqa: E402
+from medwarden.model.feed import About, Entry, Feed, Rejected  # noqa: E402
+from medwarden.model.vulnerability import Provenance  # noqa: E402
 from medwarden.risk.weights import default_weights, parse_weights  # noqa: E402
 from medwarden.sensors import snmp_poll  # noqa: E402
 from medwarden.sensors.active.exchange import Ended, Limits, Outcome, Piece  # noqa: E402
@@ -64,6 +69,7 @@ from medwarden.sensors.active.snmp_user import read_message  # noqa: E402
 from medwarden.sensors.equipment_list import read_list  # noqa: E402
 from medwarden.sensors.ipfix_framing import IpfixFraming  # noqa: E402
 from medwarden.sensors.syslog_framing import SyslogFraming  # noqa: E402
+from medwarden.store.knowledge_blocks import bucket_of, payload_of  # noqa: E402
 
 CORPUS = ROOT / "fuzz" / "corpus"
 CRASHES = ROOT / "fuzz" / "crashes"
@@ -295,6 +301,34 @@ def _answer_table(data: bytes) -> object:
     return min(len(rows), 5), len(problems) > 0, empty > 0, frozenset(k for row in rows for k in row.labels)
 
 
+def _feed(feed: type[Feed]) -> Callable[[bytes], object]:
+    """Read any bytes through a feed, recognised or not: records that can be kept, or words on why not."""
+
+    def run(data: bytes) -> object:
+        feed.recognises("file", data[:65536])
+        came: list[str] = []
+        for item in feed.read(io.BytesIO(data), Provenance(feed.manifest.id, "file")):
+            if isinstance(item, Rejected):
+                if not item.reason or not item.reason.isprintable() or len(item.reason) > 300:
+                    raise Finding(f"rejected for {item.reason!r}")
+                came.append(item.reason[:12])
+            elif isinstance(item, Entry):
+                for record in item.records:
+                    bucket_of(record.id)
+                    payload_of(record)
+                came.append(f"{len(item.records)}")
+            elif isinstance(item, About):
+                came.append("about")
+        return frozenset(came)
+
+    return run
+
+
+def _container(data: bytes) -> object:
+    bounds = Bounds(most_member=1 << 20, most_bytes=4 << 20, most_members=50)
+    return tuple((m.name[:20], len(m.stream.read())) for m in members(_written(data), "file", bounds))
+
+
 def targets() -> dict[str, Callable[[bytes], object]]:
     """Return every reader by its name."""
     found: dict[str, Callable[[bytes], object]] = {
@@ -317,7 +351,9 @@ def targets() -> dict[str, Callable[[bytes], object]]:
         "snmp_message": _snmp_message,
         "syslog_stream": lambda data: _cut(SyslogFraming, data),
         "ipfix_stream": lambda data: _cut(IpfixFraming, data),
+        "feed_container": _container,
     }
+    found |= {f"feed_{feed.manifest.id}": _feed(feed) for feed in feeds()}
     return found | {f"answers_{name}": _answers(name) for name in probers()}
 
 
@@ -390,6 +426,8 @@ def make_corpus(name: str) -> int:
         rules = ROOT / "src/medwarden/knowledge/fingerprints"
         shipped = sorted(rules.glob("*.yaml"), key=lambda path: path.stat().st_size)[:4]
         seeds |= {path.stem: path.read_bytes()[:4000] for path in shipped}
+    if name.startswith("feed_"):
+        seeds = seeds_of(name.removeprefix("feed_"))
     if name.startswith("answers_"):
         dissector = probers()[name.removeprefix("answers_")].manifest.dissector
         for path in sorted((CORPUS / dissector).glob("*.bin")):

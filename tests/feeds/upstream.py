@@ -167,3 +167,67 @@ def upstream(home: Path) -> Iterator[Upstream]:
     with publisher(told.answer) as server:
         told.url = server.url
         yield told
+
+
+def seeds_of(feed: str) -> Files:
+    """Return small files of a feed (or of containers) for fuzzing, by name."""
+    pump: dict[str, object] = {
+        "vendor": "Acme",
+        "product": "Pump",
+        "versions": [{"version": "0", "lessThan": "2"}],
+    }
+    match: dict[str, object] = {
+        "vulnerable": True,
+        "criteria": "cpe:2.3:o:acme:pump:1.0:*:*:*:*:*:*:*",
+        "versionEndExcluding": "2",
+    }
+    if feed == "container":
+        data = making.kev("CVE-2026-10001")
+        return {"zip": zipped("kev.json", data), "zip_zip": zipped("a.zip", zipped("b", data)), "plain": data}
+    seeds: dict[str, Files] = {
+        "kev": {"two": making.kev("CVE-2026-10001", "x")},
+        "epss": {"two": making.epss(CVE_2026_10001=("0.5", "0.9"), CVE_2026_10002=("7e-5", "1"))},
+        "exploitdb": {"two": making.exploitdb(("50001", "CVE-2026-10001"), ("50002", ""))},
+        "metasploit": {"two": making.metasploit(pump=["CVE-2026-10001"], none=[])},
+        "attack": {"two": making.attack("T0855", "TA0108")},
+        "cwe": {"two": making.cwe("79", "89")},
+        "oui": {"two": making.oui(("MA-L", "00AABB", "Acme, Inc."), ("MA-S", "00AABBCC1", "Pump"))},
+        "end_of_life": {"page": making.eol_page(), "answer": making.eol_answer("acme-os")},
+        "fda_classification": {
+            "table": making.foiclass("FRN|Elektrogerät|2|N|Y", "short"),
+            "answer": making.openfda({"product_code": "FRN", "device_name": "Pump"}),
+        },
+        "fda_recall": {
+            "one": making.openfda(making.recall(codes="Serial Numbers 100 through 200; Lot: A1, B2"))
+        },
+        "fda_enforcement": {"one": making.openfda(making.enforcement())},
+        "fda_udi": {"one": making.openfda(making.listing())},
+        "nvd": {"one": making.nvd(making.nvd_cve("CVE-2026-10001", match))},
+        "cve5": {"one": making.cve5("CVE-2026-10001", [pump])},
+        "csaf": {"one": making.csaf()},
+        "nvd_overrides": {
+            "one": json.dumps(
+                {
+                    "_annotation": {"cve_id": "CVE-2026-10001"},
+                    "cve": {"configurations": [{"nodes": [{"cpeMatch": [match]}]}]},
+                }
+            ).encode()
+        },
+        "osv": {
+            "one": json.dumps(
+                {
+                    "id": "GHSA-aaaa-bbbb-cccc",
+                    "modified": "2026-01-02T00:00:00Z",
+                    "affected": [
+                        {
+                            "package": {"ecosystem": "PyPI", "name": "pump"},
+                            "ranges": [
+                                {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2"}]}
+                            ],
+                        }
+                    ],
+                }
+            ).encode()
+        },
+    }
+    return seeds[feed]
