@@ -122,9 +122,9 @@ def test_a_factor_applies_to_its_case_and_not_to_a_quiet_device(factor: str) -> 
 
 
 def test_every_factor_that_raises_likelihood_has_a_case() -> None:
-    needs_neighbours = {"mixed_subnet"}
+    needs_context = {"mixed_subnet", "exploited_vulnerabilities", "known_vulnerabilities"}
     likely = {f.id for f in all_factors() if f.group not in ("impact", "control")}
-    assert likely == set(CASES) | needs_neighbours
+    assert likely == set(CASES) | needs_context
 
 
 QUIET: dict[str, Device] = {

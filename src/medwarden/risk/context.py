@@ -17,6 +17,7 @@ import msgspec
 from medwarden.kernel.clock import to_datetime
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Conversation, Device, DeviceClass
+from medwarden.model.vulnerability import MatchState
 
 
 class CategoryFacts(Protocol):
@@ -89,11 +90,27 @@ class Neighbourhood(msgspec.Struct, frozen=True):
         return sum(self.counts.get(each, 0) for each in classes)
 
 
+class KnownVulnerability(msgspec.Struct, frozen=True):
+    """A vulnerability that concerns a device or may, and how much it matters (CVSS, KEV, EPSS, exploits)."""
+
+    vulnerability: str
+    state: MatchState
+    reason: str
+    since_ns: int
+    score: float | None = None
+    exploited: bool = False
+    exploits: bool = False
+    epss: float | None = None
+
+
+NONE_KNOWN: Mapping[str, tuple[KnownVulnerability, ...]] = MappingProxyType({})
+
+
 class RiskContext(msgspec.Struct, frozen=True):
     """The surroundings of a device at ``now_ns``.
 
     ``subnets`` and ``vlans`` are keyed by (site, name): sites may use the same addresses.
-    ``labels`` and ``classes`` are by device id.
+    ``labels``, ``classes`` and ``vulnerabilities`` are by device id.
     """
 
     now_ns: int
@@ -103,6 +120,7 @@ class RiskContext(msgspec.Struct, frozen=True):
     labels: Mapping[str, str]
     category: CategoryLookup = shipped_category
     support_ends: SupportLookup = no_support
+    vulnerabilities: Mapping[str, tuple[KnownVulnerability, ...]] = NONE_KNOWN
 
     @classmethod
     def build(
@@ -111,6 +129,7 @@ class RiskContext(msgspec.Struct, frozen=True):
         now_ns: int | None = None,
         category: CategoryLookup = shipped_category,
         support_ends: SupportLookup = no_support,
+        vulnerabilities: Mapping[str, tuple[KnownVulnerability, ...]] = NONE_KNOWN,
     ) -> RiskContext:
         """Return the context that ``devices`` are to each other.
 
@@ -122,7 +141,8 @@ class RiskContext(msgspec.Struct, frozen=True):
         for device in devices:
             around.put(device)
             latest = max(latest, device.last_seen)
-        return around.context(latest if now_ns is None else now_ns)
+        context = around.context(latest if now_ns is None else now_ns)
+        return msgspec.structs.replace(context, vulnerabilities=vulnerabilities)
 
     @property
     def today(self) -> date:

@@ -9,6 +9,7 @@ import msgspec
 from django.db.models import F, Q, QuerySet
 
 from medwarden.model.vulnerability import MatchState
+from medwarden.risk.context import KnownVulnerability
 from medwarden.store.models import (
     Device,
     Irrelevance,
@@ -194,3 +195,17 @@ def newest_judged(tenant: str) -> int:
     """Return the newest edition of knowledge that some profile was judged by; -1 for none."""
     row = MatchProfile.objects.filter(tenant_id=tenant).order_by(F("edition").desc()).first()
     return -1 if row is None else row.edition
+
+
+def known_of(scope: Scope, ids: Sequence[str], at_ns: int) -> dict[str, tuple[KnownVulnerability, ...]]:
+    """Return what the risk of devices needs of their vulnerabilities: those that concern them or may."""
+    concerning = (MatchState.CONFIRMED.value, MatchState.POTENTIAL.value)
+    found: defaultdict[str, list[KnownVulnerability]] = defaultdict(list)
+    for view in verdicts(scope, VerdictFilter(devices=tuple(ids), states=concerning), at_ns=at_ns):
+        found[view.device].append(
+            KnownVulnerability(
+                view.vulnerability, view.state, view.reason, view.since_ns, view.score, view.exploited,
+                view.exploits, view.epss,
+            )
+        )  # fmt: skip
+    return {device: tuple(known) for device, known in found.items()}
