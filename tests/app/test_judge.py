@@ -10,7 +10,8 @@ from django.db.models import F
 from tests.app.test_ingest import batches
 
 from medwarden.app.ingest import Ingest
-from medwarden.app.judge import judge_stale, surroundings
+from medwarden.app.judge import judge_stale
+from medwarden.app.surroundings import surroundings
 from medwarden.app.worker import renew
 from medwarden.model.device import Device as ModelDevice
 from medwarden.store.open import Store

@@ -45,7 +45,7 @@ def contract_devices(home: Path, wanted: Wanted) -> Iterator[dict[str, object]]:
         ids = queries.device_ids(queries.Scope(), _filter(wanted))
         for start in range(0, len(ids), _AT_ONCE):
             part = ids[start : start + _AT_ONCE]
-            booked = book_facts(part, staff=True)  # whoever reads the folder sees them
+            booked = book_facts(part)
             for device in queries.complete_devices(part):
                 risk = queries.risk(queries.Scope(), device.id)
                 yield to_contract(device, risk, booked.get(device.id, ()))
@@ -80,7 +80,7 @@ def contract_device(home: Path, identifier: str) -> dict[str, object]:
         from medwarden.store.queries.books import book_facts
 
         found = one_device(identifier)
-        booked = book_facts([found.id], staff=True).get(found.id, ())
+        booked = book_facts([found.id]).get(found.id, ())
         return to_contract(found, queries.risk(queries.Scope(), found.id), booked)
 
 

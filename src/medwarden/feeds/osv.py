@@ -22,7 +22,7 @@ from medwarden.model.vulnerability import (
 
 _MOST_VERSIONS = 400
 _TYPES = {
-    "pypi": "pypi", "npm": "npm", "maven": "maven", "go": "golang", "nuget": "nuget", "crates.io": "cargo",
+    "pypi": "pypi", "npm": "npm", "maven": "maven", "go": "golang", "nuget": "nuget", "crates": "cargo",
     "packagist": "composer", "rubygems": "gem", "hex": "hex", "pub": "pub", "oss-fuzz": "generic",
     "debian": "deb/debian", "alpine": "apk/alpine", "ubuntu": "deb/ubuntu",
 }  # fmt: skip
@@ -123,7 +123,7 @@ def _claims(affected: _Affected) -> Iterator[ProductClaim]:
     spans = [span for held in affected.ranges if held.type != "GIT" for span in _spans(held)]
     if not spans:
         spans = [VersionSpan(exact=version) for version in affected.versions[:_MOST_VERSIONS]]
-    kind = _TYPES.get(package.ecosystem.partition(":")[0].lower(), "")
+    kind = _TYPES.get(package.ecosystem.partition(":")[0].lower().removesuffix(".io"), "")
     name = package.name.replace(":", "/") if kind == "maven" else package.name
     yield ProductClaim(
         status=ProductStatus.AFFECTED,

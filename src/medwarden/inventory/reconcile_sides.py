@@ -23,7 +23,7 @@ from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.book import BookRecord
 from medwarden.model.device import Device
 
-TAG_FIELDS = ("inventory.asset_tag", "glpi.asset_tag", "smbios.asset_tag", "snmp.asset_id")
+TAG_FIELDS = ("inventory.asset_tag", "glpi.asset_tag", "smbios.asset_tag", "lldp.asset_id")
 """Evidence fields that hold an asset tag."""
 
 _SERIALS_HEARD = 8
