@@ -238,6 +238,22 @@ def _version(
         return _Version(Place.UNKNOWN, Aspect("version", None, own, field, wanted, why))
     if not spans:
         return _Version(Place.IN, Aspect("version", True, own, field, wanted, "every version is named"))
+    numbered = _by_number(said, profile, device, own, field, wanted)
+    if numbered is not None:
+        return numbered
+    if not own:
+        return _Version(
+            Place.UNKNOWN, Aspect("version", None, "", field, wanted, "the device's version is not known")
+        )
+    where = place(own, spans)
+    return _Version(where, _version_aspect(where, own, field, wanted))
+
+
+def _by_number(
+    said: Statement, profile: Profile, device: ProductName, own: str, field: str, wanted: str
+) -> _Version | None:
+    """Compare where model numbers may stand in place of versions; None where no such numbers do."""
+    spans = said.reading.spans
     numbers = [
         span.exact for span in spans if span.exact and _NUMBER.fullmatch(span.exact.lower().split()[0])
     ]
@@ -261,12 +277,7 @@ def _version(
             )
         where = where if where is Place.IN else Place.UNKNOWN
         return _Version(where, _version_aspect(where, own, field, wanted))
-    if not own:
-        return _Version(
-            Place.UNKNOWN, Aspect("version", None, "", field, wanted, "the device's version is not known")
-        )
-    where = place(own, spans)
-    return _Version(where, _version_aspect(where, own, field, wanted))
+    return None
 
 
 def _numbers_of(said: Statement) -> set[str]:
