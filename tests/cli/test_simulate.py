@@ -25,7 +25,7 @@ def test_simulate_writes_a_hospital_that_score_can_judge(say: Say, tmp_path: Pat
 def test_simulate_lists_incidents_and_needs_a_folder_otherwise(say: Say) -> None:
     listed = say("simulate", "--incident", "list")
     assert listed.status == 0
-    assert len(listed.out.splitlines()) == 27
+    assert len(listed.out.splitlines()) == 28
     assert say("simulate").status == 2
 
 

@@ -56,7 +56,10 @@ def problems(name: str) -> list[str]:
         if not c.startswith("License :: OSI Approved") and c != ODD_CLASSIFIERS.get(name)
     ]
     first_line = stated_in(about, "License").strip().split("\n")[0].strip().lower()
-    approved = any(c.startswith("License :: OSI Approved") for c in classifiers) or first_line in WORDS
+    stated_words = re.split(r"\s+(?:and|or)\s+", first_line) if first_line not in WORDS else [first_line]
+    approved = any(c.startswith("License :: OSI Approved") for c in classifiers) or WORDS.issuperset(
+        stated_words
+    )
     return odd if approved else [*odd, first_line or "no licence in its metadata"]
 
 

@@ -337,7 +337,7 @@ def test_a_full_disk_stops_cleanly_and_goes_on_later(
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], check=False)
     if mounted.returncode:
         pytest.skip("this machine does not let root mount a tmpfs")
     try:

@@ -37,14 +37,16 @@ def rows(stream: IO[bytes], source: str, delimiter: str = ",") -> Iterator[tuple
     table = csv.reader(
         (text + "\n" for _, _, text in lines(stream, source)), delimiter=delimiter, strict=True
     )
-    csv.field_size_limit(_LONGEST_CELL)
     while True:
+        before = csv.field_size_limit(_LONGEST_CELL)  # of the whole process, so for this row alone
         try:
             row = next(table)
         except StopIteration:
             return
         except csv.Error as error:
             raise MalformedInput(source, f"line {table.line_num}: {error}") from error
+        finally:
+            csv.field_size_limit(before)
         yield table.line_num, row
 
 
