@@ -74,7 +74,7 @@ function drawTree(chart, data) {
       label: { show: true, color: text, fontSize: 12, lineHeight: 16, overflow: "truncate", formatter: (one) => `${one.name}\n${one.value.toLocaleString("en")}` },
       upperLabel: { show: true, height: 24, color: text, fontSize: 12, fontWeight: 600, formatter: (one) => `${one.name}  ${one.value.toLocaleString("en")}` },
       levels: [
-        { itemStyle: { gapWidth: 4, borderWidth: 0 }, upperLabel: { show: false } },
+        { itemStyle: { gapWidth: 4, borderWidth: 0, borderColor: token("--surface") }, upperLabel: { show: false } },
         { itemStyle: { gapWidth: 2, borderWidth: 2 } },
         { itemStyle: { gapWidth: 1, borderWidth: 1 } },
       ],
