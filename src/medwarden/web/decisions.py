@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.store.chain import folder_of_database
 from medwarden.store.changes import Change
-from medwarden.web.scope import scope_of, signed_in
+from medwarden.web.scope import actor_of, scope_of
 from medwarden.web.templatetags.console import page_url
 
 LONGEST_REASON = 500
@@ -25,7 +25,7 @@ def reason_of(request: HttpRequest) -> str:
 def change_by(request: HttpRequest, reason: str, site: str | None = None) -> Change:
     """Return a change in the name of who is signed in, at ``site`` or the one the page looks at."""
     scope = scope_of(request)
-    actor = f"user:{signed_in(request).username}"
+    actor = actor_of(request)
     return Change(actor, reason, tenant=scope.tenant, site=site or scope.site)
 
 

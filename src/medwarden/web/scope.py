@@ -99,3 +99,15 @@ def scope_of(request: HttpRequest) -> Scope:
     scope = Scope(user.tenant_id, site, sites, not own, key, None if length is None else now - length, now)
     request._medwarden_scope = scope  # type: ignore[attr-defined]  # read again by every view of the request
     return scope
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Return how audited changes name the person behind a guarded request."""
+    return f"user:{signed_in(request).username}"
+
+
+def site_named(request: HttpRequest, site: str) -> str:
+    """Return a site that stands in a URL or body; one the person may not see raises Http404."""
+    if site not in {s.id for s in scope_of(request).sites}:
+        raise Http404("There is no such site in what you may see.")
+    return site

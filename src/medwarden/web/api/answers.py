@@ -18,7 +18,7 @@ from medwarden.web.api.access import needs
 from medwarden.web.api.schemas import Problem, page_of, page_schema, plain, schema_of
 from medwarden.web.decisions import data_folder
 from medwarden.web.recent import forget, recently
-from medwarden.web.scope import scope_of, signed_in
+from medwarden.web.scope import actor_of, scope_of
 
 router = Router(tags=["Identity"])
 SEE = needs(Permission.SEE_INVENTORY)
@@ -69,7 +69,7 @@ def answer_preview(request: HttpRequest, body: AnswerIn) -> Any:  # noqa: ANN401
 )
 def answer(request: HttpRequest, body: AnswerIn) -> Any:  # noqa: ANN401 (JSON of the schema)
     """Give an answer, learn from it and judge what it touches anew."""
-    actor = f"user:{signed_in(request).username}"
+    actor = actor_of(request)
     given = give_answer(
         scope_of(request).store,
         body.devices,
@@ -105,7 +105,7 @@ class Why(Schema):
 )
 def answer_undo(request: HttpRequest, answer_id: str, body: Why) -> Any:  # noqa: ANN401 (JSON of the schema)
     """Take an answer back, with what was learnt from it."""
-    actor = f"user:{signed_in(request).username}"
+    actor = actor_of(request)
     given = undo_answer(
         scope_of(request).store, answer_id, home=data_folder(), actor=actor, reason=body.reason
     )

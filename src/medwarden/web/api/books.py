@@ -17,7 +17,7 @@ from medwarden.store.queries import books as of_books
 from medwarden.web.api.access import needs
 from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain, schema_of
 from medwarden.web.recent import forget
-from medwarden.web.scope import scope_of, signed_in
+from medwarden.web.scope import actor_of, scope_of, signed_in, site_named
 
 router = Router(tags=["Books"])
 SEE = needs(Permission.SEE_INVENTORY)
@@ -70,10 +70,10 @@ def book_import(request: HttpRequest, name: str, body: BookIn) -> Any:  # noqa: 
         done = import_document(
             body.table.encode(),
             "table.csv",
-            actor=_actor(request),
+            actor=actor_of(request),
             name=name,
             mapping=body.map,
-            site=_site(request, body.site),
+            site=site_named(request, body.site),
             tenant=scope.tenant,
         )
     except MalformedInput as error:
@@ -103,8 +103,8 @@ class Version(Schema):
 )
 def book_undo(request: HttpRequest, name: str, body: Why) -> Any:  # noqa: ANN401 (JSON of the schema)
     """Take the latest import of a book back."""
-    place = _site(request, body.site)
-    version = undo_stored(scope_of(request).tenant, place, name, actor=_actor(request))
+    place = site_named(request, body.site)
+    version = undo_stored(scope_of(request).tenant, place, name, actor=actor_of(request))
     forget()
     return {"version": version}
 
@@ -117,8 +117,8 @@ def book_undo(request: HttpRequest, name: str, body: Why) -> Any:  # noqa: ANN40
 )
 def book_remove(request: HttpRequest, name: str, body: Why) -> Any:  # noqa: ANN401 (an empty answer)
     """Remove a book with everything that it said."""
-    place = _site(request, body.site)
-    forget_book(scope_of(request).tenant, place, name, actor=_actor(request), reason=body.reason)
+    place = site_named(request, body.site)
+    forget_book(scope_of(request).tenant, place, name, actor=actor_of(request), reason=body.reason)
     forget()
     return Status(204, None)
 
@@ -177,12 +177,12 @@ def book_decide(request: HttpRequest, name: str, body: DecisionIn) -> Any:  # no
     """Keep a person's word on a row and a device, and reconcile the book."""
     decide(
         scope_of(request).tenant,
-        _site(request, body.site),
+        site_named(request, body.site),
         name,
         body.key,
         body.device,
         body.decision,
-        actor=_actor(request),
+        actor=actor_of(request),
         reason=body.reason,
     )
     forget()
@@ -203,13 +203,3 @@ def device_books(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401 (
         raise Http404("There is no such device in what you may see.")
     staff = signed_in(request).may(Permission.SEE_STAFF_NAMES)
     return plain(of_books.booked(scope.store, row.pk, staff=staff))
-
-
-def _site(request: HttpRequest, site: str) -> str:
-    if site not in {s.id for s in scope_of(request).sites}:
-        raise Http404("There is no such site in what you may see.")
-    return site
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"user:{signed_in(request).username}"

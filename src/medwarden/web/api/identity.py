@@ -14,7 +14,7 @@ from medwarden.store.queries import ageing
 from medwarden.store.queries import identity as stored
 from medwarden.web.api.access import needs
 from medwarden.web.api.schemas import list_of, page_of, page_schema, plain
-from medwarden.web.scope import scope_of, signed_in
+from medwarden.web.scope import actor_of, scope_of
 
 router = Router(tags=["Identity"])
 SEE = needs(Permission.SEE_INVENTORY)
@@ -52,10 +52,6 @@ def _device(request: HttpRequest, device_id: str) -> str:
     if row is None:
         raise Http404("There is no such device in what you may see.")
     return row.pk
-
-
-def _who(request: HttpRequest) -> str:
-    return f"user:{signed_in(request).username}"
 
 
 @router.get(
@@ -132,7 +128,7 @@ def silent(request: HttpRequest) -> Any:  # noqa: ANN401
 def merge(request: HttpRequest, body: NewMerge) -> dict[str, int]:
     """Join two devices of a site. All that is heard of either goes to the one that is kept."""
     number = identity.merge_stored(
-        body.kept, body.gone, reason=body.reason, actor=_who(request), scope=scope_of(request).store
+        body.kept, body.gone, reason=body.reason, actor=actor_of(request), scope=scope_of(request).store
     )
     return {"decision": number}
 
@@ -145,7 +141,7 @@ def split(request: HttpRequest, device_id: str, body: NewSplit) -> dict[str, int
         macs=body.interfaces,
         ips=body.addresses,
         reason=body.reason,
-        actor=_who(request),
+        actor=actor_of(request),
         scope=scope_of(request).store,
     )
     return {"decision": number}
@@ -154,7 +150,7 @@ def split(request: HttpRequest, device_id: str, body: NewSplit) -> dict[str, int
 @router.post("/identity/decisions/{number}/undo", response=Decided, auth=CORRECT, summary="Undo a decision")
 def undo(request: HttpRequest, number: int, body: Reason) -> dict[str, int]:
     """Take a decision back: the devices are as if it had never been made."""
-    identity.undo_stored(number, reason=body.reason, actor=_who(request), scope=scope_of(request).store)
+    identity.undo_stored(number, reason=body.reason, actor=actor_of(request), scope=scope_of(request).store)
     return {"decision": number}
 
 
@@ -164,7 +160,7 @@ def undo(request: HttpRequest, number: int, body: Reason) -> dict[str, int]:
 def accept(request: HttpRequest, proposal: str, body: Reason) -> dict[str, int]:
     """Make the two devices of a proposal one."""
     number = identity.decide_stored(
-        proposal, accepted=True, reason=body.reason, actor=_who(request), scope=scope_of(request).store
+        proposal, accepted=True, reason=body.reason, actor=actor_of(request), scope=scope_of(request).store
     )
     assert number is not None
     return {"decision": number}
@@ -176,6 +172,6 @@ def accept(request: HttpRequest, proposal: str, body: Reason) -> dict[str, int]:
 def reject(request: HttpRequest, proposal: str, body: Reason) -> Reason:
     """Say that the devices of a proposal are two; it is not made again."""
     identity.decide_stored(
-        proposal, accepted=False, reason=body.reason, actor=_who(request), scope=scope_of(request).store
+        proposal, accepted=False, reason=body.reason, actor=actor_of(request), scope=scope_of(request).store
     )
     return body

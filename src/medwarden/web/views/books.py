@@ -26,7 +26,7 @@ from medwarden.web.guard import requires
 from medwarden.web.operation_lists import text_of
 from medwarden.web.paging import offset_of, page_number, paging, sort_of
 from medwarden.web.recent import forget
-from medwarden.web.scope import scope_of, signed_in
+from medwarden.web.scope import actor_of, scope_of, signed_in, site_named
 from medwarden.web.templatetags.console import page_url
 
 SITUATIONS: dict[Situation, tuple[str, str]] = {
@@ -162,7 +162,7 @@ def book_import(request: HttpRequest) -> HttpResponse:
             done = import_document(
                 document,
                 source,
-                actor=_actor(request),
+                actor=actor_of(request),
                 name=name,
                 mapping=mapping,
                 site=place,
@@ -187,10 +187,10 @@ def book_import(request: HttpRequest) -> HttpResponse:
 @require_POST
 def book_undo(request: HttpRequest, site: str, name: str) -> HttpResponse:
     """Take the latest import of a book back."""
-    place = _place(request, site)
+    place = site_named(request, site)
 
     def undo() -> str:
-        version = undo_stored(scope_of(request).tenant, place, name, actor=_actor(request))
+        version = undo_stored(scope_of(request).tenant, place, name, actor=actor_of(request))
         return f"the import is taken back; version {version} of {name} counts now"
 
     return _done(request, "devices_books", undo)
@@ -200,10 +200,10 @@ def book_undo(request: HttpRequest, site: str, name: str) -> HttpResponse:
 @require_POST
 def book_remove(request: HttpRequest, site: str, name: str) -> HttpResponse:
     """Remove a book with everything it said."""
-    place = _place(request, site)
+    place = site_named(request, site)
 
     def remove() -> str:
-        forget_book(scope_of(request).tenant, place, name, actor=_actor(request), reason=reason_of(request))
+        forget_book(scope_of(request).tenant, place, name, actor=actor_of(request), reason=reason_of(request))
         return f"{name} is removed, and what it said of devices with it"
 
     return _done(request, "devices_books", remove)
@@ -213,7 +213,7 @@ def book_remove(request: HttpRequest, site: str, name: str) -> HttpResponse:
 @require_POST
 def book_decide(request: HttpRequest, site: str, name: str) -> HttpResponse:
     """Say that a row is a device, is not, or leave it to reconciliation again."""
-    place = _place(request, site)
+    place = site_named(request, site)
     key, device = request.POST.get("key", "")[:300], request.POST.get("device", "").strip()[:200]
     decision = request.POST.get("decision", "")
 
@@ -226,7 +226,7 @@ def book_decide(request: HttpRequest, site: str, name: str) -> HttpResponse:
             key,
             device if found is None else found.pk,
             decision,
-            actor=_actor(request),
+            actor=actor_of(request),
             reason=reason_of(request),
         )
         words = {"pin": "they are one", "reject": "they are two", "forget": "it is left to reconciliation"}
@@ -242,16 +242,6 @@ def _done(request: HttpRequest, page: str, act: Callable[[], str]) -> HttpRespon
     answer = said(request, page, act)
     forget()
     return answer
-
-
-def _place(request: HttpRequest, site: str) -> str:
-    if site not in {s.id for s in scope_of(request).sites}:
-        raise Http404("There is no such site in what you may see.")
-    return site
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"user:{signed_in(request).username}"
 
 
 @requires(Permission.EXPORT)

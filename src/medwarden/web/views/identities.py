@@ -15,7 +15,7 @@ from medwarden.web.decisions import reason_of, said
 from medwarden.web.guard import requires
 from medwarden.web.paging import offset_of, page_number, paging
 from medwarden.web.recent import forget
-from medwarden.web.scope import scope_of, signed_in
+from medwarden.web.scope import actor_of, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
 
 _MOST = 100
@@ -51,7 +51,7 @@ def proposal_decide(request: HttpRequest, proposal: str) -> HttpResponse:
             proposal,
             accepted=accepted,
             reason=reason_of(request),
-            actor=_actor(request),
+            actor=actor_of(request),
             scope=scope_of(request).store,
         )
         forget()
@@ -70,7 +70,7 @@ def decision_undo(request: HttpRequest, number: int) -> HttpResponse:
     """Take a decision on identities back."""
 
     def undo() -> str:
-        undo_stored(number, reason=reason_of(request), actor=_actor(request), scope=scope_of(request).store)
+        undo_stored(number, reason=reason_of(request), actor=actor_of(request), scope=scope_of(request).store)
         forget()
         return f"decision {number} is undone: the devices are as if it had never been made"
 
@@ -87,7 +87,11 @@ def device_join(request: HttpRequest, device_id: str) -> HttpResponse:
         if not other:
             raise ConfigurationError("say which device is the same: by id, MAC or IP address")
         number = merge_stored(
-            device_id, other, reason=reason_of(request), actor=_actor(request), scope=scope_of(request).store
+            device_id,
+            other,
+            reason=reason_of(request),
+            actor=actor_of(request),
+            scope=scope_of(request).store,
         )
         forget()
         return f"they are one device now; decision {number} can be undone"
@@ -106,7 +110,7 @@ def device_split(request: HttpRequest, device_id: str) -> HttpResponse:
             macs=tuple(request.POST.getlist("mac")),
             ips=tuple(request.POST.getlist("ip")),
             reason=reason_of(request),
-            actor=_actor(request),
+            actor=actor_of(request),
             scope=scope_of(request).store,
         )
         forget()
@@ -118,7 +122,3 @@ def device_split(request: HttpRequest, device_id: str) -> HttpResponse:
 def _back_to(request: HttpRequest, device_id: str, answer: HttpResponse) -> HttpResponse:
     answer["Location"] = page_url(request, "device", device_id)
     return answer
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"user:{signed_in(request).username}"

@@ -24,7 +24,7 @@ from medwarden.web.guard import requires
 from medwarden.web.operation_lists import text_of
 from medwarden.web.paging import offset_of, page_number, paging
 from medwarden.web.recent import forget, recently
-from medwarden.web.scope import scope_of, signed_in
+from medwarden.web.scope import actor_of, scope_of, signed_in
 from medwarden.web.templatetags.console import category_name, page_url
 
 ASKED = ("category", "vendor", "model", "os", "serial")
@@ -99,7 +99,7 @@ def question(request: HttpRequest, target: str) -> HttpResponse:
                     target,
                     labels,
                     home=data_folder(),
-                    actor=_actor(request),
+                    actor=actor_of(request),
                     reason=reason_of(request),
                 )
                 return _answered(request, given)
@@ -139,10 +139,6 @@ def _still(scope: queries.Scope, target: str) -> tuple[list[Device], str]:
 
 def _told(devices: list[Device]) -> Story | None:
     return story(devices[0]) if len(devices) == 1 else None
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"user:{signed_in(request).username}"
 
 
 def _answered(request: HttpRequest, given: Given) -> HttpResponse:
@@ -197,7 +193,7 @@ def answer_undo(request: HttpRequest, answer_id: str) -> HttpResponse:
             scope_of(request).store,
             answer_id,
             home=data_folder(),
-            actor=_actor(request),
+            actor=actor_of(request),
             reason=reason_of(request),
         )
         forget()
