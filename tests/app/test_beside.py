@@ -15,8 +15,10 @@ from tests.app.test_ingest import batches
 from medwarden.app import beside as beside_module
 from medwarden.app import judge, surroundings
 from medwarden.app.beside import Beside, Lost, in_parts
+from medwarden.app.fingerprints import load_own
 from medwarden.app.ingest import Ingest
 from medwarden.app.judge import Judging, judge_stale
+from medwarden.app.models import load_model
 from medwarden.model.device import Device
 from medwarden.store.open import Store
 
@@ -32,6 +34,8 @@ def _heard(store: Store, capture: Path) -> tuple[str, str, list[str]]:
 
 def test_a_second_process_identifies_and_assesses_as_this_one(store: Store, capture: Path) -> None:
     tenant, site, ids = _heard(store, capture)
+    load_own(store.home)
+    load_model(store.home)
     here = Judging(tenant, site)
     with Beside(store.home, tenant, site) as beside:
         beside.ask(ids, assess=False)

@@ -16,7 +16,13 @@ from medwarden.inventory.labelling import derived_facts
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, ResourceError
 from medwarden.knowledge.fingerprints.index import Index
 from medwarden.knowledge.fingerprints.local import LARGEST, check_rules, read_rules
-from medwarden.knowledge.fingerprints.rules import Fingerprint, fingerprints, own_rules, use_own
+from medwarden.knowledge.fingerprints.rules import (
+    Fingerprint,
+    fingerprints,
+    generation,
+    own_rules,
+    use_own,
+)
 from medwarden.model.accounting import InputReport
 from medwarden.model.device import Device
 
@@ -79,7 +85,8 @@ def _signature(home: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
-_loaded: dict[Path, tuple[tuple[str, int, int], ...]] = {}
+_loaded: dict[Path, tuple[tuple[tuple[str, int, int], ...], int]] = {}
+"""The files' state and the generation of the rules in use: others may have been put to use since."""
 
 
 def load_own(home: Path) -> bool:
@@ -89,10 +96,9 @@ def load_own(home: Path) -> bool:
     again while no file has changed.
     """
     now = _signature(home)
-    if _loaded.get(home) == now:
+    if _loaded.get(home) == (now, generation()):
         return False
     _loaded.clear()  # one folder's rules are in use at a time
-    _loaded[home] = now
     rules: dict[str, Fingerprint] = {}
     for path in _files(home):
         try:
@@ -101,7 +107,9 @@ def load_own(home: Path) -> bool:
             _log.warning("own fingerprints left out: %s", error)
             continue
         rules |= {rule.id: rule for rule in found}
-    return use_own(tuple(rules.values()))
+    new = use_own(tuple(rules.values()))
+    _loaded[home] = (now, generation())
+    return new
 
 
 def _files(home: Path) -> list[Path]:

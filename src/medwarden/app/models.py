@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from medwarden.inventory.labels.in_use import use_model
+from medwarden.inventory.labels.in_use import generation, use_model
 from medwarden.inventory.labels.model import LabelModel
 from medwarden.inventory.labels.model_file import LARGEST_FILE
 from medwarden.kernel.errors import MalformedInput, ResourceError
@@ -18,7 +18,8 @@ FOLDER = "models"
 LOCAL = "local.mwm"
 
 _log = logging.getLogger(__name__)
-_loaded: dict[Path, tuple[int, int] | None] = {}
+_loaded: dict[Path, tuple[tuple[int, int] | None, int]] = {}
+"""The file's state and the generation of the model in use: another may have put a model to use since."""
 
 
 def local_file(home: Path) -> Path:
@@ -43,17 +44,18 @@ def load_model(home: Path) -> bool:
     """
     path = local_file(home)
     now = _signature(path)
-    if home in _loaded and _loaded[home] == now:
+    if _loaded.get(home) == (now, generation()):
         return False
     _loaded.clear()  # one folder's model is in use at a time
-    _loaded[home] = now
-    if now is None:
-        return use_model(None)
-    try:
-        return use_model(read_model(path))
-    except (MalformedInput, ResourceError) as error:
-        _log.warning("own model left out: %s", error)
-        return use_model(None)
+    model: LabelModel | None = None
+    if now is not None:
+        try:
+            model = read_model(path)
+        except (MalformedInput, ResourceError) as error:
+            _log.warning("own model left out: %s", error)
+    new = use_model(model)
+    _loaded[home] = (now, generation())
+    return new
 
 
 def _signature(path: Path) -> tuple[int, int] | None:

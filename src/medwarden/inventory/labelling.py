@@ -21,7 +21,6 @@ from medwarden.inventory.declared import (
 )
 from medwarden.inventory.imaging import medical_name
 from medwarden.inventory.imposters import doubted
-from medwarden.inventory.labels.in_use import generation as model_generation
 from medwarden.inventory.labels.in_use import model_in_use
 from medwarden.inventory.labels.joint import as_often_right
 from medwarden.inventory.management import managed_verdict
@@ -42,14 +41,14 @@ _CODE_VERSION = "7"
 
 def labelling_version() -> str:
     """Return the version of what labels come from: code, packaged knowledge, own rules and the model."""
-    return _version(generation(), model_generation())
+    model = model_in_use()
+    return _version(generation(), model.digest if model else "")
 
 
 @lru_cache(maxsize=1)
-def _version(_generation: int, _model: int) -> str:
-    model = model_in_use()
+def _version(_generation: int, model: str) -> str:
     rules = msgspec.json.encode((fingerprints(), dicom_knowledge()), order="sorted").decode()
-    return f"labels-{_CODE_VERSION}-{stable_id('k', rules, model.digest if model else '')[2:10]}"
+    return f"labels-{_CODE_VERSION}-{stable_id('k', rules, model)[2:10]}"
 
 
 def _implied(ballots: list[Ballot]) -> Iterator[Ballot]:
