@@ -36,6 +36,7 @@ DEVICES = (
     ("devices_books", "Books"),
     ("devices_identities", "One or two"),
 )
+RISK: tuple[tuple[str, str], ...] = ()
 BELONGS = {
     "device": "devices",
     "answer": "devices",
@@ -101,6 +102,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         context["ranges"] = [(key, title) for key, (title, _) in RANGES.items()]
         context["devices_tabs"] = DEVICES
         context["operations_tabs"] = OPERATIONS
+        context["risk_tabs"] = RISK
         context["settings_tabs"] = [(name, title) for name, title, p in SETTINGS if p is None or user.may(p)]
         try:
             context["scope"] = scope_of(request)

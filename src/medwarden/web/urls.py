@@ -94,6 +94,7 @@ urlpatterns = [
     path("findings/steps/", findings.findings_step, name="findings_step"),
     path("findings/<str:finding_id>/", findings.finding, name="finding"),
     path("findings/<str:finding_id>/steps/", findings.finding_step, name="finding_step"),
+    path("risk/", include("medwarden.web.risk_urls")),
     path("policies/", policies.policies, name="policies"),
     path("policies/learn/", policies.policy_learn, name="policy_learn"),
     path("policies/<str:policy_id>/", policies.policy, name="policy"),

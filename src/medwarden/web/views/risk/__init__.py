@@ -1,0 +1,1 @@
+"""Pages of risk: scores, vulnerabilities, what to do, recalls, disclosure statements, knowledge."""
