@@ -47,6 +47,16 @@ from medwarden.store.models.inventory import (
 from medwarden.store.models.places import FloorPlanRow
 from medwarden.store.models.policy import Policy, PolicyVersion
 from medwarden.store.models.probing import CaptureJob, DoNotProbe, Override, ProbeLog, ProbeSubnet
+from medwarden.store.models.recalls import (
+    MakerLetter,
+    MakerLetterEvent,
+    RecallCase,
+    RecallFacts,
+    RecallNotice,
+    RecallNoticeVersion,
+    RecallStep,
+    RecallVerdict,
+)
 from medwarden.store.models.risk import RiskFactor, RiskScore
 from medwarden.store.models.tenancy import DEFAULT_SITE, DEFAULT_TENANT, Site, Tenant
 from medwarden.store.models.vulnerabilities import (
@@ -98,6 +108,8 @@ __all__ = [
     "Interface",
     "Irrelevance",
     "LocalModel",
+    "MakerLetter",
+    "MakerLetterEvent",
     "MatchProfile",
     "MergedDevice",
     "Override",
@@ -106,6 +118,12 @@ __all__ = [
     "ProbeLog",
     "ProbeSubnet",
     "ProfileMember",
+    "RecallCase",
+    "RecallFacts",
+    "RecallNotice",
+    "RecallNoticeVersion",
+    "RecallStep",
+    "RecallVerdict",
     "RiskFactor",
     "RiskScore",
     "SavedView",
