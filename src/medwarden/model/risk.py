@@ -39,7 +39,7 @@ class Factor(msgspec.Struct, frozen=True):
     """One reason for a score: its points (negative ones lower it), and what it rests on.
 
     ``raw_points`` are the points before scaling; ``points`` are whole numbers that add up to the
-    score of the device.
+    score of the device, ``part`` whole numbers that add up to the sub-score the factor belongs to.
     """
 
     id: str
@@ -49,13 +49,26 @@ class Factor(msgspec.Struct, frozen=True):
     raw_points: float
     why: str
     evidence: tuple[FindingEvidence, ...] = ()
+    part: int = 0
 
 
 class RiskScore(msgspec.Struct, frozen=True):
-    """Score 0 to 100, its level, and the factors whose ``points`` add up to it exactly."""
+    """Score 0 to 100, its level, and the factors whose ``points`` add up to it exactly.
+
+    It is ``likelihood`` times ``impact`` (each 0 to 100) over 100, rounded to whole points. The parts of the
+    factors that make trouble likely, and of controls, add up to ``likelihood``; those of impact factors and
+    ``base_impact``, what any device on the network counts, to ``impact``.
+    """
 
     device: str
     score: int
     level: RiskLevel
     factors: tuple[Factor, ...]
     rules_version: str
+    likelihood: int = 0
+    impact: int = 0
+
+    @property
+    def base_impact(self) -> int:
+        """Return what is left of ``impact`` beside the parts of impact factors."""
+        return self.impact - sum(f.part for f in self.factors if f.group == "impact")

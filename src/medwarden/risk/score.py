@@ -3,14 +3,16 @@
 Let P be the raw points of all factors that make trouble more likely, C what compensating controls
 take away (at most a fixed share of P), and L = P - C. Then::
 
-    likelihood = 1 - exp(-L / saturation)          0 to 1, never quite 1: a smooth cap
-    impact     = base_impact + sum of impact shares 0 to 1
-    score      = 100 * likelihood * impact, rounded
+    likelihood = 1 - exp(-L / saturation)          in whole percent; never quite 100: a smooth cap
+    impact     = base_impact + sum of impact shares in whole percent
+    score      = likelihood * impact / 100, rounded
 
-The score splits without remainder: ``100 * likelihood * base_impact`` goes to the likelihood factors
-and controls in proportion to their raw points, ``100 * likelihood * share`` to each impact factor.
-Rounding to whole points is by largest remainder (Hamilton's method), so that the points shown add
-up to the score shown. A device without any likelihood factor scores 0 whatever it is for.
+so that whoever has the two sub-scores can check the score with a pocket calculator. All three split without
+remainder. The likelihood goes to the factors that make it and to controls in proportion to their raw
+points; the impact to the base and the impact factors; of the score, ``likelihood * base_impact`` goes to
+the likelihood factors and controls, ``likelihood * share`` to each impact factor. Rounding to whole points
+is by largest remainder (Hamilton's method). A device without any likelihood factor scores 0 whatever it is
+for.
 """
 
 from __future__ import annotations
@@ -33,13 +35,18 @@ def compose(device: str, factors: Sequence[Factor], version: str, shape: Shape |
     The factors of the result carry their whole points and come in order of them, largest first.
     """
     shape = shape or default_weights().shape
-    shares = _shares(factors, shape)
-    exact = math.fsum(shares)
-    score = min(100, max(math.floor(exact + 0.5), 1 if exact > 0 else 0))
-    points = _largest_remainder(shares, score, [f.id for f in factors])
-    pointed = [msgspec.structs.replace(f, points=p) for f, p in zip(factors, points, strict=True)]
+    net, controls_share = _net(factors, shape)
+    chance = 1 - math.exp(-net / shape.saturation)
+    harm = shape.base_impact + math.fsum(f.raw_points for f in factors if f.group == Group.IMPACT)
+    likelihood, impact = _percent(chance), _percent(harm)
+    score = max(math.floor(likelihood * impact / 100 + 0.5), 1 if likelihood and impact else 0)
+    points, parts = _split(factors, net, controls_share, shape, score, likelihood, impact)
+    pointed = [
+        msgspec.structs.replace(f, points=point, part=part)
+        for f, point, part in zip(factors, points, parts, strict=True)
+    ]
     pointed.sort(key=lambda f: (-f.points, -abs(f.raw_points), f.id))
-    return RiskScore(device, score, RiskLevel.of(score), tuple(pointed), version)
+    return RiskScore(device, score, RiskLevel.of(score), tuple(pointed), version, likelihood, impact)
 
 
 def without(score: RiskScore, factors: Iterable[str], shape: Shape | None = None) -> RiskScore:
@@ -83,27 +90,45 @@ def aggregate(name: str, scores: Sequence[RiskScore]) -> GroupScore:
     return GroupScore(name, value, RiskLevel.of(value), len(scores), worst.device, by_level)
 
 
-def _shares(factors: Sequence[Factor], shape: Shape) -> list[float]:
+def _percent(share: float) -> int:
+    """Return a share between 0 and 1 in whole percent; what is above 0 is at least 1."""
+    return min(100, max(math.floor(100 * share + 0.5), 1 if share > 0 else 0))
+
+
+def _net(factors: Sequence[Factor], shape: Shape) -> tuple[float, float]:
+    """Return the raw points that are left after controls, and which share of the controls counts."""
     positive = math.fsum(f.raw_points for f in factors if _likely(f) and f.raw_points > 0)
     controls = math.fsum(-f.raw_points for f in factors if f.group == Group.CONTROL)
     if positive <= 0:
-        return [0.0 for _ in factors]
+        return 0.0, 0.0
     taken = min(controls, shape.control_limit * positive)
-    net = positive - taken
-    if net <= 0:
-        return [0.0 for _ in factors]
-    likelihood = 1 - math.exp(-net / shape.saturation)
-    unit = 100 * likelihood * shape.base_impact / net
-    relief = taken / controls if controls else 0.0
-    shares = []
-    for factor in factors:
-        if factor.group == Group.IMPACT:
-            shares.append(100 * likelihood * factor.raw_points)
-        elif factor.group == Group.CONTROL:
-            shares.append(factor.raw_points * relief * unit)
-        else:
-            shares.append(factor.raw_points * unit)
-    return shares
+    return positive - taken, taken / controls if controls else 0.0
+
+
+def _split(
+    factors: Sequence[Factor],
+    net: float,
+    controls_share: float,
+    shape: Shape,
+    score: int,
+    likelihood: int,
+    impact: int,
+) -> tuple[list[int], list[int]]:
+    """Return the whole points of each factor, and its whole part of its sub-score."""
+    ids = [f.id for f in factors]
+    bears = [f.group == Group.IMPACT for f in factors]
+    weight = [f.raw_points * (controls_share if f.group == Group.CONTROL else 1.0) for f in factors]
+    likely = [0.0 if bear else raw / net if net > 0 else 0.0 for raw, bear in zip(weight, bears, strict=True)]
+    harm = [raw if bear else 0.0 for raw, bear in zip(weight, bears, strict=True)]
+    shares = [
+        (bearing if bear else part * shape.base_impact) if score else 0.0
+        for part, bearing, bear in zip(likely, harm, bears, strict=True)
+    ]
+    points = _largest_remainder(shares, score, ids)
+    chance_parts = _largest_remainder(likely, likelihood, ids)
+    harm_parts = _largest_remainder([*harm, shape.base_impact], impact, [*ids, ""])
+    parts = [h if bear else c for h, c, bear in zip(harm_parts, chance_parts, bears, strict=False)]
+    return points, parts
 
 
 def _likely(factor: Factor) -> bool:
@@ -111,13 +136,18 @@ def _likely(factor: Factor) -> bool:
 
 
 def _largest_remainder(shares: Sequence[float], total: int, ids: Sequence[str]) -> list[int]:
-    """Return whole numbers next to ``shares`` that add up to ``total``; ties go by id."""
-    floors = [math.floor(share) for share in shares]
-    missing = total - sum(floors)
-    order = sorted(range(len(shares)), key=lambda i: (floors[i] - shares[i], ids[i]))
-    for index in order[:missing]:
+    """Return whole numbers in proportion to ``shares`` that add up to ``total``; ties go by id.
+
+    What has no share gets nothing.
+    """
+    whole = math.fsum(shares)
+    if whole <= 0 or total <= 0:
+        return [0 for _ in shares]
+    exact = [share * total / whole for share in shares]
+    floors = [math.floor(share) for share in exact]
+    order = sorted(
+        (i for i, share in enumerate(shares) if share), key=lambda i: (floors[i] - exact[i], ids[i])
+    )
+    for index in order[: total - sum(floors)]:
         floors[index] += 1
-    # Only when the smallest score of 1 or float error leaves more to give than there are factors.
-    for index in range(missing - len(order)):
-        floors[order[index % len(order)]] += 1
     return floors

@@ -29,17 +29,17 @@ from medwarden.store.models import (
     DeviceText,
     DoNotProbe,
     EvidenceEntry,
+    FactorSpan,
     Finding,
     Identification,
     Interface,
-    RiskFactor,
     RiskScore,
     Service,
 )
 
 _COUNTED: tuple[type[Model], ...] = (Interface, Address, EvidenceEntry, Service, Conversation, ActivityHour)
 """Folded tables, whose rows :mod:`medwarden.store.members` keeps apart."""
-_PUT_AWAY: tuple[type[Model], ...] = (Identification, DeviceText, RiskScore)
+_PUT_AWAY: tuple[type[Model], ...] = (Identification, DeviceText, RiskScore, FactorSpan)
 _OWN_PLACE = frozenset({"identity", "finding"})
 
 
@@ -143,7 +143,6 @@ def hand_over(change: Change, gone: str, kept: str) -> Parked:
     put_away: list[Model] = [*Device.objects.filter(pk=gone)]
     for model in _PUT_AWAY:
         put_away += model._default_manager.filter(device_id=gone)
-    put_away += RiskFactor.objects.filter(score__device_id=gone)
     moved: dict[str, list[str | int]] = {}
     for model, column in _followers():
         keys, stuck = _move(model, column, gone, kept)

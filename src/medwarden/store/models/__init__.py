@@ -57,7 +57,7 @@ from medwarden.store.models.recalls import (
     RecallStep,
     RecallVerdict,
 )
-from medwarden.store.models.risk import RiskFactor, RiskScore
+from medwarden.store.models.risk import FactorSpan, GroupRisk, RiskRules, RiskScore
 from medwarden.store.models.tenancy import DEFAULT_SITE, DEFAULT_TENANT, Site, Tenant
 from medwarden.store.models.vulnerabilities import (
     Irrelevance,
@@ -65,6 +65,14 @@ from medwarden.store.models.vulnerabilities import (
     ProfileMember,
     VulnerabilityVerdict,
     VulnerabilityWeight,
+)
+from medwarden.store.models.work import (
+    RiskAcceptance,
+    VexDocument,
+    VexStatement,
+    WorkAction,
+    WorkEvent,
+    WorkRemedy,
 )
 
 __all__ = [
@@ -91,9 +99,11 @@ __all__ = [
     "DeviceText",
     "DoNotProbe",
     "EvidenceEntry",
+    "FactorSpan",
     "Finding",
     "FindingEvent",
     "FloorPlanRow",
+    "GroupRisk",
     "Identification",
     "Identity",
     "IdentityActivity",
@@ -124,7 +134,8 @@ __all__ = [
     "RecallNoticeVersion",
     "RecallStep",
     "RecallVerdict",
-    "RiskFactor",
+    "RiskAcceptance",
+    "RiskRules",
     "RiskScore",
     "SavedView",
     "Sensor",
@@ -135,6 +146,11 @@ __all__ = [
     "Tenant",
     "User",
     "VerdictChange",
+    "VexDocument",
+    "VexStatement",
     "VulnerabilityVerdict",
     "VulnerabilityWeight",
+    "WorkAction",
+    "WorkEvent",
+    "WorkRemedy",
 ]

@@ -21,7 +21,8 @@ class Device(Scoped):
     ``unsure`` is the most general level that is not sure ('' where all are), ``doubts`` why, words between
     blanks (:mod:`medwarden.inventory.doubt`).
     ``location`` is ``place`` (model ``Place`` as JSON) in one line.
-    ``stale``: something was heard since the device was last identified and assessed.
+    ``stale``: something was heard since the device was last identified and assessed; ``score_due_ns``: since
+    when something else that counts for its score is different (null: the score is up to date).
     """
 
     id = models.CharField(primary_key=True, max_length=40)
@@ -57,10 +58,14 @@ class Device(Scoped):
     added_ns = models.BigIntegerField()
     retired_at = models.BigIntegerField(null=True)
     stale = models.BooleanField(default=True)
+    score_due_ns = models.BigIntegerField(null=True)
+    risk_likelihood = models.SmallIntegerField(default=0, db_default=0)
+    risk_impact = models.SmallIntegerField(default=0, db_default=0)
 
     class Meta:
         indexes = [
             Index(fields=["site", "id"], condition=Q(stale=True), name="device_stale"),
+            Index(fields=["site", "id"], condition=Q(score_due_ns__isnull=False), name="device_score_due"),
             Index(fields=["tenant", "risk_score", "id"], name="device_risk"),
             Index(fields=["tenant", "findings_open", "id"], name="device_findings"),
             Index(fields=["tenant", "last_seen", "id"], name="device_last_seen"),

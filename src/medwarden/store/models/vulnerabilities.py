@@ -84,6 +84,7 @@ class VulnerabilityWeight(TenantScoped):
     """How much a vulnerability matters: CVSS base score, whether it is exploited, how probably it will be.
 
     ``exploited`` is by CISA's catalogue or CISA's own word, ``exploits`` tells of public exploit code.
+    ``vectors`` are the CVSS vectors as published, one for each version of CVSS, with who scored.
     """
 
     vulnerability = models.CharField(max_length=60)
@@ -91,6 +92,7 @@ class VulnerabilityWeight(TenantScoped):
     exploited = models.BooleanField(default=False)
     exploits = models.BooleanField(default=False)
     epss = models.FloatField(null=True)
+    vectors = models.JSONField(default=list)
     title = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
 
@@ -106,7 +108,9 @@ class VulnerabilityWeight(TenantScoped):
 class Irrelevance(TenantScoped):
     """A person's word that a vulnerability is irrelevant for a device, or for all devices of a profile.
 
-    It ends at ``expires_ns``, or when a person takes it back (``ended_ns``).
+    It ends at ``expires_ns``, or when a person takes it back (``ended_ns``). ``said`` is the verdict that it
+    stands for: irrelevant, or what an imported statement says (``source`` is then its id, ``author`` whose
+    word it is). ``justification`` is one of the words of VEX for why a product is not affected.
     """
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+", db_index=False, null=True)
@@ -119,6 +123,10 @@ class Irrelevance(TenantScoped):
     at_ns = models.BigIntegerField()
     expires_ns = models.BigIntegerField()
     ended_ns = models.BigIntegerField(null=True)
+    said = models.CharField(max_length=14, default="irrelevant", db_default="irrelevant")
+    justification = models.CharField(max_length=60, default="", db_default="", blank=True)
+    author = models.CharField(max_length=200, default="", db_default="", blank=True)
+    source = models.CharField(max_length=40, default="", db_default="", blank=True)
 
     class Meta:
         indexes = [

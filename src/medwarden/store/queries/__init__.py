@@ -19,8 +19,6 @@ from medwarden.store.queries.device import (
     find_device,
     ids_over_time,
     peer_counts,
-    risk,
-    risk_history,
 )
 from medwarden.store.queries.devices import (
     DeviceRow,
@@ -55,6 +53,7 @@ from medwarden.store.queries.overview import (
 )
 from medwarden.store.queries.policies import PolicyRow, PolicyStep, policies, policy, policy_history
 from medwarden.store.queries.scope import Page, Scope
+from medwarden.store.queries.scores import risk, risk_history
 from medwarden.store.queries.sensors import InputRow, SensorRow, forms_read, inputs, live_interfaces, sensors
 from medwarden.store.queries.state import load_state
 from medwarden.store.queries.traffic import Cell, Edge, edges, matrix

@@ -11,9 +11,7 @@ from django.db.models import Count, Max, Min, Sum
 from medwarden.model.device import Conversation, DeviceClass, Service, Verdict
 from medwarden.model.device import Device as ModelDevice
 from medwarden.model.evidence import LedgerEntry
-from medwarden.model.finding import FindingEvidence
 from medwarden.model.place import Place
-from medwarden.model.risk import Factor, RiskLevel, RiskScore
 from medwarden.model.statement import Statement
 from medwarden.store import models
 from medwarden.store.models import (
@@ -229,32 +227,6 @@ def activity(
         f=Sum("flows"), p=Sum("packets"), s=Sum("bytes_sent"), r=Sum("bytes_received")
     )
     return [HourOfActivity(x["hour"], x["f"], x["p"], x["s"], x["r"]) for x in sums.order_by("hour")]
-
-
-def risk(scope: Scope, device_id: str) -> RiskScore | None:
-    """Return the current score of a device with its factors, or None before the first assessment."""
-    row = scope.over(models.RiskScore.objects.all()).filter(device_id=device_id, current=True).first()
-    if row is None:
-        return None
-    factors = tuple(
-        Factor(
-            id=f.factor,
-            title=f.title,
-            group=f.group,
-            points=f.points,
-            raw_points=f.raw_points,
-            why=f.why,
-            evidence=msgspec.convert(f.evidence, tuple[FindingEvidence, ...]),
-        )
-        for f in models.RiskFactor.objects.filter(score=row).order_by("position")
-    )
-    return RiskScore(device_id, row.score, RiskLevel(row.level), factors, row.rules_version)
-
-
-def risk_history(scope: Scope, device_id: str) -> list[tuple[int, int, str]]:
-    """Return (time in ns, score, level) of every change of a device's score, oldest first."""
-    rows = scope.over(models.RiskScore.objects.all()).filter(device_id=device_id).order_by("at_ns", "pk")
-    return list(rows.values_list("at_ns", "score", "level"))
 
 
 def applications(ids: Sequence[str]) -> dict[str, list[str]]:

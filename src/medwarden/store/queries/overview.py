@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from django.db.models import Count, Q, Sum
 
-from medwarden.store.models import AuditEntry, Device, Finding, Policy, RiskFactor
+from medwarden.store.models import AuditEntry, Device, FactorSpan, Finding, Policy
 from medwarden.store.queries.scope import Scope
 
 
@@ -108,9 +108,9 @@ class Action(msgspec.Struct, frozen=True):
 def top_actions(scope: Scope, limit: int = 5) -> list[Action]:
     """Return the factors that add most points over all devices, largest first."""
     rows = (
-        scope.over(RiskFactor.objects.filter(score__current=True, points__gt=0))
+        scope.over(FactorSpan.objects.filter(until_ns=None, points__gt=0))
         .values("factor", "title", "group")
-        .annotate(devices=Count("score_id"), total=Sum("points"))
+        .annotate(devices=Count("device_id"), total=Sum("points"))
         .order_by("-total", "factor")[:limit]
     )
     return [Action(r["factor"], r["title"], r["group"], r["devices"], r["total"]) for r in rows]

@@ -1,0 +1,71 @@
+"""Scores of devices: now, as they were computed at any date, and how they changed."""
+
+from __future__ import annotations
+
+import msgspec
+from django.db.models import Q, QuerySet
+
+from medwarden.model.finding import FindingEvidence
+from medwarden.model.risk import Factor, RiskLevel
+from medwarden.model.risk import RiskScore as ModelScore
+from medwarden.store.models import FactorSpan, RiskScore
+from medwarden.store.queries.scope import Scope
+
+
+def risk(scope: Scope, device_id: str) -> ModelScore | None:
+    """Return the current score of a device with its factors, or None before the first assessment."""
+    row = scope.over(RiskScore.objects.all()).filter(device_id=device_id, current=True).first()
+    if row is None:
+        return None
+    return score_of(row, FactorSpan.objects.filter(device_id=device_id, until_ns=None))
+
+
+def risk_at(scope: Scope, device_id: str, at_ns: int) -> ModelScore | None:
+    """Return the score of a device as it stood at ``at_ns``, as it was computed then; None before the first.
+
+    Of factors that ended since, the first pieces of evidence are known.
+    """
+    row = holding(scope.over(RiskScore.objects.filter(device_id=device_id)), at_ns).first()
+    if row is None:
+        return None
+    spans = FactorSpan.objects.filter(device_id=device_id, since_ns__lte=at_ns)
+    return score_of(row, spans.filter(Q(until_ns=None) | Q(until_ns__gt=at_ns)))
+
+
+def holding(rows: QuerySet[RiskScore], at_ns: int) -> QuerySet[RiskScore]:
+    """Return the scores among ``rows`` that held at ``at_ns``."""
+    return rows.filter(at_ns__lte=at_ns).filter(Q(until_ns=None) | Q(until_ns__gt=at_ns)).order_by("-at_ns")
+
+
+def score_of(row: RiskScore, spans: QuerySet[FactorSpan]) -> ModelScore:
+    """Return a stored score with the factors that held with it, most points first."""
+    factors = [
+        Factor(
+            id=span.factor,
+            title=span.title,
+            group=span.group,
+            points=row.points[span.factor][0],
+            raw_points=span.raw_points,
+            why=span.why,
+            evidence=msgspec.convert(span.evidence, tuple[FindingEvidence, ...]),
+            part=row.points[span.factor][1],
+        )
+        for span in spans
+        if span.factor in row.points
+    ]
+    factors.sort(key=lambda f: (-f.points, -abs(f.raw_points), f.id))
+    return ModelScore(
+        row.device_id,
+        row.score,
+        RiskLevel(row.level),
+        tuple(factors),
+        row.rules_version,
+        row.likelihood,
+        row.impact,
+    )
+
+
+def risk_history(scope: Scope, device_id: str) -> list[tuple[int, int, str]]:
+    """Return (time in ns, score, level) of every change of a device's score, oldest first."""
+    rows = scope.over(RiskScore.objects.all()).filter(device_id=device_id).order_by("at_ns", "pk")
+    return list(rows.values_list("at_ns", "score", "level"))
