@@ -44,6 +44,7 @@ from medwarden.store.models.inventory import (
     MergedDevice,
     Service,
 )
+from medwarden.store.models.mds2 import DisclosureAttachment, DisclosureForm
 from medwarden.store.models.places import FloorPlanRow
 from medwarden.store.models.policy import Policy, PolicyVersion
 from medwarden.store.models.probing import CaptureJob, DoNotProbe, Override, ProbeLog, ProbeSubnet
@@ -97,6 +98,8 @@ __all__ = [
     "Device",
     "DeviceElsewhere",
     "DeviceText",
+    "DisclosureAttachment",
+    "DisclosureForm",
     "DoNotProbe",
     "EvidenceEntry",
     "FactorSpan",
