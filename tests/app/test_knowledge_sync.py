@@ -14,7 +14,7 @@ from tests.feeds.upstream import PROVIDER, Upstream, csaf_files, first_look, ups
 from tests.transport.publisher import Answer, cut, endless, status, whole
 
 from medwarden.app import knowledge as app
-from medwarden.app.knowledge_sync import SETTINGS, read_settings, sources_of
+from medwarden.app.knowledge_settings import SETTINGS, read_settings, sources_of
 from medwarden.feeds.cve5_changes import LOG, RELEASE
 from medwarden.feeds.download import is_live
 from medwarden.feeds.nvd_pages import API
@@ -328,14 +328,15 @@ def test_a_rolie_feed_is_followed_by_its_dates(web: Upstream) -> None:
 
 
 def test_one_provider_that_fails_does_not_hold_up_the_others(web: Upstream) -> None:
-    from medwarden.app.knowledge_sync import SyncSettings, sync
+    from medwarden.app.knowledge_settings import SyncSettings
+    from medwarden.app.knowledge_sync import sync
 
     web.files = first_look("csaf")
     session = web.session()
     settings = SyncSettings(mirrors={"https://": f"{web.url}/"}, csaf=("gone.example", PROVIDER))
     (report,) = sync(web.home, ["csaf"], session=session, settings=settings, wall=lambda: web.wall_s)
     session.close()
-    assert "gone.example/.well-known/csaf/provider-metadata.json" in report.error
+    assert "gone.example publishes no CSAF metadata" in report.error
     assert report.kept == 1
     assert state(web, "csaf").edition is not None
     assert "gone.example" in state(web, "csaf").failure

@@ -421,3 +421,19 @@ def exports(day: str, **files: str) -> bytes:
             }
         }
     ).encode()
+
+
+def osv(id: str, *, modified: str = "2026-01-02T00:00:00Z") -> bytes:
+    """Return a record of OSV on one package."""
+    return json.dumps(
+        {
+            "id": id,
+            "modified": modified,
+            "affected": [
+                {
+                    "package": {"ecosystem": "PyPI", "name": "pump"},
+                    "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2"}]}],
+                }
+            ],
+        }
+    ).encode()

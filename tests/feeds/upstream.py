@@ -15,10 +15,12 @@ from tests.feeds import making
 from tests.transport.publisher import Answer, publisher, status, whole
 
 from medwarden.app.knowledge import FeedReport
-from medwarden.app.knowledge_sync import SyncSettings, sync
+from medwarden.app.knowledge_settings import SyncSettings
+from medwarden.app.knowledge_sync import sync
 from medwarden.feeds.cve5_changes import RELEASE
 from medwarden.feeds.nvd_pages import API
 from medwarden.feeds.openfda import DOWNLOADS
+from medwarden.feeds.osv_changes import EXPORTS
 from medwarden.feeds.registry import feed_named
 from medwarden.transport.http import HttpSession, Limits
 
@@ -88,6 +90,11 @@ def first_look(feed: str) -> Files:
         }
         inner = zipped("cves/2026/10xxx/CVE-2026-10001.json", making.cve5("CVE-2026-10001", []))
         return {RELEASE: json.dumps(release).encode(), archive: zipped("cves.zip", inner)}
+    if feed == "osv":
+        return {
+            f"{EXPORTS}/PyPI/modified_id.csv": b"2026-01-02T00:00:00.5Z,GHSA-aaaa-bbbb-cccc\n",
+            f"{EXPORTS}/PyPI/all.zip": zipped("GHSA-aaaa-bbbb-cccc.json", making.osv("GHSA-aaaa-bbbb-cccc")),
+        }
     if feed == "csaf":
         return csaf_files({"acme-1": making.csaf("ACME-1")})
     endpoint = {"fda_recall": "recall", "fda_enforcement": "enforcement", "fda_udi": "udi"}[feed]
@@ -151,7 +158,7 @@ class Upstream:
                 self.home,
                 [feed],
                 session=session,
-                settings=SyncSettings(mirrors={"https://": f"{self.url}/"}, csaf=(PROVIDER,)),
+                settings=SyncSettings(mirrors={"https://": f"{self.url}/"}, csaf=(PROVIDER,), osv=("PyPI",)),
                 wall=lambda: self.wall_s,
                 limits=Limits(most_bytes=4 << 20, most_seconds=600.0),
             )
@@ -214,20 +221,7 @@ def seeds_of(feed: str) -> Files:
             ).encode()
         },
         "osv": {
-            "one": json.dumps(
-                {
-                    "id": "GHSA-aaaa-bbbb-cccc",
-                    "modified": "2026-01-02T00:00:00Z",
-                    "affected": [
-                        {
-                            "package": {"ecosystem": "PyPI", "name": "pump"},
-                            "ranges": [
-                                {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2"}]}
-                            ],
-                        }
-                    ],
-                }
-            ).encode()
+            "one": making.osv("GHSA-aaaa-bbbb-cccc"),
         },
     }
     return seeds[feed]

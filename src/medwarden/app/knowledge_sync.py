@@ -1,70 +1,35 @@
 """Knowledge over the network: each feed looked at through the one HTTP session, all or nothing.
 
-Nothing calls out by itself: only ``knowledge sync`` does, or a job that an operator sets up.
-``HOME/knowledge/feeds.yaml`` may name a proxy, a file of CA certificates, mirrors and CSAF providers.
+Nothing calls out by itself: only ``knowledge sync`` does, or the schedule that an operator turned on
+(:mod:`medwarden.app.knowledge_schedule`).
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from medwarden.app.knowledge import Arriving, FeedReport, Progress, writing
-from medwarden.feeds.containers import members
-from medwarden.feeds.download import Desk, Sources, is_live, is_on_request, look
-from medwarden.feeds.registry import feed_named, feeds
-from medwarden.kernel.errors import ConfigurationError, MedwardenError, RemoteServiceError, ResourceError
+from medwarden.app.knowledge_settings import SyncSettings, ordinary_feeds, read_settings, sources_of
+from medwarden.feeds.containers import Bounds, members
+from medwarden.feeds.download import Desk, Sources, look
+from medwarden.feeds.registry import feed_named
+from medwarden.kernel.errors import MedwardenError, RemoteServiceError, ResourceError
 from medwarden.model.feed import Feed
-from medwarden.store.knowledge import FOLDER, FeedState, Knowledge
+from medwarden.store.knowledge import FeedState, Knowledge
 from medwarden.store.knowledge_editions import Brought, Gathering, note_look, put_in_use
 from medwarden.transport.http import HttpSession, Limits
 
-SETTINGS = "feeds.yaml"
 _MOST_REJECTED = 0.1
 _FEW = 5
 _LEAST_SHARE = 0.5
-_KEYS = {"nvd": "MEDWARDEN_NVD_KEY"}
-
-
-class SyncSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``feeds.yaml``: how this hospital reaches publishers."""
-
-    proxy: str | None = None
-    authorities: str | None = None
-    mirrors: dict[str, str] = {}
-    csaf: tuple[str, ...] | None = None
-
-
-def read_settings(home: Path) -> SyncSettings:
-    """Return the settings of a data folder; those of a fresh one where there is no file.
-
-    Raises ConfigurationError for a file that cannot be understood.
-    """
-    path = home / FOLDER / SETTINGS
-    if not path.exists():
-        return SyncSettings()
-    try:
-        held = yaml.safe_load(path.read_text("utf-8"))
-        return msgspec.convert(held or {}, SyncSettings)
-    except OSError as error:
-        raise ResourceError(f"{path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
-
-
-def sources_of(settings: SyncSettings) -> Sources:
-    """Return what feeds need of the settings; API keys come from the environment."""
-    given = Sources(
-        mirrors=settings.mirrors,
-        keys={feed: os.environ[name] for feed, name in _KEYS.items() if os.environ.get(name)},
-    )
-    return given if settings.csaf is None else msgspec.structs.replace(given, csaf=settings.csaf)
+_LEAST_UNPACKED = 64 << 20
+_MOST_RATIO = 150
+"""How many times its size a file may unpack to; the densest of publishers unpack to thirty times."""
 
 
 def sync(
@@ -82,10 +47,8 @@ def sync(
     A feed that fails keeps its edition, and the status says why. Raises ConfigurationError for an unknown
     name, ResourceError for the disk.
     """
-    chosen = [feed_named(name) for name in names] or [
-        feed for feed in feeds() if is_live(feed) and not is_on_request(feed)
-    ]
     settings = settings or read_settings(home)
+    chosen = [feed_named(name) for name in names] or list(ordinary_feeds(settings))
     own = session or HttpSession(
         proxy=settings.proxy, authorities=Path(settings.authorities) if settings.authorities else None
     )
@@ -101,6 +64,12 @@ def sync(
         if session is None:
             own.close()
     return tuple(reports)
+
+
+def _bounds(path: Path) -> Bounds:
+    """Return what a file may unpack to, by its size: beyond that it is made to fill the disk."""
+    most = min(Bounds().most_member, max(_LEAST_UNPACKED, _MOST_RATIO * path.stat().st_size))
+    return Bounds(most_member=most, most_bytes=2 * most)
 
 
 class _Look:
@@ -142,14 +111,16 @@ class _Look:
     def _look(self, folder: Path, gathering: Gathering, brought: Brought) -> FeedReport:
         # What was remembered belongs to the edition in use; without one everything is asked for anew.
         state = self._known.state if self._known and self._known.edition else {}
-        desk = Desk(self._session, folder, state, self._sources, self._wall(), self._limits)
+        kept = self._knowledge.folder / "under-way" / self._id
+        desk = Desk(self._session, folder, state, self._sources, self._wall(), self._limits, kept)
         arriving = Arriving(gathering, "transport", only=self._id)
         arrived, verified = 0, True
         for file in look(self._feed, desk):
             arrived += 1
             verified = verified and file.verified
             known = len(arriving.files)
-            for member in members(file.path, file.reference.rpartition("/")[2] or self._id):
+            name = file.reference.rpartition("/")[2] or self._id
+            for member in members(file.path, name, _bounds(file.path)):
                 arriving.take(member, file.reference, file.verified)
             file.path.unlink(missing_ok=True)
             if len(arriving.files) == known:
@@ -174,6 +145,7 @@ class _Look:
             edition = None
             if not desk.failures:
                 note_look(self._knowledge, self._id, desk.state, notes)
+        desk.forget_kept()
         failure = "; ".join(desk.failures)
         if failure:
             self._knowledge.note_failure(self._id, failure)

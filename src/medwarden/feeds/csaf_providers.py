@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -14,10 +15,14 @@ from medwarden.feeds.download import Arrived, Desk, each
 from medwarden.feeds.json_stream import decoded
 from medwarden.feeds.openpgp import Keys, is_available
 from medwarden.kernel.errors import RemoteServiceError
+from medwarden.transport.http import Limits
 from medwarden.transport.pace import Pace
 
 _PACE = Pace(20, 1.0)
 _MOST_DOCUMENTS = 100_000
+_MOST_IN_A_ROW = 5
+_MOST_NAMED = 5
+_DOCUMENT = Limits(most_bytes=64 << 20, most_seconds=600.0)
 _OPEN = frozenset({"WHITE", "CLEAR", "UNLABELED", ""})
 
 _T = TypeVar("_T")
@@ -90,7 +95,9 @@ class Offer(msgspec.Struct, frozen=True):
 def documents(desk: Desk) -> Iterator[Arrived]:
     """Yield the documents of every provider that changed since the last look.
 
-    A provider of which anything fails brings nothing this time; the others do.
+    A document that fails (its digest or signature does not hold, it cannot be had) is left out, named and
+    asked for again at the next look; the others come. A provider whose metadata or list fails brings
+    nothing this time.
     """
     return each(desk, desk.sources.csaf, _of_provider)
 
@@ -100,8 +107,43 @@ def metadata_url(provider: str) -> str:
     return provider if "://" in provider else f"https://{provider}/.well-known/csaf/provider-metadata.json"
 
 
-def _of_provider(desk: Desk, provider: str) -> list[Arrived]:
+def _found(desk: Desk, provider: str) -> str:
+    """Return where the metadata of a domain lies: well-known address, security.txt, DNS name (7.3.1)."""
+    if "://" in provider:
+        return provider
+    known = f"found {provider}"
+    if desk.state.get(known):
+        return desk.state[known]
     url = metadata_url(provider)
+    if desk.get_if_there(url, _PACE) is None:
+        url = _of_security_txt(desk, provider) or f"https://csaf.data.security.{provider}"
+        if not _is_there(desk, url):
+            raise RemoteServiceError(
+                f"{provider} publishes no CSAF metadata where CSAF 2.0 says (well-known address,"
+                " security.txt, csaf.data.security): ask the publisher, and name the address itself"
+            )
+    desk.state[known] = url
+    return url
+
+
+def _is_there(desk: Desk, url: str) -> bool:
+    """Tell whether a file can be had; a name that nobody registered is a no as well."""
+    try:
+        return desk.get_if_there(url, _PACE) is not None
+    except RemoteServiceError:
+        return False
+
+
+def _of_security_txt(desk: Desk, domain: str) -> str:
+    text = desk.get_if_there(f"https://{domain}/.well-known/security.txt", _PACE) or b""
+    fields = (line.partition(":") for line in text.decode("utf-8", "replace").splitlines())
+    return next(
+        (v.strip() for name, _, v in fields if name.strip().lower() == "csaf" and "https://" in v), ""
+    )
+
+
+def _of_provider(desk: Desk, provider: str) -> list[Arrived]:
+    url = _found(desk, provider)
     metadata = _read(desk, url, _Metadata)
     trusted = metadata.role == "csaf_trusted_provider"
     keys = _keys(desk, metadata, url)
@@ -109,18 +151,63 @@ def _of_provider(desk: Desk, provider: str) -> list[Arrived]:
         desk.notes.append(
             f"signatures of {metadata.publisher.name[:60]} are not checked: install medwarden[openpgp]"
         )
-    mark = f"since {url}"
+    mark, at, again = f"since {url}", f"at {url}", f"again {url}"
     since = desk.state.get(mark, "")
+    seen, owed = (frozenset(desk.state.get(key, "").split()) for key in (at, again))
     offers = sorted(
-        {offer.url: offer for d in metadata.distributions for offer in _offers(desk, d, since)}.values(),
-        key=lambda offer: offer.updated,
+        {offer.url: offer for d in metadata.distributions for offer in _offers(desk, d)}.values(),
+        key=lambda offer: (offer.updated, offer.url),
     )
-    if len(offers) > _MOST_DOCUMENTS:
+    wanted = [
+        offer
+        for offer in offers
+        if offer.updated > since
+        or not offer.updated
+        or (offer.updated == since and offer.url not in seen)
+        or offer.url in owed
+    ]
+    if len(wanted) > _MOST_DOCUMENTS:
         raise RemoteServiceError(f"{url} lists more than {_MOST_DOCUMENTS} documents")
-    came = [_document(desk, offer, keys, trusted) for offer in offers]
-    if offers:
-        desk.state[mark] = max(since, offers[-1].updated)
+    came, failed, stopped = _taken(desk, wanted, keys, trusted)
+    reached = offers if stopped is None else wanted[:stopped]
+    newest = max([since, *(offer.updated for offer in reached)])
+    desk.state[mark] = newest
+    desk.state[at] = "\n".join(
+        sorted({o.url for o in reached if o.updated == newest} | (seen if newest == since else set()))
+    )
+    desk.state[again] = "\n".join(sorted(failed if stopped is None else {*failed, *owed}))
     return came
+
+
+def _taken(
+    desk: Desk, wanted: list[Offer], keys: Keys | None, trusted: bool
+) -> tuple[list[Arrived], list[str], int | None]:
+    """Return documents that came, addresses of those that failed, and where it was given up (None: nowhere).
+
+    After some failures one after another the provider is given up for this time: what came stays.
+    """
+    came: list[Arrived] = []
+    failed: list[str] = []
+    in_a_row = 0
+    for number, offer in enumerate(wanted):
+        try:
+            document = _document(desk, offer, keys, trusted)
+        except RemoteServiceError as error:
+            failed.append(offer.url)
+            in_a_row += 1
+            if len(failed) <= _MOST_NAMED:
+                desk.failures.append(str(error))
+            if in_a_row >= _MOST_IN_A_ROW:
+                rest = len(wanted) - number - 1
+                desk.failures.append(f"{offer.url.split('/')[2]} was given up, {rest} documents are left")
+                return came, failed, number + 1
+            continue
+        in_a_row = 0
+        if document is not None:
+            came.append(document)
+    if len(failed) > _MOST_NAMED:
+        desk.failures.append(f"{len(failed) - _MOST_NAMED} more documents failed")
+    return came, failed, None
 
 
 def _keys(desk: Desk, metadata: _Metadata, url: str) -> Keys | None:
@@ -136,36 +223,46 @@ def _keys(desk: Desk, metadata: _Metadata, url: str) -> Keys | None:
     return Keys(held, metadata.publisher.name or url)
 
 
-def _offers(desk: Desk, distribution: _Distribution, since: str) -> Iterator[Offer]:
+def _offers(desk: Desk, distribution: _Distribution) -> Iterator[Offer]:
     if distribution.rolie is not None:
         for feed in distribution.rolie.feeds:
             if feed.tlp_label.upper() in _OPEN:
-                yield from _of_rolie(desk, feed.url, since)
+                yield from _of_rolie(desk, feed.url)
     elif distribution.directory_url:
-        yield from _of_directory(desk, distribution.directory_url.rstrip("/") + "/", since)
+        yield from _of_directory(desk, distribution.directory_url.rstrip("/") + "/")
 
 
-def _of_rolie(desk: Desk, url: str, since: str) -> Iterator[Offer]:
+def _of_rolie(desk: Desk, url: str) -> Iterator[Offer]:
     for entry in _read(desk, url, _RolieDocument).feed.entry:
         document = entry.content.src or next((link.href for link in entry.link if link.rel == "self"), "")
-        if not document or entry.updated <= since:
+        if not document:
             continue
         yield Offer(
             url=urljoin(url, document),
-            updated=entry.updated,
+            updated=_instant(entry.updated, url),
             hashes=tuple(urljoin(url, link.href) for link in entry.link if link.rel == "hash"),
             signature=next((urljoin(url, li.href) for li in entry.link if li.rel == "signature"), ""),
         )
 
 
-def _of_directory(desk: Desk, url: str, since: str) -> Iterator[Offer]:
+def _instant(text: str, url: str) -> str:
+    """Return a time in one form, so that times of different offsets compare as they follow each other."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise RemoteServiceError(f"{url} dates a document {text[:40]!r}: nothing was changed") from error
+    whole = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return whole.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _of_directory(desk: Desk, url: str) -> Iterator[Offer]:
     """Yield what ``changes.csv`` lists (path and date), or all of ``index.txt`` where there is none."""
     changes = desk.get_if_there(url + "changes.csv", _PACE)
     if changes is not None:
         rows = [row for row in csv.reader(changes.decode("utf-8", "replace").splitlines()) if row]
         if any(len(row) != 2 for row in rows):
             raise RemoteServiceError(f"{url}changes.csv is no list of paths and dates: nothing was changed")
-        listed = [(row[0], row[1]) for row in rows if row[1] > since]
+        listed = [(row[0], _instant(row[1], f"{url}changes.csv")) for row in rows]
     else:
         path = desk.get(url + "index.txt", pace=_PACE)
         lines = path.read_text("utf-8", "replace").splitlines() if path else []
@@ -179,7 +276,8 @@ def _of_directory(desk: Desk, url: str, since: str) -> Iterator[Offer]:
         yield Offer(document, updated, (document + ".sha512", document + ".sha256"), document + ".asc")
 
 
-def _document(desk: Desk, offer: Offer, keys: Keys | None, trusted: bool) -> Arrived:
+def _document(desk: Desk, offer: Offer, keys: Keys | None, trusted: bool) -> Arrived | None:
+    """Return a document whose digest and signature hold; None for one that did not change."""
     digests: dict[str, str] = {}
     for url in offer.hashes:
         kind = url.rpartition(".")[2].lower()
@@ -191,8 +289,16 @@ def _document(desk: Desk, offer: Offer, keys: Keys | None, trusted: bool) -> Arr
         raise RemoteServiceError(
             f"{offer.url} has no digest, which its provider promises: nothing was changed"
         )
-    path = desk.get(offer.url, pace=_PACE, sha256=digests.get("sha256", ""), sha512=digests.get("sha512", ""))
-    assert path is not None
+    path = desk.get(
+        offer.url,
+        pace=_PACE,
+        remember=not offer.updated,
+        sha256=digests.get("sha256", ""),
+        sha512=digests.get("sha512", ""),
+        limits=_DOCUMENT,
+    )
+    if path is None:
+        return None
     return Arrived(path, offer.url, verified=_signed(desk, path, offer, keys, trusted))
 
 

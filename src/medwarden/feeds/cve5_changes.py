@@ -70,6 +70,7 @@ def changed_records(desk: Desk) -> Iterator[Arrived]:
         asset.browser_download_url,
         sha256=digest.removeprefix("sha256:") if digest.startswith("sha256:") else "",
         limits=_ARCHIVE,
+        keep=True,
     )
     if path is not None:
         yield Arrived(path, asset.browser_download_url)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 import msgspec
+import zstandard
 
 from medwarden.kernel.errors import ConfigurationError, MedwardenError, RemoteServiceError
 from medwarden.model.feed import Feed
@@ -30,12 +31,54 @@ class Sources(msgspec.Struct, frozen=True):
     """What a hospital sets for its downloads.
 
     ``mirrors`` maps the beginning of addresses to that of a mirror; ``csaf`` names providers by domain or
-    by the address of their metadata; ``keys`` are API keys by feed.
+    by the address of their metadata; ``osv`` the ecosystems of software packages; ``keys`` are API keys.
     """
 
     mirrors: Mapping[str, str] = {}
     csaf: tuple[str, ...] = ("https://www.cisa.gov/sites/default/files/csaf/provider-metadata.json",)
+    osv: tuple[str, ...] = ()
     keys: Mapping[str, str] = {}
+
+
+_KEPT_S = 48 * 3600.0
+_PIECE = 1 << 20
+
+
+class Kept:
+    """Files that a look got before it failed, compressed, for two days at most."""
+
+    def __init__(self, folder: Path, now_s: float) -> None:
+        self._folder = folder
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in self._folder.iterdir():
+            if not 0 <= now_s - old.stat().st_mtime + 1 <= _KEPT_S:
+                old.unlink(missing_ok=True)
+
+    def partial(self, name: str) -> Path:
+        """Return where a file lies that has not come to its end."""
+        return self._folder / f"{name}.part"
+
+    def store(self, name: str, path: Path) -> None:
+        """Keep a file that came."""
+        part = self._folder / f"{name}.writing"
+        with path.open("rb") as plain, part.open("wb") as packed:
+            zstandard.ZstdCompressor(level=1).copy_stream(plain, packed)
+        part.replace(self._folder / f"{name}.zst")
+
+    def restore(self, name: str, path: Path) -> bool:
+        """Lay a file that is kept down at ``path``; tell whether there is one."""
+        held = self._folder / f"{name}.zst"
+        if not held.exists():
+            return False
+        with held.open("rb") as packed, path.open("wb") as plain:
+            for piece in zstandard.ZstdDecompressor().read_to_iter(packed, read_size=_PIECE):
+                plain.write(piece)
+        return True
+
+    def clear(self) -> None:
+        """Remove everything."""
+        for held in self._folder.iterdir():
+            held.unlink(missing_ok=True)
 
 
 class Desk:
@@ -43,6 +86,7 @@ class Desk:
 
     ``state`` is kept only if what came is put in use. ``failures`` are sentences on parts of a feed that
     failed while others came; ``notes`` what is worth knowing. ``limits`` is what no file may go beyond.
+    ``kept`` is a folder for large files of a look that may fail before its end: the next one takes them up.
     """
 
     def __init__(
@@ -53,15 +97,19 @@ class Desk:
         sources: Sources,
         now_s: float,
         limits: Limits | None = None,
+        kept: Path | None = None,
     ) -> None:
         self._session = session
         self._folder = folder
+        self._kept = None if kept is None else Kept(kept, now_s)
         self._ceiling = limits
         self.state = dict(state)
         self.sources = sources
         self.now_s = now_s
         self.failures: list[str] = []
         self.notes: list[str] = []
+        self.onward = ""
+        """Where the answer that came last says that its next page is (RFC 8288, ``rel=next``)."""
 
     def address(self, url: str) -> str:
         """Return where a file is to be got: at a mirror where one is set."""
@@ -80,12 +128,18 @@ class Desk:
         sha256: str = "",
         sha512: str = "",
         limits: Limits | None = None,
+        keep: bool = False,
     ) -> Path | None:
         """Download a file; None where it is the one of the last look (``remember``).
 
+        ``keep`` lets the next look take up what this one got of the file, should it fail before its end.
         Raises RemoteServiceError as :meth:`HttpSession.fetch` does.
         """
-        target = self._folder / hashlib.sha256(url.encode()).hexdigest()[:32]
+        name = hashlib.sha256(url.encode()).hexdigest()[:32]
+        target = self._folder / name
+        kept = self._kept if keep else None
+        if kept is not None and kept.restore(name, target):
+            return target
         came = self._session.fetch(
             self.address(url),
             target,
@@ -96,7 +150,11 @@ class Desk:
             sha512=sha512,
             limits=self._bounded(limits),
             pace=pace,
+            partial=None if kept is None else kept.partial(name),
         )
+        if kept is not None:
+            kept.store(name, target)
+        self.onward = came.onward
         if came.skew_s:
             note = f"the clock of {url.split('/')[2]} is {abs(came.skew_s):.0f} s "
             note += "ahead of ours" if came.skew_s > 0 else "behind ours"
@@ -117,6 +175,11 @@ class Desk:
         return Limits(
             min(wanted.most_bytes, ceiling.most_bytes), min(wanted.most_seconds, ceiling.most_seconds)
         )
+
+    def forget_kept(self) -> None:
+        """Throw away what was kept: the look is at its end."""
+        if self._kept is not None:
+            self._kept.clear()
 
     def get_if_there(self, url: str, pace: Pace | None = None) -> bytes | None:
         """Return a small file, None where the publisher has none (404, 410)."""

@@ -32,7 +32,7 @@ def pages(desk: Desk) -> Iterator[Arrived]:
         at, total = 0, 1
         while at < total:
             url = f"{API}?{urlencode({**span, 'resultsPerPage': PAGE, 'startIndex': at})}"
-            path = desk.get(url, pace=pace, headers=headers, limits=_LIMITS)
+            path = desk.get(url, pace=pace, headers=headers, limits=_LIMITS, keep=not since)
             total, moment = _heading(path, url)
             first = first or moment
             if path is not None and total:

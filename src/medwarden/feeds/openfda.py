@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import IO, TypeVar
 
@@ -14,6 +15,7 @@ from medwarden.feeds.origin import rejected
 from medwarden.kernel.errors import RemoteServiceError
 from medwarden.model.feed import About, Entry, Item, Record
 from medwarden.model.vulnerability import Provenance
+from medwarden.transport.http import Limits
 from medwarden.transport.pace import Pace
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*\"(?:meta|results)\"")
@@ -86,7 +88,8 @@ class _Exports(msgspec.Struct):
 DOWNLOADS = "https://api.fda.gov/download.json"
 _API = "https://api.fda.gov/device"
 _PAGE = 1000
-_MOST_SKIPPED = 25_000
+_MOST_SINCE = 100_000
+_FILES = Limits(most_bytes=4 << 30, most_seconds=4 * 3600.0)
 _PACE = Pace(240, 60.0)
 _TOTAL = re.compile(rb'"total"\s*:\s*([0-9]{1,9})')
 
@@ -94,8 +97,8 @@ _TOTAL = re.compile(rb'"total"\s*:\s*([0-9]{1,9})')
 def downloads(desk: Desk, endpoint: str, field: str) -> Iterator[Arrived]:
     """Yield the files that openFDA offers of an endpoint, or after the first time the records since.
 
-    ``field`` is the date by which records are asked for. openFDA lets nobody page further than 25,000
-    records: where more are new, the files come again.
+    ``field`` is the date by which records are asked for. Pages are followed by openFDA's own ``Link`` header
+    (``search_after``), which alone leads beyond 25,000 records; where far more are new, the files come again.
     """
     path = desk.get(DOWNLOADS, pace=_PACE)
     try:
@@ -112,21 +115,24 @@ def downloads(desk: Desk, endpoint: str, field: str) -> Iterator[Arrived]:
             desk.state["since"] = export.export_date
             return
     for part in export.partitions:
-        path = desk.get(part.file, pace=_PACE)
+        path = desk.get(part.file, pace=_PACE, limits=_FILES, keep=True)
         if path is not None:
             yield Arrived(path, part.file)
     desk.state["since"] = export.export_date
 
 
 def _since(desk: Desk, endpoint: str, field: str, start: str, end: str) -> list[Arrived] | None:
+    """Return the pages of records since a day, or None where the files are the shorter way."""
     came: list[Arrived] = []
-    skip, total = 0, 1
-    while skip < total:
-        url = f"{_API}/{endpoint}.json?search={field}:[{start}+TO+{end}]&limit={_PAGE}&skip={skip}"
+    url = f"{_API}/{endpoint}.json?search={field}:[{start}+TO+{end}]&limit={_PAGE}"
+    key = desk.sources.keys.get("openfda", "")
+    while url:
         try:
-            path = desk.get(url, pace=_PACE)
+            path = desk.get(
+                url, pace=_PACE, headers={"Authorization": f"Basic {_basic(key)}"} if key else None
+            )
         except RemoteServiceError as error:
-            if skip == 0 and "has no such file" in str(error):
+            if not came and "has no such file" in str(error):
                 return []  # openFDA answers 404 where nothing matches
             raise
         if path is None:
@@ -136,8 +142,20 @@ def _since(desk: Desk, endpoint: str, field: str, start: str, end: str) -> list[
         if found is None:
             raise RemoteServiceError(f"{url}: the answer does not begin as openFDA's do: nothing was changed")
         total = int(found.group(1))
-        if total > _MOST_SKIPPED:
+        if total > _MOST_SINCE:
             return None
         came.append(Arrived(path, url))
-        skip += _PAGE
+        url = desk.onward
+        if len(came) * _PAGE < total and not url:
+            raise RemoteServiceError(
+                f"openFDA says that {total} records are new and names no further page after {len(came)}:"
+                " nothing was changed"
+            )
+        if url and not url.startswith(_API):
+            raise RemoteServiceError(f"openFDA leads on to {url[:100]}: nothing was changed")
     return came
+
+
+def _basic(key: str) -> str:
+    """Return an API key as openFDA takes it in a header (the user of HTTP Basic, without a password)."""
+    return b64encode(f"{key}:".encode()).decode()

@@ -7,9 +7,11 @@ from typing import IO, ClassVar
 
 import msgspec
 
+from medwarden.feeds.download import Arrived, Desk
 from medwarden.feeds.identifiers import is_cve
 from medwarden.feeds.json_stream import decoded, document
 from medwarden.feeds.origin import provenance, rejected, text
+from medwarden.feeds.osv_changes import ecosystems
 from medwarden.feeds.versions import opens_below
 from medwarden.model.feed import Entry, FeedManifest, Item, Kind
 from medwarden.model.vulnerability import (
@@ -80,6 +82,13 @@ class Osv:
         stale_after_h=24 * 14,
         kinds=(Kind.VULNERABILITY,),
     )
+
+    on_request: ClassVar[bool] = True  # only the ecosystems that an operator names
+
+    @staticmethod
+    def fetch(desk: Desk) -> Iterator[Arrived]:
+        """Yield the archive of each ecosystem that is chosen, later the records that changed."""
+        return ecosystems(desk)
 
     @staticmethod
     def recognises(name: str, head: bytes) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,11 +17,11 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
 from medwarden import __version__
 from medwarden.kernel.errors import ConfigurationError, RemoteServiceError, ResourceError
@@ -39,6 +40,8 @@ _SLOWEST = 2048
 _TOLERATED_SKEW_S = 300.0
 _OURS = {"User-Agent": f"medwarden/{__version__}", "Accept-Encoding": "identity"}
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_BEYOND = 416
+_LINK = re.compile(r'<([^<>\s]{1,4000})>\s*;\s*rel="?([a-z]+)"?')
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -47,6 +50,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
     ``fresh`` is False where the publisher said that nothing changed (304): there is then no new file.
     ``skew_s`` is how far the publisher's clock is ahead of ours where that is more than five minutes.
+    ``onward`` is the address of the next page, where the publisher names one (RFC 8288, ``rel=next``).
     """
 
     url: str
@@ -56,6 +60,7 @@ class Fetched(msgspec.Struct, frozen=True):
     etag: str = ""
     last_modified: str = ""
     skew_s: float = 0.0
+    onward: str = ""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -112,8 +117,12 @@ class HttpSession:
         sha512: str = "",
         limits: Limits | None = None,
         pace: Pace | None = None,
+        partial: Path | None = None,
     ) -> Fetched:
         """Download ``url`` to ``target``, or learn that it did not change since ``etag``/``last_modified``.
+
+        ``partial`` is where what came of the file stays when the download fails, on the disk of ``target``: a
+        later call takes it up there, if the file is still the same.
 
         Raises RemoteServiceError, in words a person can act on, where the publisher refuses, fails again
         and again, is too slow, sends too much or something else than its digest promises; ConfigurationError
@@ -128,6 +137,7 @@ class HttpSession:
             limits or Limits(),
             pace,
             {"sha256": sha256, "sha512": sha512},
+            partial,
         ).run(etag, last_modified)
 
 
@@ -143,11 +153,14 @@ class _Download:
         limits: Limits,
         pace: Pace | None,
         digests: dict[str, str],
+        partial: Path | None,
     ) -> None:
         self._session = session
         self._url = url
         self._target = target
-        self._part = target.with_name(f"{target.name}.part")
+        self._part = partial or target.with_name(f"{target.name}.part")
+        self._mark = None if partial is None else partial.with_name(f"{partial.name}.of")
+        self._worthless = False
         self._headers = headers
         self._limits = limits
         self._pace = pace
@@ -160,14 +173,14 @@ class _Download:
         known |= {"If-Modified-Since": last_modified} if last_modified else {}
         why = ""
         try:
-            self._part.unlink(missing_ok=True)
+            self._take_up()
             for attempt in range(_TRIES):
                 if attempt:
                     self._pause(_BACKOFF_S * 2 ** (attempt - 1), why)
                 try:
                     answer, url = self._ask(known)
                 except HTTPError as error:
-                    why = _words(error)
+                    why = self._transient(error)
                     continue
                 try:
                     if answer.status == 304:
@@ -176,19 +189,44 @@ class _Download:
                         why = f"it answered {answer.status}"
                         self._heed(answer.headers.get("Retry-After", ""), why)
                         continue
+                    if answer.status == _BEYOND and self._part.exists():
+                        self._part.unlink()  # what was kept is longer than the file is now
+                        why = "the file changed while it came"
+                        continue
                     self._refuse(answer.status, url)
                     if self._take(answer):
                         return self._finish(answer)
                     why = "the connection ended in the middle of the file"
                 except HTTPError as error:
-                    why = _words(error)
+                    why = self._transient(error)
                 finally:
                     answer.close()
             raise self._failed(f"after {_TRIES} tries, the last one because {why}")
         except OSError as error:
             raise ResourceError(f"{self._part}: {error.strerror or error}") from error
         finally:
+            if self._mark is None or self._worthless or not self._validator:
+                self._part.unlink(missing_ok=True)
+            if self._mark is not None and not self._part.exists():
+                self._mark.unlink(missing_ok=True)
+
+    def _take_up(self) -> None:
+        """Begin anew, or where an earlier download ended."""
+        if self._mark is not None and self._mark.exists() and self._part.exists():
+            self._validator = self._mark.read_text("utf-8", "replace").strip()
+        if not self._validator:
             self._part.unlink(missing_ok=True)
+
+    def _transient(self, error: HTTPError) -> str:
+        """Return why a try failed; raise where no further try can go better."""
+        cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+        if isinstance(cause, SSLError) and "certificate" in str(cause).lower():
+            host = urlsplit(self._url).hostname
+            raise self._failed(
+                f"because the certificate of {host} does not hold ({_words(error)}): either somebody stands"
+                " in between, or this hospital's proxy needs its authority named under authorities"
+            )
+        return _words(error)
 
     def _ask(self, known: dict[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
         url = self._url
@@ -208,8 +246,7 @@ class _Download:
             if onward is None:
                 return answer, url
             answer.close()
-            after = urllib3.util.parse_url(url)
-            url = onward if "://" in onward else f"{after.scheme}://{after.netloc}{onward}"
+            url = urljoin(url, onward)
             if _checked(url) != host:
                 headers = {n: v for n, v in headers.items() if n.lower() not in ("authorization", "apikey")}
         raise self._failed(f"because it leads on more than {_MOST_REDIRECTS} times")
@@ -235,6 +272,8 @@ class _Download:
         self._validator = (
             strong if strong and not strong.startswith("W/") else answer.headers.get("Last-Modified", "")
         )
+        if self._mark is not None:
+            self._mark.write_text(self._validator, "utf-8")
         length = answer.headers.get("Content-Length", "")
         wanted = int(length) if length.isdigit() else None
         got, begun = 0, self._session._now()
@@ -252,6 +291,7 @@ class _Download:
 
     def _bound(self, size: int) -> None:
         if size > self._limits.most_bytes:
+            self._worthless = True
             raise self._failed(
                 f"because it is larger than the {self._limits.most_bytes // MEBI} MiB it may be"
             )
@@ -268,6 +308,7 @@ class _Download:
             sums = {name: _digest(whole, name) for name in {"sha256", *self._digests}}
         for name, promised in self._digests.items():
             if sums[name] != promised:
+                self._worthless = True
                 raise self._failed(
                     f"because its {name} is not the one its publisher gives: nothing was changed"
                 )
@@ -281,6 +322,7 @@ class _Download:
             etag=answer.headers.get("ETag", ""),
             last_modified=answer.headers.get("Last-Modified", ""),
             skew_s=self._skew(answer.headers.get("Date", "")),
+            onward=_next_page(answer.headers.get("Link", "")),
         )
 
     def _skew(self, date: str) -> float:
@@ -322,6 +364,10 @@ def _checked(url: str) -> str:
     raise ConfigurationError(
         f"{parts.scheme}://{host}: only https is used, so that nobody can change what comes"
     )
+
+
+def _next_page(link: str) -> str:
+    return next((url for url, rel in _LINK.findall(link) if rel == "next"), "")
 
 
 def _is_loopback(host: str) -> bool:
