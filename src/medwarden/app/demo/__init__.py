@@ -11,10 +11,13 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+from medwarden.app.demo.advisories import write_advisories
+from medwarden.app.knowledge import import_files
 from medwarden.app.replay import replay_captures
 from medwarden.app.simulate import Request, simulate
 from medwarden.inventory.plan import read_plan
 from medwarden.kernel.clock import NANOSECONDS, Clock, wall_clock
+from medwarden.kernel.errors import ResourceError
 from medwarden.store.open import open_store
 
 WARD = Path(__file__).parent / "ward.pcap.gz"
@@ -38,7 +41,17 @@ def replay_demo(home: Path, clock: Clock = wall_clock) -> str:
         simulated = simulate(wanted, Path(folder))
         outcome = replay_captures(simulated.captures, home)
         _furnish(home, (Path(folder) / "truth.json").read_text(encoding="utf-8"))
+    _teach(home)
     return f"demonstration: {outcome.new_devices} devices of an invented hospital, its last hour"
+
+
+def _teach(home: Path) -> None:
+    """Let the folder know a dozen published vulnerabilities, as if a person had brought the files."""
+    with tempfile.TemporaryDirectory(prefix="medwarden-demonstration-") as folder:
+        write_advisories(Path(folder))
+        brought = import_files(home, [Path(folder)], unsigned=True)
+    if brought.errors:
+        raise ResourceError(f"the demonstration's own advisories cannot be read: {brought.errors[0]}")
 
 
 def _is_there(home: Path) -> bool:
