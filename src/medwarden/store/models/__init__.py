@@ -59,6 +59,7 @@ from medwarden.store.models.recalls import (
     RecallVerdict,
 )
 from medwarden.store.models.risk import FactorSpan, GroupRisk, RiskRules, RiskScore
+from medwarden.store.models.scans import Scan, ScanHost, ScannerSighting
 from medwarden.store.models.tenancy import DEFAULT_SITE, DEFAULT_TENANT, Site, Tenant
 from medwarden.store.models.vulnerabilities import (
     Irrelevance,
@@ -141,6 +142,9 @@ __all__ = [
     "RiskRules",
     "RiskScore",
     "SavedView",
+    "Scan",
+    "ScanHost",
+    "ScannerSighting",
     "Sensor",
     "Service",
     "Setting",
