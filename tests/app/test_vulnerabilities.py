@@ -141,3 +141,46 @@ def test_names_of_a_hospital_are_read_or_named(tmp_path: Path) -> None:
     (tmp_path / "aliases.yaml").write_text("vendors: 3\n")
     with pytest.raises(ConfigurationError, match=r"aliases\.yaml"):
         own_aliases(tmp_path)
+
+
+def score_of(device: str) -> dict[str, int]:
+    from medwarden.store.models import FactorSpan
+
+    rows = FactorSpan.objects.filter(device_id=device, until_ns=None, factor__endswith="vulnerabilities")
+    return dict(rows.values_list("factor", "points"))
+
+
+def test_scores_follow_verdicts_both_ways(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.app.judge import assess, assess_due
+    from medwarden.store.models import Device, RiskScore
+    from medwarden.store.scores import mark_due
+    from medwarden.store.vulnerabilities import declare_irrelevant
+
+    ids = ["d-main-1", "d-main-2", "d-main-3"]
+    Device.objects.update(stale=False)
+    assess("default", "main", ids)
+    assert [score_of(device) for device in ids] == [{}, {}, {}]
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 2.5"))
+    refresh(pumps.home, "default")
+    sure, fixed, perhaps = (score_of(device) for device in ids)
+    assert fixed == {} and sure["known_vulnerabilities"] > perhaps["known_vulnerabilities"] > 0
+    assert not Device.objects.exclude(score_due_ns=None).exists()
+    row = RiskScore.objects.get(device_id="d-main-1", current=True)
+    assert "known_vulnerabilities" in row.cause
+
+    with Change("user:anna", "the port is closed for good", site="main") as change:
+        declare_irrelevant(change, "d-main-1", "CVE-2020-0001", expires_ns=change.now_ns + DAY)
+        mark_due(change, ["d-main-1"])
+    assert assess_due("default", "main") == 1
+    assert score_of("d-main-1") == {}
+
+
+def test_a_device_that_is_judged_is_matched_before_it_is_scored(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.app.judge import judge_stale
+    from medwarden.store.models import Device, ProfileMember
+
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 2.5"))
+    Device.objects.update(stale=True)
+    assert judge_stale("default", "main") == 3
+    assert ProfileMember.objects.filter(until_ns=None).count() == 3
+    assert not Device.objects.exclude(score_due_ns=None).exists()

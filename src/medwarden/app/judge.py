@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from medwarden.app.attributes import fill_devices
 from medwarden.app.beside import MANY, Beside, Outcome, in_parts
 from medwarden.app.fingerprints import load_own
@@ -15,8 +17,10 @@ from medwarden.app.models import load_model
 from medwarden.app.reconcile import follow
 from medwarden.app.spoofing import find_contradictions
 from medwarden.app.surroundings import surroundings, surroundings_with
+from medwarden.app.vulnerabilities import match_devices
 from medwarden.inventory.labelling import identify, labelling_version
 from medwarden.inventory.plan import Plan
+from medwarden.kernel.clock import wall_clock
 from medwarden.model.device import Device
 from medwarden.risk.assess import assess_device
 from medwarden.risk.context import RiskContext
@@ -26,8 +30,9 @@ from medwarden.store.changes import Change
 from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
 from medwarden.store.places import plan_rows
-from medwarden.store.queries import complete_devices, stale_devices
-from medwarden.store.scores import record_scores
+from medwarden.store.queries import complete_devices, due_devices, stale_devices
+from medwarden.store.queries.known import Known
+from medwarden.store.scores import mark_due, record_scores
 
 _AT_ONCE = 200
 
@@ -39,6 +44,10 @@ class Judging:
         self.tenant = tenant
         self.site = site
         self._context: RiskContext | None = None
+
+    @cached_property
+    def _known(self) -> Known:
+        return Known(self.tenant, wall_clock())
 
     @cached_property
     def _plan(self) -> Plan:
@@ -58,8 +67,9 @@ class Judging:
         devices = complete_devices(ids)
         return self._outcomes(devices, surroundings_with(self.tenant, self.site, devices))
 
-    @staticmethod
-    def _outcomes(devices: Sequence[Device], context: RiskContext) -> list[Outcome]:
+    def _outcomes(self, devices: Sequence[Device], context: RiskContext) -> list[Outcome]:
+        known = self._known.of([device.id for device in devices])
+        context = msgspec.structs.replace(context, vulnerabilities=known)
         return [assess_device(device, context) for device in devices]
 
 
@@ -73,11 +83,25 @@ def judge_stale(tenant: str, site: str) -> int:
     with _beside(folder, tenant, site, len(stale_devices(site, MANY))) as beside:
         judged = _identify_stale(tenant, site, beside)
         if judged:
-            _assess(tenant, site, judged, beside)
+            if folder is not None:
+                match_devices(folder, tenant, site, judged)
+            _assess(tenant, site, judged, beside, "identity or traffic changed")
     if judged:
         follow(tenant, site)
         fill_devices(tenant, site, judged)
     return len(judged)
+
+
+def assess_due(tenant: str, site: str) -> int:
+    """Score the devices whose scores rest on something that changed, as far as they are not stale.
+
+    That is knowledge, a person's word, weights, findings; what the devices are is not asked again. Returns
+    how many there were.
+    """
+    ids = due_devices(site)
+    if ids:
+        assess(tenant, site, ids, "what the score rests on changed")
+    return len(ids)
 
 
 def identify_stale(tenant: str, site: str) -> list[str]:
@@ -87,10 +111,10 @@ def identify_stale(tenant: str, site: str) -> list[str]:
         return _identify_stale(tenant, site, beside)
 
 
-def assess(tenant: str, site: str, ids: Sequence[str]) -> None:
-    """Score devices and bring their findings in line with what is seen now."""
+def assess(tenant: str, site: str, ids: Sequence[str], reason: str = "identity or traffic changed") -> None:
+    """Score devices and bring their findings in line with what is seen now; ``reason`` says why now."""
     with _beside(folder_of_database(), tenant, site, len(ids)) as beside:
-        _assess(tenant, site, ids, beside)
+        _assess(tenant, site, ids, beside, reason)
 
 
 def _knowledge() -> Path | None:
@@ -124,13 +148,15 @@ def _identify_stale(tenant: str, site: str, beside: Beside | None) -> list[str]:
             "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
         ) as change:
             record_identities(change, devices)
+            mark_due(change, ids)
         find_contradictions(tenant, site, devices)
         judged |= dict.fromkeys(ids)
     return list(judged)
 
 
-def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None) -> None:
+def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None, reason: str) -> None:
     judging = Judging(tenant, site)
+    read_ns = wall_clock()
     starts = iter(range(0, len(ids), _AT_ONCE))
 
     def following(_under_way: Sequence[str]) -> list[str]:
@@ -139,8 +165,6 @@ def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None) -
 
     here = judging.assessed_few if len(ids) <= _AT_ONCE else judging.assessed
     for part, outcomes in in_parts(beside, following, here, list[Outcome], assess=True):
-        with Change(
-            "rule:risk", "identity or traffic changed", rule_version=rules_version(), tenant=tenant, site=site
-        ) as change:
-            record_scores(change, [score for score, _ in outcomes])
+        with Change("rule:risk", reason, rule_version=rules_version(), tenant=tenant, site=site) as change:
+            record_scores(change, [score for score, _ in outcomes], read_ns=read_ns)
             record_findings(change, part, [finding for _, found in outcomes for finding in found])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ import yaml
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.feed import Kind
-from medwarden.model.vulnerability import Exploitation, Vulnerability
+from medwarden.model.vulnerability import Cvss, Exploitation, Vulnerability
 from medwarden.risk.matching.engine import RULES, Engine
 from medwarden.risk.matching.findings import KINDS, findings_of
 from medwarden.risk.matching.names import Aliases
+from medwarden.risk.matching.profile import Profile
 from medwarden.store.knowledge import Knowledge
 from medwarden.store.open import open_store
 
@@ -79,20 +81,24 @@ def _engine(home: Path, knowledge: Knowledge) -> Engine:
 
 
 def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int:
-    """Note the profiles of devices that changed and judge new ones; return how many devices' verdicts moved.
+    """Note the profiles of devices that changed and judge new ones; return how many devices' profiles moved.
 
     On an open store of a writer. Nothing is written for devices whose profile is what it was.
     """
     from medwarden.store.changes import Change
-    from medwarden.store.queries.vulnerabilities import members_of
+    from medwarden.store.queries.vulnerabilities import members_since
     from medwarden.store.vulnerabilities import profiles_of, record_members, record_verdicts
 
+    fresh: dict[str, Profile] = {}
+    moved: list[str] = []
     with Knowledge(home) as knowledge:
         edition = knowledge.newest
         if edition == 0:
             return 0
-        with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
-            fresh = record_members(change, profiles_of(tenant, ids), "the device's identity changed")
+        for part in _parts(list(ids)):
+            with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
+                fresh |= record_members(change, profiles_of(tenant, part), "the device's identity changed")
+                moved += members_since(part, change.now_ns)
         if fresh:
             engine = _engine(home, knowledge)
             judged = {key: engine.judge(profile) for key, profile in fresh.items()}
@@ -101,8 +107,9 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
                     change, judged, edition=edition, rules=RULES, cause="devices of a new kind appeared"
                 )
             _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
-    tell(tenant, site, ids)
-    return sum(len(found) for found in members_of(fresh).values())
+    if moved:
+        tell(tenant, site, moved)
+    return len(moved)
 
 
 def refresh(home: Path, tenant: str) -> int:
@@ -113,7 +120,13 @@ def refresh(home: Path, tenant: str) -> int:
     """
     from medwarden.store.changes import Change
     from medwarden.store.models import Device, Site
-    from medwarden.store.queries.vulnerabilities import members_of, newest_judged, without_profile
+    from medwarden.store.queries.vulnerabilities import (
+        members_of,
+        newest_judged,
+        profiles_with,
+        without_profile,
+    )
+    from medwarden.store.scores import mark_due
     from medwarden.store.vulnerabilities import (
         profiles_in_use,
         profiles_of,
@@ -123,6 +136,7 @@ def refresh(home: Path, tenant: str) -> int:
     )
 
     moved: set[str] = set()
+    weighed: set[str] = set()
     with Knowledge(home) as knowledge:
         edition = knowledge.newest
         if edition == 0:
@@ -147,7 +161,7 @@ def refresh(home: Path, tenant: str) -> int:
         cause = "knowledge or rules changed" if only is None else "new or changed advisories and records"
         for keys in _parts(sorted(judged)):
             with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
-                moved |= record_verdicts(
+                changed = record_verdicts(
                     change,
                     {
                         key: [m for m in judged[key] if only is None or m.vulnerability in only]
@@ -158,10 +172,22 @@ def refresh(home: Path, tenant: str) -> int:
                     cause=cause,
                     only=only,
                 )
-        _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
-    for site, devices in members_of(behind).items():
+                mark_due(change, chain.from_iterable(members_of(changed).values()))
+                moved |= changed
+        weighed = _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
+    for site, devices in members_of(moved | profiles_with(tenant, weighed)).items():
         tell(tenant, site, devices)
+    _score_due(tenant)
     return len(moved)
+
+
+def _score_due(tenant: str) -> None:
+    """Score the devices whose verdicts changed."""
+    from medwarden.app.judge import assess_due
+    from medwarden.store.models import Site
+
+    for site in Site.objects.filter(tenant_id=tenant).values_list("pk", flat=True):
+        assess_due(tenant, site)
 
 
 def _all_at(tenant: str, behind: Collection[str]) -> bool:
@@ -206,13 +232,15 @@ def _parts(keys: list[str]) -> Iterator[list[str]]:
         yield keys[start : start + _AT_ONCE]
 
 
-def _weigh(tenant: str, knowledge: Knowledge, vulnerabilities: set[str]) -> None:
-    """Store how much the matched vulnerabilities matter."""
+def _weigh(tenant: str, knowledge: Knowledge, vulnerabilities: set[str]) -> set[str]:
+    """Store how much the matched vulnerabilities matter; return those that matter otherwise than before."""
     from medwarden.store.changes import Change
+    from medwarden.store.queries.vulnerabilities import members_of, profiles_with
+    from medwarden.store.scores import mark_due
     from medwarden.store.vulnerabilities import record_weights
 
     if not vulnerabilities:
-        return
+        return set()
     said: dict[str, list[Vulnerability]] = {}
     for advisory in knowledge.advisories():
         for record in advisory.vulnerabilities:
@@ -230,7 +258,9 @@ def _weigh(tenant: str, knowledge: Knowledge, vulnerabilities: set[str]) -> None
         use = dict(knowledge.exploitations())
     weights = [_weight(each, said.get(each, []), use.get(each)) for each in sorted(vulnerabilities)]
     with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
-        record_weights(change, weights)
+        altered = record_weights(change, weights)
+        mark_due(change, chain.from_iterable(members_of(profiles_with(tenant, altered)).values()))
+    return altered
 
 
 def _weight(identifier: str, records: Sequence[Vulnerability], use: Exploitation | None) -> Weight:
@@ -250,7 +280,17 @@ def _weight(identifier: str, records: Sequence[Vulnerability], use: Exploitation
         epss=use.epss if use else None,
         title=next((record.title for record in records if record.title), ""),
         remedy=remedies[0].text[:600] if remedies else "",
+        vectors=_vectors(records),
     )
+
+
+def _vectors(records: Sequence[Vulnerability]) -> list[dict[str, object]]:
+    """Return one CVSS vector of each version of CVSS, newest first: the gravest that somebody published."""
+    best: dict[str, Cvss] = {}
+    for score in (score for record in records for score in record.scores if score.vector):
+        if score.version not in best or score.score > best[score.version].score:
+            best[score.version] = score
+    return [msgspec.to_builtins(best[version]) for version in sorted(best, reverse=True)]
 
 
 def tell(tenant: str, site: str, ids: Sequence[str], clock: Clock = wall_clock) -> None:
@@ -302,12 +342,17 @@ def call_irrelevant(
         from medwarden.app.inventory import one_device
         from medwarden.store.changes import Change
         from medwarden.store.models import DEFAULT_TENANT
+        from medwarden.store.queries.vulnerabilities import alike_to
+        from medwarden.store.scores import mark_due
         from medwarden.store.vulnerabilities import declare_irrelevant
 
         found = one_device(device)
         with Change(actor, reason, tenant=DEFAULT_TENANT, site=found.site) as change:
             declare_irrelevant(change, found.id, vulnerability, expires_ns=expires_ns, alike=alike)
-        tell(DEFAULT_TENANT, found.site, [found.id])
+            concerned = alike_to(found.id) if alike else [found.id]
+            mark_due(change, concerned)
+        tell(DEFAULT_TENANT, found.site, concerned)
+        _score_due(DEFAULT_TENANT)
 
 
 def call_relevant(home: Path, device: str, vulnerability: str, *, reason: str, actor: str) -> None:
@@ -316,9 +361,14 @@ def call_relevant(home: Path, device: str, vulnerability: str, *, reason: str, a
         from medwarden.app.inventory import one_device
         from medwarden.store.changes import Change
         from medwarden.store.models import DEFAULT_TENANT
+        from medwarden.store.queries.vulnerabilities import alike_to
+        from medwarden.store.scores import mark_due
         from medwarden.store.vulnerabilities import take_back_irrelevance
 
         found = one_device(device)
         with Change(actor, reason, tenant=DEFAULT_TENANT, site=found.site) as change:
             take_back_irrelevance(change, found.id, vulnerability)
-        tell(DEFAULT_TENANT, found.site, [found.id])
+            concerned = alike_to(found.id)
+            mark_due(change, concerned)
+        tell(DEFAULT_TENANT, found.site, concerned)
+        _score_due(DEFAULT_TENANT)

@@ -62,8 +62,11 @@ def renew() -> int:
 
 
 def round_of_work(_store: Store) -> int:
-    """Judge the stale devices of every site; return how many there were."""
-    from medwarden.app.judge import judge_stale
+    """Judge the stale devices of every site and score those that are due; return how many there were."""
+    from medwarden.app.judge import assess_due, judge_stale
     from medwarden.store.models import Site
 
-    return sum(judge_stale(tenant, site) for tenant, site in Site.objects.values_list("tenant_id", "id"))
+    return sum(
+        judge_stale(tenant, site) + assess_due(tenant, site)
+        for tenant, site in Site.objects.values_list("tenant_id", "id")
+    )

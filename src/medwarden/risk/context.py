@@ -17,7 +17,7 @@ import msgspec
 from medwarden.kernel.clock import to_datetime
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Conversation, Device, DeviceClass
-from medwarden.model.vulnerability import MatchState
+from medwarden.model.vulnerability import Cvss, MatchState
 
 
 class CategoryFacts(Protocol):
@@ -91,7 +91,10 @@ class Neighbourhood(msgspec.Struct, frozen=True):
 
 
 class KnownVulnerability(msgspec.Struct, frozen=True):
-    """A vulnerability that concerns a device or may, and how much it matters (CVSS, KEV, EPSS, exploits)."""
+    """A vulnerability that concerns a device or may, and how much it matters (CVSS, KEV, EPSS, exploits).
+
+    ``vectors`` are its CVSS vectors as published, one of each version.
+    """
 
     vulnerability: str
     state: MatchState
@@ -101,6 +104,7 @@ class KnownVulnerability(msgspec.Struct, frozen=True):
     exploited: bool = False
     exploits: bool = False
     epss: float | None = None
+    vectors: tuple[Cvss, ...] = ()
 
 
 NONE_KNOWN: Mapping[str, tuple[KnownVulnerability, ...]] = MappingProxyType({})

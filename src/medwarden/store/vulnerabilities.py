@@ -42,6 +42,7 @@ class Weight(msgspec.Struct, frozen=True):
     epss: float | None = None
     title: str = ""
     remedy: str = ""
+    vectors: list[dict[str, object]] = []
 
 
 def profile_id(tenant: str, profile: Profile) -> str:
@@ -245,15 +246,15 @@ def _verdict(change: Change, profile: str, match: Match, cause: str) -> Vulnerab
     )
 
 
-def record_weights(change: Change, weights: Iterable[Weight]) -> None:
-    """Store how much vulnerabilities matter; what did not change writes nothing."""
+def record_weights(change: Change, weights: Iterable[Weight]) -> set[str]:
+    """Store how much vulnerabilities matter; what did not change writes nothing. Return those that did."""
     fresh = {weight.vulnerability: weight for weight in weights}
     rows = {
         row.vulnerability: row
         for row in VulnerabilityWeight.objects.filter(tenant_id=change.tenant)
         if row.vulnerability in fresh
     }
-    names = ("score", "exploited", "exploits", "epss", "title", "remedy")
+    names = ("score", "exploited", "exploits", "epss", "vectors", "title", "remedy")
     altered = []
     for name, row in rows.items():
         if any(getattr(row, field) != getattr(fresh[name], field) for field in names):
@@ -268,6 +269,7 @@ def record_weights(change: Change, weights: Iterable[Weight]) -> None:
             if name not in rows
         ]
     )
+    return {row.vulnerability for row in altered} | (fresh.keys() - rows.keys())
 
 
 def declare_irrelevant(

@@ -11,7 +11,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
-def _key() -> models.BigAutoField:
+def _key() -> models.BigAutoField[int, int]:
     return models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")
 
 
@@ -23,12 +23,12 @@ def _to(table: str, *, null: bool = False, cascade: bool = False) -> models.Fore
 def carry_over(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
     """Turn the factors that were stored with every score into spans, and scores into spans of their own."""
     scores = apps.get_model("store", "RiskScore")._default_manager.order_by("device_id", "at_ns", "pk")
-    factors = apps.get_model("store", "RiskFactor")._default_manager
+    factors: Any = apps.get_app_config("store").get_model("riskfactor")._default_manager
     spans = apps.get_model("store", "FactorSpan")._default_manager
     for _, rows in groupby(scores.iterator(), key=lambda row: row.device_id):
         history = list(rows)
-        for row, after in pairwise([*history, None]):
-            row.until_ns = None if after is None or row.current else after.at_ns
+        for row, after in pairwise(history):
+            row.until_ns = after.at_ns
         held: dict[str, Any] = {}
         for row in history:
             now = {f.factor: f for f in factors.filter(score_id=row.pk)}

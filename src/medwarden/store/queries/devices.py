@@ -156,3 +156,9 @@ def stale_devices(site: str, limit: int = 500) -> list[str]:
     """Return ids of devices of ``site`` that were heard since they were last identified and assessed."""
     rows = Device.objects.filter(site_id=site, stale=True).order_by("id")
     return list(rows.values_list("id", flat=True)[:limit])
+
+
+def due_devices(site: str, limit: int | None = None) -> list[str]:
+    """Return ids of devices of ``site`` whose score is due and that are not to be identified first."""
+    rows = Device.objects.filter(site_id=site, score_due_ns__isnull=False, stale=False, retired_at=None)
+    return list(rows.order_by("id").values_list("id", flat=True)[:limit])

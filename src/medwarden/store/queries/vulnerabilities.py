@@ -18,6 +18,7 @@ from medwarden.store.models import (
     VulnerabilityVerdict,
     VulnerabilityWeight,
 )
+from medwarden.store.queries.known import Known
 from medwarden.store.queries.scope import Scope
 
 _AT_ONCE = 400
@@ -173,6 +174,37 @@ def members_of(profiles: Collection[str]) -> dict[str, list[str]]:
     return found
 
 
+def members_since(devices: Sequence[str], since_ns: int) -> list[str]:
+    """Return those of ``devices`` (a few hundred at most) that have their profile since ``since_ns``."""
+    rows = ProfileMember.objects.filter(device_id__in=devices, until_ns=None, since_ns=since_ns)
+    return list(rows.values_list("device_id", flat=True))
+
+
+def alike_to(device: str) -> list[str]:
+    """Return the devices of the same site that have the profile of ``device`` now, itself among them."""
+    member = ProfileMember.objects.filter(device_id=device, until_ns=None).first()
+    if member is None:
+        return [device]
+    rows = ProfileMember.objects.filter(profile_id=member.profile_id, site_id=member.site_id, until_ns=None)
+    return list(rows.order_by("device_id").values_list("device_id", flat=True))
+
+
+def profiles_with(tenant: str, vulnerabilities: Collection[str]) -> set[str]:
+    """Return the profiles of which any of some vulnerabilities is confirmed or potential now."""
+    concerning = (MatchState.CONFIRMED.value, MatchState.POTENTIAL.value)
+    found: set[str] = set()
+    wanted = sorted(vulnerabilities)
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = VulnerabilityVerdict.objects.filter(
+            tenant_id=tenant,
+            vulnerability__in=wanted[start : start + _AT_ONCE],
+            until_ns=None,
+            state__in=concerning,
+        )
+        found.update(rows.values_list("profile_id", flat=True))
+    return found
+
+
 def without_profile(tenant: str, site: str) -> list[str]:
     """Return the devices of a site that no profile was noted for."""
     held = ProfileMember.objects.filter(site_id=site, until_ns=None).values("device")
@@ -199,13 +231,4 @@ def newest_judged(tenant: str) -> int:
 
 def known_of(scope: Scope, ids: Sequence[str], at_ns: int) -> dict[str, tuple[KnownVulnerability, ...]]:
     """Return what the risk of devices needs of their vulnerabilities: those that concern them or may."""
-    concerning = (MatchState.CONFIRMED.value, MatchState.POTENTIAL.value)
-    found: defaultdict[str, list[KnownVulnerability]] = defaultdict(list)
-    for view in verdicts(scope, VerdictFilter(devices=tuple(ids), states=concerning), at_ns=at_ns):
-        found[view.device].append(
-            KnownVulnerability(
-                view.vulnerability, view.state, view.reason, view.since_ns, view.score, view.exploited,
-                view.exploits, view.epss,
-            )
-        )  # fmt: skip
-    return {device: tuple(known) for device, known in found.items()}
+    return Known(scope.tenant, at_ns).of(ids)
