@@ -86,13 +86,20 @@ LIKELY = 0.1
 
 def severity_of(verdict: Verdict) -> Severity:
     """Return how much one verdict matters: by use first, then CVSS; one step less where it is potential."""
-    score = verdict.score if verdict.score is not None else 5.0
+    return severity(verdict.state, verdict.score, verdict.exploited, verdict.exploits, verdict.epss)
+
+
+def severity(
+    state: MatchState, score: float | None, exploited: bool, exploits: bool, epss: float | None
+) -> Severity:
+    """Return the same from its parts."""
+    score = score if score is not None else 5.0
     rank = 4 if score >= 9.0 else 3 if score >= 7.0 else 2 if score >= 4.0 else 1
-    if verdict.exploited:
+    if exploited:
         rank = 4
-    elif verdict.exploits or (verdict.epss or 0.0) >= LIKELY:
+    elif exploits or (epss or 0.0) >= LIKELY:
         rank = min(4, rank + 1)
-    if verdict.state is MatchState.POTENTIAL:
+    if state is MatchState.POTENTIAL:
         rank -= 1
     return list(Severity)[max(rank, 0)]
 
