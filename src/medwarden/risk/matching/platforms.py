@@ -38,6 +38,8 @@ _WINDOWS = re.compile(
     r"\bwindows\b(?:\s+(?P<release>server\s*\d{4}(?:\s*r2)?|xp|vista|nt|2000|2003|ce|embedded\s+\w+|rt(?:\s8\.1)?|7|8\.1|8|10|11))?"
     r"(?:\s+(?:version\s+)?(?P<edition>\d{2}h\d|\d{4})\b)?"
 )
+_RELEASE = re.compile(r"(server \d{4}(?: r2)?|xp|vista|7|8\.1|8|10|11)\b")
+_SERVER_YEAR = re.compile(r"\b20(?:0[38]|12|16|19|22|25)\b(?: r2)?")
 _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
@@ -61,11 +63,15 @@ _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 class System(msgspec.Struct, frozen=True):
-    """An operating system: its family, the release (``10``, ``server 2016``) and edition (``1809``)."""
+    """An operating system: its family, the release (``10``, ``server 2016``) and edition (``1809``).
+
+    ``others`` are releases that it may be just as well: what is told of it does not tell them apart.
+    """
 
     family: str
     release: str = ""
     edition: str = ""
+    others: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=65536)
@@ -97,14 +103,17 @@ def _windows(found: re.Match[str], version: str) -> System:
     elif numbers is not None and not release:
         release = _KERNELS.get(f"{numbers.group(1)}.{numbers.group(2)}", "")
     if not edition:
-        said = re.search(r"\b(\d{2}h\d|1[5-9]\d{2}|2004)\b", version.lower())
-        edition = said.group(1) if said is not None else ""
+        half = re.search(r"\b(\d{2}h\d|1[5-9]\d{2}|2004)\b", version.lower())
+        edition = half.group(1) if half is not None else ""
+    others: tuple[str, ...] = ()
     if not release and version:
-        named = re.match(r"(server \d{4}(?: r2)?|xp|vista|7|8\.1|8|10|11)\b", version.lower())
-        release = named.group(1) if named is not None else ""
+        said = [named.group(1) for part in version.lower().split(" or ") if (named := _RELEASE.match(part))]
+        if "server" in found.string and not any(each.startswith("server") for each in said):
+            said = [f"server {year.group(0)}" for year in _SERVER_YEAR.finditer(version.lower())]
+        release, others = (said[0], tuple(said[1:])) if said else ("", ())
     if edition and release.startswith("server"):
         edition = ""
-    return System("windows", release, edition)
+    return System("windows", release, edition, others)
 
 
 def judge_system(claim: ProductClaim, named: System, profile: Profile, source: str) -> Outcome | None:
@@ -112,11 +121,13 @@ def judge_system(claim: ProductClaim, named: System, profile: Profile, source: s
     own = system(profile.os, profile.os_version)
     if own is None or own.family != named.family or claim.status is ProductStatus.RECOMMENDED:
         return None
-    if named.release and own.release and named.release != own.release:
+    if named.release and own.release and named.release not in (own.release, *own.others):
+        return None
+    if named.release and not named.release.startswith("server") and _is_server(profile, own):
         return None
     if named.edition and own.edition and named.edition != own.edition:
         return None
-    vague = bool((named.release and not own.release) or (named.edition and not own.edition))
+    vague = bool((named.release and (own.others or not own.release)) or (named.edition and not own.edition))
     text = " ".join(part for part in (profile.os, profile.os_version) if part)
     product = Aspect(
         "product", None if vague else True, text, "os", claim.product,
@@ -128,15 +139,27 @@ def judge_system(claim: ProductClaim, named: System, profile: Profile, source: s
         why = f"the update {installed[0]} is installed"
         version = Aspect("version", False, installed[0], "updates", ", ".join(claim.fixed_by[:6]), why)
     aspects = (product, version)
+    conditions = _conditions(claim)
     state = _state(claim, version, vague, bool(installed), named)
+    if conditions and state is MatchState.CONFIRMED:
+        state = MatchState.POTENTIAL
     if state is None:
         return None
     return Outcome(
         state,
         Closeness.MAYBE if vague else Closeness.SAME,
-        _sentence(claim, source, text, state, aspects),
+        _sentence(claim, source, text, state, aspects, conditions),
         aspects,
     )
+
+
+def _is_server(profile: Profile, own: System) -> bool:
+    return own.family == "windows" and not own.release and "server" in profile.os.lower()
+
+
+def _conditions(claim: ProductClaim) -> tuple[str, ...]:
+    """Return what a claim names beside versions, as "without the update of March"; nobody can judge it."""
+    return read_versions(claim.version).conditions if claim.version and not claim.spans else ()
 
 
 def _version(claim: ProductClaim, named: System, profile: Profile) -> Aspect:
@@ -197,7 +220,12 @@ def _state(
 
 
 def _sentence(
-    claim: ProductClaim, source: str, own: str, state: MatchState, aspects: tuple[Aspect, ...]
+    claim: ProductClaim,
+    source: str,
+    own: str,
+    state: MatchState,
+    aspects: tuple[Aspect, ...],
+    conditions: tuple[str, ...],
 ) -> str:
     version = aspects[1]
     start = f"{source} names {claim.vendor} {claim.product}, {version.claim_value}; the device runs {own}"
@@ -207,6 +235,8 @@ def _sentence(
         doubts = [aspect.why for aspect in aspects if aspect.agrees is None]
         if claim.platforms:
             doubts.append(f"it only counts on {', '.join(claim.platforms[:3])}")
+        if conditions:
+            doubts.append(f"it only counts for '{', '.join(conditions[:3])}'")
         doubts = doubts or ["fixes are often brought in without a new version number"]
         return f"{start}: it may be affected, because {'; '.join(doubts)}."
     if state is MatchState.FIXED:
