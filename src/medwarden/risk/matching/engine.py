@@ -21,7 +21,7 @@ from medwarden.risk.matching.profile import Profile
 from medwarden.risk.matching.software import judge_software, keys_of, package, software_key
 from medwarden.risk.matching.verdict import Outcome, judge, statement
 
-RULES = "matching 1"
+RULES = "matching 2"
 """Raised whenever the same device and record may come to another verdict than before."""
 
 _RANK = {
