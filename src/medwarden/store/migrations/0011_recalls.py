@@ -324,7 +324,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("state", models.CharField(max_length=12)),
+                ("state", models.CharField(max_length=16)),
                 ("reason", models.TextField()),
                 ("aspects", models.JSONField(default=list)),
                 ("rules_version", models.CharField(max_length=40)),

@@ -86,7 +86,7 @@ class RecallVerdict(Scoped):
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+", db_index=False)
     notice = models.ForeignKey(RecallNotice, on_delete=models.CASCADE, related_name="+", db_index=False)
-    state = models.CharField(max_length=12)
+    state = models.CharField(max_length=16)
     reason = models.TextField()
     aspects = models.JSONField(default=list)
     rules_version = models.CharField(max_length=40)

@@ -1,0 +1,271 @@
+"""All notices against a device: by product first, once for devices alike, then by unit.
+
+Makers are compared by their keys, products by the words of the model: an index of the words that each maker's
+notices contain leaves few notices to look at. Texts on lots and serial numbers are read only for those.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from medwarden.model.vulnerability import Aspect
+from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, plain
+from medwarden.risk.recalls.codes import Limits, read_limits
+from medwarden.risk.recalls.days import days_of, widest
+from medwarden.risk.recalls.facts import DeviceFacts
+from medwarden.risk.recalls.naming import Described, Named, described, model_words, named
+from medwarden.risk.recalls.notice import Notice, Scope
+from medwarden.risk.recalls.serials import CodeList, Run, key
+from medwarden.risk.recalls.units import Units, judge_units, limits_of_fields
+
+RULES = "recalls-1"
+"""Goes up whenever the same facts and notices may come to another verdict."""
+
+_MOST_KEPT = 50_000
+
+
+class RecallState(StrEnum):
+    """What is said of a device and a notice."""
+
+    AFFECTED = "affected"
+    MAY_BE = "may_be_affected"
+    UNKNOWN = "unknown"  # the product is meant; a fact of the device is missing to tell whether this unit is
+    NOT_AFFECTED = "not_affected"
+
+
+CONCERNING = (RecallState.AFFECTED, RecallState.UNKNOWN, RecallState.MAY_BE)
+"""States that make work, the surest first."""
+
+
+class RecallMatch(msgspec.Struct, frozen=True):
+    """The verdict on one device and one notice, its sentence, and what each side of it rests on."""
+
+    device: str
+    notice: str
+    state: RecallState
+    reason: str
+    aspects: tuple[Aspect, ...] = ()
+
+
+class _Held(msgspec.Struct):
+    """A scope of a notice, taken apart as far as it was asked for."""
+
+    notice: Notice
+    scope: Scope
+    product: Described
+    limits: Limits | None = None
+
+
+class _Product(msgspec.Struct, frozen=True):
+    """Whether the product of a scope is that of some devices, with what it rests on."""
+
+    held: int
+    agrees: bool | None
+    why: str
+    aspects: tuple[Aspect, ...]
+
+
+class Engine:
+    """Notices, indexed; give it all of them, then ask."""
+
+    def __init__(self, aliases: Aliases | None = None) -> None:
+        self._makers = Makers(packaged_aliases().added(aliases or Aliases()))
+        self._held: list[_Held] = []
+        self._by_identifier: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_maker: defaultdict[frozenset[str], defaultdict[str, list[int]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        self._of_vendor: dict[str, list[frozenset[str]]] = {}
+        self._products: dict[tuple[object, ...], tuple[_Product, ...]] = {}
+
+    def __len__(self) -> int:
+        """Return how many products notices speak of."""
+        return len(self._held)
+
+    def add(self, notice: Notice) -> None:
+        """Take a notice in."""
+        for scope in notice.scopes:
+            at = len(self._held)
+            product = described(f"{scope.product}\n{notice.title}", scope.models)
+            self._held.append(_Held(notice, scope, product))
+            for identifier in self._identifiers(scope):
+                self._by_identifier[identifier].append(at)
+            index = self._by_maker[self._makers.keys(scope.maker or notice.maker)]
+            for word in (*product.words, *(f"#{number}" for number in product.numbers), *product.series):
+                index[word].append(at)
+            for letters, _, _ in product.runs:
+                index[f"{letters}-"].append(at)
+        self._of_vendor.clear()
+        self._products.clear()
+
+    @staticmethod
+    def _identifiers(scope: Scope) -> frozenset[str]:
+        """Return the UDI-DIs that a scope names in a field or in its text."""
+        found = set(scope.identifiers)
+        if scope.codes:
+            found |= (
+                read_limits(scope.codes).identifiers if "01)" in scope.codes or "DI" in scope.codes else set()
+            )
+        return frozenset(found)
+
+    def judge(self, facts: DeviceFacts) -> tuple[RecallMatch, ...]:
+        """Return the verdicts on a device, one for each notice that means its product or may."""
+        products = self._products.get(facts.product)
+        if products is None:
+            if len(self._products) > _MOST_KEPT:
+                self._products.clear()
+            products = self._products[facts.product] = tuple(self._of_product(facts))
+        best: dict[str, RecallMatch] = {}
+        for product in products:
+            match = self._of_unit(facts, product)
+            known = best.get(match.notice)
+            if known is None or _ORDER[match.state] < _ORDER[known.state]:
+                best[match.notice] = match
+        return tuple(best.values())
+
+    def concerned_makers(self, vendor: str) -> bool:
+        """Tell whether any notice is of this maker."""
+        return bool(self._indexes(vendor))
+
+    def _of_product(self, facts: DeviceFacts) -> Iterable[_Product]:
+        found: dict[int, _Product] = {}
+        for said in facts.identifiers:
+            for at in self._by_identifier.get(said.value, ()):
+                aspect = Aspect(
+                    "udi", True, said.value, said.field, said.value, "the notice names its UDI-DI"
+                )
+                found[at] = _Product(at, True, "the notice names its UDI-DI", (aspect,))
+        maker = tuple(plain(facts.vendor).split())
+        for said in facts.models:
+            if not facts.vendor:
+                break
+            for at in self._candidates(facts.vendor, said.value, maker):
+                held = self._held[at]
+                known = found.get(at)
+                if known is not None and known.agrees:
+                    continue
+                result = named(said.value, maker, held.product)
+                if result.agrees is False or (known is not None and result.agrees is None):
+                    continue
+                found[at] = self._product(at, held, facts, said.value, said.field, result)
+        yield from found.values()
+
+    def _product(
+        self, at: int, held: _Held, facts: DeviceFacts, model: str, field: str, result: Named
+    ) -> _Product:
+        agrees, why = result.agrees, result.why
+        if agrees and not (facts.model_sure or field.startswith(("book:", "udi"))):
+            agrees, why = None, f"{why}, but the inventory is not sure that it is a {model}"
+        elif agrees and not facts.vendor_sure:
+            agrees, why = None, f"{why}, but the inventory is not sure of its maker"
+        maker = held.scope.maker or held.notice.maker
+        aspects = (
+            Aspect("maker", True, facts.vendor, "vendor", maker, "the same maker or one of its house"),
+            Aspect("model", agrees, model, field, held.scope.product[:200], why),
+        )
+        return _Product(at, agrees, why, aspects)
+
+    def _indexes(self, vendor: str) -> list[frozenset[str]]:
+        known = self._of_vendor.get(vendor)
+        if known is None:
+            mine = self._makers.keys(vendor)
+            known = [keys for keys in self._by_maker if keys and mine and self._makers.agree(mine, keys)]
+            self._of_vendor[vendor] = known
+        return known
+
+    def _candidates(self, vendor: str, model: str, maker: tuple[str, ...]) -> set[int]:
+        words, codes = model_words(model, maker)
+        found: set[int] = set()
+        for keys in self._indexes(vendor):
+            index = self._by_maker[keys]
+            found.update(index.get(f"#{key(model)}", ()))
+            for code in codes:
+                found.update(index.get(code, ()))
+                found.update(index.get(f"#{key(code)}", ()))
+                found.update(index.get(f"{code.rstrip('0123456789')}-", ()))
+            if words:
+                sets = [set(index.get(word, ())) for word in words]
+                found |= set.intersection(*sets)
+        return found
+
+    def _of_unit(self, facts: DeviceFacts, product: _Product) -> RecallMatch:
+        held = self._held[product.held]
+        if held.limits is None:
+            held.limits = limits_of(held.scope)
+        units = judge_units(facts, held.limits)
+        later = None if units.named else _made_later(facts, held.notice)
+        if later is not None:
+            aspects = (*product.aspects, later)
+            return RecallMatch(
+                facts.device, held.notice.id, RecallState.NOT_AFFECTED, _sentence(later.why), aspects
+            )
+        state, reason = _verdict(product, units, held.notice)
+        return RecallMatch(facts.device, held.notice.id, state, reason, (*product.aspects, *units.aspects))
+
+
+_ORDER = {state: n for n, state in enumerate((*CONCERNING, RecallState.NOT_AFFECTED))}
+
+
+def limits_of(scope: Scope) -> Limits:
+    """Return what limits a scope: its text, and the fields beside it."""
+    text = read_limits(scope.codes)
+    runs = CodeList(
+        runs=tuple(Run(span.low, span.high) for span in scope.serial_spans if span.low or span.high)
+    )
+    made = days_of(scope.made) if scope.made else ()
+    limits = limits_of_fields(scope.lots, scope.serials, runs, scope.firmware, scope.version, made, text)
+    given = bool(scope.lots or scope.serials or scope.serial_spans or scope.firmware or scope.version or made)
+    if scope.made and not made:
+        limits = msgspec.structs.replace(limits, unread=(*limits.unread, scope.made[:60]))
+    return msgspec.structs.replace(limits, said=limits.said or given)
+
+
+def _made_later(facts: DeviceFacts, notice: Notice) -> Aspect | None:
+    """Return that a device was made after a notice began, which therefore cannot mean it."""
+    if not notice.begun or not facts.made:
+        return None
+    said = facts.made[0]
+    if widest(said.value)[0] <= notice.begun:
+        return None
+    why = f"it was made on {said.value}, after the notice of {notice.begun}"
+    return Aspect("made", False, said.value, said.field, notice.begun, why)
+
+
+def _verdict(product: _Product, units: Units, notice: Notice) -> tuple[RecallState, str]:
+    told = [aspect.why for aspect in units.aspects if aspect.name != "units"]
+    if units.agrees is False:
+        return RecallState.NOT_AFFECTED, _sentence(product.why, *told)
+    if units.agrees and (product.agrees or units.named):
+        if notice.ongoing or units.named:
+            return RecallState.AFFECTED, _sentence(product.why, *(a.why for a in units.aspects))
+        over = (
+            f"the notice ended{f' on {notice.ended}' if notice.ended else ''}: was this unit corrected then?"
+        )
+        return RecallState.MAY_BE, _sentence(product.why, *(a.why for a in units.aspects), over)
+    if product.agrees and units.missing:
+        missing = " and ".join(units.missing)
+        return RecallState.UNKNOWN, _sentence(product.why, *told, f"missing: its {missing}")
+    return RecallState.MAY_BE, _sentence(product.why, *told, units.unread)
+
+
+def _sentence(*parts: str) -> str:
+    said = list(dict.fromkeys(part for part in parts if part))
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"
+
+
+def engine_of(notices: Iterable[Notice], aliases: Aliases | None = None) -> Engine:
+    """Return an engine that holds these notices."""
+    engine = Engine(aliases)
+    for notice in notices:
+        engine.add(notice)
+    return engine
+
+
+def judged(engine: Engine, devices: Sequence[DeviceFacts]) -> dict[str, tuple[RecallMatch, ...]]:
+    """Return the verdicts on devices, by their ids."""
+    return {facts.device: engine.judge(facts) for facts in devices}
