@@ -8,7 +8,7 @@ the end of the affected range), from words only where they speak of this product
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -87,9 +87,14 @@ def choose(profile: Profile, match: Match, said: Sequence[Said], kev_due: str = 
     """Return what to do about ``match``. ``said`` are all records of its vulnerability."""
     claim = match.claim or ProductClaim(ProductStatus.AFFECTED, profile.vendor, profile.model)
     field = next((aspect.evidence_field for aspect in match.aspects if aspect.name == "product"), "model")
-    remedies = list(_remedies(match, claim, said))
+    products = _products(match, said)
+    remedies = [
+        (who, remedy)
+        for who, remedy in _remedies(match, claim, said)
+        if not _elsewhere(remedy.text, claim, products)
+    ]
     texts, meanwhile, gone = _sorted(remedies)
-    target, after = _target(_own_version(profile, match), claim, match, said, texts)
+    target, after = _target(_own_version(profile, match), claim, match, said, texts, products)
     rest = {
         "target": target, "after": after, "texts": texts[:_MOST_TEXTS],
         "meanwhile": meanwhile[:_MOST_TEXTS], "cpe": claim.cpe, "purl": claim.purl, "kev_due": kev_due,
@@ -110,7 +115,7 @@ def _kind(
         return ActionKind.COMPONENT, (maker, product, claim.product.strip() or claim.purl)
     if field not in ("model", "vendor", ""):  # a program that runs on it
         return ActionKind.UPDATE, (claim.vendor.strip(), claim.product.strip())
-    if found["target"] or found["after"] or found["texts"]:
+    if found["target"] or found["texts"]:
         return ActionKind.UPDATE, (maker, product)
     words = " ".join(text for _, text, _ in _pairs(found["meanwhile"]))
     service = _service(words)
@@ -246,17 +251,27 @@ def _own_version(profile: Profile, match: Match) -> str:
 
 
 def _target(
-    own: str, claim: ProductClaim, match: Match, said: Sequence[Said], texts: Sequence[tuple[str, str, str]]
+    own: str,
+    claim: ProductClaim,
+    match: Match,
+    said: Sequence[Said],
+    texts: Sequence[tuple[str, str, str]],
+    products: Collection[str],
 ) -> tuple[str, str]:
-    """Return the version to reach, or the last affected one where only that is known."""
+    """Return the version to reach, or the last affected one where only that is known.
+
+    That a later version exists follows from the latter only where words say so.
+    """
     called = _latest(_later(own, _called_fixed(claim, match, said)))
     if called:
         return called, ""
-    spoken = [v for _, text, _ in texts if _about(text, claim, match, said) for v in _versions_in(text)]
-    named = _latest(_later(own, spoken))
+    alone = len(products) <= 1
+    spoken = [v for _, text, _ in texts if alone or _names(text, claim.product) for v in _versions_in(text)]
+    affected = _affected(claim)
+    named = _latest(v for v in _later(own, spoken) if not affected or place(v, affected) is not Place.IN)
     if named:
         return named, ""
-    return _end_of(own, claim)
+    return _end_of(own, affected)
 
 
 def _called_fixed(claim: ProductClaim, match: Match, said: Sequence[Said]) -> Iterator[str]:
@@ -271,20 +286,34 @@ def _called_fixed(claim: ProductClaim, match: Match, said: Sequence[Said]) -> It
                 yield from (span.exact or span.low or "" for span in spans)
 
 
-def _about(text: str, claim: ProductClaim, match: Match, said: Sequence[Said]) -> bool:
-    """Tell whether words speak of this product: they name it, or the advisory names no other."""
-    products = {
+def _products(match: Match, said: Sequence[Said]) -> frozenset[str]:
+    """Return the products that the advisory speaks of."""
+    return frozenset(
         plain(other.product)
         for each in said
         if each.advisory == match.advisory
         for other in each.record.claims
         if other.product
-    }
-    return len(products) <= 1 or (bool(claim.product) and plain(claim.product) in plain(text))
+    )
 
 
-def _end_of(own: str, claim: ProductClaim) -> tuple[str, str]:
-    spans = bounded(claim.spans) or read_versions(claim.version).spans
+def _elsewhere(text: str, claim: ProductClaim, products: Collection[str]) -> bool:
+    """Tell whether words name other products of the advisory and not this one."""
+    if len(products) <= 1 or _names(text, claim.product):
+        return False
+    return any(_names(text, other) for other in products)
+
+
+def _names(text: str, product: str) -> bool:
+    name = plain(product)
+    return len(name) > 2 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", plain(text)) is not None
+
+
+def _affected(claim: ProductClaim) -> tuple[VersionSpan, ...]:
+    return bounded(claim.spans) or read_versions(claim.version).spans
+
+
+def _end_of(own: str, spans: Sequence[VersionSpan]) -> tuple[str, str]:
     inside = [span for span in spans if own and place(own, (span,)) is Place.IN]
     first = [s for s in (inside or spans) if s.high is not None and not s.high_included]
     if first:

@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterator, Sequence
 import msgspec
 from django.db.models import F, Q, QuerySet
 
+from medwarden.model.scan import ScanOutcome
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.context import KnownVulnerability
+from medwarden.risk.matching.seen_by import Own, merged, sentence
 from medwarden.store.models import (
     Device,
     Irrelevance,
@@ -19,13 +21,18 @@ from medwarden.store.models import (
     VulnerabilityWeight,
 )
 from medwarden.store.queries.known import Known
+from medwarden.store.queries.scans import SightingView, scanned_devices, seen_on
 from medwarden.store.queries.scope import Scope
 
 _AT_ONCE = 400
 
 
 class VerdictView(msgspec.Struct, frozen=True):
-    """One device and one vulnerability: the verdict, why, on what evidence, since when, and how grave."""
+    """One device and one vulnerability: the verdict, why, on what evidence, since when, and how grave.
+
+    ``seen_by`` are those who see it (``medwarden`` and scanners), ``contradiction`` what does not agree;
+    ``until_ns`` is when a person's word that it is irrelevant ends.
+    """
 
     device: str
     mac: str | None
@@ -45,6 +52,9 @@ class VerdictView(msgspec.Struct, frozen=True):
     epss: float | None
     title: str
     remedy: str
+    seen_by: tuple[str, ...] = ()
+    contradiction: str = ""
+    until_ns: int | None = None
 
 
 class VerdictFilter(msgspec.Struct, frozen=True):
@@ -58,26 +68,40 @@ class VerdictFilter(msgspec.Struct, frozen=True):
 
 
 def verdicts(scope: Scope, wanted: VerdictFilter, *, at_ns: int, now: bool = True) -> Iterator[VerdictView]:
-    """Yield verdicts by device and vulnerability as they stand at ``at_ns``.
+    """Yield verdicts by device and vulnerability as they stand at ``at_ns``, with what scanners say of them.
 
     ``now`` takes what counts at present (a person's word still ends at its time); otherwise the spans that
     held at ``at_ns``.
     """
-    members = _at(scope.over(ProfileMember.objects.all()), at_ns, now).order_by("device_id")
+    members = _at(scope.over(ProfileMember.objects.all()), at_ns, now)
+    scanned = scanned_devices(scope, at_ns, now=now, vulnerability=wanted.vulnerability)
     if wanted.devices is not None:
         members = members.filter(device_id__in=wanted.devices)
-    pairs = list(members.values_list("device_id", "profile_id"))
-    known = _of_profiles({profile for _, profile in pairs}, wanted, at_ns, now)
+        scanned = sorted(set(scanned) & set(wanted.devices))
+    profiles = dict.fromkeys(scanned, "") | dict(members.values_list("device_id", "profile_id"))
+    known = _of_profiles({profile for profile in profiles.values() if profile}, wanted, at_ns, now)
     weights = {w.vulnerability: w for w in VulnerabilityWeight.objects.filter(tenant_id=scope.tenant)}
     words = _people(scope.tenant, at_ns)
-    for start in range(0, len(pairs), _AT_ONCE):
-        part = pairs[start : start + _AT_ONCE]
-        devices = {d.pk: d for d in Device.objects.filter(pk__in=[device for device, _ in part])}
-        for device_id, profile in part:
-            device = devices[device_id]
-            for row in known.get(profile, ()):
-                view = _view(device, row, weights.get(row.vulnerability), words, profile)
-                if _fits(view, wanted):
+    ordered = sorted(profiles)
+    for start in range(0, len(ordered), _AT_ONCE):
+        part = ordered[start : start + _AT_ONCE]
+        devices = {d.pk: d for d in scope.over(Device.objects.filter(pk__in=part))}
+        seen = seen_on(scope, part, at_ns, now=now, vulnerability=wanted.vulnerability)
+        for device_id in part:
+            if device_id not in devices:
+                continue
+            own = {row.vulnerability: row for row in known.get(profiles[device_id], ())}
+            said = seen.get(device_id, {})
+            for name in sorted(own.keys() | (said.keys() if not wanted.advisory else set())):
+                view = _view(
+                    devices[device_id],
+                    name,
+                    own.get(name),
+                    said.get(name, ()),
+                    weights.get(name),
+                    words.get((device_id, name)) or words.get((profiles[device_id], name)),
+                )
+                if view is not None and _fits(view, wanted):
                     yield view
 
 
@@ -119,39 +143,60 @@ def _people(tenant: str, at_ns: int) -> dict[tuple[str, str], Irrelevance]:
 
 def _view(
     device: Device,
-    row: VulnerabilityVerdict,
+    vulnerability: str,
+    row: VulnerabilityVerdict | None,
+    said: Sequence[SightingView],
     weight: VulnerabilityWeight | None,
-    words: dict[tuple[str, str], Irrelevance],
-    profile: str,
-) -> VerdictView:
-    word = words.get((device.pk, row.vulnerability)) or words.get((profile, row.vulnerability))
-    state, reason = MatchState(row.state), row.reason
+    word: Irrelevance | None,
+) -> VerdictView | None:
+    """Return one verdict of the own conclusion, scanners and people; None where nothing comes of them."""
+    own = Own(MatchState(row.state), row.reason, row.since_ns) if row is not None else None
+    found = merged(own, [each.seen for each in said])
+    if found is None or (row is None and not vulnerability.startswith("CVE-")):
+        return None
+    state, reason = found.state, found.reason
     if word is not None and state in (MatchState.CONFIRMED, MatchState.POTENTIAL):
-        reason = (
-            f"{word.actor} called it irrelevant: {word.reason} (before that: {state.value}; {row.reason})"
-        )
+        reason = f"{word.actor} called it irrelevant: {word.reason} (before that: {state.value}; {reason})"
         state = MatchState.IRRELEVANT
     made = " ".join(part for part in (device.vendor, device.model) if part)
+    aspects = tuple(row.aspects) if row is not None else ()
+    scores = [each.score for each in said if each.score is not None]
     return VerdictView(
         device=device.pk,
         mac=next(iter(device.macs), None),
         macs=tuple(device.macs),
         ip=next(iter(device.ips), None),
         label=device.name or made or device.pk,
-        vulnerability=row.vulnerability,
-        advisory=row.advisory,
+        vulnerability=vulnerability,
+        advisory=row.advisory if row is not None else "",
         state=state,
         reason=reason,
-        evidence=tuple(row.aspects),
-        rules_version=row.rules_version,
-        since_ns=row.since_ns,
-        score=weight.score if weight else None,
+        evidence=aspects + tuple(_aspect(each) for each in said),
+        rules_version=row.rules_version if row is not None else "scan",
+        since_ns=row.since_ns if row is not None else min(each.since_ns for each in said),
+        score=weight.score if weight and weight.score is not None else max(scores, default=None),
         exploited=bool(weight and weight.exploited),
         exploits=bool(weight and weight.exploits),
         epss=weight.epss if weight else None,
-        title=weight.title if weight else "",
-        remedy=weight.remedy if weight else "",
+        title=(weight.title if weight else "") or next((s.seen.title for s in said if s.seen.title), ""),
+        remedy=(weight.remedy if weight else "") or next((each.remedy for each in said if each.remedy), ""),
+        seen_by=found.seen_by,
+        contradiction=found.contradiction,
+        until_ns=word.expires_ns if word is not None and state is MatchState.IRRELEVANT else None,
     )
+
+
+def _aspect(said: SightingView) -> dict[str, object]:
+    """Return what a scanner says as a piece of evidence beside the aspects of the own conclusion."""
+    agrees = {ScanOutcome.VULNERABLE: True, ScanOutcome.POTENTIAL: None}.get(said.seen.outcome, False)
+    return {
+        "name": "scanner",
+        "agrees": agrees,
+        "device_value": said.seen.installed,
+        "evidence_field": f"scan:{said.seen.scanner}",
+        "claim_value": said.seen.fixed or said.check,
+        "why": sentence(said.seen),
+    }
 
 
 def _fits(view: VerdictView, wanted: VerdictFilter) -> bool:
