@@ -11,6 +11,7 @@ FIELDS: dict[str, str] = {
     "asset_tag": "Asset tag",
     "serial": "Serial number",
     "udi": "UDI",
+    "lot": "Lot",
     "mac": "MAC address",
     "ip": "IP address",
     "name": "Host name",
@@ -30,6 +31,7 @@ FIELDS: dict[str, str] = {
     "last_pm": "Last maintenance",
     "next_pm": "Next maintenance",
     "warranty_until": "Warranty until",
+    "manufactured": "Manufactured",
     "purchase_date": "Purchased",
     "cost": "Cost",
     "currency": "Currency",
@@ -41,7 +43,7 @@ FIELDS: dict[str, str] = {
 STAFF = frozenset({"owner", "technician"})
 """Fields that name people: shown only to roles that may see names of staff."""
 
-DATES = frozenset({"last_pm", "next_pm", "warranty_until", "purchase_date"})
+DATES = frozenset({"last_pm", "next_pm", "warranty_until", "manufactured", "purchase_date"})
 SEVERAL = frozenset({"mac", "ip"})
 """Fields that may hold several values, joined by blanks."""
 

@@ -26,6 +26,7 @@ _HEADINGS: Mapping[str, str] = {
     "serial": """serialnum serialn manufacturerserialnumber mfrserial fabriknummer fabriknr""",
     "udi": """udi udidi deviceidentifier di uniquedeviceidentifier uniquedeviceidentification gtin primarydi
         basisudidi""",
+    "lot": """lotnumber lotno lotcode batch batchnumber batchno charge chargennummer""",
     "mac": """umacaddress wirelessmac wiredmac ethernetmac wlanmacaddress lanmacaddress mac1 mac2
         macaddress1 macaddress2""",
     "ip": """uipaddress ip1 ip2 ipaddress1""",
@@ -58,6 +59,8 @@ _HEADINGS: Mapping[str, str] = {
     "warranty_until": """warranty warrantyuntil warrantyexpiration warrantyend warrantyenddate
         warrantyexpirationdate warrantyexpires garantie garantiebis garantieende garantia garanzia
         findegarantie fingarantie finegaranzia""",
+    "manufactured": """manufacturedate dateofmanufacture manufacturingdate mfgdate builddate productiondate
+        baujahr herstelldatum herstellungsdatum""",
     "purchase_date": """purchasedate purchased dateofpurchase acquisitiondate acquired kaufdatum
         anschaffungsdatum dateachat datedachat fechadecompra datadiacquisto inservicedate installdate
         installationdate inbetriebnahme deliverydate""",

@@ -115,10 +115,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("facts", models.JSONField()),
-                ("edition", models.BigIntegerField(default=-1)),
-                ("notices_ns", models.BigIntegerField(default=0)),
-                ("rules_version", models.CharField(blank=True, max_length=40)),
-                ("judged_ns", models.BigIntegerField(default=0)),
                 (
                     "site",
                     models.ForeignKey(
@@ -269,6 +265,39 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="RecallStanding",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("edition", models.BigIntegerField(default=-1)),
+                ("notices_ns", models.BigIntegerField(default=0)),
+                ("rules_version", models.CharField(blank=True, max_length=40)),
+                ("judged_ns", models.BigIntegerField(default=0)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="store.site",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="store.tenant",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="RecallStep",
             fields=[
                 (
@@ -400,6 +429,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="recallnoticeversion",
             constraint=models.UniqueConstraint(fields=("notice", "number"), name="recall_notice_version"),
+        ),
+        migrations.AddConstraint(
+            model_name="recallstanding",
+            constraint=models.UniqueConstraint(fields=("site",), name="recall_standing_site"),
         ),
         migrations.AddIndex(
             model_name="recallstep",

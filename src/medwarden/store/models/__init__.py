@@ -55,6 +55,7 @@ from medwarden.store.models.recalls import (
     RecallFacts,
     RecallNotice,
     RecallNoticeVersion,
+    RecallStanding,
     RecallStep,
     RecallVerdict,
 )
@@ -136,6 +137,7 @@ __all__ = [
     "RecallFacts",
     "RecallNotice",
     "RecallNoticeVersion",
+    "RecallStanding",
     "RecallStep",
     "RecallVerdict",
     "RiskAcceptance",

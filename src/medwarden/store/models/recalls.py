@@ -67,15 +67,26 @@ class RecallNoticeVersion(TenantScoped):
         return f"{self.notice_id} {self.number}"
 
 
-class RecallFacts(Scoped):
-    """What recalls are compared with at a device, and by which knowledge and rules that was last done."""
+class RecallStanding(Scoped):
+    """Up to which knowledge, which notices of the hospital's own and which rules a site was judged."""
 
-    device = models.OneToOneField(Device, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    facts = models.JSONField()
     edition = models.BigIntegerField(default=-1)
     notices_ns = models.BigIntegerField(default=0)
     rules_version = models.CharField(max_length=40, blank=True)
     judged_ns = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["site"], name="recall_standing_site")]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.edition}"
+
+
+class RecallFacts(Scoped):
+    """What recalls were compared with at a device when it was last judged."""
+
+    device = models.OneToOneField(Device, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    facts = models.JSONField()
 
     def __str__(self) -> str:
         return self.device_id
