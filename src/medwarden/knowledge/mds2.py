@@ -19,14 +19,14 @@ from medwarden.kernel.errors import InternalError
 from medwarden.knowledge.packaged import load_yaml
 from medwarden.model.mds2 import Answer, Claim, Edition, Problem, ProblemKind, Stance
 
-TEXT = "text"
+TEXT, HEADING = "text", "heading"
 
 
 class Question(msgspec.Struct, frozen=True):
     """One question: its id, its section, our words for it, and the claims that an answer makes.
 
     ``claims`` are pairs of a name and a mark: blank, ``!`` (contrary), ``+`` (a yes alone says something) or
-    ``-`` (a no alone does).
+    ``-`` (a no alone does). ``free`` ones are answered in words, a ``heading`` needs no answer of its own.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Question(msgspec.Struct, frozen=True):
     words: str
     claims: tuple[tuple[str, str], ...] = ()
     free: bool = False
+    heading: bool = False
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -67,15 +68,29 @@ def sections(edition: Edition) -> tuple[Section, ...]:
 
 
 def _question(edition: Edition, section: str, key: str, words: list[str]) -> Question:
-    marked = [word for word in words[1:] if word != TEXT]
+    marked = [word for word in words[1:] if word not in (TEXT, HEADING)]
     claims = tuple((word.lstrip("!+-"), word[0] if word[0] in "!+-" else "") for word in marked)
-    return Question(key, edition, section, words[0], claims, TEXT in words[1:])
+    return Question(key, edition, section, words[0], claims, TEXT in words[1:], HEADING in words[1:])
 
 
 @cache
 def questions(edition: Edition) -> Mapping[str, Question]:
     """Return the questions of an edition by id."""
     return MappingProxyType({q.id: q for section in sections(edition) for q in section.questions})
+
+
+class ClaimWords(msgspec.Struct, frozen=True):
+    """What a yes to a claim means, and the group under which it is shown."""
+
+    title: str
+    group: str
+
+
+@cache
+def claim_words() -> Mapping[str, ClaimWords]:
+    """Return the claims there are, by name, in the order in which they are shown."""
+    said = load_yaml("mds2_claims.yaml", dict[str, tuple[str, str]])
+    return MappingProxyType({name: ClaimWords(*words) for name, words in said.items()})
 
 
 @cache
@@ -97,6 +112,7 @@ _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u221
 _NEW = re.compile(r"(D[O0]C|[A-Z][A-Z0-9]{3})[.\-]*([0-9IL][0-9OIL]*(?:[.,\-]+[0-9OIL]+){0,3})")
 _OLD_LETTER = re.compile(r"([A-D])(?:[.\-]*([0-9IL]))?")
 _OLD_NUMBER = re.compile(r"([0-9IL][0-9OIL]?)-([0-9OIL]{1,2}(?:[.,][0-9OIL]+){0,2})")
+_DAY = re.compile(r"(?:19|20)\d\d-(\d\d)-(\d\d)")
 _LONGEST_ID = 18
 _MOST_SECTIONS = 24
 """Section numbers from which two numbers with a hyphen are no id of the form of 2013 (it has 20)."""
@@ -164,6 +180,10 @@ def _of_2013(plain: str, text: str) -> Found | None:
     known = questions(Edition.HN1_2013)
     if plain in known:
         return Found(known[plain], text)
+    day = _DAY.fullmatch(plain)
+    if day is not None:  # a spreadsheet program took 2-1 for the first of February
+        meant = known.get(f"{int(day.group(1))}-{int(day.group(2))}")
+        return None if meant is None else Found(meant, text, misprinted=True)
     letter = _OLD_LETTER.fullmatch(plain)
     if letter is not None:
         number = (letter.group(2) or "").translate(_DIGITS)
@@ -192,8 +212,9 @@ def claims_of(edition: Edition, answers: Iterable[Answer]) -> tuple[dict[str, Cl
         ]
         every = tuple(question.id for question, _ in asked)
         if not spoken:
-            open_answer = next((given[q.id] for q, _ in asked if q.id in given), None)
-            if open_answer is not None and open_answer.given:
+            left_open = (given[q.id] for q, _ in asked if q.id in given and given[q.id].stance in _OPEN)
+            open_answer = next(left_open, None)
+            if open_answer is not None:
                 claims[name] = Claim(
                     name, None, open_answer.question, open_answer.written, open_answer.note, every
                 )
@@ -211,6 +232,9 @@ def claims_of(edition: Edition, answers: Iterable[Answer]) -> tuple[dict[str, Cl
             if said is not holds
         )
     return claims, tuple(problems)
+
+
+_OPEN = frozenset({Stance.NOTE, Stance.NOT_APPLICABLE, Stance.TEXT})
 
 
 def _holds(answer: Answer, mark: str) -> bool | None:

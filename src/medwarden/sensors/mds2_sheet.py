@@ -1,0 +1,166 @@
+"""MDS2 forms as spreadsheets: XLSX, XLSM and XLS as tables of text.
+
+Values are those that the program which wrote the file stored: formulas are not evaluated and macros not run.
+ECMA-376 (SpreadsheetML); MS-XLS, MS-CFB, MS-OFFCRYPTO for what is recognised of the older form and of
+encryption.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from xml.sax.saxutils import unescape
+
+import python_calamine
+
+from medwarden.kernel.errors import MalformedInput
+from medwarden.knowledge.mds2_layout import Row, Table
+from medwarden.sensors.logs.inventory_table import archive_refusal
+
+ZIP, COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+MOST_ROWS = 20_000
+MOST_COLUMNS = 64
+MOST_SHEETS = 60
+_LONGEST_CELL = 8000
+_MOST_XML = 32 << 20
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_MACROS = ("_VBA_PROJECT".encode("utf-16-le"),)
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
+_ATTRIBUTE = re.compile(rb"""([\w:]+)\s*=\s*["']([^"']*)["']""")
+_RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
+_CELL = re.compile(
+    rb"""<(?:\w+:)?c\s[^>]*?r\s*=\s*["']([A-Z]{1,3})(\d{1,7})["'][^>]*>(.{0,20000}?)</(?:\w+:)?c>""",
+    re.DOTALL,
+)
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+_VALUE = re.compile(rb"<(?:\w+:)?(?:v|t)(?:\s[^>]*)?>[^<]")
+
+
+def read_sheets(document: bytes, source: str) -> tuple[list[Table], list[str]]:
+    """Return the sheets of a spreadsheet as tables, and remarks (macros that were not run, cut sheets).
+
+    Raises MalformedInput with a sentence for a file that is encrypted, damaged, too large once unpacked, or
+    no spreadsheet of these forms.
+    """
+    remarks: list[str] = []
+    if document.startswith(ZIP):
+        _look_into(document, source, remarks)
+        unstored = _formulas(document)
+    else:
+        _compound(document, source, remarks)
+        unstored = {}
+    try:
+        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(document))
+        names = book.sheet_names
+        if len(names) > MOST_SHEETS:
+            remarks.append(f"it has {len(names)} sheets; the first {MOST_SHEETS} were read")
+        return [_table(book, name, unstored, remarks) for name in names[:MOST_SHEETS]], remarks
+    except (
+        python_calamine.CalamineError,
+        python_calamine.PasswordError,
+        OSError,
+        ValueError,
+        KeyError,
+        IndexError,
+    ) as error:
+        locked = "password" in str(error).casefold()
+        reason = _LOCKED if locked else f"no readable spreadsheet ({type(error).__name__})"
+        raise MalformedInput(source, reason) from error
+
+
+_LOCKED = "it is encrypted with a password: open it with the password, save it without, and bring that in"
+
+
+def _look_into(document: bytes, source: str, remarks: list[str]) -> None:
+    reason = archive_refusal(document)
+    if reason is not None:
+        raise MalformedInput(source, reason)
+    with zipfile.ZipFile(io.BytesIO(document)) as archive:
+        names = {name.casefold() for name in archive.namelist()}
+    if not any(name.startswith("xl/") for name in names):
+        kind = "a text document" if any(n.startswith("word/") for n in names) else "an archive"
+        raise MalformedInput(source, f"{kind}, not a spreadsheet: save the form as XLSX or PDF")
+    if any(name.endswith("vbaproject.bin") for name in names):
+        remarks.append("it holds macros; they were not run")
+    if any(name.startswith("xl/externallinks/") for name in names):
+        remarks.append("it refers to other files; they were not opened")
+
+
+def _compound(document: bytes, source: str, remarks: list[str]) -> None:
+    if _ENCRYPTED in document:
+        raise MalformedInput(source, _LOCKED)
+    if any(name in document for name in _MACROS):
+        remarks.append("it holds macros; they were not run")
+
+
+def _table(
+    book: python_calamine.CalamineWorkbook,
+    name: str,
+    unstored: dict[str, frozenset[tuple[int, int]]],
+    remarks: list[str],
+) -> Table:
+    sheet = book.get_sheet_by_name(name)
+    if sheet.total_height > MOST_ROWS:
+        remarks.append(f"sheet {name[:60]!r} has {sheet.total_height:,} rows; {MOST_ROWS:,} were read")
+    values = sheet.to_python(skip_empty_area=False, nrows=MOST_ROWS)
+    rows = [
+        Row(line, [_text(value) for value in cells[:MOST_COLUMNS]])
+        for line, cells in enumerate(values, 1)
+        if any(value not in ("", None) for value in cells)
+    ]
+    return Table(name, rows, unstored.get(name, frozenset()))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    if isinstance(value, datetime.datetime | datetime.date):
+        return value.isoformat().removesuffix("T00:00:00")
+    return str(value).replace("\u00a0", " ").strip()[:_LONGEST_CELL]
+
+
+def _formulas(document: bytes) -> dict[str, frozenset[tuple[int, int]]]:
+    """Return, by sheet, line and column of formulas whose result the file does not hold.
+
+    Only serves to say why an answer is empty: what cannot be looked up here is left out.
+    """
+    found: dict[str, frozenset[tuple[int, int]]] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(document)) as archive:
+            targets = dict(_relations(_member(archive, "xl/_rels/workbook.xml.rels")))
+            for tag in _SHEET.findall(_member(archive, "xl/workbook.xml")):
+                said = dict(_ATTRIBUTE.findall(tag))
+                name = unescape(said.get(b"name", b"").decode("utf-8", "replace"), {"&quot;": '"'})
+                target = targets.get(next((v for k, v in said.items() if k.endswith(b":id")), b""), "")
+                found[name] = frozenset(_unstored(_member(archive, target)))
+    except (KeyError, zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, NotImplementedError):
+        return found
+    return found
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > _MOST_XML:
+        return b""
+    return archive.read(name)
+
+
+def _relations(document: bytes) -> Iterator[tuple[bytes, str]]:
+    for tag in _RELATION.findall(document):
+        said = dict(_ATTRIBUTE.findall(tag))
+        target = said.get(b"Target", b"").decode("utf-8", "replace")
+        yield said.get(b"Id", b""), target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _unstored(sheet: bytes) -> Iterator[tuple[int, int]]:
+    for letters, line, inside in _CELL.findall(sheet):
+        if _FORMULA.search(inside) and not _VALUE.search(inside):
+            column = 0
+            for letter in letters:
+                column = column * 26 + letter - 64
+            yield int(line), column - 1
