@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 from tests.flowcore import packets as made
+from tests.store.conftest import migrated  # noqa: F401 - a fixture
 
 from medwarden.store.open import Store, open_store
 

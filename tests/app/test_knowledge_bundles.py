@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pytest_django.plugin import DjangoDbBlocker
 from tests.feeds import making
 
 from medwarden.app import knowledge as app
 from medwarden.app import knowledge_bundles as bundles
+from medwarden.app import knowledge_status
+from medwarden.app.knowledge_status import status
 from medwarden.cli.main import run
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.store.knowledge import Knowledge
@@ -20,16 +24,22 @@ from medwarden.store.knowledge import Knowledge
 Members = dict[str, bytes]
 
 
+@pytest.fixture(autouse=True)
+def _database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        yield
+
+
 @pytest.fixture
-def there(tmp_path: Path) -> Path:
+def there(tmp_path: Path, migrated: Path) -> Path:
     """The folder that exports."""
-    return tmp_path / "there"
+    return Path(shutil.copytree(migrated, tmp_path / "there"))
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
+def here(tmp_path: Path, migrated: Path) -> Path:
     """The folder that takes in."""
-    return tmp_path / "here"
+    return Path(shutil.copytree(migrated, tmp_path / "here"))
 
 
 def fill(home: Path, day: str, *cves: str) -> None:
@@ -71,11 +81,11 @@ def test_a_bundle_carries_everything_and_says_who_signed_it(there: Path, here: P
     assert done.signed
     assert {e.feed for e in done.editions} == {"kev", "csaf"}
     assert used(here) == {"CVE-2026-10001", "CVE-2026-10002"}
-    kev = next(s for s in app.status(here) if s.manifest.id == "kev")
+    kev = next(s for s in status(here) if s.manifest.id == "kev")
     assert kev.edition is not None
     assert kev.edition.proof == f"bundle {made.key}"
     assert kev.edition.digest == next(e.edition.digest for e in made.editions if e.edition.feed == "kev")
-    assert app.check(here) == ()
+    assert knowledge_status.check(here) == ()
     again = bundles.import_bundle(here, tmp_path / "a.bundle")
     assert again.editions == ()
     assert "kev: it is in use already" in again.notes
@@ -124,7 +134,7 @@ def test_a_forged_or_damaged_bundle_changes_nothing(
     with pytest.raises(MalformedInput, match=r"signature is not of the key|has not the digest"):
         bundles.import_bundle(here, changed(tmp_path / "a.bundle", damage), unsigned=unsigned)
     assert used(here) == {"CVE-2025-10001"}
-    assert app.check(here) == ()
+    assert knowledge_status.check(here) == ()
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])

@@ -13,7 +13,7 @@ from tests.feeds import making
 from tests.feeds.upstream import PROVIDER, Upstream, csaf_files, first_look, upstream
 from tests.transport.publisher import Answer, cut, endless, status, whole
 
-from medwarden.app import knowledge as app
+from medwarden.app import knowledge_status as app
 from medwarden.app.knowledge_settings import SETTINGS, read_settings, sources_of
 from medwarden.feeds.cve5_changes import LOG, RELEASE
 from medwarden.feeds.download import is_live

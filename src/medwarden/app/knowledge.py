@@ -1,8 +1,7 @@
-"""Knowledge from publishers: taken in from files, kept in editions, and how it stands."""
+"""Knowledge from publishers: taken in from files and kept in editions."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from medwarden.feeds.containers import Member, members
-from medwarden.feeds.registry import HEAD, feed_named, feeds, recognise
+from medwarden.feeds.registry import HEAD, feed_named, recognise
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, MedwardenError
-from medwarden.model.feed import About, Feed, FeedManifest, Kind, Rejected
+from medwarden.model.feed import About, Feed, Rejected
 from medwarden.model.vulnerability import Provenance
 from medwarden.store.folder import FolderLock, prepare
 from medwarden.store.knowledge import Edition, Knowledge
@@ -21,7 +20,6 @@ from medwarden.store.knowledge_editions import Brought, Gathering, put_in_use
 
 Progress = Callable[[int, int, str], None]
 
-_NS_PER_H = 3_600_000_000_000
 _MOST_PROBLEMS = 100
 
 
@@ -69,20 +67,6 @@ class Imported(msgspec.Struct, frozen=True):
             [f"{file.name}: {file.error}" for file in self.files if file.error]
             + [f"{feed.feed}: {feed.error}" for feed in self.feeds if feed.error]
         )
-
-
-class FeedStatus(msgspec.Struct, frozen=True):
-    """How a feed stands for a person: what it is, its edition, its age, what went wrong last."""
-
-    manifest: FeedManifest
-    edition: Edition | None
-    counts: Mapping[Kind, int]
-    looked_ns: int
-    age_h: float | None
-    stale: bool
-    failed_ns: int
-    failure: str
-    notes: str
 
 
 class Arriving:
@@ -190,11 +174,7 @@ def import_files(
     nothing else does. A file that cannot be read as a whole is named and nothing of it is kept; of the
     others every record is kept or named. Raises ResourceError for the disk.
     """
-    if not unsigned:
-        raise ConfigurationError(
-            "files of publishers are not signed by anybody this medwarden trusts: import a bundle of"
-            " `medwarden knowledge export`, or say --unsigned where you vouch for them"
-        )
+    demand_voucher(unsigned)
     files = list(_files(paths))
     with writing(home) as knowledge, Gathering(knowledge.folder) as gathering:
         arriving = Arriving(gathering, "unsigned")
@@ -217,6 +197,15 @@ def import_files(
         if progress is not None:
             progress(len(files), len(files), "")
     return Imported(tuple(arriving.files), reports, tuple(arriving.unknown))
+
+
+def demand_voucher(unsigned: bool) -> None:
+    """Raise ConfigurationError unless a person vouches for files that no trusted key signed."""
+    if not unsigned:
+        raise ConfigurationError(
+            "files of publishers are not signed by anybody this medwarden trusts: import a bundle of"
+            " `medwarden knowledge export`, or say --unsigned where you vouch for them"
+        )
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -265,39 +254,6 @@ def _report(brought: Brought, edition: Edition | None, error: str) -> FeedReport
         tuple(brought.problems),
         error,
     )
-
-
-def status(home: Path, now_ns: int | None = None) -> tuple[FeedStatus, ...]:
-    """Return how every feed stands, those that were never imported too."""
-    now = time.time_ns() if now_ns is None else now_ns
-    with Knowledge(home) as knowledge:
-        states = knowledge.states()
-        found = []
-        for feed in feeds():
-            state = states.get(feed.manifest.id)
-            edition = state.edition if state else None
-            looked = state.looked_ns if state else 0
-            age = max(0, now - looked) / _NS_PER_H if looked else None
-            found.append(
-                FeedStatus(
-                    manifest=feed.manifest,
-                    edition=edition,
-                    counts=dict(knowledge.counts(edition.id)) if edition else {},
-                    looked_ns=looked,
-                    age_h=None if age is None else round(age, 2),
-                    stale=age is not None and age > feed.manifest.stale_after_h,
-                    failed_ns=state.failed_ns if state else 0,
-                    failure=state.failure if state else "",
-                    notes=state.notes if state else "",
-                )
-            )
-    return tuple(found)
-
-
-def check(home: Path) -> tuple[str, ...]:
-    """Read everything that is kept and return a sentence for each block that is damaged."""
-    with Knowledge(home) as knowledge:
-        return tuple(knowledge.check())
 
 
 @contextmanager

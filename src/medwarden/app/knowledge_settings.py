@@ -92,13 +92,25 @@ def read_settings(home: Path) -> SyncSettings:
         return SyncSettings()
     try:
         held = yaml.safe_load(path.read_text("utf-8"))
-        settings = msgspec.convert(held or {}, SyncSettings)
+        settings = msgspec.convert(_as_meant(held or {}), SyncSettings)
         _check(settings)
         return settings
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror or error}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
+
+
+def _as_meant(held: object) -> object:
+    """Return what a person wrote in place of what YAML 1.1 reads: ``on`` as true, 13:30 as 810."""
+    if not isinstance(held, dict) or not isinstance(held.get("schedule"), dict):
+        return held
+    schedule = held["schedule"]
+    meant = {"on" if name is True else name: value for name, value in schedule.items()}
+    at = meant.get("at")
+    if type(at) is int and 0 <= at < 24 * 60:
+        meant["at"] = f"{at // 60:02d}:{at % 60:02d}"
+    return {**held, "schedule": meant}
 
 
 def write_settings(home: Path, settings: SyncSettings) -> None:

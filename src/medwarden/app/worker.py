@@ -6,10 +6,12 @@ import logging
 import signal
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 from medwarden.app.fingerprints import load_own
 from medwarden.app.identity import Settling
+from medwarden.app.knowledge_job import Keeper
 from medwarden.app.models import load_model
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
@@ -24,13 +26,14 @@ def work(home: Path, *, once: bool = False) -> None:
     """Judge stale devices every second and tidy the lake every hour, until SIGTERM or SIGINT.
 
     Devices that an older version labelled or scored are judged anew from what was stored of them, and so
-    they are when a file of the hospital's own fingerprints changes.
+    they are when a file of the hospital's own fingerprints changes. Knowledge is looked for in a process of
+    its own, where an operator turned that on.
     """
     ending = threading.Event()
     if not once and threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: ending.set())
-    with open_store(home, writer=True, role="worker") as store:
+    with open_store(home, writer=True, role="worker") as store, closing(Keeper(home)) as keeper:
         load_own(home)
         load_model(home)
         renew()
@@ -42,6 +45,7 @@ def work(home: Path, *, once: bool = False) -> None:
             settling.after(round_of_work(store))
             if once:
                 return
+            keeper.tick()
             if time.monotonic() - tidied > TIDY_SECONDS:
                 tidied = time.monotonic()
                 for table in TABLES:

@@ -1,20 +1,26 @@
-"""Knowledge from publishers: ``knowledge import``, ``sync``, ``export``, ``key`` and ``status``."""
+"""Knowledge from publishers: ``knowledge import``, ``sync``, ``export``, ``key``, ``status`` and settings."""
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from medwarden.cli.knowledge_settings import ecosystems, provider, schedule, stale_after
 from medwarden.cli.output import home_option, json_option, plain, print_json, print_table, progress_of_inputs
 from medwarden.kernel.printable import printable
 
 if TYPE_CHECKING:
     from medwarden.app.knowledge import FeedReport
+    from medwarden.app.knowledge_bundles import Bundled
+    from medwarden.app.knowledge_effect import Effect
+    from medwarden.app.knowledge_status import FeedStatus
 
 _MOST_SHOWN = 20
+_DAMAGED, _STALE = 1, 3
 
 
 def _print_feeds(reports: Iterable[FeedReport]) -> None:
@@ -40,23 +46,45 @@ def knowledge() -> None:
 @home_option
 @json_option
 def import_(paths: tuple[Path, ...], unsigned: bool, home: Path | None, as_json: bool) -> int:
-    """Take in a signed bundle, or publishers' files (folders, zip, tar, gz, zst; told by their content)."""
-    from medwarden.app.home import data_folder
-    from medwarden.app.knowledge import import_files
-    from medwarden.app.knowledge_bundles import is_bundle
+    """Take in a signed bundle, or publishers' files (folders, zip, tar, gz, zst; told by their content).
 
+    Beside a file, its FILE.sha512, FILE.sha256 and FILE.asc are held against it; the OpenPGP keys for the
+    last lie in the folder too. Afterwards devices are matched and scored again.
+    """
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge import demand_voucher, import_files
+    from medwarden.app.knowledge_bundles import import_bundle, is_bundle
+    from medwarden.app.knowledge_effect import brought, taken, with_effect
+
+    folder = data_folder(home)
     bundles = [path for path in paths if is_bundle(path)]
     for path in bundles:
-        _import_bundle(data_folder(home), path, unsigned, as_json)
-    paths = tuple(path for path in paths if path not in bundles)
-    if not paths:
+        came, effects = with_effect(
+            folder,
+            _actor(),
+            "imported",
+            lambda path=path: import_bundle(folder, path, unsigned=unsigned),  # type: ignore[misc]  # one each
+            lambda came: taken(came.editions),
+        )
+        _print_bundle(path, came, effects, as_json)
+    files = tuple(path for path in paths if path not in bundles)
+    if not files:
         return 0
+    demand_voucher(unsigned)
     with progress_of_inputs("reading") as show:
-        done = import_files(data_folder(home), paths, unsigned=unsigned, progress=show)
+        done, effects = with_effect(
+            folder,
+            _actor(),
+            "imported",
+            lambda: import_files(folder, files, unsigned=unsigned, progress=show),
+            lambda done: brought(done.feeds),
+            show,
+        )
     if as_json:
-        print_json(plain(done))
+        print_json({**_plain(done), "means": plain(effects)})
     else:
         _print_feeds(done.feeds)
+        _print_effects(effects)
     notes = [f"{file.name}: {file.note}" for file in done.files if file.note]
     rejected = [problem for feed in done.feeds for problem in feed.problems]
     for sentence in (*done.errors, *rejected[:_MOST_SHOWN], *notes[:_MOST_SHOWN]):
@@ -70,12 +98,25 @@ def import_(paths: tuple[Path, ...], unsigned: bool, home: Path | None, as_json:
     return 1 if done.errors else 0
 
 
-def _import_bundle(folder: Path, path: Path, unsigned: bool, as_json: bool) -> None:
-    from medwarden.app.knowledge_bundles import import_bundle
+def _actor() -> str:
+    return f"cli:{getpass.getuser()}"
 
-    done = import_bundle(folder, path, unsigned=unsigned)
+
+def _plain(value: object) -> dict[str, object]:
+    made = plain(value)
+    assert isinstance(made, dict)
+    return made
+
+
+def _print_effects(effects: Iterable[Effect]) -> None:
+    for effect in effects:
+        for sentence in effect.sentences:
+            click.echo(f"{sentence}.")
+
+
+def _print_bundle(path: Path, done: Bundled, effects: tuple[Effect, ...], as_json: bool) -> None:
     if as_json:
-        print_json(plain(done))
+        print_json({**_plain(done), "means": plain(effects)})
     else:
         print_table(
             "",
@@ -83,6 +124,7 @@ def _import_bundle(folder: Path, path: Path, unsigned: bool, as_json: bool) -> N
             [(e.feed, e.records, (e.updated or e.version)[:19], e.id) for e in done.editions],
             right=("records", "edition"),
         )
+        _print_effects(effects)
     if not done.signed:
         click.echo(f"medwarden: {path.name} is of a key that is not trusted: you vouch for it", err=True)
     for note in done.notes:
@@ -187,14 +229,19 @@ def forget(id: str, home: Path | None) -> int:
 def sync(feeds: tuple[str, ...], home: Path | None, as_json: bool) -> int:
     """Bring feeds up to date over the network: those named, else all of ordinary size."""
     from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_effect import brought, with_effect
     from medwarden.app.knowledge_sync import sync as bring
 
+    folder = data_folder(home)
     with progress_of_inputs("looking at") as show:
-        done = bring(data_folder(home), feeds, progress=show)
+        done, effects = with_effect(
+            folder, _actor(), "synced", lambda: bring(folder, feeds, progress=show), brought, show
+        )
     if as_json:
-        print_json(plain(done))
+        print_json({"feeds": plain(done), "means": plain(effects)})
     else:
         _print_feeds(done)
+        _print_effects(effects)
     for feed in done:
         for sentence in (feed.error, *feed.problems[:_MOST_SHOWN]):
             if sentence:
@@ -203,14 +250,19 @@ def sync(feeds: tuple[str, ...], home: Path | None, as_json: bool) -> int:
 
 
 @knowledge.command()
-@click.option("--check", is_flag=True, help="Read every block and name those that are damaged.")
+@click.option("--check", is_flag=True, help="Also read every block: 1 for damage, 3 where knowledge is old.")
 @home_option
 @json_option
 def status(check: bool, home: Path | None, as_json: bool) -> int:
-    """Show each feed's age, counts, edition, where it came from, and what went wrong last."""
+    """Show each feed's age, counts, edition, where it came from, and what went wrong last.
+
+    With --check it ends with 0 where all is whole and fresh, 1 where something is damaged on this disk, and 3
+    where knowledge is older than it should be or there is none.
+    """
     from medwarden.app.home import data_folder
-    from medwarden.app.knowledge import check as check_all
-    from medwarden.app.knowledge import status as status_of
+    from medwarden.app.knowledge_status import check as check_all
+    from medwarden.app.knowledge_status import standing
+    from medwarden.app.knowledge_status import status as status_of
 
     folder = data_folder(home)
     found = status_of(folder)
@@ -220,22 +272,51 @@ def status(check: bool, home: Path | None, as_json: bool) -> int:
     else:
         print_table(
             "",
-            ("feed", "edition", "published", "looked", "records", "proof", "state"),
-            [
-                (
-                    feed.manifest.id,
-                    None if feed.edition is None else feed.edition.id,
-                    None if feed.edition is None else (feed.edition.updated or feed.edition.version)[:19],
-                    None if feed.age_h is None else f"{feed.age_h:.1f} h ago",
-                    None if feed.edition is None else feed.edition.records,
-                    None if feed.edition is None else feed.edition.proof,
-                    feed.failure or ("stale" if feed.stale else "" if feed.edition else "never taken in"),
-                )
-                for feed in found
-            ],
+            ("feed", "edition", "published", "as of", "records", "proof", "state"),
+            [_status_row(feed) for feed in found],
             right=("edition", "records"),
         )
-    damaged = check_all(folder) if check else ()
-    for sentence in damaged:
+    if not check:
+        return 0
+    damaged, whole = check_all(folder), standing(folder)
+    for sentence in (*damaged, *whole.sentences):
         click.echo(f"medwarden: {printable(sentence)}", err=True)
-    return 1 if damaged else 0
+    return _DAMAGED if damaged else _STALE if whole.stale or not whole.in_use else 0
+
+
+def _status_row(feed: FeedStatus) -> tuple[object, ...]:
+    edition = feed.edition
+    said = " ".join(
+        word
+        for word in (
+            f"stale (more than {feed.stale_after_h} h)." if feed.stale else "",
+            f"failed last: {feed.failure}" if feed.failure else "",
+        )
+        if word
+    )
+    return (
+        feed.manifest.id,
+        None if edition is None else edition.id,
+        None if edition is None else (edition.updated or edition.version)[:19],
+        None if feed.age_h is None else f"{feed.age_h:.1f} h ago",
+        None if edition is None else edition.records,
+        None if edition is None else edition.proof,
+        said or ("" if edition else "never taken in"),
+    )
+
+
+@knowledge.command(hidden=True)
+@home_option
+def job(home: Path | None) -> int:
+    """Do the job that a page or the schedule wrote down."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_job import run
+
+    done = run(data_folder(home))
+    for sentence in (*done.sentences, *done.errors):
+        click.echo(f"medwarden: {printable(sentence)}", err=True)
+    return 1 if done.errors else 0
+
+
+for _command in (schedule, provider, stale_after, ecosystems):
+    knowledge.add_command(_command)

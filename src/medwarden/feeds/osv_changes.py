@@ -20,7 +20,7 @@ ECOSYSTEMS = frozenset(
     [
         "AlmaLinux", "Alpine", "Android", "Bitnami", "CRAN", "Chainguard", "Debian", "GitHub Actions", "Go",
         "Haskell", "Hex", "Linux", "Maven", "NuGet", "OSS-Fuzz", "Packagist", "Pub", "PyPI", "Red Hat",
-        "Rocky Linux", "RubyGems", "SUSE", "SwiftURL", "Ubuntu", "Wolfi", "crates.io", "npm", "openSUSE",
+        "Rocky Linux", "RubyGems", "SUSE", "SwiftURL", "Ubuntu", "Wolfi", "npm", "openSUSE",
     ]
 )  # fmt: skip
 """Ecosystems as OSV names them, releases left out (``Debian``, not ``Debian:12``)."""

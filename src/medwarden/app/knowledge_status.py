@@ -1,0 +1,150 @@
+"""How every source of knowledge stands: what is in use, how old it is, what went wrong, in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from medwarden.app.knowledge_settings import SyncSettings, read_settings, stale_after_h
+from medwarden.feeds.download import is_live, is_on_request
+from medwarden.feeds.registry import feeds
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.feed import Feed, FeedManifest, Kind
+from medwarden.store.knowledge import Edition, FeedState, Knowledge
+
+_NS_PER_H = 3_600_000_000_000
+_TOLERATED_AHEAD_NS = 24 * _NS_PER_H
+
+
+class FeedStatus(msgspec.Struct, frozen=True):
+    """How a feed stands for a person.
+
+    ``looked_ns`` is the last look at the publisher that went well (for a bundle: where it was made),
+    ``failed_ns`` the last one that did not, if it is younger; ``failure`` says why. ``as_of_ns`` is of when
+    the knowledge is: of the last good look, and of files that a person brought, of the publisher's own date.
+    ``age_h`` is its age; beyond ``stale_after_h`` it is ``stale``, and ``warning`` says so.
+    """
+
+    manifest: FeedManifest
+    edition: Edition | None
+    counts: Mapping[Kind, int]
+    looked_ns: int
+    as_of_ns: int
+    age_h: float | None
+    stale_after_h: int
+    stale: bool
+    warning: str
+    failed_ns: int
+    failure: str
+    notes: str
+    live: bool
+    on_request: bool
+
+    @property
+    def tried_ns(self) -> int:
+        """Return when somebody last tried to bring it up to date; 0 for never."""
+        return max(self.looked_ns, self.failed_ns)
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """All feeds together: how many are in use, stale, failed last; ``sentences`` are what is to be told.
+
+    ``as_of_ns`` is of when the oldest of the feeds in use is.
+    """
+
+    in_use: int
+    stale: tuple[str, ...]
+    failed: tuple[str, ...]
+    sentences: tuple[str, ...]
+    as_of_ns: int
+
+
+def status(home: Path, now_ns: int | None = None) -> tuple[FeedStatus, ...]:
+    """Return how every feed stands, those that were never taken in too."""
+    now = time.time_ns() if now_ns is None else now_ns
+    try:
+        settings = read_settings(home)
+    except ConfigurationError:
+        settings = SyncSettings()  # a file that does not hold is told where it is used: by sync and schedule
+    with Knowledge(home) as knowledge:
+        states = knowledge.states()
+        return tuple(
+            _status(feed, states.get(feed.manifest.id), knowledge, stale_after_h(feed, settings), now)
+            for feed in feeds()
+        )
+
+
+def _status(
+    feed: type[Feed], state: FeedState | None, knowledge: Knowledge, most_h: int, now: int
+) -> FeedStatus:
+    edition = state.edition if state else None
+    looked = state.looked_ns if state else 0
+    as_of = _as_of(edition, looked) if edition else 0
+    age = max(0, now - as_of) / _NS_PER_H if edition else None
+    ahead = bool(edition) and looked > now + _TOLERATED_AHEAD_NS
+    stale = edition is not None and (ahead or (age is not None and age > most_h))
+    title = feed.manifest.title
+    warning = ""
+    if ahead:
+        warning = f"{title} was brought in the future: this machine's clock was moved, so its age is unknown"
+    elif stale and age is not None:
+        warning = f"{title} is {_span(age)} old and should not be older than {_span(most_h)}"
+    return FeedStatus(
+        manifest=feed.manifest,
+        edition=edition,
+        counts=dict(knowledge.counts(edition.id)) if edition else {},
+        looked_ns=looked,
+        as_of_ns=as_of,
+        age_h=None if age is None else round(age, 2),
+        stale_after_h=most_h,
+        stale=stale,
+        warning=warning,
+        failed_ns=state.failed_ns if state else 0,
+        failure=state.failure if state else "",
+        notes=state.notes if state else "",
+        live=is_live(feed),
+        on_request=is_on_request(feed),
+    )
+
+
+def _as_of(edition: Edition, looked: int) -> int:
+    """Return of when an edition is: files that a person brought may be old however new they are here."""
+    if edition.proof != "unsigned" or not edition.updated:
+        return looked
+    try:
+        published = datetime.fromisoformat(edition.updated)
+    except ValueError:
+        return looked
+    moment = published if published.tzinfo is not None else published.replace(tzinfo=UTC)
+    return min(looked, int(moment.timestamp()) * 1_000_000_000)
+
+
+def _span(hours: float) -> str:
+    return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
+
+
+def standing(home: Path, now_ns: int | None = None) -> Standing:
+    """Return how knowledge stands as a whole. A feed that nobody ever brought is no fault."""
+    found = [one for one in status(home, now_ns) if one.edition is not None or one.failure]
+    used = [one for one in found if one.edition is not None]
+    sentences = [one.warning for one in used if one.warning]
+    sentences += [f"{one.manifest.title} failed last: {one.failure}" for one in found if one.failure]
+    if not used:
+        sentences.append("No knowledge was taken in yet: no vulnerability, advisory or recall can be told")
+    return Standing(
+        in_use=len(used),
+        stale=tuple(one.manifest.id for one in used if one.stale),
+        failed=tuple(one.manifest.id for one in found if one.failure),
+        sentences=tuple(sentences),
+        as_of_ns=min((one.as_of_ns for one in used), default=0),
+    )
+
+
+def check(home: Path) -> tuple[str, ...]:
+    """Read everything that is kept and return a sentence for each block that is damaged."""
+    with Knowledge(home) as knowledge:
+        return tuple(knowledge.check())

@@ -1,0 +1,125 @@
+"""Changes of what an operator sets for knowledge, each with who made it and why in the audit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from medwarden.app.knowledge_effect import ROLE
+from medwarden.app.knowledge_schedule import Due, next_look, read_looks, turned_on
+from medwarden.app.knowledge_settings import (
+    Schedule,
+    SyncSettings,
+    chosen_providers,
+    known_providers,
+    read_settings,
+    said_of,
+    stale_after_h,
+    with_provider,
+    write_settings,
+)
+from medwarden.feeds.registry import feed_named
+from medwarden.kernel.clock import to_datetime
+from medwarden.store.open import open_store
+
+
+class ListedProvider(msgspec.Struct, frozen=True):
+    """A publisher of CSAF documents as people see it; ``asked`` tells whether it is asked."""
+
+    name: str
+    address: str
+    concerns: str
+    asked: bool
+    published: bool
+    """Whether its address is published, so that it is sure to be one."""
+
+
+def change_settings(home: Path, wanted: SyncSettings, *, actor: str, reason: str) -> SyncSettings:
+    """Keep settings and write the change to the audit; return them. On an open store of a writer.
+
+    Raises ConfigurationError where they cannot hold.
+    """
+    from medwarden.store.changes import Change
+
+    before = read_settings(home)
+    if wanted == before:
+        return before
+    with Change(actor, reason) as change:
+        change.record("knowledge.settings", "knowledge:feeds.yaml", said_of(before), said_of(wanted))
+        write_settings(home, wanted)
+    if wanted.schedule.on and not before.schedule.on:
+        turned_on(home, time.time_ns())
+    return wanted
+
+
+def _changed(home: Path, wanted: SyncSettings, actor: str, reason: str) -> SyncSettings:
+    with open_store(home, writer=True, role=ROLE):
+        return change_settings(home, wanted, actor=actor, reason=reason)
+
+
+def set_schedule(home: Path, schedule: Schedule, *, actor: str, reason: str) -> SyncSettings:
+    """Say when knowledge is looked for by itself."""
+    return _changed(home, msgspec.structs.replace(read_settings(home), schedule=schedule), actor, reason)
+
+
+def set_provider(home: Path, named: str, *, asked: bool, actor: str, reason: str) -> SyncSettings:
+    """Ask a publisher of CSAF documents, or no longer."""
+    return _changed(home, with_provider(read_settings(home), named, asked=asked), actor, reason)
+
+
+def set_ecosystems(home: Path, names: Sequence[str], *, actor: str, reason: str) -> SyncSettings:
+    """Choose ecosystems of OSV; none for none."""
+    wanted = msgspec.structs.replace(read_settings(home), osv=tuple(dict.fromkeys(names)) or None)
+    return _changed(home, wanted, actor, reason)
+
+
+def with_stale_after(settings: SyncSettings, feed: str, hours: int | None) -> SyncSettings:
+    """Return settings in which a feed is stale after so many hours; None for its own."""
+    ages = {name: age for name, age in settings.stale_after.items() if name != feed}
+    if hours is not None:
+        ages[feed] = hours
+    return msgspec.structs.replace(settings, stale_after=ages)
+
+
+def set_stale_after(home: Path, feed: str, hours: int | None, *, actor: str, reason: str) -> int:
+    """Say from which age in hours a feed is stale (None: its own), and return that."""
+    found = feed_named(feed)
+    return stale_after_h(
+        found, _changed(home, with_stale_after(read_settings(home), feed, hours), actor, reason)
+    )
+
+
+def next_due(home: Path) -> Due | None:
+    """Return the next look of the schedule; None where it is turned off."""
+    return next_look(read_settings(home).schedule, read_looks(home), time.time_ns())
+
+
+def next_moment(home: Path) -> str:
+    """Return when knowledge is looked for next, in UTC; '' where never."""
+    due = next_due(home)
+    return "" if due is None else f"{to_datetime(due.at_ns):%Y-%m-%d %H:%M} UTC"
+
+
+def providers(settings: SyncSettings) -> tuple[ListedProvider, ...]:
+    """Return publishers of CSAF documents: those asked first, then those that come to choose from."""
+    chosen = chosen_providers(settings)
+    known = {one.address: one for one in known_providers()}
+    asked = [
+        ListedProvider(
+            known[a].name if a in known else a,
+            a,
+            known[a].concerns if a in known else "added here",
+            asked=True,
+            published=a not in known or bool(known[a].metadata),
+        )
+        for a in chosen
+    ]
+    others = [
+        ListedProvider(one.name, one.address, one.concerns, asked=False, published=bool(one.metadata))
+        for one in known.values()
+        if one.address not in chosen
+    ]
+    return (*asked, *others)
