@@ -190,8 +190,11 @@ def refresh_site(tenant: str, site: str, rules: Rules, clock: Clock = wall_clock
 
 
 def lapse(tenant: str, clock: Clock = wall_clock) -> int:
-    """End acceptances whose day is over and bring back what they covered; return how many there were."""
-    from medwarden.store.acceptances import end, lapsed
+    """End acceptances whose day is over and bring back what they covered; return how many there were.
+
+    Where the condition of one no longer holds for a device, its findings are open again too.
+    """
+    from medwarden.store.acceptances import conditional, end, lapsed, release_moved
     from medwarden.store.changes import Change
 
     rows = lapsed(tenant, clock())
@@ -199,6 +202,10 @@ def lapse(tenant: str, clock: Clock = wall_clock) -> int:
         why = "the time for which the risk was accepted is over"
         with Change(ACTOR, why, tenant=tenant, site=row.site_id, clock=clock) as change:
             end(change, row, AcceptState.LAPSED)
+    for row in conditional(tenant):
+        why = f"the device left {row.subnet}, inside which the risk was accepted"
+        with Change(ACTOR, why, tenant=tenant, site=row.site_id, clock=clock) as change:
+            release_moved(change, row)
     return len(rows)
 
 

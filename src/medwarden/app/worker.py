@@ -13,6 +13,7 @@ from medwarden.app.fingerprints import load_own
 from medwarden.app.identity import Settling
 from medwarden.app.knowledge_job import Keeper
 from medwarden.app.models import load_model
+from medwarden.app.risk_rules import rules_in_force
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
 
@@ -39,8 +40,10 @@ def work(home: Path, *, once: bool = False) -> None:
         renew()
         tidied = time.monotonic()
         settling = Settling()
+        rules = rules_in_force(home).version
         while not ending.is_set():
-            if load_own(home) | load_model(home):
+            if load_own(home) | load_model(home) | (rules != rules_in_force(home).version):
+                rules = rules_in_force(home).version
                 renew()
             settling.after(round_of_work(store))
             if once:
@@ -56,10 +59,17 @@ def work(home: Path, *, once: bool = False) -> None:
 def renew() -> int:
     """Have devices judged anew that older labels or risk rules judged; return how many."""
     from medwarden.inventory.labelling import labelling_version
-    from medwarden.risk.weights import rules_version
+    from medwarden.store.chain import folder_of_database
+    from medwarden.store.changes import Change
     from medwarden.store.identities import mark_outdated
+    from medwarden.store.models import Tenant
+    from medwarden.store.risk_rules import note_rules
 
-    outdated = mark_outdated(labelling_version(), rules_version())
+    rules = rules_in_force(folder_of_database())
+    for tenant in Tenant.objects.values_list("pk", flat=True):
+        with Change("system", "weights in force", rules.version, tenant=tenant) as change:
+            note_rules(change, rules)
+    outdated = mark_outdated(labelling_version(), rules.version)
     if outdated:
         _log.info("judging %d devices anew: the labels or the risk rules changed", outdated)
     return outdated

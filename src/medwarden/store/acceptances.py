@@ -29,7 +29,7 @@ from medwarden.store.models import (
     WorkAction,
 )
 from medwarden.store.work import note_event
-from medwarden.store.work_items import CONCERNING, covered, subject_of
+from medwarden.store.work_items import CONCERNING, About, covered, subject_of
 
 DAY = 86_400 * NANOSECONDS
 _MOST_DEVICES = 5000
@@ -176,17 +176,48 @@ def lapsed(tenant: str, now_ns: int) -> list[RiskAcceptance]:
     return list(rows.select_related("action"))
 
 
-def findings_of(row: RiskAcceptance) -> list[Finding]:
-    """Return the findings that an acceptance covers as a whole.
+def release_moved(change: Change, row: RiskAcceptance) -> list[str]:
+    """Open findings that an acceptance covered at devices that left its subnet; return the devices."""
+    about = _about(row)
+    here = covered(row, about.keys(), about)
+    moved = [
+        finding
+        for finding in findings_of(row, anywhere=True)
+        if finding.state == "accepted"
+        and (finding.approver, finding.accepted_until_ns) == (row.approver, row.expires_ns)
+        and finding.device_id not in here
+    ]
+    for finding in moved:
+        transition(change, finding.pk, FindingState.OPEN)
+    devices = sorted({finding.device_id for finding in moved})
+    if devices:
+        note_event(change, row.action, "condition", row.subnet, devices, change.reason)
+        change.record("work.condition_broken", f"work:{row.action_id}", row.subnet, devices, site=row.site_id)
+    return devices
+
+
+def conditional(tenant: str) -> list[RiskAcceptance]:
+    """Return the acceptances that hold only in a subnet."""
+    rows = RiskAcceptance.objects.filter(tenant_id=tenant, state=AcceptState.APPROVED.value)
+    return list(rows.exclude(subnet="").select_related("action"))
+
+
+def _about(row: RiskAcceptance) -> About:
+    devices = Device.objects.filter(site_id=row.site_id, retired_at=None)
+    return {
+        pk: (None, vendor or "", model or "", subnet or "")
+        for pk, vendor, model, subnet in devices.values_list("pk", "vendor", "model", "subnet")
+    }
+
+
+def findings_of(row: RiskAcceptance, *, anywhere: bool = False) -> list[Finding]:
+    """Return the findings that an acceptance covers as a whole; ``anywhere`` forgets its subnet.
 
     A finding on an advisory is covered where every vulnerability of it that concerns the device is.
     """
-    about = {
-        pk: (None, vendor or "", model or "", subnet or "")
-        for pk, vendor, model, subnet in Device.objects.filter(
-            site_id=row.site_id, retired_at=None
-        ).values_list("pk", "vendor", "model", "subnet")
-    }
+    about = _about(row)
+    if anywhere:
+        about = {pk: (*facts[:3], row.subnet) for pk, facts in about.items()}
     here = covered(row, about.keys(), about)
     subjects = set(row.subjects)
     found = [

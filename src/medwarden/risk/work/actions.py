@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from medwarden.kernel.clock import from_datetime, to_datetime
+from medwarden.kernel.clock import NANOSECONDS, from_datetime
 from medwarden.kernel.ids import stable_id
 from medwarden.model.finding import Severity
 from medwarden.risk.matching.version_order import compare, device_version
@@ -278,7 +278,7 @@ def day_of(text: str) -> int | None:
 
 
 def _after(known_ns: int, days: int) -> int:
-    return from_datetime(to_datetime(known_ns) + timedelta(days=min(days, 36500)))
+    return known_ns + min(days, 36_500) * 86_400 * NANOSECONDS
 
 
 # ---------------------------------------------------------------- priority

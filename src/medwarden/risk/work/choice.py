@@ -267,11 +267,11 @@ def _target(
         return called, ""
     alone = len(products) <= 1
     spoken = [v for _, text, _ in texts if alone or _names(text, claim.product) for v in _versions_in(text)]
-    affected = _affected(claim)
+    affected = _affected(claim, match, said)
     named = _latest(v for v in _later(own, spoken) if not affected or place(v, affected) is not Place.IN)
     if named:
         return named, ""
-    return _end_of(own, affected)
+    return _end_of(own, _spans(claim))
 
 
 def _called_fixed(claim: ProductClaim, match: Match, said: Sequence[Said]) -> Iterator[str]:
@@ -309,8 +309,20 @@ def _names(text: str, product: str) -> bool:
     return len(name) > 2 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", plain(text)) is not None
 
 
-def _affected(claim: ProductClaim) -> tuple[VersionSpan, ...]:
+def _spans(claim: ProductClaim) -> tuple[VersionSpan, ...]:
     return bounded(claim.spans) or read_versions(claim.version).spans
+
+
+def _affected(claim: ProductClaim, match: Match, said: Sequence[Said]) -> tuple[VersionSpan, ...]:
+    """Return all versions of the product that the advisory calls affected."""
+    return tuple(
+        span
+        for each in said
+        if each.advisory == match.advisory
+        for other in each.record.claims
+        if other.status is ProductStatus.AFFECTED and plain(other.product) == plain(claim.product)
+        for span in _spans(other)
+    )
 
 
 def _end_of(own: str, spans: Sequence[VersionSpan]) -> tuple[str, str]:

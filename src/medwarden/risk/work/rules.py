@@ -58,7 +58,8 @@ def parse_rules(text: str, source: str, base: Rules | None = None) -> Rules:
     Raises ConfigurationError naming ``source`` where it is no YAML of that form or a number is negative.
     """
     try:
-        said = yaml.safe_load(text) or {}
+        said = yaml.safe_load(text)
+        said = {} if said is None else said
         if not isinstance(said, dict):
             raise ConfigurationError(f"{source} cannot be used: it holds no names with values")
         merged: dict[str, object] = {} if base is None else msgspec.to_builtins(base)
