@@ -59,6 +59,7 @@ from medwarden.knowledge.sbom import MOST_COMPONENTS, read_bill  # noqa: E402
 from medwarden.knowledge.udi import parse_udi  # noqa: E402
 from medwarden.model.book import DATES, FIELDS  # noqa: E402
 from medwarden.model.feed import About, Entry, Feed, Rejected  # noqa: E402
+from medwarden.model.scan import ScanReader  # noqa: E402
 from medwarden.model.vulnerability import Provenance  # noqa: E402
 from medwarden.risk.weights import default_weights, parse_weights  # noqa: E402
 from medwarden.sensors import snmp_poll  # noqa: E402
@@ -68,6 +69,7 @@ from medwarden.sensors.active.registry import probers  # noqa: E402
 from medwarden.sensors.active.snmp_user import read_message  # noqa: E402
 from medwarden.sensors.equipment_list import read_list  # noqa: E402
 from medwarden.sensors.ipfix_framing import IpfixFraming  # noqa: E402
+from medwarden.sensors.scans.registry import readers  # noqa: E402
 from medwarden.sensors.syslog_framing import SyslogFraming  # noqa: E402
 from medwarden.store.knowledge_blocks import bucket_of, payload_of  # noqa: E402
 
@@ -324,6 +326,35 @@ def _feed(feed: type[Feed]) -> Callable[[bytes], object]:
     return run
 
 
+def _scan(kind: type[ScanReader]) -> Callable[[bytes], object]:
+    """Read any bytes as a scanner's report: hosts within its form, the same however it is cut."""
+
+    def read(data: bytes, size: int) -> object:
+        reader = kind("file")
+        for at in range(0, len(data), size):
+            reader.feed(data[at : at + size])
+        return reader.finish()
+
+    def run(data: bytes) -> object:
+        kind.recognises(data[:65536])
+        report = kind("file")
+        report.feed(data)
+        whole = report.finish()
+        if read(data, 61) != whole:
+            raise Finding("cut otherwise it says something else")
+        for host in whole.hosts:
+            if any(s.check not in whole.checks or not 0 <= s.port <= 65535 for s in host.sightings):
+                raise Finding("a sighting of no check or no port")
+        return (
+            min(len(whole.hosts), 5),
+            min(sum(len(host.sightings) for host in whole.hosts), 9),
+            min(whole.rejected, 3),
+            frozenset(s.outcome for host in whole.hosts for s in host.sightings),
+        )
+
+    return run
+
+
 def _container(data: bytes) -> object:
     bounds = Bounds(most_member=1 << 20, most_bytes=4 << 20, most_members=50)
     return tuple((m.name[:20], len(m.stream.read())) for m in members(_written(data), "file", bounds))
@@ -353,6 +384,7 @@ def targets() -> dict[str, Callable[[bytes], object]]:
         "ipfix_stream": lambda data: _cut(IpfixFraming, data),
         "feed_container": _container,
     }
+    found |= {f"scan_{kind.manifest.name}": _scan(kind) for kind in readers()}
     found |= {f"feed_{feed.manifest.id}": _feed(feed) for feed in feeds()}
     return found | {f"answers_{name}": _answers(name) for name in probers()}
 
@@ -428,6 +460,11 @@ def make_corpus(name: str) -> int:
         seeds |= {path.stem: path.read_bytes()[:4000] for path in shipped}
     if name.startswith("feed_"):
         seeds = seeds_of(name.removeprefix("feed_"))
+    if name.startswith("scan_"):
+        cases = ROOT / "tests" / "sensors" / "scans" / "cases" / name.removeprefix("scan_")
+        seeds = {
+            path.stem: path.read_bytes() for path in cases.iterdir() if not path.name.endswith(".case.json")
+        }
     if name.startswith("answers_"):
         dissector = probers()[name.removeprefix("answers_")].manifest.dissector
         for path in sorted((CORPUS / dissector).glob("*.bin")):

@@ -112,6 +112,27 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
     return len(moved)
 
 
+def rejudge(home: Path, tenant: str, site: str, ids: Collection[str]) -> None:
+    """Judge devices anew of which somebody said something: profiles, findings, scores."""
+    from medwarden.store.changes import Change
+    from medwarden.store.scores import mark_due
+
+    if not ids:
+        return
+    ordered = sorted(ids)
+    match_devices(home, tenant, site, ordered)
+    tell(tenant, site, ordered)
+    with Change("rule:matching", "a scanner's report", RULES, tenant=tenant, site=site) as change:
+        mark_due(change, ordered)
+
+
+def weigh(home: Path, tenant: str, vulnerabilities: Collection[str]) -> None:
+    """Store how much vulnerabilities matter that scanners saw, as far as knowledge tells."""
+    with Knowledge(home) as knowledge:
+        if knowledge.newest:
+            _weigh(tenant, knowledge, set(vulnerabilities))
+
+
 def refresh(home: Path, tenant: str) -> int:
     """Judge by the knowledge there is now; return how many profiles' verdicts changed.
 
@@ -281,6 +302,7 @@ def _weight(identifier: str, records: Sequence[Vulnerability], use: Exploitation
         title=next((record.title for record in records if record.title), ""),
         remedy=remedies[0].text[:600] if remedies else "",
         vectors=_vectors(records),
+        weaknesses=sorted({weakness for record in records for weakness in record.cwes})[:20],
     )
 
 

@@ -36,6 +36,8 @@ _COMMANDS = {
     "sbom": "medwarden.cli.sbom",
     "knowledge": "medwarden.cli.knowledge",
     "vulnerabilities": "medwarden.cli.vulnerabilities",
+    "work": "medwarden.cli.work",
+    "scans": "medwarden.cli.scans",
     "attributes": "medwarden.cli.attributes",
     "identity": "medwarden.cli.identity",
     "unknown": "medwarden.cli.answers",

@@ -6,10 +6,17 @@ checks print is not kept, only the versions and updates that can be told in it: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 import msgspec
+
+SCANNERS: Mapping[str, str] = MappingProxyType(
+    {"nessus": "Nessus", "openvas": "OpenVAS", "qualys": "Qualys", "rapid7": "Rapid7", "nmap": "nmap"}
+)
+"""Scanners by the name they go by here, as people call them."""
 
 
 class ScanOutcome(StrEnum):
@@ -32,9 +39,9 @@ class ScanCheck(msgspec.Struct, frozen=True):
 
 
 class ScanSighting(msgspec.Struct, frozen=True):
-    """One check on one host: ``port`` 0 is the host itself; versions are empty where the scanner names none.
+    """One check on one host: ``port`` 0 is the host itself; a version that is not named is empty.
 
-    ``since_ns`` is when the scanner saw it first, ``seen_ns`` last (nanoseconds since the epoch, 0: not said).
+    ``since_ns`` and ``seen_ns`` are when the scanner saw it first and last (nanoseconds, 0: not said).
     """
 
     check: str

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -38,7 +39,8 @@ _MAC = re.compile(
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\Z")
 _UPDATE = re.compile(r"\bKB\s?(\d{6,7})\b", re.IGNORECASE)
 _INSTALLED = re.compile(
-    r"(?:^|\n)\s*(?:installed version|version(?: of the remote \w+)?|product version|current version|"
+    r"(?:^|\n)\s*(?:installed version|version(?: of the remote \w+)?|remote version|product version|"
+    r"current version|"
     r"file version|remote package installed|package installed|installed package|reported version)"
     r"\s*[:=]\s*([\w.+:~() -]{1,60})",
     re.IGNORECASE,
@@ -134,10 +136,11 @@ def port_of(text: str | int | None) -> int:
     return number if number <= 65535 else 0
 
 
+@lru_cache(maxsize=8192)
 def time_ns(text: str | int | None) -> int:
     """Return a scanner's time in nanoseconds since the epoch, 0 for none; without a zone it is UTC."""
     said = str(text if text is not None else "").strip()
-    if not said or len(said) > 60:
+    if not 6 <= len(said) <= 60 or sum(c.isdigit() for c in said) < 5:
         return 0
     if re.fullmatch(r"\d{9,10}", said):
         return int(said) * NANOSECONDS

@@ -31,13 +31,13 @@ from medwarden.sensors.scans.nexpose import OUTCOMES
 _CODES: Mapping[str, ScanOutcome] = MappingProxyType(
     {
         "ve": ScanOutcome.VULNERABLE,
-        "vv": ScanOutcome.VULNERABLE,
+        "vv": ScanOutcome.POTENTIAL,
         "vp": ScanOutcome.POTENTIAL,
         "nv": ScanOutcome.NOT_VULNERABLE,
         "ns": ScanOutcome.NOT_VULNERABLE,
     }
 )
-_START = re.compile(rb'\A(?:\xef\xbb\xbf)?[^\n]{0,2000}"?(?:Asset )?IP Address"?[,;\t]', re.IGNORECASE)
+_ADDRESS = re.compile(rb'(?:^|[,;\t])"?(?:asset )?ip address"?[,;\t]')
 
 
 class InsightVmCsv:
@@ -59,8 +59,8 @@ class InsightVmCsv:
     @staticmethod
     def recognises(head: bytes) -> bool:
         """Tell whether the first line names Rapid7's columns."""
-        first = head.partition(b"\n")[0].lower()
-        return bool(_START.match(head)) and b"vulnerability id" in first and b"title" in first
+        first = head.removeprefix(b"\xef\xbb\xbf")[:8192].partition(b"\n")[0].lower()
+        return bool(_ADDRESS.search(first)) and b"vulnerability id" in first and b"title" in first
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the table."""
@@ -78,6 +78,8 @@ class InsightVmCsv:
     def _row(self, line: int, cells: list[str]) -> None:
         if self._columns is None:
             names = [heading(cell) for cell in cells]
+            if not any(name.startswith("vulnerability") for name in names):
+                raise MalformedInput(self._source, "the first line does not name Rapid7's columns")
             self._columns = {name: at for at, name in reversed(list(enumerate(names))) if name}
             return
         row = Row(self._columns, cells)

@@ -31,7 +31,7 @@ from medwarden.sensors.scans.json_document import JsonDocument, decoded
 _OUTCOMES: Mapping[str, ScanOutcome] = MappingProxyType(
     {
         "VULNERABLE_EXPL": ScanOutcome.VULNERABLE,
-        "VULNERABLE_VERS": ScanOutcome.VULNERABLE,
+        "VULNERABLE_VERS": ScanOutcome.POTENTIAL,
         "VULNERABLE_POTENTIAL": ScanOutcome.POTENTIAL,
         "NOT_VULNERABLE": ScanOutcome.NOT_VULNERABLE,
         "NOT_VULNERABLE_VERSION": ScanOutcome.NOT_VULNERABLE,
@@ -150,7 +150,9 @@ class InsightVmJson:
         if asset.software and host.credentialed is None:
             host.credentialed = True  # programs are listed by a scan that is logged in
         for seen in (*(asset.same or ()), *(asset.new or ())):
-            self._seen(host, seen, _OUTCOMES.get((seen.status or "").upper()))
+            status = (seen.status or "").upper()
+            logged_in = status == "VULNERABLE_VERS" and host.credentialed
+            self._seen(host, seen, ScanOutcome.VULNERABLE if logged_in else _OUTCOMES.get(status))
         for seen in asset.remediated or ():
             self._seen(host, seen, ScanOutcome.FIXED)
 

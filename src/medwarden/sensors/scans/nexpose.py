@@ -30,7 +30,7 @@ from medwarden.sensors.scans.xml_records import XmlRecords, root_of
 OUTCOMES: Mapping[str, ScanOutcome] = MappingProxyType(
     {
         "vulnerable-exploited": ScanOutcome.VULNERABLE,
-        "vulnerable-version": ScanOutcome.VULNERABLE,
+        "vulnerable-version": ScanOutcome.POTENTIAL,
         "vulnerable-potential": ScanOutcome.POTENTIAL,
         "potential": ScanOutcome.POTENTIAL,
         "not-vulnerable": ScanOutcome.NOT_VULNERABLE,
@@ -38,7 +38,10 @@ OUTCOMES: Mapping[str, ScanOutcome] = MappingProxyType(
         "skipped-version": ScanOutcome.NOT_VULNERABLE,
     }
 )
-"""Statuses that say something; those of checks that did not run or were excepted by a person do not."""
+"""Statuses that say something; those of checks that did not run or were excepted by a person do not.
+
+A version that was read without logging in is a banner, which makes it potential.
+"""
 
 
 class Nexpose:
@@ -106,7 +109,10 @@ class Nexpose:
 
     def _test(self, host: HostDraft, test: Element, port: int, transport: str) -> None:
         name = words(test.get("id"), 200).lower()
-        outcome = OUTCOMES.get(test.get("status", ""))
+        status = test.get("status", "")
+        outcome = OUTCOMES.get(status)
+        if status == "vulnerable-version" and host.credentialed:
+            outcome = ScanOutcome.VULNERABLE
         if not name or outcome is None:
             host.information += 1
             return

@@ -1,7 +1,7 @@
 """What nmap's scripts found: vulners, everything that reports through nmap's library ``vulns``, and ssl-*.
 
 After nmap.dtd and the documentation of NSE. The library writes tables with ``title``, ``state`` and ``ids``;
-vulners looks versions up by CPE, so that its answers are potential; older smb-vuln scripts write true or false.
+vulners looks versions up by CPE: its answers are potential. Older smb-vuln scripts write true or false.
 """
 
 from __future__ import annotations

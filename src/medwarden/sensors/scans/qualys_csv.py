@@ -24,7 +24,7 @@ from medwarden.sensors.scans.gathering import (
 )
 from medwarden.sensors.scans.qualys_report import OUTCOMES, SEVERITIES, logged_in
 
-_HEADING = re.compile(rb'(?m)^[^\n]{0,4000}(?<![A-Za-z])"?QID"?[,;\t]')
+_QID = re.compile(rb'(?:^|[,;\t])"?QID"?(?:[,;\t]|$)')
 _BEFORE = 60
 """Lines before the heading beyond which there is none."""
 
@@ -51,11 +51,11 @@ class QualysCsv:
         """Tell whether a table has a heading with Qualys' columns near its start."""
         if head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"<", b"{", b"["):
             return False
-        found = _HEADING.search(head[:16384])
-        if found is None:
-            return False
-        line = head[found.start() : head.find(b"\n", found.start()) % (len(head) + 1)].lower()
-        return b"title" in line and (b"ip" in line or b"asset" in line) and b"severity" in line
+        for line in head[:16384].splitlines()[:_BEFORE]:
+            if _QID.search(line):
+                said = line.lower()
+                return b"title" in said and b"severity" in said and (b"ip" in said or b"asset" in said)
+        return False
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the table."""

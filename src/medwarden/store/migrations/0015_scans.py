@@ -56,12 +56,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ScanHost",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("device", models.CharField(blank=True, max_length=40)),
                 ("how", models.CharField(max_length=200)),
                 ("ips", models.JSONField(default=list)),
@@ -127,6 +122,7 @@ class Migration(migrations.Migration):
                 ("since_ns", models.BigIntegerField()),
                 ("until_ns", models.BigIntegerField(null=True)),
                 ("ended_by", models.CharField(blank=True, max_length=200)),
+                ("ended_scan", models.CharField(blank=True, max_length=40)),
                 (
                     "host",
                     models.ForeignKey(

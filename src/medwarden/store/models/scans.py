@@ -53,6 +53,7 @@ class ScanHost(Scoped):
     ``refuted`` (vulnerabilities that it tried and did not find).
     """
 
+    id = models.CharField(primary_key=True, max_length=40)
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="+")
     device = models.CharField(max_length=40, blank=True)
     how = models.CharField(max_length=200)
@@ -79,7 +80,7 @@ class ScannerSighting(Scoped):
     """A scanner saw a vulnerability on a device, from ``since_ns`` (import) until ``until_ns``.
 
     ``vulnerability`` is the CVE id, or scanner and check where the check names none; ``seen_ns`` is when the
-    scanner looked.
+    scanner looked. ``ended_scan`` is the report that ended it, so that taking that back brings it back.
     """
 
     host = models.ForeignKey(ScanHost, on_delete=models.CASCADE, related_name="+")
@@ -100,6 +101,7 @@ class ScannerSighting(Scoped):
     since_ns = models.BigIntegerField()
     until_ns = models.BigIntegerField(null=True)
     ended_by = models.CharField(max_length=200, blank=True)
+    ended_scan = models.CharField(max_length=40, blank=True)
 
     class Meta:
         indexes = [
