@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import struct
 
 import pytest
 from hypothesis import given, settings
@@ -164,6 +165,14 @@ def test_what_is_no_form_is_refused_with_a_sentence(document: bytes, words: str)
 def test_a_bomb_is_refused_before_it_is_opened() -> None:
     document = made.with_member(made.xlsx({"MDS2": ROWS}), "xl/worksheets/sheet9.xml", bytes(300 << 20))
     assert "unpacks to more than" in wrong(document)
+
+
+def test_a_sheet_that_reaches_too_far_is_refused_before_it_is_opened() -> None:
+    near = made.xls([["ALOF-1", "q", "Yes"]])
+    label = struct.Struct("<HHHHHHB")  # kind, length, row, column, format, letters, wide
+    far = near.replace(label.pack(0x204, 15, 0, 2, 0, 3, 1), label.pack(0x204, 15, 65535, 65535, 0, 3, 1))
+    assert far != near
+    assert "cells reach over" in wrong(far)
 
 
 def test_a_text_document_is_told_from_a_spreadsheet() -> None:

@@ -7,8 +7,9 @@ import msgspec
 from medwarden.kernel.errors import MalformedInput
 from medwarden.knowledge.mds2_layout import FEWEST, Table, read_tables
 from medwarden.model.mds2 import Form, Problem, ProblemKind
+from medwarden.sensors.compound_file import MAGIC
 from medwarden.sensors.mds2_pdf import read_pdf
-from medwarden.sensors.mds2_sheet import COMPOUND, ZIP, read_sheets
+from medwarden.sensors.mds2_sheet import ZIP, read_sheets
 
 LARGEST = 100 << 20
 """Bytes a form may have; makers put pictures into theirs."""
@@ -27,7 +28,7 @@ def read_form(document: bytes, source: str) -> Form:
         raise MalformedInput(source, "the file is empty")
     if len(document) > LARGEST:
         raise MalformedInput(source, f"larger than {LARGEST >> 20} MiB, which no form is")
-    if document.startswith((ZIP, COMPOUND)):
+    if document.startswith((ZIP, MAGIC)):
         tables, remarks = read_sheets(document, source)
         read_from = "spreadsheet"
     elif b"%PDF-" in document[:_PDF_WITHIN]:

@@ -19,16 +19,15 @@ import python_calamine
 
 from medwarden.kernel.errors import MalformedInput
 from medwarden.knowledge.mds2_layout import Row, Table
-from medwarden.sensors.logs.inventory_table import archive_refusal
+from medwarden.sensors.compound_file import CompoundError, CompoundFile, has_password, reach
+from medwarden.sensors.logs.inventory_table import MOST_CELLS, archive_refusal
 
-ZIP, COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ZIP = b"PK\x03\x04"
 MOST_ROWS = 20_000
 MOST_COLUMNS = 64
 MOST_SHEETS = 60
 _LONGEST_CELL = 8000
 _MOST_XML = 32 << 20
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_MACROS = ("_VBA_PROJECT".encode("utf-16-le"),)
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
 _ATTRIBUTE = re.compile(rb"""([\w:]+)\s*=\s*["']([^"']*)["']""")
 _RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
@@ -59,17 +58,13 @@ def read_sheets(document: bytes, source: str) -> tuple[list[Table], list[str]]:
         if len(names) > MOST_SHEETS:
             remarks.append(f"it has {len(names)} sheets; the first {MOST_SHEETS} were read")
         return [_table(book, name, unstored, remarks) for name in names[:MOST_SHEETS]], remarks
-    except (
-        python_calamine.CalamineError,
-        python_calamine.PasswordError,
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-    ) as error:
-        locked = "password" in str(error).casefold()
-        reason = _LOCKED if locked else f"no readable spreadsheet ({type(error).__name__})"
-        raise MalformedInput(source, reason) from error
+    except (python_calamine.CalamineError, OSError, ValueError, KeyError, IndexError) as error:
+        raise MalformedInput(source, f"no readable spreadsheet ({type(error).__name__})") from error
+    except BaseException as error:
+        # the native reader panics on some damage; its exception is no Exception and cannot be imported
+        if type(error).__name__ != "PanicException":
+            raise
+        raise MalformedInput(source, "a damaged spreadsheet") from error
 
 
 _LOCKED = "it is encrypted with a password: open it with the password, save it without, and bring that in"
@@ -91,9 +86,20 @@ def _look_into(document: bytes, source: str, remarks: list[str]) -> None:
 
 
 def _compound(document: bytes, source: str, remarks: list[str]) -> None:
-    if _ENCRYPTED in document:
+    try:
+        file = CompoundFile(document)
+        if any(entry.name == "EncryptedPackage" for entry in file.entries):
+            raise MalformedInput(source, _LOCKED)
+        book = file.stream("Workbook") or file.stream("Book")
+    except CompoundError as error:
+        raise MalformedInput(source, f"a damaged document ({error})") from error
+    if book is None:
+        raise MalformedInput(source, "no spreadsheet: save the form as XLSX or PDF")
+    if has_password(book):
         raise MalformedInput(source, _LOCKED)
-    if any(name in document for name in _MACROS):
+    if reach(book) > MOST_CELLS:
+        raise MalformedInput(source, f"a spreadsheet whose cells reach over more than {MOST_CELLS:,} places")
+    if any(entry.name == "_VBA_PROJECT_CUR" for entry in file.entries):
         remarks.append("it holds macros; they were not run")
 
 
