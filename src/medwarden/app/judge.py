@@ -14,6 +14,7 @@ from medwarden.app.attributes import fill_devices
 from medwarden.app.beside import MANY, Beside, Outcome, in_parts
 from medwarden.app.fingerprints import load_own
 from medwarden.app.models import load_model
+from medwarden.app.recalls import match_devices as match_recalls
 from medwarden.app.reconcile import follow
 from medwarden.app.spoofing import find_contradictions
 from medwarden.app.surroundings import surroundings, surroundings_with
@@ -85,6 +86,7 @@ def judge_stale(tenant: str, site: str) -> int:
         if judged:
             if folder is not None:
                 match_devices(folder, tenant, site, judged)
+                match_recalls(folder, tenant, site, judged)
             _assess(tenant, site, judged, beside, "identity or traffic changed")
     if judged:
         follow(tenant, site)

@@ -6,6 +6,7 @@ notices contain leaves few notices to look at. Texts on lots and serial numbers 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -26,6 +27,12 @@ RULES = "recalls-1"
 """Goes up whenever the same facts and notices may come to another verdict."""
 
 _MOST_KEPT = 50_000
+_LONG_NUMBER = re.compile(r"(?<!\d)\d{12,14}(?!\d)")
+
+
+def _long_numbers(text: str) -> set[str]:
+    """Return what may be a UDI-DI in a text: it is only ever looked up by one that a device has."""
+    return {number.zfill(14) for number in _LONG_NUMBER.findall(text)}
 
 
 class RecallState(StrEnum):
@@ -56,8 +63,16 @@ class _Held(msgspec.Struct):
 
     notice: Notice
     scope: Scope
-    product: Described
+    product: Described | None = None
     limits: Limits | None = None
+
+
+class _Maker:
+    """The scopes of one maker; their words are indexed when somebody first asks for the maker."""
+
+    def __init__(self) -> None:
+        self.waiting: list[int] = []
+        self.words: defaultdict[str, list[int]] = defaultdict(list)
 
 
 class _Product(msgspec.Struct, frozen=True):
@@ -76,10 +91,8 @@ class Engine:
         self._makers = Makers(packaged_aliases().added(aliases or Aliases()))
         self._held: list[_Held] = []
         self._by_identifier: defaultdict[str, list[int]] = defaultdict(list)
-        self._by_maker: defaultdict[frozenset[str], defaultdict[str, list[int]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
-        self._of_vendor: dict[str, list[frozenset[str]]] = {}
+        self._by_maker: defaultdict[frozenset[str], _Maker] = defaultdict(_Maker)
+        self._of_vendor: dict[str, list[_Maker]] = {}
         self._products: dict[tuple[object, ...], tuple[_Product, ...]] = {}
 
     def __len__(self) -> int:
@@ -90,27 +103,29 @@ class Engine:
         """Take a notice in."""
         for scope in notice.scopes:
             at = len(self._held)
-            product = described(f"{scope.product}\n{notice.title}", scope.models)
-            self._held.append(_Held(notice, scope, product))
-            for identifier in self._identifiers(scope):
+            self._held.append(_Held(notice, scope))
+            for identifier in {*scope.identifiers, *_long_numbers(scope.codes)}:
                 self._by_identifier[identifier].append(at)
-            index = self._by_maker[self._makers.keys(scope.maker or notice.maker)]
-            for word in (*product.words, *(f"#{number}" for number in product.numbers), *product.series):
-                index[word].append(at)
-            for letters, _, _ in product.runs:
-                index[f"{letters}-"].append(at)
+            self._by_maker[self._makers.keys(scope.maker or notice.maker)].waiting.append(at)
         self._of_vendor.clear()
         self._products.clear()
 
-    @staticmethod
-    def _identifiers(scope: Scope) -> frozenset[str]:
-        """Return the UDI-DIs that a scope names in a field or in its text."""
-        found = set(scope.identifiers)
-        if scope.codes:
-            found |= (
-                read_limits(scope.codes).identifiers if "01)" in scope.codes or "DI" in scope.codes else set()
-            )
-        return frozenset(found)
+    def _indexed(self, maker: _Maker) -> defaultdict[str, list[int]]:
+        """Return the scopes of a maker by the words in them."""
+        for at in maker.waiting:
+            product = self._described(at)
+            for word in (*product.words, *(f"#{number}" for number in product.numbers), *product.series):
+                maker.words[word].append(at)
+            for letters, _, _ in product.runs:
+                maker.words[f"{letters}-"].append(at)
+        maker.waiting.clear()
+        return maker.words
+
+    def _described(self, at: int) -> Described:
+        held = self._held[at]
+        if held.product is None:
+            held.product = described(f"{held.scope.product}\n{held.notice.title}", held.scope.models)
+        return held.product
 
     def judge(self, facts: DeviceFacts) -> tuple[RecallMatch, ...]:
         """Return the verdicts on a device, one for each notice that means its product or may."""
@@ -148,7 +163,7 @@ class Engine:
                 known = found.get(at)
                 if known is not None and known.agrees:
                     continue
-                result = named(said.value, maker, held.product)
+                result = named(said.value, maker, self._described(at))
                 if result.agrees is False or (known is not None and result.agrees is None):
                     continue
                 found[at] = self._product(at, held, facts, said.value, said.field, result)
@@ -169,27 +184,33 @@ class Engine:
         )
         return _Product(at, agrees, why, aspects)
 
-    def _indexes(self, vendor: str) -> list[frozenset[str]]:
+    def _indexes(self, vendor: str) -> list[_Maker]:
         known = self._of_vendor.get(vendor)
         if known is None:
             mine = self._makers.keys(vendor)
-            known = [keys for keys in self._by_maker if keys and mine and self._makers.agree(mine, keys)]
+            known = [
+                index
+                for keys, index in self._by_maker.items()
+                if keys and mine and self._makers.agree(mine, keys)
+            ]
             self._of_vendor[vendor] = known
         return known
 
     def _candidates(self, vendor: str, model: str, maker: tuple[str, ...]) -> set[int]:
         words, codes = model_words(model, maker)
         found: set[int] = set()
-        for keys in self._indexes(vendor):
-            index = self._by_maker[keys]
+        for each in self._indexes(vendor):
+            index = self._indexed(each)
             found.update(index.get(f"#{key(model)}", ()))
             for code in codes:
                 found.update(index.get(code, ()))
                 found.update(index.get(f"#{key(code)}", ()))
                 found.update(index.get(f"{code.rstrip('0123456789')}-", ()))
+                found.update(
+                    at for n in range(1, len(code)) for at in index.get(f"{code[:n]:0<{len(code)}}", ())
+                )
             if words:
-                sets = [set(index.get(word, ())) for word in words]
-                found |= set.intersection(*sets)
+                found |= set.intersection(*(set(index.get(word, ())) for word in words))
         return found
 
     def _of_unit(self, facts: DeviceFacts, product: _Product) -> RecallMatch:

@@ -87,8 +87,8 @@ def text_of(letter: Letter) -> str:
         "",
         *(f"- {_line(asked)}" for asked in letter.asked),
         "",
-        "A CSAF or VEX document is the answer we can use best. Otherwise fill in the table that comes with this"
-        f" letter ({', '.join(STATUSES.values())}).",
+        "A CSAF or VEX document is the answer we can use best. Otherwise fill in the table that comes with"
+        f" this letter ({', '.join(STATUSES.values())}).",
         f"Please answer by {letter.answer_by} and name our reference {letter.number}.",
         "",
         "Kind regards",

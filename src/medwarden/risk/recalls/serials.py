@@ -132,14 +132,15 @@ def comparable(one: str, other: str) -> bool:
 
 
 _CODE = r"[A-Za-z0-9][A-Za-z0-9./_#-]{1,38}"
+_END = r"[A-Za-z0-9][A-Za-z0-9./_#-]{0,38}"
 _PLAIN_CODE = r"[A-Za-z0-9]{2,38}"
 _ENDS = re.compile(r"(?:S/?N|serials?|lots?|numbers?|nos?\.?|#)\s*:?\s*", re.IGNORECASE)
 _FROM_TO = re.compile(
-    rf"(?:\b(?:from|between|range[sd]?(?:\s+(?:of|from))?|of)\s+)?(?<![\w-])({_CODE})\s*"
-    rf"(?:\bto\b|\bthrough\b|\bthru\b|\buntil\b|\s[-–—]\s?|[–—])\s*({_CODE})(?![\w-])(?:\s*\(?\binclusive\b\)?)?",
+    rf"(?:\b(?:from|between|range[sd]?(?:\s+(?:of|from))?|of)\s+)?(?<![\w-])({_END})\s*"
+    rf"(?:\bto\b|\bthrough\b|\bthru\b|\buntil\b|\s[-–—]\s?|[–—])\s*({_END})(?![\w-])(?:\s*\(?\binclusive\b\)?)?",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(rf"\bbetween\s+({_CODE})\s+and\s+({_CODE})(?![\w-])", re.IGNORECASE)
+_BETWEEN = re.compile(rf"\bbetween\s+({_END})\s+and\s+({_END})(?![\w-])", re.IGNORECASE)
 _DASHED = re.compile(rf"(?<![\w-])({_PLAIN_CODE})-({_PLAIN_CODE})(?![\w-])")
 _UP = re.compile(
     rf"(?<![\w-])({_CODE})\s*(?:,?\s*(?:and|or|&)\s+(?:above|higher|up|greater|later|after|newer|beyond|onwards?)"

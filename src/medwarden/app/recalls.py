@@ -1,0 +1,277 @@
+"""Devices against recalls and makers' notices: judged when either changes, told as findings, worked on.
+
+The engine with all notices is kept in the process as long as knowledge and the hospital's own notices stay
+the same. Where only some notices changed, only those are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from medwarden.app.vulnerabilities import ALIASES_FILE, own_aliases
+from medwarden.feeds.csaf import FEED as CSAF_FEED
+from medwarden.kernel.clock import Clock, wall_clock
+from medwarden.kernel.errors import ConfigurationError, MalformedInput
+from medwarden.model.feed import Entry, Kind, Rejected
+from medwarden.model.recall import Recall
+from medwarden.model.vulnerability import Advisory, Provenance
+from medwarden.risk.recalls.engine import RULES, Engine, RecallMatch, engine_of
+from medwarden.risk.recalls.facts import DeviceFacts
+from medwarden.risk.recalls.findings import KINDS, findings_of
+from medwarden.risk.recalls.notice import Notice, of_advisory, of_recalls
+from medwarden.risk.recalls.workflow import DueDays
+from medwarden.store.knowledge import Knowledge
+
+_AT_ONCE = 400
+_MOST_CHANGED = 20_000
+"""Changed recalls up to which only those are judged anew."""
+
+_ACTOR = "rule:recalls"
+
+
+class _Loaded(msgspec.Struct):
+    key: tuple[Path, str, int, int, float]
+    engine: Engine
+    notices: dict[str, Notice]
+
+
+_loaded: list[_Loaded] = []
+
+
+def _load(home: Path, tenant: str, knowledge: Knowledge) -> _Loaded:
+    """Return all notices with their engine; kept until something of them changes."""
+    from medwarden.store.recalls import own_notices, own_stamp
+
+    path = home / ALIASES_FILE
+    stamp = path.stat().st_mtime if path.is_file() else 0.0
+    key = home, tenant, knowledge.newest, own_stamp(tenant), stamp
+    for held in _loaded:
+        if held.key == key:
+            return held
+    notices = {notice.id: notice for notice in _published(knowledge)}
+    notices |= {notice.id: notice for notice in own_notices(tenant)}
+    _loaded[:] = [_Loaded(key, engine_of(notices.values(), own_aliases(home)), notices)]
+    return _loaded[0]
+
+
+def _published(knowledge: Knowledge) -> Iterator[Notice]:
+    """Yield what feeds tell: one notice for a recall, whoever tells of it."""
+    by_number: dict[str, list[Recall]] = {}
+    for record in knowledge.recalls():
+        by_number.setdefault(record.id, []).append(record)
+    for records in by_number.values():
+        yield of_recalls(records)
+
+
+def _some(home: Path, tenant: str, knowledge: Knowledge, numbers: Iterable[str]) -> _Loaded:
+    """Return some notices with an engine of their own."""
+    from medwarden.store.recalls import own_notices
+
+    wanted = set(numbers)
+    notices = {notice.id: notice for notice in own_notices(tenant) if notice.id in wanted}
+    for number in sorted(wanted - notices.keys()):
+        records = knowledge.recall(number)
+        if records:
+            notices[number] = of_recalls(records)
+    key = home, tenant, -1, -1, 0.0
+    return _Loaded(key, engine_of(notices.values(), own_aliases(home)), notices)
+
+
+def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int:
+    """Judge devices whose maker, model, lot, serial number, firmware or dates changed; return whose moved.
+
+    On an open store of a writer. Nothing is read or written for devices that are what they were.
+    """
+    from medwarden.store.changes import Change
+    from medwarden.store.recalls import facts_of, own_stamp, record_facts
+
+    moved: list[str] = []
+    with Knowledge(home) as knowledge:
+        if knowledge.newest == 0 and own_stamp(tenant) == 0:
+            return 0
+        for part in _parts(list(ids)):
+            facts = facts_of(tenant, part)
+            with Change(_ACTOR, "devices changed", RULES, tenant=tenant, site=site) as change:
+                changed = record_facts(change, facts)
+            if not changed:
+                continue
+            loaded = _load(home, tenant, knowledge)
+            some = {device: facts[device] for device in changed}
+            cause = "what is known of the device changed"
+            moved += _judge(tenant, site, loaded, some, cause, only=None)
+    return len(moved)
+
+
+def refresh(home: Path, tenant: str, site: str | None = None) -> int:
+    """Judge every device by the notices there are now; return of how many the verdicts changed.
+
+    Where only some notices changed since the last time, only they are judged. On an open store of a writer.
+    """
+    from medwarden.store.changes import Change
+    from medwarden.store.models import Device, Site
+    from medwarden.store.recall_cases import follow_merges
+    from medwarden.store.recalls import (
+        Standing,
+        facts_of,
+        own_stamp,
+        record_facts,
+        record_standing,
+        standing_of,
+    )
+
+    moved = 0
+    with Knowledge(home) as knowledge:
+        now = Standing(knowledge.newest, own_stamp(tenant), RULES)
+        sites = Site.objects.filter(tenant_id=tenant)
+        for place in [site] if site else list(sites.values_list("pk", flat=True)):
+            before = standing_of(place)
+            if now.edition == 0 and now.notices_ns == 0 and before.edition <= 0:
+                continue
+            only = None if before == now else _changed(tenant, knowledge, before, now)
+            with Change(_ACTOR, "devices merged", RULES, tenant=tenant, site=place) as change:
+                follow_merges(change, place)
+            rows = Device.objects.filter(tenant_id=tenant, site_id=place, retired_at=None)
+            for part in _parts(list(rows.order_by("pk").values_list("pk", flat=True))):
+                facts = facts_of(tenant, part)
+                with Change(_ACTOR, "devices changed", RULES, tenant=tenant, site=place) as change:
+                    changed = set(record_facts(change, facts))
+                moved += _refresh_part(home, tenant, place, knowledge, facts, changed, only, before != now)
+            if before != now:
+                with Change(_ACTOR, "notices changed", RULES, tenant=tenant, site=place) as change:
+                    record_standing(change, place, now)
+    return moved
+
+
+def _refresh_part(
+    home: Path,
+    tenant: str,
+    site: str,
+    knowledge: Knowledge,
+    facts: dict[str, DeviceFacts],
+    changed: set[str],
+    only: frozenset[str] | None,
+    behind: bool,
+) -> int:
+    """Judge some devices: those that changed by all notices, the others by the notices that changed."""
+    moved: list[str] = []
+    whole = set(facts) if behind and only is None else changed
+    if whole:
+        loaded = _load(home, tenant, knowledge)
+        cause = "what is known of the device changed" if not behind else "notices were compared with devices"
+        moved += _judge(tenant, site, loaded, {d: facts[d] for d in facts if d in whole}, cause, only=None)
+    rest = {device: each for device, each in facts.items() if device not in whole}
+    if rest and behind and only:
+        loaded = _some(home, tenant, knowledge, only)
+        moved += _judge(tenant, site, loaded, rest, "new or changed notices", only=only)
+    return len(moved)
+
+
+def _changed(tenant: str, knowledge: Knowledge, before: object, now: object) -> frozenset[str] | None:
+    """Return the numbers of notices that changed since a site was judged, or None for too many to tell."""
+    from medwarden.store.recalls import Standing, own_changed
+
+    if not isinstance(before, Standing) or not isinstance(now, Standing) or before.rules != now.rules:
+        return None
+    changes = knowledge.changed_since(max(before.edition, 0))
+    if not changes.complete or before.edition < 0:
+        return None
+    numbers = set(changes.ids.get(Kind.RECALL, frozenset())) | own_changed(tenant, before.notices_ns)
+    return frozenset(numbers) if len(numbers) <= _MOST_CHANGED else None
+
+
+def _judge(
+    tenant: str,
+    site: str,
+    loaded: _Loaded,
+    facts: dict[str, DeviceFacts],
+    cause: str,
+    *,
+    only: frozenset[str] | None,
+) -> list[str]:
+    """Judge devices and keep what came of it; return those whose verdicts changed."""
+    from medwarden.store.changes import Change
+    from medwarden.store.recalls import record_notices, record_verdicts
+
+    judged: dict[str, Sequence[RecallMatch]] = {d: loaded.engine.judge(each) for d, each in facts.items()}
+    numbers = sorted({match.notice for found in judged.values() for match in found} | set(only or ()))
+    with Change(_ACTOR, cause, RULES, tenant=tenant, site=site) as change:
+        record_notices(change, [loaded.notices[number] for number in numbers if number in loaded.notices])
+        moved = record_verdicts(change, judged, rules=RULES, cause=cause, only=only)
+    tell(tenant, site, moved)
+    return moved
+
+
+def due_days(tenant: str) -> DueDays:
+    """Return within how many days a case shall be closed, by class of the notice."""
+    from medwarden.store.recall_cases import DUE_DAYS
+    from medwarden.store.settings import setting
+
+    return setting(DUE_DAYS, DueDays(), tenant=tenant)
+
+
+def set_due_days(tenant: str, days: DueDays, *, actor: str, reason: str) -> None:
+    """Change within how many days cases shall be closed; those that are open keep their day.
+
+    Raises ConfigurationError for days below 1 or above 3,650.
+    """
+    from medwarden.store.changes import Change
+    from medwarden.store.recall_cases import DUE_DAYS
+    from medwarden.store.settings import set_setting
+
+    if any(not 1 <= value <= 3650 for value in msgspec.structs.astuple(days)):
+        raise ConfigurationError("days until a case is due are 1 to 3,650")
+    with Change(actor, reason, tenant=tenant) as change:
+        set_setting(change, DUE_DAYS, days)
+
+
+def tell(tenant: str, site: str, ids: Sequence[str], clock: Clock = wall_clock) -> None:
+    """Open cases, and bring the findings on recalls of some devices in line with verdicts and steps."""
+    from medwarden.store.changes import Change
+    from medwarden.store.findings import record_findings
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.recalls import standing
+    from medwarden.store.recall_cases import open_cases
+    from medwarden.store.scores import mark_due
+
+    days = due_days(tenant)
+    for part in _parts(sorted(ids)):
+        with Change(_ACTOR, "verdicts or steps changed", RULES, tenant=tenant, site=site) as change:
+            open_cases(change, part, days)
+            found = findings_of(site, standing(Scope(tenant, (site,)), part), clock())
+            record_findings(change, part, found, kinds=KINDS)
+            mark_due(change, part)
+
+
+def tell_sites(tenant: str, devices: Iterable[tuple[str, str]]) -> None:
+    """Bring findings in line for pairs of site and device."""
+    ordered = sorted(set(devices))
+    for site, pairs in groupby(ordered, key=lambda pair: pair[0]):
+        tell(tenant, site, [device for _, device in pairs])
+
+
+def notices_in(document: bytes, name: str) -> list[Notice]:
+    """Return the notices that a CSAF document holds.
+
+    Raises MalformedInput for what is no such document, or has nothing in it that can be read.
+    """
+    import io
+
+    found: list[Notice] = []
+    problems: list[str] = []
+    for item in CSAF_FEED.read(io.BytesIO(document), Provenance("csaf", name, read_ns=wall_clock())):
+        if isinstance(item, Entry):
+            found += [of_advisory(each) for each in item.records if isinstance(each, Advisory)]
+        elif isinstance(item, Rejected):
+            problems.append(f"{item.where}: {item.reason}")
+    if not found:
+        raise MalformedInput(name, problems[0] if problems else "there is no notice in it")
+    return found
+
+
+def _parts(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]
