@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from medwarden.app.carried_exports import CONTENT, FORMAT, Watching, take_in_exports
 from medwarden.app.inputs import find_inputs
 from medwarden.app.intake import content_id, take_in
 from medwarden.app.log_intake import grown_from, setting_of, take_in_log
@@ -109,10 +110,12 @@ class Replay:
         self._waiting: list[Taken] = []
         self._rows = 0
         self._known = InputReport("")
+        self._inside: list[InputReport] = []
 
     def file(self, path: Path) -> None:
         """Feed one capture or log; content that was fed to its end before is only counted as seen again."""
-        self.reports.append(self._file(path))
+        self.reports += [self._file(path), *self._inside]
+        self._inside.clear()
 
     def flush(self) -> None:
         """Store what waits."""
@@ -138,9 +141,25 @@ class Replay:
         if state.complete:
             return state.report
         numbered = _Numbered(self, state)
-        report = self._read(path, state, numbered)
+        watching = Watching(numbered)
+        report = self._read(path, state, watching)
+        if watching.found:  # before the capture is complete: a crash between the two forgets neither
+            self._exports(path, content)
         numbered.end(report)
         return report
+
+    def _exports(self, path: Path, content: str) -> None:
+        """Feed the flow exports that a capture carries, as an input of their own."""
+        name = f"{printable(str(path))} (flow exports inside)"
+        state = self.ingest.writer.begin_input(content + CONTENT, name, FORMAT)
+        if state.complete:
+            self._inside.append(state.report)
+            return
+        numbered = _Numbered(self, state)
+        report = take_in_exports(path, setting_of(self.ingest.token_key), numbered)
+        numbered.end(report or InputReport(name, FORMAT))
+        if report is not None:
+            self._inside.append(report)
 
     def _log(self, path: Path, parser: type[LogParser]) -> InputReport:
         """Feed a log; one of lines that has grown since goes on where it was left."""
