@@ -54,6 +54,18 @@ def own_key(home: Path, *, renew: bool = False) -> tuple[str, str]:
     return BundleKeys(home).renew() if renew else BundleKeys(home).own()
 
 
+def key_if_any(home: Path) -> str:
+    """Return the id of the key with which this folder signs; '' where none was made yet."""
+    keys = BundleKeys(home)
+    return keys.own()[0] if keys.has_own else ""
+
+
+def trust_pem(home: Path, pem: bytes, name: str) -> TrustedKey:
+    """Trust a public key. Raises ConfigurationError for what is none."""
+    prepare(home)
+    return BundleKeys(home).trust(pem, name)
+
+
 def trust(home: Path, path: Path, name: str) -> TrustedKey:
     """Trust the public key in a file."""
     prepare(home)

@@ -50,6 +50,48 @@ class FeedStatus(msgspec.Struct, frozen=True):
         return max(self.looked_ns, self.failed_ns)
 
 
+class Source(msgspec.Struct, frozen=True):
+    """A feed as pages, tables and programs show it: everything of :class:`FeedStatus` in plain fields.
+
+    ``records`` counts what is in use, ``seen`` to ``rejected`` what the last import brought: seen = kept +
+    passed + rejected.
+    """
+
+    id: str
+    title: str
+    publisher: str
+    licence: str
+    home: str
+    brings: str
+    changes: str
+    edition: int | None
+    version: str
+    published: str
+    came_from: str
+    proof: str
+    digest: str
+    made_ns: int
+    records: int
+    counts: dict[str, int]
+    seen: int
+    kept: int
+    passed: int
+    rejected: int
+    problems: tuple[str, ...]
+    as_of_ns: int
+    age_h: float | None
+    stale_after_h: int
+    stale: bool
+    warning: str
+    looked_ns: int
+    tried_ns: int
+    failed_ns: int
+    failure: str
+    notes: str
+    live: bool
+    on_request: bool
+
+
 class Standing(msgspec.Struct, frozen=True):
     """All feeds together: how many are in use, stale, failed last; ``sentences`` are what is to be told.
 
@@ -125,6 +167,51 @@ def _as_of(edition: Edition, looked: int) -> int:
 
 def _span(hours: float) -> str:
     return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
+
+
+def sources(home: Path, now_ns: int | None = None) -> tuple[Source, ...]:
+    """Return every feed in plain fields, those in use first."""
+    found = sorted(status(home, now_ns), key=lambda one: (one.edition is None, one.manifest.title.lower()))
+    return tuple(_source(one) for one in found)
+
+
+def _source(one: FeedStatus) -> Source:
+    manifest, edition = one.manifest, one.edition
+    return Source(
+        id=manifest.id,
+        title=manifest.title,
+        publisher=manifest.publisher,
+        licence=manifest.licence,
+        home=manifest.home,
+        brings=manifest.brings,
+        changes=manifest.changes,
+        edition=edition.id if edition else None,
+        version=edition.version if edition else "",
+        published=edition.updated if edition else "",
+        came_from=edition.came_from if edition else "",
+        proof=edition.proof if edition else "",
+        digest=edition.digest if edition else "",
+        made_ns=edition.made_ns if edition else 0,
+        records=edition.records if edition else 0,
+        counts={kind.value: count for kind, count in one.counts.items()},
+        seen=edition.seen if edition else 0,
+        kept=edition.kept if edition else 0,
+        passed=edition.passed if edition else 0,
+        rejected=edition.rejected if edition else 0,
+        problems=edition.problems if edition else (),
+        as_of_ns=one.as_of_ns,
+        age_h=one.age_h,
+        stale_after_h=one.stale_after_h,
+        stale=one.stale,
+        warning=one.warning,
+        looked_ns=one.looked_ns,
+        tried_ns=one.tried_ns,
+        failed_ns=one.failed_ns,
+        failure=one.failure,
+        notes=one.notes,
+        live=one.live,
+        on_request=one.on_request,
+    )
 
 
 def standing(home: Path, now_ns: int | None = None) -> Standing:

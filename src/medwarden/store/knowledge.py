@@ -362,6 +362,19 @@ class Knowledge:
             if held.id == id
         )
 
+    def said_of(self, id: str) -> list[tuple[str, Kind, Record]]:
+        """Return every record of an id, of whatever kind, with the feed that brought it."""
+        return [
+            (str(feed), Kind(str(kind)), record_of(Kind(str(kind)), held))
+            for feed, kind, digest in self.rows(
+                "SELECT name, kind, digest FROM feed JOIN part USING (edition) WHERE bucket = ?"
+                " ORDER BY name, kind",
+                (bucket_of(id),),
+            )
+            for held in self.block(str(kind), bucket_of(id), str(digest))
+            if held.id == id
+        ]
+
     def note_failure(self, feed: str, sentence: str) -> None:
         """Keep why a feed could not be brought up to date; its edition stays in use."""
         with self.change():

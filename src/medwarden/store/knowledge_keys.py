@@ -53,6 +53,11 @@ class BundleKeys:
         public = self._private().public_key()
         return key_id(public), _pem(public)
 
+    @property
+    def has_own(self) -> bool:
+        """Tell whether this folder has a key of its own yet."""
+        return self._own.exists()
+
     def renew(self) -> tuple[str, str]:
         """Make another key of this folder's own; bundles of the old one are still taken in here."""
         if self._own.exists():

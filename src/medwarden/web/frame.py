@@ -36,7 +36,7 @@ DEVICES = (
     ("devices_books", "Books"),
     ("devices_identities", "One or two"),
 )
-RISK: tuple[tuple[str, str], ...] = ()
+RISK: tuple[tuple[str, str], ...] = (("risk_knowledge", "Knowledge"),)
 BELONGS = {
     "device": "devices",
     "answer": "devices",

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from medwarden.web.views.risk import knowledge
+
+urlpatterns: list[URLPattern] = [
+    path("knowledge/", knowledge.knowledge, name="risk_knowledge"),
+    path("knowledge/job/", knowledge.knowledge_job, name="risk_knowledge_job"),
+    path("knowledge/record/", knowledge.knowledge_record, name="risk_knowledge_record"),
+    path("knowledge/export.<slug:kind>", knowledge.knowledge_export, name="risk_knowledge_export"),
+    path("knowledge/sync/", knowledge.knowledge_sync, name="risk_knowledge_sync"),
+    path("knowledge/import/", knowledge.knowledge_import, name="risk_knowledge_import"),
+    path("knowledge/schedule/", knowledge.knowledge_schedule, name="risk_knowledge_schedule"),
+    path("knowledge/provider/", knowledge.knowledge_provider, name="risk_knowledge_provider"),
+    path("knowledge/key/", knowledge.knowledge_key, name="risk_knowledge_key"),
+    path("knowledge/bundle/", knowledge.knowledge_bundle, name="risk_knowledge_bundle"),
+    path("knowledge/<slug:feed>/age/", knowledge.knowledge_age, name="risk_knowledge_age"),
+]

@@ -17,6 +17,7 @@ from medwarden.web.api import (
     house,
     identity,
     kinds,
+    knowledge,
     operations,
     policies,
 )
@@ -44,6 +45,7 @@ api.add_router("", identity.router)
 api.add_router("", findings.router)
 api.add_router("", policies.router)
 api.add_router("", operations.router)
+api.add_router("", knowledge.router)
 
 
 @api.exception_handler(PermissionRefused)
