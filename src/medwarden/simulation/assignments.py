@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from medwarden.knowledge.taxonomy import class_of
+from medwarden.model.device import DeviceClass
 from medwarden.simulation.addressing import PLANT, SERVER_KINDS
 from medwarden.simulation.device import Device
 from medwarden.simulation.hospital import Site
@@ -51,6 +53,8 @@ _BY_CATEGORY: dict[str, tuple[Activity, ...]] = {
 
 _BY_FACT: tuple[tuple[str, Activity], ...] = (
     ("iv_model", bedside.intellivue),
+    ("unity", bedside.unity),
+    ("infinity", bedside.infinity),
     ("astm", laboratory.analyser),
     ("descr", things.snmp_polled),
     ("title", things.web_page),
@@ -99,7 +103,7 @@ def activities_of(site: Site, device: Device) -> Iterator[Activity]:
             yield bedside.hl7_from_device
     if "hl7eq" in facts and category in ("blood_gas", "microbiology", "molecular_pcr"):
         yield bedside.hl7_from_device
-    if device.model.name == "Alaris PC 8015":
+    if "finds" in facts:
         yield bedside.alaris_discovery
     if category in ("network_switch", "router_firewall", "wifi_ap", "hypervisor"):
         yield administration.log_lines
@@ -121,6 +125,11 @@ def activities_of(site: Site, device: Device) -> Iterator[Activity]:
         "sbc",
     ):
         yield things.management
-    if device.model.vendor in _SERVICED and not device.wireless and category not in SERVER_KINDS:
+    if (
+        device.model.vendor in _SERVICED
+        and class_of(category) is DeviceClass.IOMT
+        and not device.wireless
+        and category not in SERVER_KINDS
+    ):
         yield bedside.phones_home
     del site

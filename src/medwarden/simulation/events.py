@@ -72,7 +72,8 @@ def _dock(hospital: Hospital, site: Site, device: Device, rng: Random) -> None:
     first = device.stays[0]
     docked = hospital.start + int(rng.random() * (hospital.stop - hospital.start))
     undocked = docked + int((1 + rng.random() * 5) * HOUR)
-    station = device.model.prefixes[0] + rng.randbytes(3)
+    own = bytes.fromhex(device.model.fact("dock")) or device.model.prefixes[0]
+    station = own + rng.randbytes(3)
     device.macs.append(station)
     place, network = site.plan.random_place(site.name, rng)
     device.settle(docked, place, network, network.next_address(), dhcp=True, mac=station)

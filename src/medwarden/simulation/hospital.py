@@ -16,6 +16,8 @@ from medwarden.simulation.naming import Naming, naming
 from medwarden.simulation.patients import Patient, invent, staff
 from medwarden.simulation.population import (
     IMAGING_KINDS,
+    MONITOR_KINDS,
+    PUMP_KINDS,
     UNMANAGED,
     UNSUPPORTED_IMAGING,
     apportion,
@@ -61,6 +63,9 @@ _ROLES = {
 }
 
 
+_FLEETS = {"infusion_server": tuple(PUMP_KINDS), "central_station": tuple(MONITOR_KINDS)}
+
+
 class Play(Protocol):
     """What an incident or change lets happen, told the scene; yields like an activity."""
 
@@ -93,8 +98,10 @@ class Site:
     def _populate(self, rng: Random, total: int) -> None:
         counts = census(total, rng)
         old = self._outdated_imaging(rng, counts)
+        fleets = self._fleets(counts)
         for category in sorted(counts):
             choice = self.models[category]
+            choice = tuple(m for m in choice if m.vendor == fleets.get(category)) or choice
             weights = [model.weight for model in choice]
             favourites = [weight * rng.choice((1, 1, 3, 6)) for weight in weights]
             for number in range(counts[category]):
@@ -107,6 +114,21 @@ class Site:
         self._assign_roles()
         self._route()
         self._manage(rng)
+
+    def _fleets(self, counts: dict[str, int]) -> dict[str, str]:
+        """Return the maker of pumps and their server, and of monitors and their central station.
+
+        Pumps report to the server of their maker and monitors to its central station, over protocols that
+        nobody else speaks, so a house has one maker of each as far as that maker makes the kind.
+        """
+        makers: dict[str, str] = {}
+        for server, kinds in _FLEETS.items():
+            if server in counts:
+                rng = Random(f"{self.seed}/site/{self.number}/{server}")  # noqa: S311 - must be repeatable
+                choice = self.models[server]
+                maker = rng.choices(choice, [model.weight for model in choice])[0].vendor
+                makers |= dict.fromkeys((server, *kinds), maker)
+        return makers
 
     def _outdated_imaging(self, rng: Random, counts: dict[str, int]) -> dict[str, int]:
         """Divide 83 % of the imaging devices over the kinds that are there."""

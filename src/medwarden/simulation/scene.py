@@ -38,6 +38,7 @@ class Scene:
         self.actions: list[tuple[str, str, int, int, str]] = []
         self._certificates: dict[str, bytes] = {}
         self._outside: dict[str, End] = {}
+        self._elsewhere: dict[str, End] = {}
 
     def act(self, who: Device, kind: str, start: int, end: int, remark: str = "") -> None:
         """Note what a person did with a device."""
@@ -63,6 +64,21 @@ class Scene:
             ip = first << 24 | second << 16 | (digest >> 16 & 0xFF) << 8 | (1 + (digest >> 4) % 250)
             end = End(b"", ip, SYSTEMS["internet"], distance=(8 + digest % 30) * MILLISECOND, net=0)
             self._outside[host] = end
+        return end
+
+    def of_the_group(self, name: str) -> str:
+        """Return the full name of a system in a data centre of the group, outside this house."""
+        short = "".join(c for c in name.lower() if c.isalnum() or c == "-")
+        return f"{short}.{self.site.naming.domain}"
+
+    def elsewhere(self, host: str) -> End:
+        """Return a system in a data centre of the group; its private address follows from its name."""
+        end = self._elsewhere.get(host)
+        if end is None:
+            digest = zlib.crc32(host.encode())
+            ip = 10 << 24 | 240 << 16 | (digest >> 8 & 0xFF) << 8 | (1 + digest % 250)
+            end = End(b"", ip, SYSTEMS["server_2019"], distance=(2 + digest % 6) * MILLISECOND, net=0)
+            self._elsewhere[host] = end
         return end
 
     def certificate(self, host: str, owner: str = "", issuer: str = "") -> bytes:
@@ -131,7 +147,7 @@ class Scene:
         for device in self.site.roles.values():
             if device.name.lower() == short:
                 return device.end(at).ip
-        return None
+        return self._elsewhere[host].ip if host in self._elsewhere else None
 
     def first(self, me: Device, rng: Random, usual: int, most_s: float = 20.0) -> int:
         """Return when an activity first happens: ``usual``, but soon after the device joined, where it does.

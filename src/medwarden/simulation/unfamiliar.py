@@ -106,7 +106,7 @@ def _said(key: str, value: object, model: Model, name: str, rng: Random) -> obje
         return [_said("", part, model, name, rng) for part in value]
     if not isinstance(value, str):
         return value
-    if key in ("dn", "title", "iv_model", "cast", "print", "hl7eq", "sdc"):
+    if key in ("dn", "title", "iv_model", "cast", "print", "hl7eq", "sdc", "infinity"):
         return name
     if key == "iv":
         return f"{name.split()[0].upper()}_{rng.randrange(10, 99)}"

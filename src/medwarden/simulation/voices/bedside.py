@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from random import Random
+
+from medwarden.simulation.ends import SECOND
 
 _MODEL, _BED_LABEL, _BED_LABEL_NEW, _SYSTEM_TYPE, _PRODUCTION = 0x0928, 0x091E, 0xF135, 0x0986, 0x092D
 
@@ -159,3 +162,39 @@ def poct_observation(
         f'<OBS><OBS.observation_id V="{code}"/><OBS.value V="{value}" U="{unit}"/>'
         '<OBS.method_cd V="M"/></OBS></PT></SVC></OBS.R01>'
     ).encode()
+
+
+def unity_announcement(rng: Random, address: int) -> bytes:
+    """Return an announcement of a node of GE's monitoring network (UDP 7000).
+
+    Published is only that it holds the sender's address (Vocera CARESCAPE adapter reference); the rest is
+    noise.
+    """
+    return rng.randbytes(6) + address.to_bytes(4, "big") + rng.randbytes(90)
+
+
+def unity_time(rng: Random, address: int, unit: str, room: str, at: int) -> bytes:
+    """Return a time message of GE's monitoring network (UDP 2000, Vocera CARESCAPE adapter reference)."""
+    place = f"{unit}|{room}".encode()[:13].ljust(13, b"\0")
+    seconds = at // SECOND + 2_208_988_800  # since 1900
+    head = rng.randbytes(6) + address.to_bytes(4, "big")
+    return head + bytes(14) + place + bytes(23) + seconds.to_bytes(4, "big")
+
+
+def infinity_announcement(address: int, name: str, model: str, firmware: str, serial: str) -> bytes:
+    """Return what a monitor of Draeger's Infinity network tells by multicast (UDP 2150).
+
+    The layout is that of an open client, as ``dissect/draeger_infinity.py`` reads it.
+    """
+
+    def text(value: str) -> bytes:
+        return value.encode("utf-16-be") + bytes(2 * (len(value) % 2))
+
+    def part(kind: int, said: str, rest: bytes = b"") -> bytes:
+        body = bytes((kind, len(said))) + text(said) + rest
+        return b"\0\7\0-" + (len(body) + 6).to_bytes(2, "big") + body
+
+    identity = bytes(11) + bytes((len(firmware), len(model), len(serial))) + bytes(2)
+    identity += text(firmware) + text(model) + text(serial)
+    head = address.to_bytes(4, "big") + bytes(20)
+    return head + part(1, name) + part(13, name, identity)

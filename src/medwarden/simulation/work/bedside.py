@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
-from medwarden.simulation import calendar
+from medwarden.simulation import calendar, wire
 from medwarden.simulation.device import Device
 from medwarden.simulation.ends import HOUR, MILLISECOND, MINUTE, SECOND
 from medwarden.simulation.scene import Scene
@@ -16,13 +17,17 @@ _NUMERICS = ((0x4182, 0x0AA0, 7200), (0x4BB8, 0x0220, 9700), (0x500A, 0x0AE0, 16
 
 
 def pump(scene: Scene, me: Device) -> Iterator[int]:
-    """Report to the pump server every 15 to 60 s over a lasting TLS connection; infuse now and then."""
+    """Report to the pump server every 15 to 60 s over a lasting TLS connection; infuse now and then.
+
+    Pumps of another maker than the server's have one of their own in a data centre of the group.
+    """
     rng = scene.rng(me, "pump")
     server = scene.site.roles.get("pumps")
     if server is None:
         return
-    owner = server.model.fact("cert")
-    host = scene.site.fqdn(server)
+    same = server.model.vendor == me.model.vendor
+    owner = server.model.fact("cert") if same else ""
+    host = scene.site.fqdn(server) if same else scene.of_the_group(f"pumps-{me.model.vendor}")
     beat = rng.choice((15, 30, 30, 60))
     in_use = rng.random() < 0.45
     at = max(scene.start, me.arrives) + int(rng.random() * beat * SECOND)
@@ -38,9 +43,17 @@ def pump(scene: Scene, me: Device) -> Iterator[int]:
             stream = None
         if me.present(at):
             if stream is None:
+                far = server.end(at) if same else scene.elsewhere(host)
                 moment = scene.look_up(me, host, at, rng)
                 stream = scene.tls(
-                    me, server.end(at), host, moment, rng, turns=((400, 200),), owner=owner, close=False
+                    me,
+                    far,
+                    host,
+                    moment,
+                    rng,
+                    turns=((400, 200),),
+                    owner=owner,
+                    close=False,
                 )
                 version = min(tls.agreed(me.system.tls, tls.TLS12)[0], tls.TLS12)
             else:
@@ -117,13 +130,12 @@ def monitor_link(scene: Scene, me: Device) -> Iterator[int]:
     yield at
     if central is None:
         return
+    port = 9000 + zlib.crc32(me.model.vendor.encode()) % 90
     stream: Stream | None = None
     while at < scene.stop:
         if me.present(at):
             if stream is None:
-                stream = Stream(
-                    scene.ear, rng, me.end(at), central.end(at), 9000 + me.number % 7, at
-                ).connect()
+                stream = Stream(scene.ear, rng, me.end(at), central.end(at), port, at).connect()
             stream.leap(at)
             stream.say(True, b"\x7e\x01" + rng.randbytes(110))
             stream.settle()
@@ -131,6 +143,40 @@ def monitor_link(scene: Scene, me: Device) -> Iterator[int]:
         yield at
     if stream is not None:
         stream.end()
+
+
+def unity(scene: Scene, me: Device) -> Iterator[int]:
+    """Announce a node of GE's monitoring network, and tell the time where it is the central station.
+
+    Every node broadcasts packets about itself (ApexPro service manual); how often is not published.
+    """
+    rng = scene.rng(me, "unity")
+    at = scene.first(me, rng, scene.start + int(rng.random() * 30 * SECOND))
+    yield at
+    while at < scene.stop:
+        if me.present(at):
+            ip = me.end(at).ip
+            scene.broadcast(me, 7000, bedside.unity_announcement(rng, ip), at, rng)
+            if me.model.fact("unity") == "master":
+                room = me.stay(at).place.room
+                scene.broadcast(me, 2000, bedside.unity_time(rng, ip, "ICU", room, at), at + MILLISECOND, rng)
+        at = calendar.regular(rng, at, 60)
+        yield at
+
+
+def infinity(scene: Scene, me: Device) -> Iterator[int]:
+    """Announce a monitor of Draeger's Infinity network by multicast; the group and the rhythm are assumed."""
+    rng = scene.rng(me, "infinity")
+    at = scene.first(me, rng, scene.start + int(rng.random() * 30 * SECOND))
+    name = f"{me.stay(scene.start).place.room}-{rng.randrange(1, 4)}"
+    model = me.model.fact("infinity")
+    yield at
+    while at < scene.stop:
+        if me.present(at):
+            said = bedside.infinity_announcement(me.end(at).ip, name, model, me.firmware, me.serial)
+            scene.multicast(me, wire.address("224.127.1.255"), 2150, said, at, rng, ttl=1)
+        at = calendar.regular(rng, at, 60)
+        yield at
 
 
 def hl7_from_device(scene: Scene, me: Device) -> Iterator[int]:

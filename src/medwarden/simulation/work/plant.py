@@ -69,7 +69,7 @@ def modbus(scene: Scene, me: Device) -> Iterator[int]:
     facts = [
         str(value) for value in me.model.facts.get("modbus", (me.model.vendor, me.model.name, me.firmware))
     ]
-    at = scene.start + int(rng.random() * 300 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 300 * SECOND), 30)
     yield at
     if master is None:
         return
@@ -134,12 +134,15 @@ def mqtt(scene: Scene, me: Device) -> Iterator[int]:
 
 
 def s7(scene: Scene, me: Device) -> Iterator[int]:
-    """Be asked for the module identification by the plant's engineering station."""
+    """Be asked for the module identification by the plant's engineering station.
+
+    Stations try again and again to reach a controller that is off, so one that is switched on is asked soon.
+    """
     rng = scene.rng(me, "s7")
     master = next(iter(scene.site.of("bms_controller")), None) or scene.site.roles.get("watch")
     digits = [int(part) for part in me.firmware.lstrip("V").split(".")]
     version = (digits[0], digits[1], digits[2])
-    at = scene.start + int(rng.random() * 600 * SECOND)
+    at = scene.first(me, rng, scene.start + int(rng.random() * 600 * SECOND), 30)
     yield at
     while at < scene.stop and master is not None:
         if me.present(at):
