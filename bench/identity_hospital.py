@@ -23,6 +23,8 @@ from typing import Any
 from medwarden.app.simulate import Request, simulate, start_of
 from medwarden.app.study import study
 from medwarden.app.train import exported_devices
+from medwarden.inventory.company import company_of
+from medwarden.inventory.joined import in_company
 from medwarden.inventory.labelling import identify
 from medwarden.inventory.score import (
     LEVELS,
@@ -55,7 +57,7 @@ def _zeek(folder: Path) -> Sequence[Device]:
 def _flows(folder: Path) -> Sequence[Device]:
     logs = folder / "logs" / "site-1"
     leases = [logs / "dhcp" / "DhcpSrvLog.log"]
-    return [identify(d) for d in exported_devices(logs / "netflow" / "netflow9.pcap", leases)]
+    return in_company(exported_devices(logs / "netflow" / "netflow9.pcap", leases), identify)
 
 
 VIEWS: tuple[View, ...] = (
@@ -85,6 +87,7 @@ def hospital(folder: Path, seed: int, devices: int, hours: float) -> Path:
 def cases_of(name: str, seed: int, devices: Iterable[Device], truths: Iterable[dict[str, Any]]) -> list[Case]:
     """Return a case for every device of the truth that was there at all."""
     known = list(devices)
+    company = company_of(known)
     by_mac = {mac: device for device in known for mac in device.macs}
     by_ip = {ip: device for device in known for ip in device.ips}
     cases = []
@@ -93,7 +96,7 @@ def cases_of(name: str, seed: int, devices: Iterable[Device], truths: Iterable[d
         device = next((by_mac[mac] for mac in truth["macs"] if mac in by_mac), None)
         device = device or next((by_ip[ip] for ip in held if ip in by_ip), None)
         labels = {level: str(truth[level] or "") for level in LEVELS}
-        cases.append(Case(name, Truth(name, f"{seed}/{truth['macs'][0]}", labels), device))
+        cases.append(Case(name, Truth(name, f"{seed}/{truth['macs'][0]}", labels), device, company))
     return cases
 
 
@@ -115,7 +118,9 @@ def in_general(cases: Iterable[Case]) -> list[Case]:
         true = case.truth.labels["category"]
         if given_label(case, "category")[0] == _IS_A.get(true, true) != true:
             labels = case.truth.labels | {"category": _IS_A[true]}
-            case = Case(case.path, Truth(case.truth.capture, case.truth.mac, labels), case.device)
+            case = Case(
+                case.path, Truth(case.truth.capture, case.truth.mac, labels), case.device, case.company
+            )
         found.append(case)
     return found
 
@@ -126,7 +131,7 @@ def joiners(cases: Sequence[Case], truths: Sequence[dict[str, Any]]) -> list[flo
     for case, truth in zip(cases, truths, strict=True):
         if truth["arrives"] is None or case.device is None:
             continue
-        seconds = seconds_to_category(case.device)
+        seconds = seconds_to_category(case.device, case.company)
         times.append(float("inf") if seconds is None else seconds)
     return times
 

@@ -144,7 +144,7 @@ def test_an_interface_engine_is_not_the_record_system_it_forwards(heard: Heard) 
     names = (("hl7.sending_application", "EPICADT"), ("hl7.message_type", "ADT^A01"))
     assert identify(heard(*names)).vendor == "Epic"
     engine = identify(heard(*names, ("hl7.sending_application", "CLOVERLEAF")))
-    assert (engine.category, engine.vendor) == ("interface_engine", None)
+    assert (engine.category, engine.vendor) == ("interface_engine", "Infor")
 
 
 def test_several_applications_of_one_system_are_its_own(heard: Heard) -> None:

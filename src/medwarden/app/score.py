@@ -146,14 +146,16 @@ def _cases(
         if reports is not None:
             reports |= {report.path: report for report in studied.inputs}
         by_mac = {mac: device for device in studied.devices for mac in device.macs}
-        cases += [Case(capture, t, by_mac.get(t.mac)) for t in truths if t.capture == capture]
+        cases += [
+            Case(capture, t, by_mac.get(t.mac), studied.company) for t in truths if t.capture == capture
+        ]
     return cases
 
 
 def _without(case: Case, without: Without) -> Case:
     if case.device is None or not without.names or not without.reaches(case.device):
         return case
-    return msgspec.structs.replace(case, device=identify(without.strip(case.device)))
+    return msgspec.structs.replace(case, device=identify(without.strip(case.device), company=case.company))
 
 
 def _by_source(

@@ -140,6 +140,19 @@ def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) 
     first = sides[ranked[0]]
     first.ballots.sort(key=lambda b: (-b.weight, b.rule, b.evidence_value))
     probability = math.exp(scores[ranked[0]]) / total
+    if level == "category" and probability < threshold:
+        together = {key: math.exp(score) / total for key, score in scores.items()}
+        climbed = _kind_of_several(together, threshold)
+        if climbed is not None:
+            kept = [b for key in ranked for b in sorted(sides[key].ballots, key=lambda b: -b.weight)]
+            return Verdict(
+                level=level,
+                label=climbed[0],
+                confidence=round(climbed[1], 4),
+                runner_up=next((key for key in ranked if key != climbed[0]), None),
+                runner_up_confidence=round(max(p for k, p in together.items() if k != climbed[0]), 4),
+                ballots=tuple(kept[:_MOST_BALLOTS]),
+            )
     second = ranked[1] if len(ranked) > 1 else None
     kept = [b for key in ranked for b in sorted(sides[key].ballots, key=lambda b: -b.weight)]
     return Verdict(
@@ -150,6 +163,28 @@ def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) 
         runner_up_confidence=0.0 if second is None else round(math.exp(scores[second]) / total, 4),
         ballots=tuple(kept[:_MOST_BALLOTS]),
     )
+
+
+_IS_A = {
+    "syringe_pump": "infusion_pump",
+    "pca_pump": "infusion_pump",
+    "enteral_pump": "infusion_pump",
+    "label_printer": "printer",
+    "telemetry": "patient_monitor",
+    "ultrasound_handheld": "ultrasound",
+    "laptop": "workstation",
+}
+"""Categories that are a kind of another one (pumps: 21 CFR 880.5725), not only like it from outside."""
+
+
+def _kind_of_several(probabilities: dict[str, float], threshold: float) -> tuple[str, float] | None:
+    """Return the kind that several open answers are all kinds of, where they are probable enough together."""
+    sums: dict[str, float] = {}
+    for category, probability in probabilities.items():
+        kind = _IS_A.get(category, category)
+        sums[kind] = sums.get(kind, 0.0) + probability
+    kind = max(sums, key=lambda k: (sums[k], k))
+    return (kind, sums[kind]) if sums[kind] >= threshold else None
 
 
 def _spelling(ballots: list[Ballot]) -> str:
@@ -166,10 +201,11 @@ def _support_kinds(sides: dict[str, _Side]) -> None:
     """Let votes for a printer support a label printer, where that is well founded by itself."""
     firm = {key for key, side in sides.items() if key in _KINDS and side.score() >= _WELL_FOUNDED}
     if firm:
-        _absorb(sides, lambda special, general: special in firm and general in _general_kinds(special))
+        _absorb(sides, lambda special, general: special in firm and general in general_kinds(special))
 
 
-def _general_kinds(kind: str) -> list[str]:
+def general_kinds(kind: str) -> list[str]:
+    """Return the categories that a category is a kind of from outside, the nearest first."""
     kinds: list[str] = []
     while kind in _KINDS:
         kind = _KINDS[kind]

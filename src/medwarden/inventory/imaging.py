@@ -17,7 +17,8 @@ from medwarden.knowledge.dicom import (
     program_of,
 )
 from medwarden.knowledge.fingerprints.rules import TRUST
-from medwarden.knowledge.makers import short_name
+from medwarden.knowledge.makers import known_maker, short_name
+from medwarden.knowledge.oui import maker_of
 from medwarden.model.device import Ballot, Device
 from medwarden.model.evidence import LedgerEntry
 
@@ -123,7 +124,7 @@ def imaging_ballots(device: Device) -> Iterator[Ballot]:
     yield from _roles(imaging)
     yield from _implementation(imaging)
     if imaging.source():
-        yield from _equipment(imaging)
+        yield from _equipment(imaging, _console(device))
     elif imaging.mixed() and not imaging.finds:
         kind = "pacs" if imaging.keeps else "dicom_router"
         shown = (
@@ -172,11 +173,22 @@ def _implementation(imaging: _Imaging) -> Iterator[Ballot]:
             yield _vote("vendor", program.vendor, "strong", "dicom-program", field, name)
 
 
-def _equipment(imaging: _Imaging) -> Iterator[Ballot]:
+def _console(device: Device) -> bool:
+    """Tell whether a device has the network card of a maker of desk computers, as the console of a room has.
+
+    Mobile units are built around embedded boards and have radio adapters.
+    """
+    makers = [known_maker(m.registered) for m in map(maker_of, device.macs) if m is not None]
+    return any(maker is not None and maker.hosts for maker in makers)
+
+
+def _equipment(imaging: _Imaging, console: bool) -> Iterator[Ballot]:
     kind = kind_of_modalities(imaging.modalities)
     if kind is not None:
         shown = ", ".join(sorted(imaging.modalities))
-        trust = "faint" if imaging.modalities <= _OF_SEVERAL_KINDS else "declared"
+        trust = "declared"
+        if imaging.modalities <= _OF_SEVERAL_KINDS:
+            trust = "hint" if console else "faint"
         yield _vote("category", kind, trust, "dicom-modality", "dicom.modality", shown)
     for maker in imaging.makers:
         yield _vote("vendor", maker, "declared", "dicom-manufacturer", "dicom.manufacturer", maker)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
 from medwarden.inventory.book import Book
+from medwarden.inventory.company import Company, company_of
 from medwarden.inventory.grouping import Action, Decision, Grouping
 from medwarden.inventory.linking import links
 from medwarden.model.device import Device
@@ -15,11 +17,32 @@ from medwarden.model.inventory_delta import DeviceChange, InventoryDelta, KeyKin
 _GATEWAY = ("flow.gateway", "yes")
 
 
-def joined_devices(book: Book, identify: Callable[[Device], Device]) -> list[Device]:
+class _Identify(Protocol):
+    """Gives a device its verdicts, with or without the company it keeps."""
+
+    def __call__(self, device: Device, *, company: Company | None = None) -> Device: ...
+
+
+def joined_devices(book: Book, identify: _Identify) -> list[Device]:
     """Return the devices of a book, identified, those certainly one as one.
 
-    ``identify`` gives a device its verdicts; who was joined is identified anew. The book is changed.
+    ``identify`` gives a device its verdicts: once by itself, and again where the company it keeps tells
+    something. The book is changed.
     """
+    return _beside_others(_by_themselves(book, identify), identify)
+
+
+def in_company(devices: Iterable[Device], identify: _Identify) -> list[Device]:
+    """Return devices that are not joined, identified: by themselves, then by the company they keep."""
+    return _beside_others([identify(device) for device in devices], identify)
+
+
+def _beside_others(found: list[Device], identify: _Identify) -> list[Device]:
+    company = company_of(found)
+    return [identify(d, company=company) if company.votes(d) else d for d in found]
+
+
+def _by_themselves(book: Book, identify: _Identify) -> list[Device]:
     devices = [identify(device) for device in book.devices()]
     gateways = frozenset(d.id for d in devices if any((e.field, e.value) == _GATEWAY for e in d.ledger))
     certain = [link for link in links(devices, gateways) if link.certain]

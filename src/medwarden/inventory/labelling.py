@@ -13,6 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from medwarden.inventory.ballots import MODEL_RULE, ballot_key, decide, lineage
+from medwarden.inventory.company import Company
 from medwarden.inventory.declared import (
     carries_patient_data,
     heard_fields,
@@ -36,7 +37,7 @@ from medwarden.knowledge.makers import known_maker
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "7"
+_CODE_VERSION = "8"
 
 
 def labelling_version() -> str:
@@ -139,6 +140,9 @@ def _machine_makers(ballots: list[Ballot]) -> Iterator[Ballot]:
 _HOSTED = frozenset({DeviceClass.IOMT.value, DeviceClass.OT.value, DeviceClass.NET.value})
 """Classes whose devices are built around computers and adapters of other makers."""
 
+_COMMONPLACE = frozenset({DeviceClass.IT.value, DeviceClass.NET.value})
+"""Classes whose devices are clients and servers of everything."""
+
 _RAW_MODELS = frozenset({"declared-model", "dicom-model"})
 """Rules that take a field word for word."""
 
@@ -186,14 +190,20 @@ def _named_models_only(votes: list[Ballot]) -> list[Ballot]:
     ]
 
 
-def identify(device: Device, plan: Plan | None = None) -> Device:
+def identify(device: Device, plan: Plan | None = None, company: Company | None = None) -> Device:
     """Return ``device`` with its verdicts and what follows from them, judged from its ledger and traffic.
 
-    ``plan`` says which room its switch port, access point, station or subnet is in.
+    ``plan`` says which room its switch port, access point, station or subnet is in, ``company`` which devices
+    use the same services: that counts for whatever is no computer or part of the network by its own words.
     """
     own = own_device(device)
     ballots = [*votes_on(device, own), *stated_ballots(device)]
     verdicts = _verdicts(ballots)
+    if company is not None and verdicts["class"].label not in _COMMONPLACE:
+        beside = doubted(own, company.votes(device))
+        if beside:
+            ballots += beside
+            verdicts = _verdicts(ballots)
     device_class = DeviceClass(verdicts["class"].label or DeviceClass.UNKNOWN)
     system = verdicts["os"].label
     heard = (ballot for ballot in ballots if ballot.level == "managed")

@@ -18,6 +18,7 @@ from pathlib import PurePath
 import msgspec
 
 from medwarden.inventory.ballots import lineage
+from medwarden.inventory.company import Company
 from medwarden.inventory.labelling import identify
 from medwarden.kernel.clock import NANOSECONDS
 from medwarden.kernel.errors import ConfigurationError
@@ -44,11 +45,15 @@ class Truth(msgspec.Struct, frozen=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One device of the truth in one input, and what became of it (None: not found)."""
+    """One device of the truth in one input, and what became of it (None: not found).
+
+    ``company`` are the devices of the same input that its kind may be told by.
+    """
 
     path: str
     truth: Truth
     device: Device | None
+    company: Company | None = None
 
 
 def read_labels(text: str, source: str) -> list[Truth]:
@@ -123,14 +128,15 @@ def true_label(case: Case, level: str) -> str | None:
     return comparable(level, wanted, case.truth.labels.get("vendor")) if wanted else None
 
 
-def seconds_to_category(device: Device) -> float | None:
+def seconds_to_category(device: Device, company: Company | None = None) -> float | None:
     """Return how many seconds after it was first seen the evidence sufficed for the category of today.
 
     The device is judged again with what had been heard by moments at which something new was heard, which
     are halved until the first that suffices is found; so a device costs a dozen judgements, however much
-    it said, and the answer is a moment from which on the evidence sufficed. A silence of more than an hour
-    does not count: the device was away, or one capture ended and another began. None for a device whose
-    category is open.
+    it said, and the answer is a moment from which on the evidence sufficed. Of other devices that counts
+    which had used the same services by then; what those are is taken as it is known today. A silence of
+    more than an hour does not count: the device was away, or one capture ended and another began. None for
+    a device whose category is open.
     """
     verdict = device.verdict("category")
     if verdict is None or verdict.label is None:
@@ -139,7 +145,8 @@ def seconds_to_category(device: Device) -> float | None:
     low, high = 0, len(moments)
     while low < high:
         middle = 0 if low == 0 and high == len(moments) else (low + high) // 2
-        if identify(_as_of(device, moments[middle])).category == verdict.label:
+        then = None if company is None else company.as_of(moments[middle])
+        if identify(_as_of(device, moments[middle]), company=then).category == verdict.label:
             high = middle
         else:
             low = middle + 1

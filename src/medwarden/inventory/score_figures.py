@@ -310,7 +310,9 @@ def measure(cases: Sequence[Case], sampling: Sampling = Sampling()) -> ScoreRepo
         *LEVELS,
         *(name for name in FURTHER if any(case.truth.labels.get(name) for case in known)),
     ]
-    seconds = [None if case.device is None else seconds_to_category(case.device) for case in cases]
+    seconds = [
+        None if case.device is None else seconds_to_category(case.device, case.company) for case in cases
+    ]
     return ScoreReport(
         cases=len(cases),
         found=sum(case.device is not None for case in cases),
@@ -349,7 +351,7 @@ def case_rows(cases: Sequence[Case]) -> list[CaseRow]:
                     else given[level][0] == truth[level]
                     for level in levels
                 },
-                seconds=None if device is None else seconds_to_category(device),
+                seconds=None if device is None else seconds_to_category(device, case.company),
             )
         )
     return rows

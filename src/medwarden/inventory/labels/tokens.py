@@ -76,6 +76,15 @@ _PERSONAL = re.compile(r"serial|_id$|\.mac$|address|\.uid$|uuid|\.udi$|key_hash|
 _KINDS_BY_ID = frozenset(
     {"bacnet.vendor_id", "enip.vendor_id", "knx.manufacturer_id", "poct1a.model_id", "snmp.sys_object_id"}
 )
+_TITLES = frozenset({"http.title", "http.www_authenticate"})
+_OF_ANY_PAGE = re.compile(
+    r"^(?:basic realm=|digest realm=)?\W*(?:login(?: page)?|log ?[io]n|sign in|anmeld(?:en|ung)|home"
+    r"|home ?page"
+    r"|index(?: of /)?|welcome|start(?: ?page)?|main|untitled(?: document)?|document|redirect(?:ing)?|loading"
+    r"|web ?(?:server|ui|interface|management)|protected(?: area)?|restricted|authentication required"
+    r"|#?\s*(?:not found|forbidden|unauthorized|moved permanently|found|bad request))\W*$"
+)
+"""Titles of pages that programs of any maker show: a model takes them for the one device it met them at."""
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _MAC = re.compile(r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b")
 _IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?::\d{1,5}\b)?")
@@ -150,6 +159,8 @@ def words_of(field: str, value: str) -> tuple[str, ...]:
         return tuple(found)
     if field in NAME_FIELDS:
         value = _HOST_NUMBER.sub("#", value)
+    if field in _TITLES and _OF_ANY_PAGE.match(value):
+        return tuple(found)
     value = value[:_LONGEST]
     if value.strip("# ._-"):
         found[f"{field} = {value}"] = None
