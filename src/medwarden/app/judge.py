@@ -32,6 +32,7 @@ from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
 from medwarden.store.places import plan_rows
 from medwarden.store.queries import complete_devices, due_devices, stale_devices
+from medwarden.store.queries.company import company_around
 from medwarden.store.queries.known import Known
 from medwarden.store.scores import mark_due, record_scores
 
@@ -55,8 +56,10 @@ class Judging:
         return Plan(plan_rows(self.tenant, self.site))
 
     def identified(self, ids: Sequence[str]) -> list[Device]:
-        """Return devices with what they are."""
-        return [identify(device, self._plan) for device in complete_devices(ids)]
+        """Return devices with what they are, by their own evidence and the company they keep."""
+        devices = complete_devices(ids)
+        company = company_around(self.site, devices)
+        return [identify(device, self._plan, company) for device in devices]
 
     def assessed(self, ids: Sequence[str]) -> list[Outcome]:
         """Return the scores and findings of devices; what is around them is read once."""
