@@ -122,7 +122,11 @@ def test_a_factor_applies_to_its_case_and_not_to_a_quiet_device(factor: str) -> 
 
 
 def test_every_factor_that_raises_likelihood_has_a_case() -> None:
-    needs_context = {"mixed_subnet", "exploited_vulnerabilities", "known_vulnerabilities"}
+    needs_context = {
+        "mixed_subnet", "reachable", "exploited_vulnerabilities", "exploitable_vulnerabilities",
+        "known_vulnerabilities", "unsupported_device", "open_recall", "live_threat", "live_anomaly",
+        "policy_violation", "default_credentials",
+    }  # fmt: skip
     likely = {f.id for f in all_factors() if f.group not in ("impact", "control")}
     assert likely == set(CASES) | needs_context
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medwarden.model.risk import Factor, RiskLevel, RiskScore
-from medwarden.risk.score import aggregate, compose, isolated, without
+from medwarden.model.risk import Factor, RiskLevel
+from medwarden.risk.score import compose, isolated, without
 
 LIKELY = st.sampled_from(["exposure", "protocol", "credentials", "lifecycle", "data"])
 
@@ -86,22 +85,13 @@ def test_isolating_removes_what_exposure_adds() -> None:
     assert isolated(score).score < score.score
 
 
-def _scores(*values: int) -> list[RiskScore]:
-    return [RiskScore(f"d{i:03}", value, RiskLevel.of(value), (), "1") for i, value in enumerate(values)]
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [((), 0), ((37,), 37), ((80,) * 5, 80), ((80,) + (10,) * 99, 25), ((80,) * 10 + (10,) * 90, 45)],
-)
-def test_a_group_leans_to_its_worst(values: tuple[int, ...], expected: int) -> None:
-    assert aggregate("pumps", _scores(*values)).score == expected
-
-
-@given(st.lists(st.integers(0, 100), min_size=1, max_size=60))
-def test_a_group_lies_between_its_mean_and_its_worst(values: list[int]) -> None:
-    group = aggregate("x", _scores(*values))
-    assert sum(values) / len(values) - 0.5 <= group.score <= max(values)
-    assert sum(group.by_level.values()) == group.devices == len(values)
-    assert group.worst is not None
-    assert values[int(group.worst[1:])] == max(values)
+@given(factor_lists())
+def test_the_sub_scores_multiply_to_the_score_and_split_without_remainder(factors: list[Factor]) -> None:
+    score = compose("d", factors, "1")
+    likely = [f.part for f in score.factors if f.group != "impact"]
+    bearing = [f.part for f in score.factors if f.group == "impact"]
+    assert sum(likely) == score.likelihood
+    assert sum(bearing) + score.base_impact == score.impact
+    assert score.base_impact >= 0
+    exact = score.likelihood * score.impact / 100
+    assert abs(score.score - exact) <= 0.5 or (score.score, exact < 1) == (1, True)

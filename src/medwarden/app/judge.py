@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
-
 from medwarden.app.attributes import fill_devices
 from medwarden.app.beside import MANY, Beside, Outcome, in_parts
 from medwarden.app.fingerprints import load_own
 from medwarden.app.models import load_model
 from medwarden.app.recalls import match_devices as match_recalls
 from medwarden.app.reconcile import follow
+from medwarden.app.risk_rules import rules_in_force
+from medwarden.app.risk_world import World
 from medwarden.app.spoofing import find_contradictions
 from medwarden.app.surroundings import surroundings, surroundings_with
 from medwarden.app.vulnerabilities import match_devices
@@ -25,7 +25,6 @@ from medwarden.kernel.clock import wall_clock
 from medwarden.model.device import Device
 from medwarden.risk.assess import assess_device
 from medwarden.risk.context import RiskContext
-from medwarden.risk.weights import rules_version
 from medwarden.store.chain import folder_of_database
 from medwarden.store.changes import Change
 from medwarden.store.findings import record_findings
@@ -33,7 +32,6 @@ from medwarden.store.identities import record_identities
 from medwarden.store.places import plan_rows
 from medwarden.store.queries import complete_devices, due_devices, stale_devices
 from medwarden.store.queries.company import company_around
-from medwarden.store.queries.known import Known
 from medwarden.store.scores import mark_due, record_scores
 
 _AT_ONCE = 200
@@ -48,8 +46,8 @@ class Judging:
         self._context: RiskContext | None = None
 
     @cached_property
-    def _known(self) -> Known:
-        return Known(self.tenant, wall_clock())
+    def _world(self) -> World:
+        return World(self.tenant, self.site)
 
     @cached_property
     def _plan(self) -> Plan:
@@ -72,8 +70,7 @@ class Judging:
         return self._outcomes(devices, surroundings_with(self.tenant, self.site, devices))
 
     def _outcomes(self, devices: Sequence[Device], context: RiskContext) -> list[Outcome]:
-        known = self._known.of([device.id for device in devices])
-        context = msgspec.structs.replace(context, vulnerabilities=known)
+        context = self._world.around(context, devices)
         return [assess_device(device, context) for device in devices]
 
 
@@ -161,7 +158,7 @@ def _identify_stale(tenant: str, site: str, beside: Beside | None) -> list[str]:
 
 def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None, reason: str) -> None:
     judging = Judging(tenant, site)
-    read_ns = wall_clock()
+    read_ns, version = wall_clock(), rules_in_force(folder_of_database()).version
     starts = iter(range(0, len(ids), _AT_ONCE))
 
     def following(_under_way: Sequence[str]) -> list[str]:
@@ -170,6 +167,6 @@ def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None, r
 
     here = judging.assessed_few if len(ids) <= _AT_ONCE else judging.assessed
     for part, outcomes in in_parts(beside, following, here, list[Outcome], assess=True):
-        with Change("rule:risk", reason, rule_version=rules_version(), tenant=tenant, site=site) as change:
+        with Change("rule:risk", reason, rule_version=version, tenant=tenant, site=site) as change:
             record_scores(change, [score for score, _ in outcomes], read_ns=read_ns)
             record_findings(change, part, [finding for _, found in outcomes for finding in found])

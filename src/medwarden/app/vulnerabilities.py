@@ -362,35 +362,59 @@ def call_irrelevant(
     """Keep a person's word that a vulnerability is irrelevant for a device (its id, MAC or IP)."""
     with open_store(home, writer=True, role="vulnerabilities"):
         from medwarden.app.inventory import one_device
-        from medwarden.store.changes import Change
         from medwarden.store.models import DEFAULT_TENANT
-        from medwarden.store.queries.vulnerabilities import alike_to
-        from medwarden.store.scores import mark_due
-        from medwarden.store.vulnerabilities import declare_irrelevant
 
         found = one_device(device)
-        with Change(actor, reason, tenant=DEFAULT_TENANT, site=found.site) as change:
-            declare_irrelevant(change, found.id, vulnerability, expires_ns=expires_ns, alike=alike)
-            concerned = alike_to(found.id) if alike else [found.id]
-            mark_due(change, concerned)
-        tell(DEFAULT_TENANT, found.site, concerned)
-        _score_due(DEFAULT_TENANT)
+        called_irrelevant(
+            DEFAULT_TENANT, found.site, found.id, vulnerability,
+            reason=reason, actor=actor, expires_ns=expires_ns, alike=alike,
+        )  # fmt: skip
+
+
+def called_irrelevant(
+    tenant: str,
+    site: str,
+    device: str,
+    vulnerability: str,
+    *,
+    reason: str,
+    actor: str,
+    expires_ns: int,
+    alike: bool = False,
+) -> None:
+    """Do the same with a device's id, on a store that is open already (the console)."""
+    from medwarden.store.changes import Change
+    from medwarden.store.vulnerabilities import declare_irrelevant
+
+    with Change(actor, reason, tenant=tenant, site=site) as change:
+        declare_irrelevant(change, device, vulnerability, expires_ns=expires_ns, alike=alike)
+    tell(tenant, site, _alike(device) if alike else [device])
 
 
 def call_relevant(home: Path, device: str, vulnerability: str, *, reason: str, actor: str) -> None:
     """Take back a person's word that a vulnerability is irrelevant for a device."""
     with open_store(home, writer=True, role="vulnerabilities"):
         from medwarden.app.inventory import one_device
-        from medwarden.store.changes import Change
         from medwarden.store.models import DEFAULT_TENANT
-        from medwarden.store.queries.vulnerabilities import alike_to
-        from medwarden.store.scores import mark_due
-        from medwarden.store.vulnerabilities import take_back_irrelevance
 
         found = one_device(device)
-        with Change(actor, reason, tenant=DEFAULT_TENANT, site=found.site) as change:
-            take_back_irrelevance(change, found.id, vulnerability)
-            concerned = alike_to(found.id)
-            mark_due(change, concerned)
-        tell(DEFAULT_TENANT, found.site, concerned)
-        _score_due(DEFAULT_TENANT)
+        called_relevant(DEFAULT_TENANT, found.site, found.id, vulnerability, reason=reason, actor=actor)
+
+
+def called_relevant(
+    tenant: str, site: str, device: str, vulnerability: str, *, reason: str, actor: str
+) -> None:
+    """Do the same with a device's id, on a store that is open already (the console)."""
+    from medwarden.store.changes import Change
+    from medwarden.store.vulnerabilities import take_back_irrelevance
+
+    with Change(actor, reason, tenant=tenant, site=site) as change:
+        take_back_irrelevance(change, device, vulnerability)
+    tell(tenant, site, _alike(device))
+
+
+def _alike(device: str) -> list[str]:
+    """Return the devices that share a device's profile at its site, itself among them."""
+    from medwarden.store.queries.vulnerabilities import alike
+
+    return alike(device)

@@ -44,7 +44,7 @@ class Factor(msgspec.Struct, frozen=True):
 
     id: str
     title: str
-    group: str  # exposure, protocol, credentials, lifecycle, impact, data, control
+    group: str  # exposure, protocol, credentials, lifecycle, live, impact, data, control
     points: int
     raw_points: float
     why: str

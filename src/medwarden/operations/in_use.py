@@ -149,6 +149,22 @@ def in_use(device: Device, now_ns: int, listening_since_ns: int | None) -> InUse
     return _silent(device, now_ns, listening_since_ns, clinical)
 
 
+def last_work(device: Device) -> UseEvidence | None:
+    """Return what last told that ``device`` (complete) worked on a patient, however long ago, or None.
+
+    That is a conversation or fact in a clinical protocol, or a state of its own that is not idle.
+    """
+    told = [e for e in device.ledger if e.field in _STATE_FIELDS]
+    quiet = frozenset(e.field.partition(".")[0] for e in told)  # what it says of itself decides for these
+    found = [e for name, e in _clinical(device) if name not in quiet]
+    found += [
+        UseEvidence(f"it stated {e.field} = {e.value}", e.first_seen, e.last_seen)
+        for e in told
+        if not _is_idle(e)
+    ]
+    return max(found, key=lambda e: (e.last_ns, e.what), default=None)
+
+
 def _silent(
     device: Device, now_ns: int, listening_since_ns: int | None, clinical: list[UseEvidence]
 ) -> InUse:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from medwarden.risk.assess import assess_device
 from medwarden.risk.context import RiskContext
-from medwarden.risk.score import GroupScore, aggregate, isolated, without
+from medwarden.risk.levels import GroupScore, aggregate
+from medwarden.risk.score import isolated, without
 from medwarden.risk.weights import rules_version
 
 __all__ = [

@@ -8,9 +8,9 @@ from medwarden.model.finding import Finding, Severity
 from medwarden.model.risk import Factor, RiskScore
 from medwarden.risk.context import RiskContext
 from medwarden.risk.factor import Advice, Hit, RiskFactor
+from medwarden.risk.present import present
 from medwarden.risk.registry import all_factors
 from medwarden.risk.score import compose
-from medwarden.risk.weights import default_weights, rules_version
 
 LIFE_CRITICAL = 5
 """Criticality from which a finding of medium or high severity counts one step more."""
@@ -20,8 +20,10 @@ def assess_device(device: Device, context: RiskContext) -> tuple[RiskScore, tupl
     """Return the risk score of ``device`` and the findings behind it, gravest first.
 
     The points of the factors add up to the score exactly. The same device in the same context
-    always gives the same ids, points and words.
+    always gives the same ids, points and words. What counts is what is there now; see
+    :mod:`medwarden.risk.present`.
     """
+    device = present(device, context)
     hits: dict[str, tuple[RiskFactor, Hit]] = {}
     for factor in all_factors():
         hit = factor.judge(device, context)
@@ -29,7 +31,7 @@ def assess_device(device: Device, context: RiskContext) -> tuple[RiskScore, tupl
             hits[factor.id] = (factor, hit)
     for superseded in {name for factor, _ in hits.values() for name in factor.supersedes}:
         hits.pop(superseded, None)
-    weights, version = default_weights(), rules_version()
+    weights, version = context.rules.weights, context.rules.version
     factors = [
         Factor(
             id=factor.id,
@@ -48,7 +50,7 @@ def assess_device(device: Device, context: RiskContext) -> tuple[RiskScore, tupl
         if factor.advice is not None
     ]
     findings.sort(key=lambda f: (-f.severity.rank, f.type))
-    return compose(device.id, factors, version), tuple(findings)
+    return compose(device.id, factors, version, weights.shape), tuple(findings)
 
 
 def _finding(

@@ -17,7 +17,10 @@ import msgspec
 from medwarden.kernel.clock import to_datetime
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Conversation, Device, DeviceClass
+from medwarden.model.finding import FindingKind, Severity
+from medwarden.model.mds2 import Disclosure
 from medwarden.model.vulnerability import Cvss, MatchState
+from medwarden.risk.weights import Rules, shipped_rules
 
 
 class CategoryFacts(Protocol):
@@ -93,7 +96,7 @@ class Neighbourhood(msgspec.Struct, frozen=True):
 class KnownVulnerability(msgspec.Struct, frozen=True):
     """A vulnerability that concerns a device or may, and how much it matters (CVSS, KEV, EPSS, exploits).
 
-    ``vectors`` are its CVSS vectors as published, one of each version.
+    ``vectors`` are its CVSS vectors as published, one of each version; ``weaknesses`` CWE ids.
     """
 
     vulnerability: str
@@ -105,16 +108,92 @@ class KnownVulnerability(msgspec.Struct, frozen=True):
     exploits: bool = False
     epss: float | None = None
     vectors: tuple[Cvss, ...] = ()
+    weaknesses: tuple[str, ...] = ()
 
 
 NONE_KNOWN: Mapping[str, tuple[KnownVulnerability, ...]] = MappingProxyType({})
+
+
+class LiveFinding(msgspec.Struct, frozen=True):
+    """A finding of another engine that is not dealt with: a threat, an anomaly, a recall; times in ns."""
+
+    id: str
+    kind: FindingKind
+    type: str
+    severity: Severity
+    title: str
+    opened_ns: int
+    last_seen: int
+
+
+class PolicyInForce(msgspec.Struct, frozen=True):
+    """An allow list that the network enforces for a device since ``since_ns``.
+
+    ``allows`` tells of a conversation of the device whether a rule permits it, ``serves`` of a transport and
+    port whether anybody may open them; ``reach`` from where it may be reached at most: ``none``,
+    ``segment`` (its own) or ``beyond``.
+    """
+
+    id: str
+    title: str
+    since_ns: int
+    reach: str
+    allows: Callable[[Conversation], bool]
+    serves: Callable[[str, int], bool]
+
+
+class AtWork(msgspec.Struct, frozen=True):
+    """A device was at work on a patient: what says so in words, and when that was last heard (ns)."""
+
+    reason: str
+    last_ns: int
+
+
+class SupportEnd(msgspec.Struct, frozen=True):
+    """The day on which the maker stops repairing a device, and who says so."""
+
+    day: date
+    source: str
+
+
+class DeviceRecord(msgspec.Struct, frozen=True):
+    """What is known of one device beside what it says itself."""
+
+    findings: tuple[LiveFinding, ...] = ()
+    policy: PolicyInForce | None = None
+    at_work: AtWork | None = None
+    support: SupportEnd | None = None
+
+
+NO_DISCLOSURES: Mapping[str, Disclosure] = MappingProxyType({})
+NO_PLACES: Mapping[str, str] = MappingProxyType({})
+NO_RECORD = DeviceRecord()
+NO_RECORDS: Mapping[str, DeviceRecord] = MappingProxyType({})
+
+
+class FdaFacts(msgspec.Struct, frozen=True):
+    """How the FDA classifies a kind of device: the highest class (1 to 3) among its product codes."""
+
+    device_class: int
+    codes: tuple[str, ...]
+    life_support: bool = False
+
+
+FdaLookup = Callable[[str], FdaFacts | None]
+"""Takes a category id; returns how its product codes are classified, or None where that is not known."""
+
+
+def no_classification(_category: str) -> FdaFacts | None:
+    """Know no classification."""
+    return None
 
 
 class RiskContext(msgspec.Struct, frozen=True):
     """The surroundings of a device at ``now_ns``.
 
     ``subnets`` and ``vlans`` are keyed by (site, name): sites may use the same addresses.
-    ``labels``, ``classes`` and ``vulnerabilities`` are by device id.
+    ``labels``, ``classes``, ``places`` (subnets), ``vulnerabilities``, ``records`` and
+    ``disclosures`` (makers' forms) are by device id.
     """
 
     now_ns: int
@@ -125,6 +204,11 @@ class RiskContext(msgspec.Struct, frozen=True):
     category: CategoryLookup = shipped_category
     support_ends: SupportLookup = no_support
     vulnerabilities: Mapping[str, tuple[KnownVulnerability, ...]] = NONE_KNOWN
+    places: Mapping[str, str] = NO_PLACES
+    records: Mapping[str, DeviceRecord] = NO_RECORDS
+    fda: FdaLookup = no_classification
+    rules: Rules = msgspec.field(default_factory=shipped_rules)
+    disclosures: Mapping[str, Disclosure] = NO_DISCLOSURES
 
     @classmethod
     def build(
@@ -152,6 +236,10 @@ class RiskContext(msgspec.Struct, frozen=True):
     def today(self) -> date:
         """Return the day of ``now_ns`` in UTC."""
         return to_datetime(self.now_ns).date()
+
+    def record(self, device: Device) -> DeviceRecord:
+        """Return what is known of ``device`` beside what it says itself."""
+        return self.records.get(device.id, NO_RECORD)
 
     def facts(self, device: Device) -> CategoryFacts | None:
         """Return what the taxonomy knows of the category of ``device``."""
@@ -193,6 +281,7 @@ class Surroundings:
         self._standing: dict[str, _Standing] = {}
         self._labels: dict[str, str] = {}
         self._classes: dict[str, DeviceClass] = {}
+        self._places: dict[str, str] = {}
         self._in_subnet: dict[tuple[str, str], Counter[tuple[DeviceClass, bool]]] = {}
         self._in_vlan: dict[tuple[str, int], Counter[tuple[DeviceClass, bool]]] = {}
         self._subnets: dict[tuple[str, str], Neighbourhood] = {}
@@ -213,6 +302,7 @@ class Surroundings:
             device.device_class is DeviceClass.IT and device.category in SERVER_CATEGORIES,
         )
         self._labels[device.id] = device.label
+        self._places[device.id] = device.subnet or ""
         before = self._standing.get(device.id)
         if before == standing:
             return
@@ -226,7 +316,7 @@ class Surroundings:
         """Take a device away; one that is not there is none the less gone."""
         before = self._standing.pop(device_id, None)
         if before is not None:
-            del self._labels[device_id], self._classes[device_id]
+            del self._labels[device_id], self._classes[device_id], self._places[device_id]
             self._count(before, -1)
 
     def context(self, now_ns: int) -> RiskContext:
@@ -239,8 +329,9 @@ class Surroundings:
         self._changed_vlans.clear()
         category, support_ends = self._lookups
         return RiskContext(
-            now_ns, self._subnets, self._vlans, self._classes, self._labels, category, support_ends
-        )
+            now_ns, self._subnets, self._vlans, self._classes, self._labels, category, support_ends,
+            places=self._places,
+        )  # fmt: skip
 
     def _count(self, standing: _Standing, by: int) -> None:
         kind = standing.device_class, standing.server

@@ -19,6 +19,7 @@ class Group(StrEnum):
     PROTOCOL = "protocol"
     CREDENTIALS = "credentials"
     LIFECYCLE = "lifecycle"
+    LIVE = "live"
     IMPACT = "impact"
     DATA = "data"
     CONTROL = "control"

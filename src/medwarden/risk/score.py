@@ -26,8 +26,6 @@ from medwarden.model.risk import Factor, RiskLevel, RiskScore
 from medwarden.risk.factor import Group
 from medwarden.risk.weights import Shape, default_weights
 
-_EXPONENT = 4
-
 
 def compose(device: str, factors: Sequence[Factor], version: str, shape: Shape | None = None) -> RiskScore:
     """Return the score of ``device`` from ``factors``, of which only ``raw_points`` and ``group`` count.
@@ -64,32 +62,6 @@ def isolated(score: RiskScore) -> RiskScore:
     return without(score, (f.id for f in score.factors if f.group == Group.EXPOSURE))
 
 
-class GroupScore(msgspec.Struct, frozen=True):
-    """The score of a category, a site or any other set of devices; ``worst`` is a device id."""
-
-    name: str
-    score: int
-    level: RiskLevel
-    devices: int
-    worst: str | None
-    by_level: dict[RiskLevel, int]
-
-
-def aggregate(name: str, scores: Sequence[RiskScore]) -> GroupScore:
-    """Return the score of a set of devices: the power mean of their scores with exponent 4.
-
-    It lies between the mean and the highest score and leans to the high ones: one device at 80
-    among 99 at 10 gives 25, ten of them 45, all of them 80. No device, no risk: 0.
-    """
-    by_level = {level: sum(1 for s in scores if s.level is level) for level in RiskLevel}
-    if not scores:
-        return GroupScore(name, 0, RiskLevel.NONE, 0, None, by_level)
-    mean = math.fsum(s.score**_EXPONENT for s in scores) / len(scores)
-    value = math.floor(mean ** (1 / _EXPONENT) + 0.5)
-    worst = max(scores, key=lambda s: (s.score, s.device))
-    return GroupScore(name, value, RiskLevel.of(value), len(scores), worst.device, by_level)
-
-
 def _percent(share: float) -> int:
     """Return a share between 0 and 1 in whole percent; what is above 0 is at least 1."""
     return min(100, max(math.floor(100 * share + 0.5), 1 if share > 0 else 0))
@@ -124,9 +96,9 @@ def _split(
         (bearing if bear else part * shape.base_impact) if score else 0.0
         for part, bearing, bear in zip(likely, harm, bears, strict=True)
     ]
-    points = _largest_remainder(shares, score, ids)
-    chance_parts = _largest_remainder(likely, likelihood, ids)
-    harm_parts = _largest_remainder([*harm, shape.base_impact], impact, [*ids, ""])
+    points = largest_remainder(shares, score, ids)
+    chance_parts = largest_remainder(likely, likelihood, ids)
+    harm_parts = largest_remainder([*harm, shape.base_impact], impact, [*ids, ""])
     parts = [h if bear else c for h, c, bear in zip(harm_parts, chance_parts, bears, strict=False)]
     return points, parts
 
@@ -135,10 +107,10 @@ def _likely(factor: Factor) -> bool:
     return factor.group not in (Group.IMPACT, Group.CONTROL)
 
 
-def _largest_remainder(shares: Sequence[float], total: int, ids: Sequence[str]) -> list[int]:
+def largest_remainder(shares: Sequence[float], total: int, ids: Sequence[str]) -> list[int]:
     """Return whole numbers in proportion to ``shares`` that add up to ``total``; ties go by id.
 
-    What has no share gets nothing.
+    What has no share gets nothing; where nothing has any, or ``total`` is not above 0, all get nothing.
     """
     whole = math.fsum(shares)
     if whole <= 0 or total <= 0:

@@ -9,6 +9,7 @@ import msgspec
 from django.db.models import Exists, OuterRef
 
 from medwarden.inventory.doubt import doubts, unsure_level
+from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device as ModelDevice
 from medwarden.store.bulk import insert_rows, update_rows
@@ -60,19 +61,20 @@ def record_identities(change: Change, devices: Sequence[ModelDevice]) -> None:
 
 
 def mark_outdated(labels_version: str, rules_version: str) -> int:
-    """Mark devices that other labels or another risk rule judged as to be judged anew; return how many.
+    """Mark devices that other labels or other risk rules judged as to be judged anew; return how many.
 
-    So are those that a process identified and was killed before it assessed them.
+    Those that other rules scored are scored, not identified, anew. Judged anew are those too that a process
+    identified and was killed before it assessed them.
     What was heard of them is kept, so that better rules need no capture to be read again.
     """
     current = RiskScore.objects.filter(device_id=OuterRef("pk"), current=True)
     labelled = Identification.objects.filter(device_id=OuterRef("pk"))
-    outdated = (
-        Exists(labelled.exclude(model_version=labels_version))
-        | Exists(current.exclude(rules_version=rules_version))
-        | ~Exists(current)
+    outdated = Exists(labelled.exclude(model_version=labels_version)) | ~Exists(current)
+    fresh = Device.objects.filter(stale=False, retired_at=None)
+    scored = fresh.filter(Exists(current.exclude(rules_version=rules_version)), score_due_ns=None)
+    return fresh.filter(outdated).update(stale=True) + scored.filter(stale=False).update(
+        score_due_ns=wall_clock()
     )
-    return Device.objects.filter(outdated, stale=False, retired_at=None).update(stale=True)
 
 
 def _record(change: Change, devices: Sequence[ModelDevice]) -> None:

@@ -43,6 +43,7 @@ class Weight(msgspec.Struct, frozen=True):
     title: str = ""
     remedy: str = ""
     vectors: list[dict[str, object]] = []
+    weaknesses: list[str] = []
 
 
 def profile_id(tenant: str, profile: Profile) -> str:
@@ -254,7 +255,7 @@ def record_weights(change: Change, weights: Iterable[Weight]) -> set[str]:
         for row in VulnerabilityWeight.objects.filter(tenant_id=change.tenant)
         if row.vulnerability in fresh
     }
-    names = ("score", "exploited", "exploits", "epss", "vectors", "title", "remedy")
+    names = ("score", "exploited", "exploits", "epss", "vectors", "weaknesses", "title", "remedy")
     altered = []
     for name, row in rows.items():
         if any(getattr(row, field) != getattr(fresh[name], field) for field in names):

@@ -12,6 +12,8 @@ from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
 from medwarden.risk.facts import MOST, from_ledger, said
 
 YEARS_TO_FULL = 5
+_FULL_AGE = timedelta(days=365 * YEARS_TO_FULL)
+"""Ages count by whole months, so that a score does not change every day for it."""
 CONFIDENT = 0.6
 """Below this confidence in class or category a device counts as not known."""
 
@@ -62,7 +64,34 @@ class UnsupportedOs:
         return Hit(
             f"{name} has had no security updates since {ended.isoformat()}.",
             evidence,
-            strength=0.6 + 0.4 * min(1.0, age / timedelta(days=365 * YEARS_TO_FULL)),
+            strength=0.6 + 0.4 * min(1.0, timedelta(days=age.days // 30 * 30) / _FULL_AGE),
+        )
+
+
+class UnsupportedDevice:
+    """The maker no longer repairs the device itself."""
+
+    id: ClassVar[str] = "unsupported_device"
+    title: ClassVar[str] = "Device without support of its maker"
+    group: ClassVar[Group] = Group.LIFECYCLE
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = Advice(
+        severity=Severity.MEDIUM,
+        title="Device out of support",
+        fix="Put its replacement into the equipment plan and ask the maker what can still be had.",
+        meanwhile="let only the peers it needs reach it (its learnt policy); keep a copy of its settings.",
+        mitre=("T1210", "T0866"),
+    )
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply where the day on which support ends is known and over; full strength after five years."""
+        end = context.record(device).support
+        if end is None or end.day >= context.today:
+            return None
+        age = context.today - end.day
+        return Hit(
+            f"Its maker supports it no longer since {end.day.isoformat()} ({end.source}).",
+            strength=0.6 + 0.4 * min(1.0, timedelta(days=age.days // 30 * 30) / _FULL_AGE),
         )
 
 
@@ -120,4 +149,9 @@ class UnknownIdentity:
         return Hit(why, _ballots(category or kind, device), strength)
 
 
-FACTORS: tuple[RiskFactor, ...] = (UnsupportedOs(), Unmanaged(), UnknownIdentity())
+FACTORS: tuple[RiskFactor, ...] = (
+    UnsupportedOs(),
+    UnsupportedDevice(),
+    Unmanaged(),
+    UnknownIdentity(),
+)

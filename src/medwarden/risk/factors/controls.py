@@ -12,6 +12,7 @@ from medwarden.risk.factors.reach import neighbourhoods
 from medwarden.risk.factors.transport_security import is_modern
 from medwarden.risk.factors.windows_networking import SIGNED, UNSIGNED
 from medwarden.risk.facts import from_ledger, from_talk, said
+from medwarden.risk.present import policy_of
 
 
 class DicomOverTls:
@@ -102,4 +103,43 @@ class OwnSegment:
         )
 
 
-FACTORS: tuple[RiskFactor, ...] = (DicomOverTls(), SmbSigningRequired(), ModernTlsOnly(), OwnSegment())
+class EnforcedPolicy:
+    """An allow list that the network holds it to."""
+
+    id: ClassVar[str] = "enforced_policy"
+    title: ClassVar[str] = "Allow list enforced"
+    group: ClassVar[Group] = Group.CONTROL
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply where a policy is enforced and nothing that it forbids was seen since."""
+        policy = policy_of(device, context)
+        if policy is None:
+            return None
+        return Hit(
+            f"{policy.title} is enforced, and nothing else was seen since: it can be reached "
+            f"{_REACH[policy.reach]}.",
+            (
+                FindingEvidence(
+                    "policy", policy.title, policy.since_ns, max(policy.since_ns, device.last_seen)
+                ),
+            ),
+            strength=_RELIEF[policy.reach],
+        )
+
+
+_REACH = {
+    "none": "by nobody",
+    "segment": "from its own segment only, by named peers",
+    "beyond": "by named peers only",
+}
+_RELIEF = {"none": 1.0, "segment": 0.8, "beyond": 0.5}
+
+FACTORS: tuple[RiskFactor, ...] = (
+    DicomOverTls(),
+    SmbSigningRequired(),
+    ModernTlsOnly(),
+    OwnSegment(),
+    EnforcedPolicy(),
+)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from medwarden.model.device import Device
+from medwarden.model.finding import FindingEvidence
 from medwarden.risk.context import RiskContext
 from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
-from medwarden.risk.facts import affirmed, from_ledger
+from medwarden.risk.facts import affirmed, from_ledger, named
 
 CONSEQUENCE = {
     1: "a nuisance",
@@ -25,6 +26,7 @@ PATIENT_DATA_FIELDS = (
     "intellivue.patient_data",
     "draeger_infinity.patient_data",
 )
+A_DAY_NS = 86_400 * 1_000_000_000
 LIKELY = {"high": 0.6, "medium": 0.3}
 """Share of the patient-data factor for a category that usually holds patient data, none having been seen."""
 
@@ -73,4 +75,50 @@ class PatientData:
         )
 
 
-FACTORS: tuple[RiskFactor, ...] = (ClinicalImpact(), PatientData())
+class FdaClass:
+    """How a regulator ranks what a failure of devices of its kind would do."""
+
+    id: ClassVar[str] = "fda_class"
+    title: ClassVar[str] = "FDA device class"
+    group: ClassVar[Group] = Group.IMPACT
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply by the highest class (21 CFR 860) of the product codes of its category: III all, II half."""
+        if device.category is None:
+            return None
+        known = context.fda(device.category)
+        if known is None or (known.device_class < 2 and not known.life_support):
+            return None
+        full = known.device_class >= 3 or known.life_support
+        name = "I" * known.device_class
+        supports = ", life supporting" if known.life_support else ""
+        return Hit(
+            f"Devices of its kind are class {name}{supports} by the FDA "
+            f"({'product code' if len(known.codes) == 1 else 'product codes'} {named(known.codes)}).",
+            strength=1.0 if full else 0.5,
+        )
+
+
+class InUse:
+    """Somebody is treated with it."""
+
+    id: ClassVar[str] = "in_use"
+    title: ClassVar[str] = "In use on patients"
+    group: ClassVar[Group] = Group.IMPACT
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply where it was heard at work on a patient within a day before the assessment."""
+        work = context.record(device).at_work
+        if work is None or context.now_ns - work.last_ns > A_DAY_NS:
+            return None
+        return Hit(
+            "It was at work on a patient within the last day.",
+            (FindingEvidence("at work", work.reason[:300], work.last_ns, work.last_ns),),
+        )
+
+
+FACTORS: tuple[RiskFactor, ...] = (ClinicalImpact(), PatientData(), FdaClass(), InUse())

@@ -6,10 +6,11 @@ import re
 from typing import ClassVar
 
 from medwarden.model.device import Device
-from medwarden.model.finding import Severity
+from medwarden.model.finding import FindingEvidence, Severity
+from medwarden.model.vulnerability import MatchState
 from medwarden.risk.context import RiskContext
 from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
-from medwarden.risk.facts import YES, from_ledger, from_talk, named, said, talk
+from medwarden.risk.facts import MOST, YES, from_ledger, from_talk, named, said, talk
 
 CLEAR = YES | {"clear-text", "clear_text", "cleartext", "plain", "basic", "simple", "password"}
 DEFAULT_COMMUNITIES = frozenset({"public", "private"})
@@ -27,7 +28,47 @@ DEFAULT_NAMES = re.compile(
     r"|brn[0-9a-f]{12}|brw[0-9a-f]{12}|camera|ipcam|nvr|switch|router|admin-pc|user-pc|pc|server|default|kali)$",
     re.IGNORECASE,
 )
+DEFAULT_FINDING = re.compile(r"(default|hard_?coded|shared)_(password|credential|account|login)")
+DEFAULT_WEAKNESSES = frozenset({"CWE-259", "CWE-798", "CWE-1392", "CWE-1393"})
 _LISTENED = ("T1040", "T1552")
+
+
+class DefaultCredentials:
+    """A password that opens every device of its kind."""
+
+    id: ClassVar[str] = "default_credentials"
+    title: ClassVar[str] = "Default password"
+    group: ClassVar[Group] = Group.CREDENTIALS
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None  # who found it has raised a finding
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply where a finding says that a default password works or cannot be changed.
+
+        That is one of a kind of ours whose type names default or hard-coded credentials (a scanner that tried
+        them, the maker's MDS2), or a vulnerability whose weakness is one (CWE-259, 798, 1392, 1393).
+        """
+        tried = [f for f in context.record(device).findings if DEFAULT_FINDING.search(f.type)]
+        known = [
+            one
+            for one in context.vulnerabilities.get(device.id, ())
+            if one.state is MatchState.CONFIRMED and DEFAULT_WEAKNESSES & set(one.weaknesses)
+        ]
+        if not tried and not known:
+            return None
+        named_by = [f.title for f in tried] + [one.vulnerability for one in known]
+        evidence = [
+            FindingEvidence(f"finding {f.type}", f.title[:300], f.opened_ns, f.last_seen) for f in tried
+        ]
+        evidence += [
+            FindingEvidence(one.vulnerability, one.reason[:300], one.since_ns, device.last_seen)
+            for one in known
+        ]
+        return Hit(
+            f"A password that is the same on every device of its kind opens it ({named(named_by)}).",
+            tuple(evidence[:MOST]),
+            strength=1.0 if tried else 0.8,
+        )
 
 
 class FtpLogin:
@@ -276,6 +317,7 @@ class DefaultName:
 
 
 FACTORS: tuple[RiskFactor, ...] = (
+    DefaultCredentials(),
     FtpLogin(),
     HttpLogin(),
     LdapSimpleBind(),

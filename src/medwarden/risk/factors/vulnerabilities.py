@@ -1,15 +1,25 @@
-"""Known vulnerabilities of a device: those used in attacks first, then by probability and gravity."""
+"""Known vulnerabilities: those used in attacks, those that can be attacked, the others.
+
+Each counts by its CVSS score for where the device stands (:mod:`medwarden.risk.environment`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
+
+import msgspec
 
 from medwarden.model.device import Device
 from medwarden.model.finding import FindingEvidence
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.context import KnownVulnerability, RiskContext
+from medwarden.risk.environment import Rescored, environment_of, rescored
 from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
+from medwarden.risk.facts import quantity
+
+LIKELY = 0.1
+"""From this probability of use within 30 days (EPSS) on, a vulnerability counts as exploitable."""
 
 _SHOWN = 8
 _POTENTIAL = 0.4
@@ -18,28 +28,84 @@ _POTENTIAL = 0.4
 _MANY = 20
 """Vulnerabilities from which more of them add nothing."""
 
-
-def _share(one: KnownVulnerability) -> float:
-    """Return how much one counts, 0 to 1: CVSS base score, raised by the probability of use."""
-    grave = (one.score if one.score is not None else 5.0) / 10
-    likely = max(one.epss or 0.0, 0.5 if one.exploits else 0.0)
-    sure = 1.0 if one.state is MatchState.CONFIRMED else _POTENTIAL
-    return sure * min(1.0, 0.6 * grave + 0.4 * likely)
+_UNSCORED = 5.0
 
 
-def _evidence(known: Sequence[KnownVulnerability], now_ns: int) -> tuple[FindingEvidence, ...]:
-    return tuple(
-        FindingEvidence(one.vulnerability, one.reason[:300], one.since_ns, now_ns) for one in known[:_SHOWN]
-    )
+class Weighed(msgspec.Struct, frozen=True):
+    """A vulnerability of a device with its score for this device (0 to 10) and how it came about."""
+
+    known: KnownVulnerability
+    score: float
+    rescored: Rescored | None
+
+    @property
+    def share(self) -> float:
+        """Return how much it counts, 0 to 1: the score, raised by the probability of use."""
+        likely = max(self.known.epss or 0.0, 0.5 if self.known.exploits else 0.0)
+        sure = 1.0 if self.known.state is MatchState.CONFIRMED else _POTENTIAL
+        return sure * min(1.0, 0.6 * self.score / 10 + 0.4 * likely)
+
+    @property
+    def words(self) -> str:
+        """Return base and adjusted score in words, '' where nobody scored it."""
+        if self.rescored is None:
+            return "" if self.known.score is None else f"CVSS {self.known.score:.1f}"
+        base, here = self.rescored.base, self.rescored.adjusted
+        return f"CVSS {self.rescored.version} {base:.1f}, here {here:.1f}"
 
 
-def _concerned(device: Device, context: RiskContext, *, exploited: bool) -> list[KnownVulnerability]:
-    known = [
-        one
-        for one in context.vulnerabilities.get(device.id, ())
-        if one.exploited is exploited and one.state in (MatchState.CONFIRMED, MatchState.POTENTIAL)
-    ]
-    return sorted(known, key=lambda one: (-_share(one), one.vulnerability))
+def is_exploitable(known: KnownVulnerability) -> bool:
+    """Tell whether exploit code is public or use within 30 days is likely, and no use is known."""
+    return not known.exploited and (known.exploits or (known.epss or 0.0) >= LIKELY)
+
+
+def weighed(device: Device, context: RiskContext) -> list[Weighed]:
+    """Return the vulnerabilities that concern a device or may, those that count most first."""
+    known = context.vulnerabilities.get(device.id, ())
+    if not known:
+        return []
+    environment = environment_of(device, context)
+    found = []
+    for one in known:
+        if one.state not in (MatchState.CONFIRMED, MatchState.POTENTIAL):
+            continue
+        fresh = rescored(one.vectors, environment) if one.vectors else None
+        published = _UNSCORED if one.score is None else one.score
+        found.append(Weighed(one, published if fresh is None else fresh.adjusted, fresh))
+    return sorted(found, key=lambda one: (-one.share, one.known.vulnerability))
+
+
+def _chosen(
+    device: Device, context: RiskContext, wanted: Callable[[KnownVulnerability], bool]
+) -> list[Weighed]:
+    known = context.vulnerabilities.get(device.id, ())
+    if not any(wanted(one) for one in known):
+        return []
+    return [one for one in weighed(device, context) if wanted(one.known)]
+
+
+def _evidence(device: Device, found: Sequence[Weighed]) -> tuple[FindingEvidence, ...]:
+    said = []
+    for one in found[:_SHOWN]:
+        words = f"{one.words}. {one.known.reason}" if one.words else one.known.reason
+        said.append(
+            FindingEvidence(one.known.vulnerability, words[:300], one.known.since_ns, device.last_seen)
+        )
+    return tuple(said)
+
+
+def _sure(found: Sequence[Weighed]) -> int:
+    return sum(one.known.state is MatchState.CONFIRMED for one in found)
+
+
+def _why(found: Sequence[Weighed], what: str) -> str:
+    sure = _sure(found)
+    both = f"{sure} {what} concern it" if sure else ""
+    perhaps = f"{len(found) - sure} {'more ' if sure else what + ' '}may" if len(found) > sure else ""
+    worst = found[0]
+    words = f" ({worst.words})" if worst.words else ""
+    said = " and ".join(part for part in (both, perhaps) if part)
+    return f"{said}; the gravest is {worst.known.vulnerability}{words}."
 
 
 class ExploitedVulnerabilities:
@@ -53,21 +119,46 @@ class ExploitedVulnerabilities:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where a vulnerability of the device is in CISA's catalogue or said to be used."""
-        known = _concerned(device, context, exploited=True)
-        if not known:
+        found = _chosen(device, context, lambda one: one.exploited)
+        if not found:
             return None
-        sure = [one for one in known if one.state is MatchState.CONFIRMED]
-        names = ", ".join(one.vulnerability for one in known[:_SHOWN])
-        may = "" if sure else " perhaps"
+        sure = _sure(found)
+        names = ", ".join(one.known.vulnerability for one in found[:_SHOWN])
+        many = quantity(len(found), "vulnerability", "vulnerabilities")
+        grave = 0.5 + 0.5 * max(one.score for one in found) / 10
+        strength = (0.8 + 0.2 * min(1.0, sure / 3)) if sure else _POTENTIAL
         return Hit(
-            f"{len(known)} vulnerabilities used in attacks{may} concern it: {names}.",
-            _evidence(known, context.now_ns),
-            strength=(0.8 + 0.2 * min(1.0, len(sure) / 3)) if sure else _POTENTIAL,
+            f"{many} used in attacks{'' if sure else ' perhaps'} "
+            f"{'concerns' if len(found) == 1 else 'concern'} it: {names}.",
+            _evidence(device, found),
+            strength=strength * grave,
+        )
+
+
+class ExploitableVulnerabilities:
+    """Vulnerabilities for which there is exploit code, or that are likely to be used."""
+
+    id: ClassVar[str] = "exploitable_vulnerabilities"
+    title: ClassVar[str] = "Vulnerabilities with public exploits"
+    group: ClassVar[Group] = Group.EXPOSURE
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Advice | None] = None
+
+    def judge(self, device: Device, context: RiskContext) -> Hit | None:
+        """Apply where exploit code is public or EPSS gives ten percent or more, and no use is known."""
+        found = _chosen(device, context, is_exploitable)
+        if not found:
+            return None
+        more = 0.2 * min(1.0, (len(found) - 1) / _MANY)
+        return Hit(
+            _why(found, "vulnerabilities that can be attacked with what is public"),
+            _evidence(device, found),
+            strength=min(1.0, 0.8 * found[0].share + more * found[0].share),
         )
 
 
 class OtherVulnerabilities:
-    """Vulnerabilities that are not known to be used."""
+    """Vulnerabilities without known use or exploit."""
 
     id: ClassVar[str] = "known_vulnerabilities"
     title: ClassVar[str] = "Known vulnerabilities"
@@ -77,19 +168,19 @@ class OtherVulnerabilities:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where any other vulnerability concerns the device or may."""
-        known = _concerned(device, context, exploited=False)
-        if not known:
+        found = _chosen(device, context, lambda one: not one.exploited and not is_exploitable(one))
+        if not found:
             return None
-        sure = sum(one.state is MatchState.CONFIRMED for one in known)
-        worst = known[0]
-        more = 0.2 * min(1.0, (len(known) - 1) / _MANY)
-        score = "" if worst.score is None else f" (CVSS {worst.score:.1f})"
+        more = 0.2 * min(1.0, (len(found) - 1) / _MANY)
         return Hit(
-            f"{sure} vulnerabilities concern it and {len(known) - sure} may; the gravest is "
-            f"{worst.vulnerability}{score}.",
-            _evidence(known, context.now_ns),
-            strength=min(1.0, 0.8 * _share(worst) + more),
+            _why(found, "vulnerabilities"),
+            _evidence(device, found),
+            strength=min(1.0, 0.8 * found[0].share + more),
         )
 
 
-FACTORS: tuple[RiskFactor, ...] = (ExploitedVulnerabilities(), OtherVulnerabilities())
+FACTORS: tuple[RiskFactor, ...] = (
+    ExploitedVulnerabilities(),
+    ExploitableVulnerabilities(),
+    OtherVulnerabilities(),
+)

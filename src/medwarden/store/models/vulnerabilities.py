@@ -84,7 +84,8 @@ class VulnerabilityWeight(TenantScoped):
     """How much a vulnerability matters: CVSS base score, whether it is exploited, how probably it will be.
 
     ``exploited`` is by CISA's catalogue or CISA's own word, ``exploits`` tells of public exploit code.
-    ``vectors`` are the CVSS vectors as published, one for each version of CVSS, with who scored.
+    ``vectors`` are the CVSS vectors as published, one for each version of CVSS, with who scored;
+    ``weaknesses`` CWE ids.
     """
 
     vulnerability = models.CharField(max_length=60)
@@ -93,6 +94,7 @@ class VulnerabilityWeight(TenantScoped):
     exploits = models.BooleanField(default=False)
     epss = models.FloatField(null=True)
     vectors = models.JSONField(default=list)
+    weaknesses = models.JSONField(default=list)
     title = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
 

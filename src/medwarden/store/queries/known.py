@@ -112,4 +112,5 @@ def _known(
         weight.exploits,
         weight.epss,
         msgspec.convert(weight.vectors, tuple[Cvss, ...]),
+        tuple(weight.weaknesses),
     )
