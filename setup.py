@@ -7,6 +7,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
+DISSECT = Path("src/medwarden/dissect")
 FLOWCORE = Path("src/medwarden/flowcore")
 LOGS = Path("src/medwarden/sensors/logs")
 
@@ -20,12 +21,18 @@ setup(
                 extra_compile_args=["-O3", "-fno-strict-aliasing", "-fvisibility=hidden"],
             ),
             Extension(
+                "medwarden.dissect._core",
+                [str(DISSECT / "_core.pyx")],
+                depends=sorted(str(part) for part in DISSECT.glob("*.pxi")),
+                extra_compile_args=["-O3", "-fno-strict-aliasing", "-fvisibility=hidden"],
+            ),
+            Extension(
                 "medwarden.sensors.logs._columns",
                 [str(LOGS / "_columns.pyx")],
                 depends=sorted(str(part) for part in LOGS.glob("*.pxi")),
                 extra_compile_args=["-O3", "-fno-strict-aliasing", "-fvisibility=hidden"],
             ),
         ],
-        include_path=[str(FLOWCORE)],
+        include_path=[str(DISSECT), str(FLOWCORE)],
     )
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from scapy.layers.dns import DNS, DNSRR, DNSRRSRV
 
-from medwarden.dissect.mdns import Mdns, _read, split_service
+from medwarden.dissect.mdns import Mdns, announcements, split_service
 from medwarden.model.evidence import Evidence
 from medwarden.model.segment import Segment, Transport
 
@@ -84,6 +84,6 @@ def test_who_says_a_message_makes_the_difference_it_made_when_it_was_read_alone(
     ]
     for message in messages:
         for sender in (*named, *reversed(named)):
-            statements, _ = _read(bytes(message), sender)
+            statements, _ = announcements.read(bytes(message), sender)
             alone = [(whose or sender, field, value) for whose, field, value in statements]
             assert [(f.ip, f.field, f.value) for f in _facts(message, ip=sender)] == alone

@@ -7,40 +7,22 @@ of peers by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
-from typing import ClassVar, NamedTuple
-
-from publicsuffixlist import PublicSuffixList
+from collections.abc import Iterable
+from typing import ClassVar
 
 from medwarden.dissect import dns_message as wire
-from medwarden.dissect.dns_message import DnsMessage, Record, name_text, reverse_address
-from medwarden.dissect.octets import ip_text, is_internal, is_loopback
+from medwarden.dissect._core import facts_of_dns
+from medwarden.dissect.registrable import registrable_domain, suffixes
 from medwarden.kernel.errors import MalformedInput
-from medwarden.model.evidence import MAX_VALUE, Evidence
+from medwarden.model.evidence import Evidence
 from medwarden.model.segment import DissectorManifest, Segment, Transport
+
+__all__ = ["DISSECTOR", "Dns", "registrable_domain"]
 
 SOURCE = "dns"
 
-_MAX_QUESTIONS = 4
-_MAX_ANSWERS = 32
 _STREAM_BYTES = 64 * 1024
-_ADDRESSES = (wire.A, wire.AAAA)
 _OPCODES = (wire.QUERY, wire.NOTIFY, wire.UPDATE)
-
-
-_LONGEST_REMEMBERED = 512
-_NO_ID = b"\0\0"
-_SENDER, _RECEIVER = "sender", "receiver"
-
-_Statement = tuple[str, str, str]
-
-
-class _Statements(NamedTuple):
-    """What a message says, and where it broke (reason and offset), if it did."""
-
-    facts: tuple[_Statement, ...]
-    fault: tuple[str, int | None] | None
 
 
 class Dns:
@@ -59,7 +41,7 @@ class Dns:
     )
 
     def __init__(self) -> None:
-        _suffixes()  # read when a sensor starts, not when its first packet comes
+        suffixes()  # read when a sensor starts, not when its first packet comes
         # Only TCP streams use them: octets of an unfinished message, per direction.
         self._pending: dict[bool, bytearray] = {}
         self._lost: set[bool] = set()
@@ -79,7 +61,7 @@ class Dns:
         Raises MalformedInput when a message breaks RFC 1035.
         """
         if segment.transport is not Transport.TCP:
-            return facts_of_message(segment, segment.payload)
+            return facts_of_dns(segment, segment.payload)
         return self._feed_stream(segment)
 
     def _feed_stream(self, segment: Segment) -> Iterable[Evidence]:
@@ -100,115 +82,8 @@ class Dns:
                 break
             message = bytes(pending[start + 2 : start + 2 + length])
             start += 2 + length
-            yield from facts_of_message(segment, message)
+            yield from facts_of_dns(segment, message)
         del pending[:start]
-
-
-def facts_of_message(segment: Segment, octets: bytes) -> Iterable[Evidence]:
-    """Return the facts of one DNS message carried by ``segment``.
-
-    Where the message breaks, reading what is returned raises MalformedInput after the facts before.
-    """
-    if len(octets) > _LONGEST_REMEMBERED:
-        return _told(segment, _statements(octets))
-    # The id differs between repetitions; RFC 1035 has no name before byte 12 point to it.
-    return _told(segment, _remembered(_NO_ID + octets[2:]))
-
-
-def _told(segment: Segment, statements: _Statements) -> Iterable[Evidence]:
-    facts: list[Evidence] = []
-    for whose, field, value in statements.facts:
-        if whose is _SENDER:
-            facts.append(segment.said(field, value, SOURCE))
-        elif whose is _RECEIVER:
-            facts.append(segment.heard(field, value, SOURCE))
-        else:
-            facts.append(Evidence(segment.ts_ns, None, whose, segment.vlan, field, value, SOURCE))
-    return facts if statements.fault is None else _broken(facts, statements.fault)
-
-
-def _broken(facts: list[Evidence], fault: tuple[str, int | None]) -> Iterator[Evidence]:
-    yield from facts
-    raise MalformedInput(SOURCE, *fault)
-
-
-def _statements(octets: bytes) -> _Statements:
-    facts: list[_Statement] = []
-    try:
-        facts.extend(_read(octets))
-    except MalformedInput as error:
-        return _Statements(tuple(facts), (error.reason, error.offset))
-    return _Statements(tuple(facts), None)
-
-
-_remembered = lru_cache(maxsize=4096)(_statements)
-
-
-def _read(octets: bytes) -> Iterator[_Statement]:
-    """Yield what one message says: whose fact it is (an address, or one of its peers), field and value."""
-    message = DnsMessage(octets, SOURCE)
-    header = message.header
-    if header.opcode not in _OPCODES:
-        return
-    questions = message.questions() if header.opcode == wire.QUERY else []
-    if not header.response:
-        for question in questions[:_MAX_QUESTIONS]:
-            if text := name_text(question.name):
-                yield _SENDER, "dns.query", text
-                if domain := registrable_domain(text):
-                    yield _SENDER, "dns.domain", domain
-        return
-    yield _SENDER, "dns.role", "server"
-    name = name_text(questions[0].name) if questions else ""
-    if not name:
-        return
-    if header.rcode == wire.NAME_ERROR:
-        yield _RECEIVER, "dns.nxdomain", name
-    elif header.rcode == wire.NO_ERROR:
-        for record in message.records(min(header.answers, _MAX_ANSWERS)):
-            fact = _answer(message, name, record)
-            if fact is not None:
-                yield fact
-
-
-def _answer(message: DnsMessage, asked: str, record: Record) -> _Statement | None:
-    """Return what an address or pointer record says, under the name that was asked for.
-
-    The asked name is the one a policy would write; the aliases between are the operator's.
-    """
-    if record.rtype in _ADDRESSES:
-        octets = message.data(record)
-        name = asked
-    elif record.rtype == wire.PTR:
-        octets = reverse_address(record.name) or b""
-        if not is_internal(octets):
-            return None
-        name = name_text(message.target(record))
-    else:
-        return None
-    address = ip_text(octets)
-    if address is None or not name or is_loopback(octets):
-        return None
-    if is_internal(octets):
-        return address, "dns.name", name
-    return _RECEIVER, "dns.resolved", f"{name}={address}"[:MAX_VALUE]
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
-
-
-@lru_cache(maxsize=16384)
-def registrable_domain(name: str) -> str | None:
-    """Return the domain somebody registered that ``name`` lies in (``www.example.co.uk`` in
-    ``example.co.uk``), by the public suffix list, or None for single labels, suffixes, arpa and
-    names with blanks (control characters, as text).
-    """
-    if "." not in name or " " in name or name.endswith(".arpa"):
-        return None
-    domain: str | None = _suffixes().privatesuffix(name)
-    return domain
 
 
 def _plausible(payload: bytes, from_client: bool) -> bool:

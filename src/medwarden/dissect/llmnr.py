@@ -44,14 +44,14 @@ class Llmnr:
         header = message.header
         if header.opcode != wire.QUERY or header.questions != 1:
             raise MalformedInput(SOURCE, "message is no query with one question", 2)
-        name, qtype, _ = message.questions()[0]
-        text = name_text(name)
-        if not text or reverse_address(name) is not None:
+        question = message.questions()[0]
+        text = name_text(question.name)
+        if not text or reverse_address(question.name) is not None:
             return []
         if header.response:
             owns = header.rcode == wire.NO_ERROR and header.answers > 0
             return [segment.said("llmnr.host_name", text, SOURCE)] if owns else []
-        field = "llmnr.host_name" if qtype == wire.ANY else "llmnr.query"
+        field = "llmnr.host_name" if question.qtype == wire.ANY else "llmnr.query"
         return [segment.said(field, text, SOURCE)]
 
 
