@@ -18,6 +18,7 @@ class FindingKind(StrEnum):
     POLICY_VIOLATION = "policy_violation"
     NEW_DEVICE = "new_device"
     ASSET = "asset"  # books of equipment and the network contradict each other
+    DECLARATION = "declaration"  # a maker's disclosure and what was heard contradict each other
 
 
 class Severity(StrEnum):

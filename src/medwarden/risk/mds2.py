@@ -6,63 +6,22 @@ setting may be off, the network may hide what happens. That is what the words sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from medwarden.kernel.ids import stable_id
 from medwarden.model.device import Device
-from medwarden.model.finding import Finding, FindingEvidence, FindingKind, Severity
-from medwarden.model.mds2 import Claim, Disclosure
+from medwarden.model.finding import Finding, FindingKind
+from medwarden.model.mds2 import Disclosure
 from medwarden.risk.context import RiskContext
+from medwarden.risk.mds2_comparisons import COMPARISONS
+from medwarden.risk.mds2_difference import Difference
 
 KINDS = frozenset({FindingKind.DECLARATION})
 RULES = "mds2-1"
 
 
-class Difference(msgspec.Struct, frozen=True):
-    """A claim of a form that what was heard does not bear out.
-
-    ``said`` and ``seen`` are the two sides in words; ``evidence`` holds both, the form's answer first.
-    """
-
-    type: str
-    claims: tuple[str, ...]
-    questions: tuple[str, ...]
-    severity: Severity
-    title: str
-    said: str
-    seen: str
-    fix: str
-    evidence: tuple[FindingEvidence, ...] = ()
-    mitre: tuple[str, ...] = ()
-
-
-Comparison = Callable[[Device, Disclosure, RiskContext], Difference | None]
-
-
-def quoted(disclosure: Disclosure, *names: str) -> tuple[tuple[str, ...], str, tuple[FindingEvidence, ...]]:
-    """Return the questions behind claims, their answers in words, and both as evidence."""
-    claims = [disclosure.claims[name] for name in names if name in disclosure.claims]
-    told = {claim.question: claim for claim in claims if claim.question}
-    words = " and ".join(f"{claim.question}: “{_words(claim)}”" for claim in told.values())
-    at = disclosure.imported_ns
-    evidence = tuple(
-        FindingEvidence(f"mds2.{claim.question}", f"{_words(claim)} ({disclosure.title})", at, at)
-        for claim in told.values()
-    )
-    return tuple(told), words, evidence
-
-
-def _words(claim: Claim) -> str:
-    note = f"; {claim.note}" if claim.note and claim.note not in claim.written else ""
-    return f"{claim.written or 'no answer'}{note}"[:200]
-
-
 def compare(device: Device, disclosure: Disclosure, context: RiskContext) -> tuple[Difference, ...]:
     """Return where what was heard of a device differs from what its form says, gravest first."""
-    from medwarden.risk.mds2_comparisons import COMPARISONS
-
     found = [each for rule in COMPARISONS if (each := rule(device, disclosure, context)) is not None]
     return tuple(sorted(found, key=lambda each: (-each.severity.rank, each.type)))
 

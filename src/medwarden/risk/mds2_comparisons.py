@@ -1,4 +1,4 @@
-"""The comparisons of a maker's form with what was heard, one function each. See :mod:`medwarden.risk.mds2`."""
+"""The comparisons of a maker's form with what was heard, one function each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from medwarden.model.finding import FindingEvidence, Severity
 from medwarden.model.mds2 import Disclosure
 from medwarden.risk.context import RiskContext
 from medwarden.risk.facts import from_ledger, from_services, from_talk, named, offers, quantity, said
-from medwarden.risk.mds2 import Comparison, Difference, quoted
+from medwarden.risk.mds2_difference import Comparison, Difference, quoted
 
 _CLINICAL = frozenset({"dicom", "hl7", "hl7v2", "mllp", "fhir", "dicomweb", "astm", "poct1a", "sdc"})
 _CLEAR = frozenset({"dicom", "hl7", "hl7v2", "mllp"})
@@ -127,8 +127,8 @@ def _no_patient_data(device: Device, disclosure: Disclosure, context: RiskContex
         title="Said to handle no patient data, but seen",
         said=f"The maker's form says that the device {what} ({words}).",
         seen="But patient data were recognised in what it sent or received.",
-        fix="Treat the device as one with patient data: protect its traffic and what it keeps. Tell the maker "
-        "that the form does not fit how the device is used.",
+        fix="Treat the device as one with patient data: protect its traffic and what it keeps. Tell the "
+        "maker that the form does not fit how the device is used.",
         evidence=evidence + from_ledger(read) + from_talk(calls, context),
         mitre=_SNIFFING,
     )
@@ -157,8 +157,8 @@ def _wireless(device: Device, disclosure: Disclosure, _context: RiskContext) -> 
         severity=Severity.MEDIUM,
         title="Said to have no wireless, but seen there",
         said=f"The maker's form says that the device does not connect over the air ({words}).",
-        seen=f"But it was heard in a wireless network{f', {network}' if network else ''}. It may hang behind a "
-        "wireless bridge.",
+        seen=f"But it was heard in a wireless network{f', {network}' if network else ''}. It may "
+        "hang behind a wireless bridge.",
         fix="Look at the device: an adapter or bridge that the maker does not know of may void its approval. "
         "Connect it by cable, or ask the maker.",
         evidence=evidence + held,
@@ -181,18 +181,18 @@ def _outside(device: Device, disclosure: Disclosure, context: RiskContext) -> Di
         questions=questions,
         severity=Severity.LOW if harmless else Severity.MEDIUM,
         title="Said to talk to nobody outside, but seen",
-        said=f"The maker's form says that the device does not talk to systems outside the hospital ({words}).",
+        said=f"The maker's form says that the device talks to no system outside the hospital ({words}).",
         seen=f"But it spoke with {quantity(len({c.peer_ip for c in calls}), 'address', 'addresses')} on the "
         f"internet: {named(context.peer(c) for c in calls)}.",
-        fix="Close the way to the internet for this device; by the maker's own word it needs none. Then watch "
-        "whether anything is missing.",
+        fix="Close the way to the internet for this device; by the maker's own word it needs none. Then "
+        "watch whether anything is missing.",
         evidence=evidence + from_talk(calls, context),
         mitre=("T1041", "T0885"),
     )
 
 
 def _patient_data_outside(device: Device, disclosure: Disclosure, context: RiskContext) -> Difference | None:
-    """Says that patient data stay inside or go to listed systems; a clinical protocol crossed the internet."""
+    """Says that patient data stay inside or go to listed systems; some crossed the internet."""
     name = "phi_outside" if disclosure.says("phi_outside") is False else "fixed_destinations"
     if name == "fixed_destinations" and disclosure.says(name) is not True:
         return None
@@ -208,8 +208,10 @@ def _patient_data_outside(device: Device, disclosure: Disclosure, context: RiskC
         severity=Severity.HIGH,
         title="Said to keep patient data inside, but seen outside",
         said=f"The maker's form says that patient data {what} ({words}).",
-        seen=f"But a clinical protocol was spoken with {named(context.peer(c) for c in calls)} on the internet.",
-        fix="Close this way at once and find out what was sent, when and to whom: it may have to be reported.",
+        seen=f"But a clinical protocol was spoken across the internet with "
+        f"{named(context.peer(c) for c in calls)}.",
+        fix="Close this way at once and find out what was sent, when and to whom: it may have to be "
+        "reported.",
         evidence=evidence + from_ledger(_patient_data(device)) + from_talk(calls, context),
         mitre=("T1041", "T1567"),
     )
@@ -240,10 +242,10 @@ def _anti_malware(device: Device, disclosure: Disclosure, _context: RiskContext)
         severity=Severity.LOW,
         title="Said to have anti-malware software, no update seen",
         said=f"The maker's form says that the device has anti-malware software ({words}).",
-        seen=f"In {days} days of listening none of its makers' update servers was asked for. Updates may come "
-        "from a server in the house, by service, or not at all.",
-        fix="Look up on the device, or ask the maker's service, of which day its definitions are, and how they "
-        "get there.",
+        seen=f"In {days} days of listening none of its makers' update servers was asked for. Updates may "
+        "come from a server in the house, by service, or not at all.",
+        fix="Look up on the device, or ask the maker's service, of which day its definitions are, and how "
+        "they get there.",
         evidence=evidence + from_ledger(names),
         mitre=("T1562.001",),
     )
@@ -365,10 +367,10 @@ def _needless_services(device: Device, disclosure: Disclosure, context: RiskCont
         severity=Severity.MEDIUM,
         title="Said to run no needless services, but seen",
         said=f"The maker's form says that services that are not needed are off ({words}).",
-        seen=f"But {named(s.application or f'{s.transport}/{s.port}' for s in services)} answers, which sends "
-        "passwords in clear. The maker may count it as needed.",
-        fix="Ask the maker whether the service is needed, and by whom. Where it is not, have it switched off; "
-        "where it is, let only that peer reach it.",
+        seen=f"But {named(s.application or f'{s.transport}/{s.port}' for s in services)} answers, which "
+        "sends passwords in clear. The maker may count it as needed.",
+        fix="Ask the maker whether the service is needed, and by whom. Where it is not, have it switched "
+        "off; where it is, let only that peer reach it.",
         evidence=evidence + from_services(services) + from_talk(calls, context),
         mitre=("T1021", "T0886"),
     )
