@@ -149,8 +149,10 @@ def _migrate(home: Path) -> None:
     from django.core.management import call_command
 
     from medwarden.store.chain import begin_chain
+    from medwarden.store.schema import lay_out
 
     try:
+        lay_out()
         call_command("migrate", verbosity=0, interactive=False)
         begin_chain(home)
         ensure_site()
