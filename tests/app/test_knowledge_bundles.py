@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,9 +161,110 @@ def test_an_older_bundle_does_not_replace_what_is_newer(there: Path, here: Path,
     bundles.export_bundle(there, tmp_path / "new.bundle")
     trusting(here, there)
     bundles.import_bundle(here, tmp_path / "new.bundle")
-    done = bundles.import_bundle(here, tmp_path / "old.bundle")
-    assert "kev: older than what is in use" in done.notes
+    with pytest.raises(ConfigurationError, match="kev: older than what is in use"):
+        bundles.import_bundle(here, tmp_path / "old.bundle")
     assert used(here) == {"CVE-2026-10002"}
+    bundles.import_bundle(here, tmp_path / "old.bundle", replace=True)
+    assert used(here) == {"CVE-2026-10001"}
+
+
+def test_of_a_whole_catalogue_the_publishers_date_tells_which_is_older(
+    there: Path, here: Path, tmp_path: Path
+) -> None:
+    fill(there, "2026-02-02", "CVE-2026-10002")
+    bundles.export_bundle(there, tmp_path / "new.bundle", names=["kev"])
+    fill(here, "2026-01-02", "CVE-2026-10001")  # made later, published earlier
+    trusting(here, there)
+    bundles.import_bundle(here, tmp_path / "new.bundle")
+    assert used(here) == {"CVE-2026-10002"}
+
+
+def test_a_bundle_of_the_future_is_refused(
+    there: Path, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(there, "2026-01-02", "CVE-2026-10001")
+    real = time.time_ns
+    with monkeypatch.context() as ahead:
+        ahead.setattr("medwarden.store.knowledge_bundle.time.time_ns", lambda: real() + 9 * 86_400 * 10**9)
+        bundles.export_bundle(there, tmp_path / "a.bundle")
+    trusting(here, there)
+    with pytest.raises(ConfigurationError, match=r"made 9 days from now|made 8 days from now"):
+        bundles.import_bundle(here, tmp_path / "a.bundle")
+    assert used(here) == set()
+
+
+def test_a_list_of_what_is_held_makes_the_next_bundle_small(there: Path, here: Path, tmp_path: Path) -> None:
+    many = [f"CVE-20{y}-10001" for y in range(10, 26)]
+    fill(there, "2026-01-02", *many)
+    bundles.export_bundle(there, tmp_path / "first.bundle")
+    trusting(here, there)
+    bundles.import_bundle(here, tmp_path / "first.bundle")
+    bundles.export_bundle(here, tmp_path / "held.list", list_only=True)
+    fill(there, "2026-02-02", *many, "CVE-2026-10001")
+    bundles.export_bundle(there, tmp_path / "next.bundle", since=tmp_path / "held.list")
+    with zipfile.ZipFile(tmp_path / "next.bundle") as archive:
+        assert sum(name.startswith("blocks/") for name in archive.namelist()) == 1
+    (kev,) = [d for d in bundles.differences(here, tmp_path / "next.bundle") if d.feed == "kev"]
+    assert (kev.new, kev.gone, kev.refused) == (("CVE-2026-10001",), (), "")
+    bundles.import_bundle(here, tmp_path / "next.bundle")
+    assert used(here) == {*many, "CVE-2026-10001"}
+    (again,) = [d for d in bundles.differences(here, tmp_path / "next.bundle") if d.feed == "kev"]
+    assert again.refused == "kev: it is in use already"
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from medwarden.app import knowledge_bundles as bundles
+from medwarden.store import knowledge_bundle as inside
+count = 0
+def dying(real):
+    def call(*given, **named):
+        global count
+        count += 1
+        if count == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given, **named)
+    return call
+home, path = Path(sys.argv[2]), Path(sys.argv[3])
+if sys.argv[1] == "import":
+    inside._checked = dying(inside._checked)
+    bundles.import_bundle(home, path)
+else:
+    inside._put = dying(inside._put)
+    bundles.export_bundle(home, path)
+"""
+
+
+def _killed(act: str, home: Path, path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _KILLED, act, str(home), str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_killed_import_of_a_bundle_changes_nothing_and_the_next_one_works(
+    there: Path, here: Path, tmp_path: Path
+) -> None:
+    many = [f"CVE-20{y}-10001" for y in range(10, 26)]
+    fill(here, "2025-12-01", "CVE-2025-10001")
+    fill(there, "2026-01-02", *many)
+    bundles.export_bundle(there, tmp_path / "a.bundle")
+    trusting(here, there)
+    _killed("import", here, tmp_path / "a.bundle")
+    assert used(here) == {"CVE-2025-10001"}
+    assert knowledge_status.check(here) == ()
+    bundles.import_bundle(here, tmp_path / "a.bundle")
+    assert used(here) == set(many)
+
+
+def test_a_killed_export_leaves_no_bundle_under_its_name(there: Path, tmp_path: Path) -> None:
+    fill(there, "2026-01-02", *[f"CVE-20{y}-10001" for y in range(10, 26)])
+    bundles.export_bundle(there, tmp_path / "a.bundle")
+    before = (tmp_path / "a.bundle").read_bytes()
+    _killed("export", there, tmp_path / "a.bundle")
+    assert (tmp_path / "a.bundle").read_bytes() == before
+    bundles.export_bundle(there, tmp_path / "a.bundle")
+    assert bundles.is_bundle(tmp_path / "a.bundle")
+    assert list(tmp_path.glob(".*.part")) == []
 
 
 def test_a_bundle_against_an_older_one_carries_the_difference(
@@ -186,20 +292,76 @@ def test_keys_are_renewed_listed_and_forgotten(there: Path, here: Path, tmp_path
     (trusted,) = bundles.trusted(here)
     old, _ = bundles.own_key(there)
     assert trusted.id == old
+    bundles.own_key(there, renew=True)
     new, _ = bundles.own_key(there, renew=True)
     assert new != old
     bundles.export_bundle(there, tmp_path / "a.bundle")
+    done = bundles.import_bundle(here, tmp_path / "a.bundle")
+    assert done.signed
+    assert f"the key {new} took the place of {old}, which signed for it" in done.notes
+    assert [(key.id, key.name) for key in bundles.trusted(here)] == [(new, "there")]
+    assert bundles.forget(here, new[:8]).id == new
+    with pytest.raises(ConfigurationError, match="0 trusted keys"):
+        bundles.forget(here, new)
     with pytest.raises(ConfigurationError, match="not trusted"):
         bundles.import_bundle(here, tmp_path / "a.bundle")
-    trusting(here, there)
-    assert bundles.import_bundle(here, tmp_path / "a.bundle").signed
-    assert bundles.forget(here, old[:8]).id == old
-    with pytest.raises(ConfigurationError, match="0 trusted keys"):
-        bundles.forget(here, old)
     own = there / "knowledge" / "keys" / "own.pem"
     assert own.stat().st_mode & 0o077 == 0
     with pytest.raises(ConfigurationError, match="no public key"):
         bundles.trust(here, own, "a private key")
+
+
+def _strange_heir(members: Members) -> None:
+    heirs = json.loads(members["heirs.json"])
+    heirs[0]["signature"] = base64.b64encode(bytes(64)).decode()
+    members["heirs.json"] = json.dumps(heirs).encode()
+
+
+def _no_heirs(members: Members) -> None:
+    members["heirs.json"] = b"[{"
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"), [(_strange_heir, "not trusted"), (_no_heirs, "its line of keys cannot be read")]
+)
+def test_a_key_that_the_old_one_did_not_sign_is_not_trusted(
+    there: Path, here: Path, tmp_path: Path, damage: Callable[[Members], None], words: str
+) -> None:
+    fill(there, "2026-01-02", "CVE-2026-10001")
+    trusting(here, there)
+    bundles.own_key(there, renew=True)
+    bundles.export_bundle(there, tmp_path / "a.bundle")
+    with pytest.raises((ConfigurationError, MalformedInput), match=words):
+        bundles.import_bundle(here, changed(tmp_path / "a.bundle", damage))
+    assert used(here) == set()
+
+
+def test_a_bundle_of_a_replaced_key_is_no_longer_taken(there: Path, here: Path, tmp_path: Path) -> None:
+    fill(there, "2026-01-02", "CVE-2026-10001")
+    bundles.export_bundle(there, tmp_path / "old.bundle", names=["csaf"])
+    trusting(here, there)
+    bundles.own_key(there, renew=True)
+    bundles.export_bundle(there, tmp_path / "new.bundle", names=["kev"])
+    bundles.import_bundle(here, tmp_path / "new.bundle")
+    with pytest.raises(ConfigurationError, match="not trusted"):
+        bundles.import_bundle(here, tmp_path / "old.bundle")
+
+
+def test_a_bundle_is_as_fresh_as_the_last_look_where_it_was_made(
+    there: Path, here: Path, tmp_path: Path
+) -> None:
+    fill(there, "2026-01-02", "CVE-2026-10001")
+    with Knowledge(there, writable=True) as knowledge:
+        looked = time.time_ns() - 5 * 3_600_000_000_000
+        with knowledge.change():
+            knowledge.db.execute("UPDATE feed SET looked_ns = ?", (looked,))
+            knowledge.db.execute("UPDATE edition SET made_ns = ?", (looked - 10**15,))
+    bundles.export_bundle(there, tmp_path / "a.bundle")
+    trusting(here, there)
+    bundles.import_bundle(here, tmp_path / "a.bundle")
+    kev = next(s for s in status(here) if s.manifest.id == "kev")
+    assert kev.as_of_ns == looked
+    assert kev.age_h == pytest.approx(5, abs=0.1)
 
 
 def test_the_commands_carry_knowledge_over(

@@ -10,10 +10,18 @@ from medwarden.feeds.registry import feed_named, feeds
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.store.folder import prepare
 from medwarden.store.knowledge import Knowledge
-from medwarden.store.knowledge_bundle import Bundled, Manifest, is_bundle, read_bundle, write_bundle
+from medwarden.store.knowledge_bundle import (
+    Bundled,
+    Difference,
+    Manifest,
+    compare_bundle,
+    is_bundle,
+    read_bundle,
+    write_bundle,
+)
 from medwarden.store.knowledge_keys import BundleKeys, TrustedKey
 
-__all__ = ["Bundled", "Manifest", "TrustedKey", "is_bundle"]
+__all__ = ["Bundled", "Difference", "Manifest", "TrustedKey", "is_bundle"]
 
 
 def export_bundle(
@@ -22,30 +30,47 @@ def export_bundle(
     *,
     names: Iterable[str] = (),
     since: Path | None = None,
+    list_only: bool = False,
     progress: Progress | None = None,
 ) -> Manifest:
     """Write the editions in use (of the feeds named, else all) to one signed file.
 
-    ``since`` is an older bundle whose blocks are left out. Raises ConfigurationError, ResourceError.
+    ``since`` is an older bundle, or what another folder wrote with ``list_only``: a list of what it holds.
+    What stands there is left out. Raises ConfigurationError, ResourceError.
     """
     chosen = [feed_named(name).manifest.id for name in names]
     with Knowledge(home) as knowledge:
         if not knowledge.states():
             raise ConfigurationError(f"{home} holds no knowledge yet: import or sync some first")
         return write_bundle(
-            knowledge, BundleKeys(home), target, feeds=chosen, against=since, progress=progress
+            knowledge,
+            BundleKeys(home),
+            target,
+            feeds=chosen,
+            against=since,
+            list_only=list_only,
+            progress=progress,
         )
 
 
-def import_bundle(home: Path, path: Path, *, unsigned: bool = False) -> Bundled:
-    """Take a bundle in.
+def import_bundle(home: Path, path: Path, *, unsigned: bool = False, replace: bool = False) -> Bundled:
+    """Take a bundle in; with ``replace`` also what is older than what is in use.
 
-    Raises ConfigurationError for one whose key is not trusted, MalformedInput for a damaged or forged one.
+    Raises ConfigurationError for one whose key is not trusted or that is older, MalformedInput for a damaged
+    or forged one.
     """
     with writing(home) as knowledge:
-        return read_bundle(
-            knowledge, BundleKeys(home), path, [feed.manifest.id for feed in feeds()], unsigned=unsigned
-        )
+        return read_bundle(knowledge, BundleKeys(home), path, _known(), unsigned=unsigned, replace=replace)
+
+
+def differences(home: Path, path: Path) -> list[Difference]:
+    """Return what a bundle would change here, by feed; nothing is changed."""
+    with Knowledge(home) as knowledge:
+        return compare_bundle(knowledge, path, _known())
+
+
+def _known() -> dict[str, bool]:
+    return {feed.manifest.id: feed.manifest.whole for feed in feeds()}
 
 
 def own_key(home: Path, *, renew: bool = False) -> tuple[str, str]:

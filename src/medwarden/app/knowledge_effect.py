@@ -136,7 +136,7 @@ def _sentences(effect: Effect, changes: Changes, since: int) -> tuple[str, ...]:
     said = []
     if effect.records:
         what = ", ".join(
-            _count(count, *_KINDS[Kind(kind)])
+            count_words(kind, count)
             for kind, count in sorted(effect.records.items(), key=lambda pair: -pair[1])
         )
         said.append(
@@ -160,6 +160,11 @@ def _sentences(effect: Effect, changes: Changes, since: int) -> tuple[str, ...]:
     if not (effect.vulnerabilities or effect.settled or effect.scores):
         said.append("Nothing changes for the devices of this hospital")
     return tuple(said)
+
+
+def count_words(kind: str, count: int) -> str:
+    """Return how many records of a kind in words: 12 advisories."""
+    return _count(count, *_KINDS[Kind(kind)])
 
 
 def _count(count: int, one: str, several: str) -> str:

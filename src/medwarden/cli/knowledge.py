@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,10 @@ def knowledge() -> None:
 @knowledge.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--unsigned", is_flag=True, help="Take publishers' own files, for which you vouch.")
+@click.option("--replace", is_flag=True, help="Take a bundle that is older than what is in use: go back.")
 @home_option
 @json_option
-def import_(paths: tuple[Path, ...], unsigned: bool, home: Path | None, as_json: bool) -> int:
+def import_(paths: tuple[Path, ...], unsigned: bool, replace: bool, home: Path | None, as_json: bool) -> int:
     """Take in a signed bundle, or publishers' files (folders, zip, tar, gz, zst; told by their content).
 
     Beside a file, its FILE.sha512, FILE.sha256 and FILE.asc are held against it; the OpenPGP keys for the
@@ -63,7 +65,7 @@ def import_(paths: tuple[Path, ...], unsigned: bool, home: Path | None, as_json:
             folder,
             _actor(),
             "imported",
-            lambda path=path: import_bundle(folder, path, unsigned=unsigned),  # type: ignore[misc]  # one each
+            partial(import_bundle, folder, path, unsigned=unsigned, replace=replace),
             lambda came: taken(came.editions),
         )
         _print_bundle(path, came, effects, as_json)
@@ -137,17 +139,27 @@ def _print_bundle(path: Path, done: Bundled, effects: tuple[Effect, ...], as_jso
 @click.option(
     "--since",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An older bundle: what it carries is left out.",
+    help="An older bundle, or a list of what is held there: what it names is left out.",
 )
+@click.option("--list", "list_only", is_flag=True, help="Only list what is held here, for --since elsewhere.")
 @home_option
 @json_option
-def export(target: Path, feeds: tuple[str, ...], since: Path | None, home: Path | None, as_json: bool) -> int:
+def export(
+    target: Path,
+    feeds: tuple[str, ...],
+    since: Path | None,
+    list_only: bool,
+    home: Path | None,
+    as_json: bool,
+) -> int:
     """Write what is in use to one signed file, for a place without internet."""
     from medwarden.app.home import data_folder
     from medwarden.app.knowledge_bundles import export_bundle
 
     with progress_of_inputs("writing") as show:
-        made = export_bundle(data_folder(home), target, names=feeds, since=since, progress=show)
+        made = export_bundle(
+            data_folder(home), target, names=feeds, since=since, list_only=list_only, progress=show
+        )
     if as_json:
         print_json(
             {"key": made.key, "made_ns": made.made_ns, "editions": [plain(e.edition) for e in made.editions]}
@@ -160,15 +172,83 @@ def export(target: Path, feeds: tuple[str, ...], since: Path | None, home: Path 
     return 0
 
 
+@knowledge.command()
+@click.argument("bundle", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@home_option
+@json_option
+def diff(bundle: Path, home: Path | None, as_json: bool) -> int:
+    """Show what a bundle would change here; nothing is changed, and its signature is not looked at."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_bundles import differences
+
+    found = differences(data_folder(home), bundle)
+    if as_json:
+        for one in found:
+            print_json(plain(one))
+        return 0
+    print_table(
+        "",
+        ("feed", "new", "changed", "gone", "as", "not taken because"),
+        [
+            (
+                one.feed,
+                len(one.new),
+                len(one.changed),
+                len(one.gone),
+                ", ".join((*one.new, *one.changed, *one.gone)[:3]),
+                one.refused,
+            )
+            for one in found
+        ],
+        right=("new", "changed", "gone"),
+    )
+    return 0
+
+
+@knowledge.command()
+@click.argument("id")
+@home_option
+@json_option
+def show(id: str, home: Path | None, as_json: bool) -> int:
+    """Show what each source says of a CVE, advisory, recall or UDI-DI, and where each word came from."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.knowledge_records import words_on
+    from medwarden.kernel.clock import to_datetime
+
+    words = words_on(data_folder(home), id)
+    if as_json:
+        for word in words:
+            print_json(plain(word))
+    elif words:
+        print_table(
+            "",
+            ("source", "says", "published", "taken in", "from", "proof"),
+            [
+                (
+                    word.feed,
+                    word.says,
+                    word.updated[:10],
+                    f"{to_datetime(word.read_ns):%Y-%m-%d}",
+                    word.reference,
+                    "verified" if word.verified else word.proof,
+                )
+                for word in words
+            ],
+        )
+    else:
+        click.echo(f"medwarden: no source in use speaks of {printable(id)}", err=True)
+    return 0 if words else 1
+
+
 @knowledge.group()
 def key() -> None:
     """Manage the keys that bundles are signed with and trusted by."""
 
 
-@key.command()
-@click.option("--renew", is_flag=True, help="Make another key; trust it anew where bundles are taken in.")
+@key.command("show")
+@click.option("--renew", is_flag=True, help="Make another key, signed by the old one, which it follows.")
 @home_option
-def show(renew: bool, home: Path | None) -> int:
+def show_key(renew: bool, home: Path | None) -> int:
     """Print the public key of this folder, to be trusted elsewhere; its id goes to stderr."""
     from medwarden.app.home import data_folder
     from medwarden.app.knowledge_bundles import own_key

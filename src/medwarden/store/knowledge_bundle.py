@@ -4,31 +4,38 @@ A bundle is a zip (stored, not compressed again)::
 
     manifest.json     what it holds: every edition with the digests of all its blocks
     manifest.sig      Ed25519 signature over the manifest
+    heirs.json        which key of the writer followed which, each signed by the one before
     blocks/DIGEST     the blocks themselves, without those of the bundle it was made against
 
 The signature covers the digests, the digests cover the blocks. A bundle made against an older one leaves out
-what that one carried, and says so.
+what that one carried, and says so. One without any block is a list of what a folder holds, against which
+another folder can write only what is missing.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, ResourceError
 from medwarden.model.feed import TYPES, Kind
+from medwarden.store.folder import sync_directory
 from medwarden.store.knowledge import Edition, Knowledge
 from medwarden.store.knowledge_blocks import record_of, unpack
 from medwarden.store.knowledge_editions import digest_of, record_edition
-from medwarden.store.knowledge_keys import BundleKeys
+from medwarden.store.knowledge_keys import BundleKeys, Heir
 
 FORMAT = 1
 _MANIFEST, _SIGNATURE, _BLOCKS = "manifest.json", "manifest.sig", "blocks/"
+_HEIRS = "heirs.json"
+_MOST_HEIRS = 64 << 10
+_AHEAD_NS = 24 * 3_600_000_000_000
 _MOST_MANIFEST = 128 << 20
 _MOST_BLOCK = 256 << 20
 _MOST_BYTES = 32 << 30
@@ -45,10 +52,11 @@ class BundledPart(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BundledEdition(msgspec.Struct, frozen=True):
-    """One edition with its blocks."""
+    """One edition with its blocks; ``looked_ns`` is when the publisher was last looked at."""
 
     edition: Edition
     parts: tuple[BundledPart, ...]
+    looked_ns: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -86,6 +94,7 @@ class _Bundle:
             self.blocks = {name.removeprefix(_BLOCKS) for name in names if name.startswith(_BLOCKS)}
             self.data = self._read(_MANIFEST, _MOST_MANIFEST)
             self.signature = self._read(_SIGNATURE, 4096)
+            self.heirs = self._heirs() if _HEIRS in names else []
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
             raise MalformedInput(str(path), f"a damaged bundle ({error})") from error
         except OSError as error:
@@ -98,6 +107,12 @@ class _Bundle:
             raise ConfigurationError(
                 f"{path} is of a newer medwarden (format {self.manifest.format}): update"
             )
+
+    def _heirs(self) -> list[Heir]:
+        try:
+            return msgspec.json.decode(self._read(_HEIRS, _MOST_HEIRS), type=list[Heir])
+        except ValueError as error:
+            raise MalformedInput(str(self.path), f"its line of keys cannot be read ({error})") from error
 
     def _read(self, name: str, most: int) -> bytes:
         with self.archive.open(name) as member:
@@ -134,15 +149,18 @@ def write_bundle(
     *,
     feeds: Iterable[str] = (),
     against: Path | None = None,
+    list_only: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Manifest:
     """Write the editions in use to a signed bundle, ``target`` appearing only when it is whole.
 
-    ``feeds`` chooses some; ``against`` names an older bundle whose blocks are left out. Raises
-    ConfigurationError where there is nothing to write, ResourceError for the disk and for damaged blocks.
+    ``feeds`` chooses some; ``against`` names an older bundle, or a list of what another folder holds, whose
+    blocks are left out; ``list_only`` writes such a list. Raises ConfigurationError where there is nothing to
+    write, ResourceError for the disk and for damaged blocks.
     """
     chosen = set(feeds)
-    held = [s.edition for s in knowledge.states().values() if s.edition and (not chosen or s.feed in chosen)]
+    states = knowledge.states()
+    held = [s.edition for s in states.values() if s.edition and (not chosen or s.feed in chosen)]
     missing = chosen - {edition.feed for edition in held}
     if missing or not held:
         raise ConfigurationError(f"there is nothing of {', '.join(sorted(missing)) or 'any feed'} to export")
@@ -157,11 +175,17 @@ def write_bundle(
         FORMAT,
         time.time_ns(),
         keys.own()[0],
-        tuple(BundledEdition(edition, _parts(knowledge, edition.id)) for edition in held),
+        tuple(
+            BundledEdition(edition, _parts(knowledge, edition.id), states[edition.feed].looked_ns)
+            for edition in held
+        ),
         base,
     )
     wanted = {
-        part.digest: part for one in manifest.editions for part in one.parts if part.digest not in known
+        part.digest: part
+        for one in manifest.editions
+        for part in one.parts
+        if part.digest not in known and not list_only
     }
     data = msgspec.json.encode(manifest)
     part_file = target.with_name(f".{target.name}.part")
@@ -169,6 +193,7 @@ def write_bundle(
         with zipfile.ZipFile(part_file, "w", zipfile.ZIP_STORED) as archive:
             _put(archive, _MANIFEST, data)
             _put(archive, _SIGNATURE, keys.sign(data)[1])
+            _put(archive, _HEIRS, msgspec.json.encode(keys.heirs()))
             for number, (digest, part) in enumerate(sorted(wanted.items())):
                 if progress is not None:
                     progress(number, len(wanted), part.bucket)
@@ -176,7 +201,10 @@ def write_bundle(
                 (row,) = knowledge.rows("SELECT data FROM block WHERE digest = ?", (digest,))
                 assert isinstance(row[0], bytes)
                 _put(archive, _BLOCKS + digest, row[0])
+        with part_file.open("rb") as whole:
+            os.fsync(whole.fileno())  # a stick is pulled out as soon as the command ends
         part_file.replace(target)
+        sync_directory(target.absolute().parent)
     except OSError as error:
         raise ResourceError(f"{target}: {error.strerror or error}") from error
     finally:
@@ -185,18 +213,27 @@ def write_bundle(
 
 
 def read_bundle(
-    knowledge: Knowledge, keys: BundleKeys, path: Path, known_feeds: Iterable[str], *, unsigned: bool = False
+    knowledge: Knowledge,
+    keys: BundleKeys,
+    path: Path,
+    known_feeds: Mapping[str, bool],
+    *,
+    unsigned: bool = False,
+    replace: bool = False,
 ) -> Bundled:
     """Take the editions of a bundle in, all in one transaction.
 
-    An edition that is older than the one in use is left out and named. Raises ConfigurationError for a
-    bundle of a key that is not trusted (unless ``unsigned``) or one that adds to a bundle that was not
-    taken in, MalformedInput where it is damaged or its signature does not hold; nothing is then changed.
+    ``known_feeds`` tells of each feed whether one file is all there is. An edition that is older than the one
+    in use is left out and named, unless ``replace``. Raises ConfigurationError for a bundle of a key that is
+    not trusted (unless ``unsigned``), that adds to a bundle that was not taken in, of which everything is
+    older than what is in use, or that was made in the future; MalformedInput where it is damaged or its
+    signature does not hold; nothing is then changed.
     """
     bundle = _Bundle(path)
     with bundle.archive:
         manifest = bundle.manifest
-        holds = keys.holds(manifest.key, bundle.data, bundle.signature)
+        line = keys.successor(manifest.key, bundle.heirs)
+        holds = keys.holds(manifest.key, bundle.data, bundle.signature, also=line[1] if line else None)
         if holds is False:
             raise MalformedInput(
                 str(path), f"its signature is not of the key {manifest.key[:32]} that it names"
@@ -206,16 +243,32 @@ def read_bundle(
                 f"{path} is signed with the key {manifest.key[:32]!r}, which is not trusted here: trust it"
                 " with `medwarden knowledge key trust`, or say --unsigned where you vouch for the file"
             )
+        ahead = manifest.made_ns - time.time_ns()
+        if ahead > _AHEAD_NS and not replace:
+            raise ConfigurationError(
+                f"{path} says that it was made {ahead // _AHEAD_NS} days from now, which would keep"
+                " everything after it out: set the clock here or there, or say --replace"
+            )
         notes: list[str] = []
         made: list[int] = []
+        refused = 0
         proof = f"bundle {manifest.key[:32]}" if holds else "unsigned"
         with knowledge.change():
             for one in manifest.editions:
-                note = _reason_against(knowledge, one, set(known_feeds))
-                if note:
+                note, older = _reason_against(knowledge, one, known_feeds)
+                if note and not (older and replace):
                     notes.append(note)
+                    refused += older
                     continue
                 made.append(_take(knowledge, bundle, one, proof))
+        if refused and not made:
+            raise ConfigurationError(
+                f"{path} is older than what is in use here ({'; '.join(notes)[:300]}): nothing was changed;"
+                " say --replace to go back"
+            )
+        if line is not None and holds:
+            keys.inherit(*line)
+            notes.append(f"the key {line[1].id} took the place of {line[0].id}, which signed for it")
         return Bundled(
             manifest.key,
             holds is True,
@@ -225,19 +278,24 @@ def read_bundle(
         )
 
 
-def _reason_against(knowledge: Knowledge, one: BundledEdition, known_feeds: set[str]) -> str:
-    feed = one.edition.feed
+def _reason_against(
+    knowledge: Knowledge, one: BundledEdition, known_feeds: Mapping[str, bool]
+) -> tuple[str, bool]:
+    """Return why an edition is not taken, '' where it is, and whether that is because it is older."""
+    feed, offered = one.edition.feed, one.edition
     if feed not in known_feeds:
-        return f"{feed[:40]}: this medwarden does not know the feed"
+        return f"{feed[:40]}: this medwarden does not know the feed", False
     state = knowledge.states().get(feed)
     current = state.edition if state else None
     if current is None:
-        return ""
-    if current.digest == one.edition.digest:
-        return f"{feed}: it is in use already"
-    if current.made_ns > one.edition.made_ns:
-        return f"{feed}: older than what is in use"
-    return ""
+        return "", False
+    if current.digest == offered.digest:
+        return f"{feed}: it is in use already", False
+    if known_feeds[feed] and current.updated and offered.updated and current.updated != offered.updated:
+        older = offered.updated < current.updated
+    else:
+        older = offered.made_ns < current.made_ns
+    return (f"{feed}: older than what is in use", True) if older else ("", False)
 
 
 def _take(knowledge: Knowledge, bundle: _Bundle, one: BundledEdition, proof: str) -> int:
@@ -262,7 +320,7 @@ def _take(knowledge: Knowledge, bundle: _Bundle, one: BundledEdition, proof: str
     number = record_edition(knowledge, msgspec.structs.replace(one.edition, proof=proof), parts, counts)
     knowledge.db.execute(
         "UPDATE feed SET looked_ns = ?, failure = '', state = '{}' WHERE name = ?",
-        (one.edition.made_ns, feed),
+        (max(one.edition.made_ns, one.looked_ns), feed),
     )
     return number
 
@@ -292,3 +350,49 @@ def _parts(knowledge: Knowledge, edition: int) -> tuple[BundledPart, ...]:
 
 def _put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(zipfile.ZipInfo(name, _DATE), data)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What a bundle would change of a feed: ids of new, changed and gone records; ``refused``: why not."""
+
+    feed: str
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    gone: tuple[str, ...]
+    refused: str = ""
+
+
+def compare_bundle(knowledge: Knowledge, path: Path, known_feeds: Mapping[str, bool]) -> list[Difference]:
+    """Return what a bundle would change; its signature is not looked at. Raises as :func:`read_bundle`."""
+    bundle = _Bundle(path)
+    with bundle.archive:
+        return [_difference(knowledge, bundle, one, known_feeds) for one in bundle.manifest.editions]
+
+
+def _difference(
+    knowledge: Knowledge, bundle: _Bundle, one: BundledEdition, known_feeds: Mapping[str, bool]
+) -> Difference:
+    state = knowledge.states().get(one.edition.feed)
+    old = knowledge.parts(state.edition.id) if state and state.edition else {}
+    new = {(part.kind, part.bucket): part.digest for part in one.parts}
+    then: dict[str, bytes] = {}
+    here: dict[str, bytes] = {}
+    for key in old.keys() | new.keys():
+        if old.get(key) == new.get(key):
+            continue
+        if key in old:
+            then |= {held.id: bytes(held.payload) for held in knowledge.block(*key, old[key])}
+        if key in new:
+            what = f"{bundle.path}: the block {key[1][:40]} of {one.edition.feed}"
+            if new[key] in bundle.blocks:
+                held_blocks = unpack(bundle.block(new[key]), new[key], what)
+            else:
+                held_blocks = knowledge.block(*key, new[key])
+            here |= {held.id: bytes(held.payload) for held in held_blocks}
+    return Difference(
+        one.edition.feed,
+        tuple(sorted(here.keys() - then.keys())),
+        tuple(sorted(id for id in here.keys() & then.keys() if here[id] != then[id])),
+        tuple(sorted(then.keys() - here.keys())),
+        _reason_against(knowledge, one, known_feeds)[0],
+    )

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app import knowledge_bundles as bundles
+from medwarden.app.knowledge_effect import count_words
 from medwarden.app.knowledge_job import UPLOADS, Job, last_job, start
 from medwarden.app.knowledge_records import words_on
 from medwarden.app.knowledge_settings import Schedule, read_settings, with_provider
@@ -57,14 +58,20 @@ def knowledge(request: HttpRequest) -> HttpResponse:
     except ConfigurationError as error:
         due, problem = None, str(error)
     may_set = user.may(Permission.CHANGE_SETTINGS)
+    publishers = providers(settings) if settings else ()
     context = {
-        "used": [(one, proof_words(one.proof)) for one in found if one.edition is not None],
+        "used": [
+            (one, proof_words(one.proof), [count_words(kind, n) for kind, n in one.counts.items()])
+            for one in found
+            if one.edition is not None
+        ],
         "unused": [one for one in found if one.edition is None],
         "standing": standing(home),
         "schedule": settings.schedule if settings else None,
         "problem": problem,
         "due": due,
-        "providers": providers(settings) if settings else (),
+        "asked": [one for one in publishers if one.asked],
+        "others": [one for one in publishers if not one.asked],
         "job": _job(home),
         "own_key": bundles.key_if_any(home),
         "keys": bundles.trusted(home),
