@@ -22,9 +22,11 @@ from medwarden.app.work import (
     step,
     undo,
 )
+from medwarden.app.work_effect import Effect, effect_of
 from medwarden.app.work_table import LARGEST, TakenIn, due_day, export_rows, take_in
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.risk.work.choice import ActionKind
 from medwarden.risk.work.states import AcceptScope
 from medwarden.store.open import open_store
 
@@ -126,6 +128,7 @@ class Shown(msgspec.Struct, frozen=True):
     devices: list[ActionDevice]
     acceptances: list[AcceptanceRow]
     history: list[EventRow]
+    effect: Effect | None
 
 
 def show(home: Path, name: str, *, site: str | None = None) -> Shown:
@@ -143,12 +146,16 @@ def shown_of(scope: Scope, action_id: str) -> Shown:
     if row is None:
         raise ConfigurationError(f"there is no action {action_id[:40]!r}")
     concerns = of_work.concerns_of(scope, row, now)
+    devices = of_work.action_devices(concerns)
+    live = [device for device in devices if not device.accepted]
+    closes = {device.id: device.subjects for device in live}
     return Shown(
         row,
         of_work.action_subjects(scope.tenant, concerns),
-        of_work.action_devices(concerns),
+        devices,
         of_work.acceptances(scope, action_id=row.id),
         of_work.action_events(scope, row.id),
+        effect_of(scope.tenant, row.site, ActionKind(row.kind), closes, [device.id for device in live]),
     )
 
 

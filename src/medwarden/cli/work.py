@@ -138,6 +138,12 @@ def show(name: tuple[str, ...], site: str | None, home: Path | None, as_json: bo
     click.echo(f"{printable(row.title)}\n{row.shown.what}; priority {row.priority}, due {_day(row.due_ns)}")
     for reason in row.shown.reasons:
         click.echo(f"  {reason.points:+5d}  {printable(reason.why)}")
+    if found.effect is not None:
+        e = found.effect
+        click.echo(
+            f"  scores of {e.devices} of {e.of} devices, {e.how}: highest {e.worst} to {e.worst_after}, "
+            f"mean {e.mean} to {e.mean_after}, {e.points} points in all"
+        )
     for who, said, url in row.shown.texts:
         click.echo(f"  {printable(' '.join(part for part in (who and who + ':', said, url) if part))}")
     print_table(

@@ -36,7 +36,10 @@ DEVICES = (
     ("devices_books", "Books"),
     ("devices_identities", "One or two"),
 )
-RISK: tuple[tuple[str, str], ...] = (("risk_knowledge", "Knowledge"),)
+RISK: tuple[tuple[str, str], ...] = (
+    ("risk_actions", "To do"),
+    ("risk_knowledge", "Knowledge"),
+)
 BELONGS = {
     "device": "devices",
     "answer": "devices",

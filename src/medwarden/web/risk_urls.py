@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from medwarden.web.views.risk import knowledge
+from medwarden.web.views.risk import actions, knowledge
 
 urlpatterns: list[URLPattern] = [
+    path("actions/", actions.actions, name="risk_actions"),
+    path("actions/export.<slug:kind>", actions.actions_export, name="risk_actions_export"),
+    path("actions/import/", actions.actions_import, name="risk_actions_import"),
+    path("actions/steps/", actions.actions_step, name="risk_actions_step"),
+    path("actions/decisions/<str:batch>/undo/", actions.decision_undo, name="risk_decision_undo"),
+    path(
+        "actions/accepted/<str:acceptance>/decide/",
+        actions.acceptance_decide,
+        name="risk_acceptance_decide",
+    ),
+    path("actions/accepted/<str:acceptance>/end/", actions.acceptance_end, name="risk_acceptance_end"),
+    path("actions/<str:action_id>/", actions.action, name="risk_action"),
+    path("actions/<str:action_id>/accept/", actions.action_accept, name="risk_action_accept"),
     path("knowledge/", knowledge.knowledge, name="risk_knowledge"),
     path("knowledge/job/", knowledge.knowledge_job, name="risk_knowledge_job"),
     path("knowledge/record/", knowledge.knowledge_record, name="risk_knowledge_record"),

@@ -1,0 +1,86 @@
+"""What an action would change in the scores of its devices: assessed anew without what it closes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from medwarden.app.surroundings import surroundings_with
+from medwarden.model.device import Device
+from medwarden.model.risk import RiskLevel
+from medwarden.risk.context import RiskContext
+from medwarden.risk.counterfactual import Action, ActionKind, what_if
+from medwarden.risk.score import without
+from medwarden.risk.work.choice import ActionKind as WorkKind
+
+MOST = 60
+"""Devices of an action, those at the highest risk, whose scores are computed; the rest is not guessed."""
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """Scores of some devices of an action before and after it; ``how`` says what was assumed.
+
+    ``points`` is what all of them lose together, ``levels`` how many would leave each level for a lower one.
+    """
+
+    devices: int
+    of: int
+    worst: int
+    worst_after: int
+    mean: int
+    mean_after: int
+    points: int
+    lower: int
+    how: str
+
+
+def effect_of(
+    tenant: str, site: str, kind: WorkKind, subjects: Mapping[str, Collection[str]], devices: Sequence[str]
+) -> Effect | None:
+    """Return what an action does to scores; None where nothing can be said (a question to the maker).
+
+    ``subjects`` are what it closes at each device; ``devices`` are in the order in which they matter.
+    """
+    from medwarden.store.queries import complete_devices
+
+    if kind is WorkKind.ASK or not devices:
+        return None
+    chosen = [device for device in devices if device in subjects][:MOST]
+    known = {device.id: device for device in complete_devices(chosen)}
+    here = [known[device] for device in chosen if device in known]
+    if not here:
+        return None
+    context = surroundings_with(tenant, site, here)
+    scores = [_scores(device, context, kind, subjects[device.id]) for device in here]
+    before, after = [b for b, _ in scores], [a for _, a in scores]
+    return Effect(
+        devices=len(here),
+        of=len(devices),
+        worst=max(before),
+        worst_after=max(after),
+        mean=round(sum(before) / len(here)),
+        mean_after=round(sum(after) / len(here)),
+        points=sum(before) - sum(after),
+        lower=sum(RiskLevel.of(a).rank < RiskLevel.of(b).rank for b, a in scores),
+        how=_HOW.get(kind, "once what it closes is closed"),
+    )
+
+
+_HOW = {
+    WorkKind.RESTRICT: "if nobody at all reached the devices: the most that segmenting can do",
+    WorkKind.REPLACE: "once a device without these findings stands in its place",
+}
+
+
+def _scores(
+    device: Device, context: RiskContext, kind: WorkKind, subjects: Collection[str]
+) -> tuple[int, int]:
+    if kind is WorkKind.RESTRICT:
+        found = what_if(device, context, (Action(ActionKind.ISOLATE),))
+        return found.before.score, found.score
+    if kind in (WorkKind.PRACTICE, WorkKind.RECALL):
+        before = what_if(device, context, ()).before
+        return before.score, without(before, subjects).score
+    found = what_if(device, context, [Action(ActionKind.PATCH, name) for name in sorted(subjects)])
+    return found.before.score, found.score
