@@ -76,7 +76,7 @@ def records_of(tenant: str, devices: Sequence[Device], enforced: Enforced) -> di
     ids = [device.id for device in devices]
     findings, support = _findings(tenant, ids), _support(tenant, ids)
     policies = {device.id: found for device in devices if (found := enforced.of(device))}
-    peers = _peers([device for device in devices if device.id in policies])
+    peers = peers_of([device for device in devices if device.id in policies])
     records = {}
     for device in devices:
         policy = policies.get(device.id)
@@ -123,7 +123,7 @@ def in_force(policy: Policy, since_ns: int, device: Device, peers: Mapping[str, 
     return PolicyInForce(policy.id, policy.title, since_ns, reach, allows, serves)
 
 
-def _peers(devices: Sequence[Device]) -> dict[str, Device]:
+def peers_of(devices: Sequence[Device]) -> dict[str, Device]:
     """Return what the peers of devices are, without their evidence."""
     wanted = sorted({c.peer_device for d in devices for c in d.conversations if c.peer_device})
     found: dict[str, Device] = {}

@@ -13,6 +13,7 @@ from medwarden.app.fingerprints import load_own
 from medwarden.app.identity import Settling
 from medwarden.app.knowledge_job import Keeper
 from medwarden.app.models import load_model
+from medwarden.app.risk_clock import Scoring
 from medwarden.app.risk_rules import rules_in_force
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
@@ -40,12 +41,14 @@ def work(home: Path, *, once: bool = False) -> None:
         renew()
         tidied = time.monotonic()
         settling = Settling()
+        scoring = Scoring()
         rules = rules_in_force(home).version
         while not ending.is_set():
             if load_own(home) | load_model(home) | (rules != rules_in_force(home).version):
                 rules = rules_in_force(home).version
                 renew()
             settling.after(round_of_work(store))
+            scoring.after()
             if once:
                 return
             keeper.tick()

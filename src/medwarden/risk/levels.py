@@ -70,9 +70,9 @@ class GroupScore(msgspec.Struct, frozen=True):
         first = self.worst[0]
         grave = self.by_level[RiskLevel.CRITICAL] + self.by_level[RiskLevel.HIGH]
         share = (
-            f"{grave:,} of {self.devices:,} devices are high or critical"
+            f"{grave:,} of {self.devices:,} devices {'is' if grave == 1 else 'are'} high or critical"
             if grave
-            else f"none of {self.devices:,} devices is high or critical"
+            else f"no device of {self.devices:,} is high or critical"
         )
         return f"The worst device, at {first.score}, makes {first.points} of {self.score} points; {share}."
 

@@ -13,8 +13,13 @@ from medwarden.model.finding import Finding as ModelFinding
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, Finding, FindingEvent
+from medwarden.store.scores import mark_due
 
 _AT_ONCE = 400
+LIVE_KINDS = frozenset(
+    {FindingKind.ANOMALY, FindingKind.THREAT, FindingKind.POLICY_VIOLATION, FindingKind.RECALL}
+)
+"""Kinds of findings that count for scores as long as they stand."""
 
 
 def transition(
@@ -47,6 +52,8 @@ def transition(
     finding.approver = approver if accepted else ""
     finding.accepted_until_ns = accepted_until_ns if accepted else None
     _move(change, [finding], state, change.reason)
+    if finding.kind in LIVE_KINDS:
+        mark_due(change, [finding.device_id])
     count_open([finding.device_id])
 
 
@@ -68,6 +75,8 @@ def record_findings(
         part = ids[start : start + _AT_ONCE]
         wanted = {key: finding for key, finding in fresh.items() if finding.device in set(part)}
         _reconcile(change, part, wanted, kinds)
+        if kinds & LIVE_KINDS:
+            mark_due(change, part)
         count_open(part)
 
 

@@ -110,7 +110,8 @@ def _words(
     if limited:
         return f"{seen}; an enforced policy names who may."
     groups = [
-        f"{'' if count < 10 else 'some '}{count:,} {_NAMES[kind]}" for kind, count in neighbours.most_common()
+        f"{'' if count < 10 else 'some '}{count:,} {_NAMES[kind].removesuffix('s' if count == 1 else '')}"
+        for kind, count in neighbours.most_common()
     ]
     if not groups:
         return f"{seen}."

@@ -59,6 +59,10 @@ class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     last_seen_before: int | None = None
     added_since: int | None = None
     risk_from: int | None = None
+    likelihood_from: int | None = None
+    likelihood_to: int | None = None
+    impact_from: int | None = None
+    impact_to: int | None = None
     retired: bool = False
 
 
@@ -79,6 +83,10 @@ _BOUNDS = {
     "last_seen_before": "last_seen__lt",
     "added_since": "added_ns__gte",
     "risk_from": "risk_score__gte",
+    "likelihood_from": "risk_likelihood__gte",
+    "likelihood_to": "risk_likelihood__lte",
+    "impact_from": "risk_impact__gte",
+    "impact_to": "risk_impact__lte",
     "gateway": "gateway",
 }
 _TRUTH = {"yes": True, "true": True, "no": False, "false": False}

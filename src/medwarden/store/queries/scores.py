@@ -28,13 +28,17 @@ def risk_at(scope: Scope, device_id: str, at_ns: int) -> ModelScore | None:
     row = holding(scope.over(RiskScore.objects.filter(device_id=device_id)), at_ns).first()
     if row is None:
         return None
-    spans = FactorSpan.objects.filter(device_id=device_id, since_ns__lte=at_ns)
-    return score_of(row, spans.filter(Q(until_ns=None) | Q(until_ns__gt=at_ns)))
+    return score_of(row, during(FactorSpan.objects.filter(device_id=device_id), at_ns))
 
 
 def holding(rows: QuerySet[RiskScore], at_ns: int) -> QuerySet[RiskScore]:
     """Return the scores among ``rows`` that held at ``at_ns``."""
     return rows.filter(at_ns__lte=at_ns).filter(Q(until_ns=None) | Q(until_ns__gt=at_ns)).order_by("-at_ns")
+
+
+def during(rows: QuerySet[FactorSpan], at_ns: int) -> QuerySet[FactorSpan]:
+    """Return the factors among ``rows`` that held at ``at_ns``."""
+    return rows.filter(since_ns__lte=at_ns).filter(Q(until_ns=None) | Q(until_ns__gt=at_ns))
 
 
 def score_of(row: RiskScore, spans: QuerySet[FactorSpan]) -> ModelScore:
@@ -69,3 +73,28 @@ def risk_history(scope: Scope, device_id: str) -> list[tuple[int, int, str]]:
     """Return (time in ns, score, level) of every change of a device's score, oldest first."""
     rows = scope.over(RiskScore.objects.all()).filter(device_id=device_id).order_by("at_ns", "pk")
     return list(rows.values_list("at_ns", "score", "level"))
+
+
+class ScoreChange(msgspec.Struct, frozen=True):
+    """A score from ``at_ns`` on, what made it change, and its factors' points."""
+
+    at_ns: int
+    score: int
+    level: str
+    likelihood: int
+    impact: int
+    rules_version: str
+    cause: str
+    points: dict[str, int]
+
+
+def changes_of(scope: Scope, device_id: str) -> list[ScoreChange]:
+    """Return every change of a device's score, oldest first, with its cause."""
+    rows = scope.over(RiskScore.objects.filter(device_id=device_id)).order_by("at_ns", "pk")
+    return [
+        ScoreChange(
+            row.at_ns, row.score, row.level, row.likelihood, row.impact, row.rules_version, row.cause,
+            {factor: points[0] for factor, points in row.points.items()},
+        )
+        for row in rows
+    ]  # fmt: skip
