@@ -40,6 +40,9 @@ POSTED = {
     "probe_subnet_on",
     "protect_add",
     "protect_end",
+    "risk_irrelevant",
+    "risk_scan_import",
+    "risk_scan_remove",
     "site_rename",
     "site_vlans",
     "token_create",
@@ -116,7 +119,7 @@ def address(route: str) -> str:
     }
     for name, value in values.items():
         route = route.replace(name, value)
-    route = re.sub(r"<str:\w+>|\{\w+\}", "none", route)
+    route = re.sub(r"<(?:str|slug):\w+>|\{\w+\}", "none", route)
     assert "<" not in route and "{" not in route, route
     return f"/{route}"
 

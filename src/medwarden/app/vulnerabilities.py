@@ -384,11 +384,14 @@ def called_irrelevant(
 ) -> None:
     """Do the same with a device's id, on a store that is open already (the console)."""
     from medwarden.store.changes import Change
+    from medwarden.store.scores import mark_due
     from medwarden.store.vulnerabilities import declare_irrelevant
 
     with Change(actor, reason, tenant=tenant, site=site) as change:
         declare_irrelevant(change, device, vulnerability, expires_ns=expires_ns, alike=alike)
-    tell(tenant, site, _alike(device) if alike else [device])
+        concerned = _alike(device) if alike else [device]
+        mark_due(change, concerned)
+    tell(tenant, site, concerned)
 
 
 def call_relevant(home: Path, device: str, vulnerability: str, *, reason: str, actor: str) -> None:
@@ -406,11 +409,14 @@ def called_relevant(
 ) -> None:
     """Do the same with a device's id, on a store that is open already (the console)."""
     from medwarden.store.changes import Change
+    from medwarden.store.scores import mark_due
     from medwarden.store.vulnerabilities import take_back_irrelevance
 
     with Change(actor, reason, tenant=tenant, site=site) as change:
         take_back_irrelevance(change, device, vulnerability)
-    tell(tenant, site, _alike(device))
+        concerned = _alike(device)
+        mark_due(change, concerned)
+    tell(tenant, site, concerned)
 
 
 def _alike(device: str) -> list[str]:

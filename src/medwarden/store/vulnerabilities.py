@@ -22,6 +22,7 @@ from medwarden.store.models import (
     Irrelevance,
     MatchProfile,
     ProfileMember,
+    ScannerSighting,
     SoftwareComponent,
     VulnerabilityVerdict,
     VulnerabilityWeight,
@@ -281,12 +282,11 @@ def declare_irrelevant(
     The change's reason is the reason. Raises ConfigurationError where the device is not there, nothing is
     said of it and the vulnerability, the reason is empty or the end is not in the future.
     """
+    row = Device.objects.filter(tenant_id=change.tenant, pk=device).first()
     member = ProfileMember.objects.filter(tenant_id=change.tenant, device_id=device, until_ns=None).first()
-    if member is None:
+    if row is None or (alike and member is None):
         raise ConfigurationError(f"nothing was matched for a device {device[:40]!r} yet")
-    if not VulnerabilityVerdict.objects.filter(
-        profile_id=member.profile_id, vulnerability=vulnerability, until_ns=None
-    ).exists():
+    if not _said_of(device, member, vulnerability):
         raise ConfigurationError(f"nothing says that {vulnerability[:60]!r} concerns this device")
     if not change.reason.strip():
         raise ConfigurationError("say why it is irrelevant")
@@ -294,9 +294,9 @@ def declare_irrelevant(
         raise ConfigurationError("say until when it is irrelevant: a day in the future")
     Irrelevance(
         tenant_id=change.tenant,
-        site_id=None if alike else member.site_id,
+        site_id=None if alike else row.site_id,
         device_id=None if alike else device,
-        profile_id=member.profile_id if alike else None,
+        profile_id=member.profile_id if alike and member is not None else None,
         vulnerability=vulnerability,
         reason=change.reason,
         actor=change.actor[:150],
@@ -309,6 +309,14 @@ def declare_irrelevant(
         None,
         {"vulnerability": vulnerability, "expires_ns": expires_ns, "alike": alike},
     )
+
+
+def _said_of(device: str, member: ProfileMember | None, vulnerability: str) -> bool:
+    """Tell whether the matching or a scanner says something of a device and a vulnerability."""
+    if ScannerSighting.objects.filter(device=device, vulnerability=vulnerability, until_ns=None).exists():
+        return True
+    rows = VulnerabilityVerdict.objects.filter(vulnerability=vulnerability, until_ns=None)
+    return member is not None and rows.filter(profile_id=member.profile_id).exists()
 
 
 def take_back_irrelevance(change: Change, device: str, vulnerability: str) -> None:

@@ -39,6 +39,8 @@ DEVICES = (
 RISK: tuple[tuple[str, str], ...] = (
     ("risk_actions", "To do"),
     ("risk_knowledge", "Knowledge"),
+    ("risk_vulnerabilities", "Vulnerabilities"),
+    ("risk_scans", "Scanners"),
 )
 BELONGS = {
     "device": "devices",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from medwarden.web.views.risk import actions, knowledge
+from medwarden.web.views.risk import actions, knowledge, scans, vulnerabilities
 
 urlpatterns: list[URLPattern] = [
     path("actions/", actions.actions, name="risk_actions"),
@@ -31,4 +31,23 @@ urlpatterns: list[URLPattern] = [
     path("knowledge/key/", knowledge.knowledge_key, name="risk_knowledge_key"),
     path("knowledge/bundle/", knowledge.knowledge_bundle, name="risk_knowledge_bundle"),
     path("knowledge/<slug:feed>/age/", knowledge.knowledge_age, name="risk_knowledge_age"),
+    path("vulnerabilities/", vulnerabilities.vulnerabilities, name="risk_vulnerabilities"),
+    path(
+        "vulnerabilities/export.<slug:kind>",
+        vulnerabilities.vulnerabilities_export,
+        name="risk_vulnerabilities_export",
+    ),
+    path("vulnerabilities/irrelevant/", vulnerabilities.irrelevant, name="risk_irrelevant"),
+    path("vulnerabilities/<str:vulnerability_id>/", vulnerabilities.vulnerability, name="risk_vulnerability"),
+    path(
+        "vulnerabilities/<str:vulnerability_id>/export.<slug:kind>",
+        vulnerabilities.vulnerability_export,
+        name="risk_vulnerability_export",
+    ),
+    path("advisories/<str:advisory_id>/", vulnerabilities.advisory, name="risk_advisory"),
+    path("scans/", scans.scanner_reports, name="risk_scans"),
+    path("scans/import/", scans.scanner_import, name="risk_scan_import"),
+    path("scans/exclusions/<slug:form>/", scans.scanner_exclusions, name="risk_scan_exclusions"),
+    path("scans/<str:scan_id>/", scans.scanner_report, name="risk_scan"),
+    path("scans/<str:scan_id>/remove/", scans.scanner_remove, name="risk_scan_remove"),
 ]

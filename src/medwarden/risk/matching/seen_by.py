@@ -118,10 +118,12 @@ def _alone(speaking: Sequence[Seen], against: Sequence[Seen], names: tuple[str, 
 
 def _both(own: Own, speaking: Sequence[Seen], names: tuple[str, ...]) -> Merged:
     best = speaking[0]
-    said = f" {sentence(best)} too." if own.state is MatchState.CONFIRMED else f" {sentence(best)}."
-    sure = own.state is MatchState.CONFIRMED or best.outcome is ScanOutcome.VULNERABLE
-    state = MatchState.CONFIRMED if sure else MatchState.POTENTIAL
-    return Merged(state, own.reason + said, (OWN, *names))
+    if own.state is MatchState.CONFIRMED:
+        return Merged(own.state, f"{own.reason} {sentence(best)} too.", (OWN, *names))
+    if best.outcome is ScanOutcome.VULNERABLE:
+        said = f"{own.reason} But {sentence(best)}, so it is affected."
+        return Merged(MatchState.CONFIRMED, said, (OWN, *names))
+    return Merged(own.state, f"{own.reason} {sentence(best)} too.", (OWN, *names))
 
 
 def _refuted(own: Own, against: Sequence[Seen]) -> Merged:

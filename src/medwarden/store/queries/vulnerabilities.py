@@ -250,6 +250,15 @@ def profiles_with(tenant: str, vulnerabilities: Collection[str]) -> set[str]:
     return found
 
 
+def alike(device: str) -> list[str]:
+    """Return the devices that share the profile of ``device`` at its site, itself among them."""
+    own = ProfileMember.objects.filter(device_id=device, until_ns=None).first()
+    if own is None:
+        return [device]
+    rows = ProfileMember.objects.filter(profile_id=own.profile_id, site_id=own.site_id, until_ns=None)
+    return list(rows.values_list("device_id", flat=True))
+
+
 def without_profile(tenant: str, site: str) -> list[str]:
     """Return the devices of a site that no profile was noted for."""
     held = ProfileMember.objects.filter(site_id=site, until_ns=None).values("device")

@@ -20,6 +20,7 @@ from medwarden.web.api import (
     knowledge,
     operations,
     policies,
+    vulnerabilities,
     work,
 )
 
@@ -46,6 +47,7 @@ api.add_router("", identity.router)
 api.add_router("", findings.router)
 api.add_router("", policies.router)
 api.add_router("", operations.router)
+api.add_router("", vulnerabilities.router)
 api.add_router("", work.router)
 api.add_router("", knowledge.router)
 
