@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.feeds import making
 from tests.feeds.upstream import PROVIDER, Upstream, csaf_files, first_look, upstream
-from tests.transport.publisher import Answer, cut, endless, status, whole
+from tests.transport.publisher import status, whole
 
 from medwarden.app import knowledge_status as app
 from medwarden.app.knowledge_settings import SETTINGS, read_settings, sources_of
@@ -37,57 +37,6 @@ def web(tmp_path: Path) -> Iterator[Upstream]:
 
 def state(web: Upstream, feed: str) -> app.FeedStatus:
     return next(s for s in app.status(web.home) if s.manifest.id == feed)
-
-
-def _main(feed: str, files: dict[str, bytes]) -> str:
-    """Return the address that holds the records."""
-    if feed == "csaf":
-        return next(url for url in files if url.endswith("acme-1.json"))
-    return list(files)[-1]
-
-
-def _stalls(to: BaseHTTPRequestHandler) -> None:
-    """Promise a file and send half of it, again and again."""
-    cut(b"{" * 4000, 2000)(to)
-
-
-FAILURES: dict[str, tuple[Answer, str]] = {
-    "403": (status(403), "refuses this machine"),
-    "429 for a day": (status(429, Retry_After="86400"), "asks to come back in 86400 seconds"),
-    "500": (status(500), "after 5 tries"),
-    "503": (status(503), "after 5 tries"),
-    "cut": (_stalls, "after 5 tries"),
-    "endless": (endless(b"x" * (1 << 16)), "larger than the"),
-    "another schema": (whole(b'{"data": [{"identifier": 1}]}'), "nothing was changed"),
-    "a page for people": (whole(b"<!DOCTYPE html><title>Maintenance</title>"), "nothing was changed"),
-}
-
-
-@pytest.mark.parametrize("feed", LIVE)
-def test_a_failing_publisher_leaves_the_edition_in_use(web: Upstream, feed: str) -> None:
-    files = first_look(feed)
-    web.files = dict(files)
-    assert web.sync(feed).edition is not None
-    before = state(web, feed)
-    # What is remembered of the publisher would keep it from being asked at all.
-    with Knowledge(web.home, writable=True) as knowledge, knowledge.change():
-        knowledge.db.execute("UPDATE feed SET state = '{}'")
-    if feed == "csaf":  # a wrong digest has a test of its own
-        web.files = {url: data for url, data in files.items() if not url.endswith(".sha512")}
-    for answer, words in FAILURES.values():
-        web.instead[_main(feed, files)] = answer
-        report = web.sync(feed)
-        assert words in report.error
-        after = state(web, feed)
-        assert (after.edition, after.counts) == (before.edition, before.counts)
-        assert after.failure == report.error
-        assert after.failed_ns > before.looked_ns
-    assert app.check(web.home) == ()
-    assert not list((web.home / "knowledge").glob("arriving-*"))
-    web.instead.clear()
-    web.files = files
-    assert web.sync(feed).error == ""
-    assert state(web, feed).failure == ""
 
 
 @pytest.mark.parametrize("feed", LIVE)

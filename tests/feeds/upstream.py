@@ -115,6 +115,10 @@ class Upstream:
         self.home = home
         self.files: Files = {}
         self.instead: dict[str, Answer] = {}
+        self.providers: tuple[str, ...] = (PROVIDER,)
+        self.otherwise: Answer | None = None
+        self.passed = 0.0
+        self.slow = False
         self.asked: list[str] = []
         self.url = ""
         self.wall_s = 1_767_400_000.0
@@ -126,6 +130,9 @@ class Upstream:
         url = "https://" + to.path.lstrip("/")
         self.asked.append(url)
         plain = url.partition("?")[0]
+        if self.otherwise is not None:
+            self.otherwise(to)
+            return
         for key in (url, plain):
             if key in self.instead:
                 self.instead[key](to)
@@ -140,25 +147,31 @@ class Upstream:
             return
         whole(data, ETag=tag)(to)
 
+    def now(self) -> float:
+        """Return the time of the session: it runs as it waits, and a minute at each look where ``slow``."""
+        self.passed += 61.0 if self.slow else 0.0
+        return self.passed
+
     def session(self) -> HttpSession:
         """Return a session whose clock runs as it waits."""
-        passed = [0.0]
 
         def sleep(seconds: float) -> None:
             self.waited.append(seconds)
-            passed[0] += seconds
+            self.passed += seconds
 
-        return HttpSession(sleep=sleep, now=lambda: passed[0], wall=lambda: self.wall_s, read_s=self.read_s)
+        return HttpSession(sleep=sleep, now=self.now, wall=lambda: self.wall_s, read_s=self.read_s)
 
-    def sync(self, feed: str) -> FeedReport:
-        """Bring one feed up to date from here."""
+    def sync(self, feed: str, url: str = "") -> FeedReport:
+        """Bring one feed up to date from here, or from another server that stands for all publishers."""
         session = self.session()
         try:
             (report,) = sync(
                 self.home,
                 [feed],
                 session=session,
-                settings=SyncSettings(mirrors={"https://": f"{self.url}/"}, csaf=(PROVIDER,), osv=("PyPI",)),
+                settings=SyncSettings(
+                    mirrors={"https://": f"{url or self.url}/"}, csaf=self.providers, osv=("PyPI",)
+                ),
                 wall=lambda: self.wall_s,
                 limits=Limits(most_bytes=4 << 20, most_seconds=600.0),
             )

@@ -22,7 +22,7 @@ from medwarden.kernel.errors import MedwardenError, RemoteServiceError, Resource
 from medwarden.model.feed import Feed
 from medwarden.store.knowledge import FeedState, Knowledge
 from medwarden.store.knowledge_editions import Brought, Gathering, note_look, put_in_use
-from medwarden.transport.http import HttpSession, Limits
+from medwarden.transport.http import DownloadFailed, HttpSession, Limits
 
 _MOST_REJECTED = 0.1
 _FEW = 5
@@ -113,6 +113,15 @@ class _Look:
         state = self._known.state if self._known and self._known.edition else {}
         kept = self._knowledge.folder / "under-way" / self._id
         desk = Desk(self._session, folder, state, self._sources, self._wall(), self._limits, kept)
+        try:
+            return self._take(desk, gathering, brought)
+        except DownloadFailed:
+            raise
+        except MedwardenError:
+            desk.forget_kept()  # what cannot be read must not be taken up again
+            raise
+
+    def _take(self, desk: Desk, gathering: Gathering, brought: Brought) -> FeedReport:
         arriving = Arriving(gathering, "transport", only=self._id)
         arrived, verified = 0, True
         for file in look(self._feed, desk):

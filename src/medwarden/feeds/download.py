@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -13,7 +14,7 @@ import zstandard
 
 from medwarden.kernel.errors import ConfigurationError, MedwardenError, RemoteServiceError
 from medwarden.model.feed import Feed
-from medwarden.transport.http import HttpSession, Limits
+from medwarden.transport.http import DownloadFailed, HttpSession, Limits
 from medwarden.transport.pace import Pace
 
 _ABSENT = re.compile(r"has no such file|is gone for good")
@@ -47,11 +48,11 @@ _PIECE = 1 << 20
 class Kept:
     """Files that a look got before it failed, compressed, for two days at most."""
 
-    def __init__(self, folder: Path, now_s: float) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for old in self._folder.iterdir():
-            if not 0 <= now_s - old.stat().st_mtime + 1 <= _KEPT_S:
+            if abs(time.time() - old.stat().st_mtime) > _KEPT_S:
                 old.unlink(missing_ok=True)
 
     def partial(self, name: str) -> Path:
@@ -101,7 +102,7 @@ class Desk:
     ) -> None:
         self._session = session
         self._folder = folder
-        self._kept = None if kept is None else Kept(kept, now_s)
+        self._kept = None if kept is None else Kept(kept)
         self._ceiling = limits
         self.state = dict(state)
         self.sources = sources
@@ -177,7 +178,7 @@ class Desk:
         )
 
     def forget_kept(self) -> None:
-        """Throw away what was kept: the look is at its end."""
+        """Throw away what was kept: the look is at its end, or what came is not what it should be."""
         if self._kept is not None:
             self._kept.clear()
 
@@ -237,6 +238,8 @@ def each(desk: Desk, parts: Iterable[str], fetch: object) -> Iterator[Arrived]:
         try:
             came = list(fetch(desk, part))
         except MedwardenError as error:
+            if not isinstance(error, DownloadFailed):
+                desk.forget_kept()
             desk.state = before
             desk.failures.append(str(error))
             continue

@@ -45,6 +45,10 @@ _LINK = re.compile(r'<([^<>\s]{1,4000})>\s*;\s*rel="?([a-z]+)"?')
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+class DownloadFailed(RemoteServiceError):
+    """A file did not come, or not whole; what came of it before and beside it is as good as it was."""
+
+
 class Fetched(msgspec.Struct, frozen=True):
     """What a download came to.
 
@@ -240,7 +244,12 @@ class _Download:
             host = _checked(url)
             self._session._pacer.wait(host, self._pace)
             answer = self._session._pool.request(
-                "GET", url, headers=headers, preload_content=False, redirect=False
+                "GET",
+                url,
+                headers=headers,
+                preload_content=False,
+                redirect=False,
+                enforce_content_length=False,  # we count ourselves, and keep what came before a cut
             )
             onward = answer.headers.get("Location") if answer.status in _REDIRECTS else None
             if onward is None:
@@ -261,7 +270,7 @@ class _Download:
             407: "is behind a proxy that wants credentials",
             410: "says that the file is gone for good",
         }
-        raise RemoteServiceError(f"{url}: {words.get(status, f'answered {status}')}")
+        raise DownloadFailed(f"{url}: {words.get(status, f'answered {status}')}")
 
     def _take(self, answer: urllib3.BaseHTTPResponse) -> bool:
         """Write the body; tell whether all of it came."""
@@ -350,8 +359,8 @@ class _Download:
             raise self._failed(f"because {why} and asks to come back in {seconds:.0f} seconds")
         self._session._sleep(seconds)
 
-    def _failed(self, why: str) -> RemoteServiceError:
-        return RemoteServiceError(f"{self._url} could not be downloaded, {why}")
+    def _failed(self, why: str) -> DownloadFailed:
+        return DownloadFailed(f"{self._url} could not be downloaded, {why}")
 
 
 def _checked(url: str) -> str:
