@@ -18,6 +18,12 @@ PATHS = (
     "/",
     "/devices/",
     "/devices/?class=IoMT&columns=category,mac,risk",
+    "/devices/kinds/",
+    "/devices/sureness/",
+    "/devices/unknown/",
+    "/devices/answers/",
+    "/devices/books/",
+    "/devices/identities/",
     "/map/",
     "/map/?by=subnet",
     "/findings/",
@@ -40,7 +46,7 @@ PATHS = (
 RULES = """axe.run(document, {
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 })"""
-TABS = ("identity", "risk", "findings", "traffic", "flows", "policy", "packets", "history")
+TABS = ("identity", "records", "risk", "findings", "traffic", "flows", "policy", "packets", "history")
 
 
 def first_device(page: Page, query: str = "category=ct") -> str:
