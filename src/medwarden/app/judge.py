@@ -23,8 +23,12 @@ from medwarden.inventory.labelling import identify, labelling_version
 from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.device import Device
+from medwarden.model.finding import FindingKind
 from medwarden.risk.assess import assess_device
 from medwarden.risk.context import RiskContext
+from medwarden.risk.mds2 import KINDS as DECLARED
+from medwarden.risk.mds2 import compare
+from medwarden.risk.mds2 import findings_of as declared
 from medwarden.store.chain import folder_of_database
 from medwarden.store.changes import Change
 from medwarden.store.findings import record_findings
@@ -35,6 +39,8 @@ from medwarden.store.queries.company import company_around
 from medwarden.store.scores import mark_due, record_scores
 
 _AT_ONCE = 200
+_KINDS = frozenset({FindingKind.EXPOSURE}) | DECLARED
+"""What findings are brought in line with when a device is assessed."""
 
 
 class Judging:
@@ -71,7 +77,16 @@ class Judging:
 
     def _outcomes(self, devices: Sequence[Device], context: RiskContext) -> list[Outcome]:
         context = self._world.around(context, devices)
-        return [assess_device(device, context) for device in devices]
+        return [_outcome(device, context) for device in devices]
+
+
+def _outcome(device: Device, context: RiskContext) -> Outcome:
+    """Return the score of a device and its findings, those of its maker's form beside them."""
+    score, findings = assess_device(device, context)
+    disclosure = context.disclosures.get(device.id)
+    if disclosure is None:
+        return score, findings
+    return score, findings + declared(device, disclosure, compare(device, disclosure, context))
 
 
 def judge_stale(tenant: str, site: str) -> int:
@@ -169,4 +184,5 @@ def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None, r
     for part, outcomes in in_parts(beside, following, here, list[Outcome], assess=True):
         with Change("rule:risk", reason, rule_version=version, tenant=tenant, site=site) as change:
             record_scores(change, [score for score, _ in outcomes], read_ns=read_ns)
-            record_findings(change, part, [finding for _, found in outcomes for finding in found])
+            found = [finding for _, findings in outcomes for finding in findings]
+            record_findings(change, part, found, kinds=_KINDS)

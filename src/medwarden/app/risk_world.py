@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from medwarden.app.device_records import Enforced, records_of
+from medwarden.app.disclosures import Disclosed
 from medwarden.app.risk_rules import rules_in_force
 from medwarden.kernel.clock import wall_clock
 from medwarden.knowledge.end_of_support import support_ends
@@ -106,6 +107,10 @@ class World:
         return Known(self.tenant, wall_clock())
 
     @cached_property
+    def _disclosed(self) -> Disclosed:
+        return Disclosed(self.tenant)
+
+    @cached_property
     def _enforced(self) -> Enforced:
         return Enforced(self.tenant, self.site)
 
@@ -122,4 +127,5 @@ class World:
             records=records_of(self.tenant, devices, self._enforced),
             fda=self._published.fda,
             rules=self.rules,
+            disclosures=self._disclosed.of(devices),
         )

@@ -281,7 +281,7 @@ class _Columns(NamedTuple):
                 return written, notes, at
         for i in range(line.at + (1 if not free else 2), len(line.row.cells)):
             cell = line.row.cells[i]
-            if i not in self.note_at and (is_answer(cell) or (free and cell.strip())):
+            if i not in self.note_at and (is_answer(cell) or (free and i < at and cell.strip())):
                 return cell, notes, i
         if notes and is_answer(notes[0]):  # shifted by one: a column was put in, or cells were merged
             return notes[0], notes[1:], self.note_at[0]
