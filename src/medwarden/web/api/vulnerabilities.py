@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from medwarden.app.scans import UPLOAD, import_upload, protected_devices, take_back, written_exclusions
 from medwarden.app.vulnerabilities import called_irrelevant, called_relevant
@@ -45,6 +45,32 @@ def _paged(page: int, per: int) -> tuple[int, int]:
     return max(1, page), min(max(1, per), 1000)
 
 
+class VulnerabilityQuery(Schema):
+    """Which vulnerabilities, in which order."""
+
+    q: str = ""
+    state: str = Field("concerning", description="One of " + ", ".join(STATES))
+    exploited: bool = False
+    least: float = Field(0.0, description="CVSS base score from which they are listed")
+    seen_by: str = Field("", description="medwarden, a scanner, both or contradicted")
+    sort: str = Field("-grave", description="One of " + ", ".join(SORTS) + "; - for descending")
+    page: int = 1
+    per: int = 100
+
+
+class VerdictQuery(Schema):
+    """Which verdicts: one of device, vulnerability and advisory has to be given."""
+
+    device: str = ""
+    vulnerability: str = ""
+    advisory: str = ""
+    state: str = ""
+    q: str = ""
+    at_ns: int = Field(0, description="As they stood then; 0 for now")
+    page: int = 1
+    per: int = 100
+
+
 @router.get(
     "/vulnerabilities",
     response=page_schema(VulnerabilityRow),
@@ -52,22 +78,12 @@ def _paged(page: int, per: int) -> tuple[int, int]:
     url_name="vulnerabilities",
     summary="Vulnerabilities with counts of devices",
 )
-def vulnerabilities(
-    request: HttpRequest,
-    q: str = "",
-    state: str = Field("concerning", description="One of " + ", ".join(STATES)),
-    exploited: bool = False,
-    least: float = Field(0.0, description="CVSS base score from which they are listed"),
-    seen_by: str = Field("", description="medwarden, a scanner, both or contradicted"),
-    sort: str = Field("-grave", description="One of " + ", ".join(SORTS) + "; - for descending"),
-    page: int = 1,
-    per: int = 100,
-) -> dict[str, Any]:
+def vulnerabilities(request: HttpRequest, asked: Query[VulnerabilityQuery]) -> dict[str, Any]:
     """Return vulnerabilities that something is said of, the gravest first."""
-    page, per = _paged(page, per)
-    if state not in STATES or sort.removeprefix("-") not in SORTS:
+    page, per, sort = *_paged(asked.page, asked.per), asked.sort
+    if asked.state not in STATES or sort.removeprefix("-") not in SORTS:
         raise ConfigurationError("no such state or order: see the description")
-    wanted = ListFilter(q, state, exploited, least, seen_by)
+    wanted = ListFilter(asked.q, asked.state, asked.exploited, asked.least, asked.seen_by)
     found = vulnerability_page(
         scope_of(request).store, wanted, at_ns=wall_clock(), sort=sort, offset=(page - 1) * per, limit=per
     )
@@ -88,7 +104,7 @@ def vulnerability(request: HttpRequest, vulnerability_id: str) -> Any:  # noqa: 
     named = tuple(sorted({view.advisory for view in views if view.advisory}))
     found = about_vulnerability(data_folder(), vulnerability_id, named)
     if not views and not found.known:
-        return 404, {"detail": "Nothing is known of such a vulnerability here."}
+        return Status(404, {"detail": "Nothing is known of such a vulnerability here."})
     return plain(found)
 
 
@@ -104,7 +120,7 @@ def advisory(request: HttpRequest, advisory_id: str) -> Any:  # noqa: ANN401 (JS
     del request
     found = about_advisory(data_folder(), advisory_id)
     if found is None:
-        return 404, {"detail": "There is no such advisory here."}
+        return Status(404, {"detail": "There is no such advisory here."})
     return plain(found)
 
 
@@ -115,36 +131,23 @@ def advisory(request: HttpRequest, advisory_id: str) -> Any:  # noqa: ANN401 (JS
     url_name="verdicts",
     summary="Verdicts on devices and vulnerabilities",
 )
-def verdict_rows(
-    request: HttpRequest,
-    device: str = "",
-    vulnerability: str = "",
-    advisory: str = "",
-    state: str = "",
-    q: str = "",
-    at_ns: int = Field(0, description="As they stood then; 0 for now"),
-    page: int = 1,
-    per: int = 100,
-) -> Any:  # noqa: ANN401 (JSON of the schema)
-    """Return one object per device and vulnerability: verdict, reason, evidence, who saw it.
-
-    One of device, vulnerability and advisory has to be given.
-    """
-    page, per = _paged(page, per)
+def verdict_rows(request: HttpRequest, asked: Query[VerdictQuery]) -> Any:  # noqa: ANN401 (JSON)
+    """Return one object per device and vulnerability: verdict, reason, evidence, who saw it."""
+    page, per = _paged(asked.page, asked.per)
     scope = scope_of(request).store
-    if not (device or vulnerability or advisory):
+    if not (asked.device or asked.vulnerability or asked.advisory):
         raise ConfigurationError("say which device, vulnerability or advisory")
-    row = queries.find_device(scope, device) if device else None
-    if device and row is None:
-        return 404, {"detail": "There is no such device in what you may see."}
+    row = queries.find_device(scope, asked.device) if asked.device else None
+    if asked.device and row is None:
+        return Status(404, {"detail": "There is no such device in what you may see."})
     wanted = VerdictFilter(
         devices=None if row is None else (row.pk,),
-        states=(state,) if state else (),
-        vulnerability=vulnerability,
-        advisory=advisory,
-        text=q,
+        states=(asked.state,) if asked.state else (),
+        vulnerability=asked.vulnerability,
+        advisory=asked.advisory,
+        text=asked.q,
     )
-    found = list(verdicts(scope, wanted, at_ns=at_ns or wall_clock(), now=not at_ns))
+    found = list(verdicts(scope, wanted, at_ns=asked.at_ns or wall_clock(), now=not asked.at_ns))
     start = (page - 1) * per
     return page_of(Page(tuple(found[start : start + per]), len(found), start, per), page, per)
 
@@ -176,13 +179,13 @@ def irrelevant(request: HttpRequest, device_id: str, body: Irrelevant) -> Any:  
     scope = scope_of(request)
     row = queries.find_device(scope.store, device_id)
     if row is None:
-        return 404, {"detail": "There is no such device in what you may see."}
+        return Status(404, {"detail": "There is no such device in what you may see."})
     called_irrelevant(
         scope.tenant, row.site_id, row.pk, body.vulnerability,
         reason=body.reason, actor=actor_of(request), expires_ns=body.expires_ns, alike=body.alike,
     )  # fmt: skip
     forget()
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(
@@ -196,12 +199,12 @@ def relevant(request: HttpRequest, device_id: str, body: Relevant) -> Any:  # no
     scope = scope_of(request)
     row = queries.find_device(scope.store, device_id)
     if row is None:
-        return 404, {"detail": "There is no such device in what you may see."}
+        return Status(404, {"detail": "There is no such device in what you may see."})
     called_relevant(
         scope.tenant, row.site_id, row.pk, body.vulnerability, reason=body.reason, actor=actor_of(request)
     )
     forget()
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/scans", response=page_schema(ScanView), auth=SEE, url_name="scans", summary="Scanner reports")
@@ -279,10 +282,10 @@ def scan_remove(request: HttpRequest, scan_id: str, body: Why) -> Any:  # noqa: 
     """Take a report back; what it had ended counts again."""
     scope = scope_of(request)
     if not scans(scope.store, scan=scan_id).items:
-        return 404, {"detail": "There is no such report in what you may see."}
+        return Status(404, {"detail": "There is no such report in what you may see."})
     take_back(data_folder(), scope.tenant, scan_id, actor=actor_of(request), reason=body.reason)
     forget()
-    return 204, None
+    return Status(204, None)
 
 
 class Written(Schema):
