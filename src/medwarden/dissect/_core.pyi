@@ -1,6 +1,6 @@
 """What every payload goes through before and around its dissector, and the formats heard most."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from logging import Logger
 from typing import ClassVar, Final, final
@@ -314,3 +314,143 @@ class Announcements:
 
     def facts(self, segment: Segment) -> list[Evidence]:
         """Return the facts of one message; raises MalformedInput when it breaks RFC 1035."""
+
+HEAD_LIMIT: int
+"""Longest message head read, in bytes; servers in use answer 431 from 8 to 32 KiB on."""
+
+@final
+class HttpHead:
+    """Start line and header fields of one message.
+
+    Names in ``headers`` are lower case; repeated fields are joined by ``", "`` (RFC 9110 section 5.3).
+    For a response, ``method`` and ``target`` are those of the request it answers ("" if that was not seen).
+    """
+
+    from_client: Final[bool]
+    version: Final[str]
+    headers: Final[dict[str, str]]
+    method: Final[str]
+    target: Final[str]
+    status: Final[int]
+    reason: Final[str]
+
+    def __init__(
+        self,
+        from_client: bool,
+        version: str,
+        headers: dict[str, str],
+        method: str,
+        target: str,
+        status: int = 0,
+        reason: str = "",
+    ) -> None: ...
+    @property
+    def media_type(self) -> str:
+        """Return the Content-Type without its parameters, in lower case."""
+
+    @property
+    def path(self) -> str:
+        """Return the target without scheme, authority and query."""
+
+@final
+class HttpBody:
+    """The body of one message as far as it was kept; ``complete`` tells whether that is all of it."""
+
+    head: Final[HttpHead]
+    data: Final[bytes]
+    complete: Final[bool]
+
+    def __init__(self, head: HttpHead, data: bytes, complete: bool) -> None: ...
+    def content(self) -> bytes:
+        """Return the body without gzip or deflate content coding, at most 256 KiB of it.
+
+        What cannot be inflated is returned as far as it could (RFC 9110 section 8.4).
+        """
+
+def http_pair(keep: Callable[[HttpHead], int]) -> tuple[HttpStream, HttpStream]:
+    """Return the streams of client and server of one connection, the latter told of each request."""
+
+@final
+class HttpStream:
+    """Messages of one direction of a connection, read as their bytes come in.
+
+    ``inbox`` holds what is not read yet. ``tunnel`` turns true after a successful CONNECT or Upgrade: what
+    follows is no HTTP and is ignored.
+    """
+
+    from_client: Final[bool]
+    inbox: Final[Inbox]
+
+    def __init__(
+        self, from_client: bool, asked: deque[HttpHead], keep: Callable[[HttpHead], int] | None
+    ) -> None: ...
+    @property
+    def tunnel(self) -> bool:
+        """Tell whether what follows is no HTTP."""
+
+    def feed(self, data: bytes) -> Iterable[HttpHead | HttpBody]:
+        """Return the events that ``data`` completes; reading on after those before a fault raises it.
+
+        The fault is a MalformedInput.
+        """
+
+    def read(self) -> Iterable[HttpHead | HttpBody]:
+        """Return the events of what was added to :attr:`inbox`, as :meth:`feed` does."""
+
+    def partial(self) -> tuple[HttpHead, bytearray] | None:
+        """Return head and bytes so far of a body that is kept and still under way."""
+
+class HttpReading(Connection):
+    """What :class:`~medwarden.dissect.http.HttpDissector` does with every message."""
+
+    application: str
+
+    def credentials(self, value: str) -> None:
+        """Read the credentials of a request."""
+
+    def challenge(self, value: str) -> None:
+        """Read what log-in a response asks for."""
+
+    def body(self, body: HttpBody) -> None:
+        """Read a body as far as it was kept."""
+
+    def title(self, head: HttpHead, page: bytes) -> None:
+        """Tell the title of an entry page, once per page."""
+
+def numbers_text(value: bytes) -> str:
+    """Return the first 128 octets as decimal numbers between commas."""
+
+def quad_text(value: bytes) -> str:
+    """Return four octets as a dotted quad of any kind, or "" for another length."""
+
+def number_text(value: bytes) -> str:
+    """Return one, two or four octets as a number, or "" for another length."""
+
+def first_address(value: bytes) -> str:
+    """Return the first address of an option, or "" where it names no host."""
+
+OptionReader = Callable[[bytes], str]
+OptionFacts = Callable[[bytes], Iterable[tuple[str, str]]]
+
+@final
+class Leases:
+    """Reads DHCP messages.
+
+    ``asked`` and ``granted`` give for option codes of requests and of leases the field and who reads the
+    value; ``relay``, ``identity`` and ``duid`` read options 82, 125 and the identifier within 61.
+    """
+
+    def __init__(
+        self,
+        asked: dict[int, tuple[str, OptionReader]],
+        granted: dict[int, tuple[str, OptionReader]],
+        relay: OptionFacts,
+        identity: OptionFacts,
+        duid: OptionFacts,
+    ) -> None: ...
+    def facts(self, segment: Segment) -> Iterable[Evidence]:
+        """Return the facts of one message; plain BOOTP requests give none.
+
+        Where the message is short or an option overruns its field, reading what is returned raises
+        MalformedInput after the facts before.
+        """

@@ -16,12 +16,17 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
+import html
 import struct
+import zlib
+from collections import deque
 from functools import lru_cache
 from ipaddress import ip_address
 
 import msgspec
 
+from medwarden.dissect.http_login import login_in_query
+from medwarden.dissect.http_paths import public_path
 from medwarden.dissect.registrable import registrable_domain
 from medwarden.flowcore import LIVE_COURSE, OVER_COURSE, Course, Step
 from medwarden.kernel.errors import InternalError, MalformedInput
@@ -39,3 +44,5 @@ include "dispatch.pxi"
 include "recalling.pxi"
 include "dns.pxi"
 include "mdns.pxi"
+include "http.pxi"
+include "dhcp.pxi"

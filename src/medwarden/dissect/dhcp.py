@@ -9,12 +9,12 @@ between it and us.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from struct import Struct
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
+from medwarden.dissect._core import Leases, first_address, number_text, numbers_text, quad_text
 from medwarden.dissect.dhcpv6 import duid_facts
-from medwarden.dissect.octets import ip_text, ipv4_text, mac_text, printable, text_or_hex
+from medwarden.dissect.octets import mac_text, printable, text_or_hex
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.evidence import Evidence
 from medwarden.model.segment import DissectorManifest, Segment, Transport
@@ -22,38 +22,10 @@ from medwarden.model.segment import DissectorManifest, Segment, Transport
 SOURCE = "dhcp"
 
 _COOKIE = b"\x63\x82\x53\x63"
-_FIXED = 236
-_BOOTREQUEST, _BOOTREPLY = 1, 2
 _PAD, _END = 0, 255
-_OVERLOAD, _TYPE, _SERVER_ID, _FQDN, _CLIENT_ID, _RELAY = 52, 53, 54, 81, 61, 82
-_IDENTITY = 125
+_SERVER_ID, _FQDN = 54, 81
 _BROADBAND_FORUM = 3561
-_MAX_OPTIONS = 512
-_SHORT = Struct("!H")
-_MESSAGE_TYPES = (
-    "", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform", "forcerenew",
-    "leasequery", "leaseunassigned", "leaseunknown", "leaseactive",
-)  # fmt: skip
 _BOOT_SERVER, _BOOT_FILE = 66, 67
-_DISCOVER, _OFFER, _REQUEST, _ACK, _NAK = 1, 2, 3, 5, 6
-
-Options = dict[int, bytes]
-
-
-def _numbers(value: bytes) -> str:
-    return ",".join(map(str, value[:128]))
-
-
-def _number(value: bytes) -> str:
-    return str(int.from_bytes(value, "big")) if len(value) in (1, 2, 4) else ""
-
-
-def _first_address(value: bytes) -> str:
-    return ip_text(value[:4]) or ""
-
-
-def _mask(value: bytes) -> str:
-    return ".".join(map(str, value)) if len(value) == 4 else ""
 
 
 def _user_class(value: bytes) -> str:
@@ -131,26 +103,26 @@ def _gateway_identity(value: bytes) -> Iterator[tuple[str, str]]:
 _CLIENT_OPTIONS: dict[int, tuple[str, Callable[[bytes], str]]] = {
     12: ("dhcp.host_name", printable),
     43: ("dhcp.vendor_specific", _vendor_specific),
-    50: ("dhcp.requested_address", _first_address),
-    55: ("dhcp.parameter_request_list", _numbers),
-    57: ("dhcp.max_message_size", _number),
+    50: ("dhcp.requested_address", first_address),
+    55: ("dhcp.parameter_request_list", numbers_text),
+    57: ("dhcp.max_message_size", number_text),
     60: ("dhcp.vendor_class", printable),
     77: ("dhcp.user_class", _user_class),
     _FQDN: ("dhcp.fqdn", _fqdn),
-    93: ("dhcp.client_architecture", _number),
+    93: ("dhcp.client_architecture", number_text),
     97: ("dhcp.machine_uuid", _machine_uuid),
     124: ("dhcp.vendor_identifying_class", _vendor_identifying),
 }
 _LEASE_OPTIONS: dict[int, tuple[str, Callable[[bytes], str]]] = {
-    1: ("dhcp.subnet_mask", _mask),
-    3: ("dhcp.router", _first_address),
+    1: ("dhcp.subnet_mask", quad_text),
+    3: ("dhcp.router", first_address),
     15: ("dhcp.domain_name", printable),
-    51: ("dhcp.lease_time", _number),
-    _SERVER_ID: ("dhcp.server_identifier", _first_address),
-    42: ("dhcp.time_server", _first_address),
+    51: ("dhcp.lease_time", number_text),
+    _SERVER_ID: ("dhcp.server_identifier", first_address),
+    42: ("dhcp.time_server", first_address),
     _BOOT_SERVER: ("dhcp.boot_server", printable),
     _BOOT_FILE: ("dhcp.boot_file", printable),
-    150: ("dhcp.tftp_server", _first_address),
+    150: ("dhcp.tftp_server", first_address),
 }
 
 
@@ -195,94 +167,13 @@ class Dhcp:
         """Tell whether ``payload`` is BOOTP over Ethernet or Wi-Fi with the DHCP cookie (RFC 2131 3)."""
         return len(payload) >= 240 and payload[0] in (1, 2) and payload[236:240] == _COOKIE
 
-    def feed(self, segment: Segment) -> Iterator[Evidence]:
-        """Yield the facts of one message; plain BOOTP requests give none.
+    def feed(self, segment: Segment) -> Iterable[Evidence]:
+        """Return the facts of one message; plain BOOTP requests give none.
 
-        Raises MalformedInput when the message is short or an option overruns its field.
+        Where the message is short or an option overruns its field, reading what is returned raises
+        MalformedInput after the facts before.
         """
-        payload = segment.payload
-        if len(payload) < _FIXED:
-            raise MalformedInput(SOURCE, "message is shorter than its fixed part", len(payload))
-        operation, length = payload[0], payload[2]
-        if operation not in (_BOOTREQUEST, _BOOTREPLY) or length > 16:
-            raise MalformedInput(SOURCE, "no BOOTP request or reply", 0)
-        mac = mac_text(payload[28 : 28 + length])
-        if payload[236:240] != _COOKIE:
-            return
-        options, order = _options(payload)
-        message_type = options.get(_TYPE, b"")
-        kind = message_type[0] if len(message_type) == 1 else 0
-        if operation == _BOOTREQUEST:
-            yield from _request(segment, mac, kind, options, order)
-        else:
-            yield from _reply(segment, mac, kind, options)
-
-
-def _options(payload: bytes) -> tuple[Options, list[int]]:
-    """Return the options joined by code (RFC 3396) and their codes in order of first appearance.
-
-    Overloaded ``file`` and ``sname`` fields follow in this order (RFC 2131 4.1); where they hold names, these
-    stand for the options of the same meaning (RFC 2132 9.4, 9.5) that are not sent.
-    """
-    pieces: dict[int, list[bytes]] = {}
-    _scan(payload, 240, len(payload), pieces)
-    order = list(pieces)
-    overload = pieces.get(_OVERLOAD, [b""])[0]
-    if overload in (b"\1", b"\3"):
-        _scan(payload, 108, 236, pieces)
-    elif _BOOT_FILE not in pieces and (text := payload[108:236].partition(b"\0")[0]):
-        pieces[_BOOT_FILE] = [text]
-    if overload in (b"\2", b"\3"):
-        _scan(payload, 44, 108, pieces)
-    elif _BOOT_SERVER not in pieces and (text := payload[44:108].partition(b"\0")[0]):
-        pieces[_BOOT_SERVER] = [text]
-    return {code: b"".join(parts) for code, parts in pieces.items()}, order
-
-
-def _scan(payload: bytes, offset: int, end: int, pieces: dict[int, list[bytes]]) -> None:
-    for _ in range(_MAX_OPTIONS):
-        while offset < end and payload[offset] == _PAD:
-            offset += 1
-        if offset >= end or payload[offset] == _END:
-            return
-        if offset + 2 > end or offset + 2 + payload[offset + 1] > end:
-            raise MalformedInput(SOURCE, f"option {payload[offset]} overruns its field", offset)
-        behind = offset + 2 + payload[offset + 1]
-        pieces.setdefault(payload[offset], []).append(payload[offset + 2 : behind])
-        offset = behind
-
-
-def _request(
-    segment: Segment, mac: str | None, kind: int, options: Options, order: list[int]
-) -> Iterator[Evidence]:
-    mac = mac or segment.src_mac
-    vlan, now = segment.vlan, segment.ts_ns
-    ip = ipv4_text(segment.payload[12:16])  # ciaddr: an address the client already answers on
-    if mac is None and ip is None:
-        return
-
-    def fact(field: str, value: str) -> Evidence:
-        return Evidence(now, mac, ip, vlan, field, value, SOURCE)
-
-    if 0 < kind < len(_MESSAGE_TYPES):
-        yield fact("dhcp.message_type", _MESSAGE_TYPES[kind])
-    if order:
-        yield fact("dhcp.options_order", ",".join(map(str, order[:128])))
-    for code, (field, read) in _CLIENT_OPTIONS.items():
-        if code in options and (value := read(options[code])):
-            yield fact(field, value)
-    client_id = options.get(_CLIENT_ID, b"")
-    if len(client_id) > 1:
-        yield fact("dhcp.client_id", f"{client_id[0]}:{client_id[1:128].hex()}")
-        if client_id[0] == 255:
-            for field, value in duid_facts(client_id[5:]):
-                yield fact(f"dhcp.{field}", value)
-    if relay := ipv4_text(segment.payload[24:28]):
-        yield fact("dhcp.relay_address", relay)
-    if _IDENTITY in options:
-        yield from (fact(field, value) for field, value in _gateway_identity(options[_IDENTITY]))
-    if _RELAY in options:
-        yield from (fact(field, value) for field, value in _relay(options[_RELAY]))
+        return _leases.facts(segment)
 
 
 def _relay(value: bytes) -> Iterator[tuple[str, str]]:
@@ -320,27 +211,5 @@ def _port_numbers(code: int, body: bytes) -> Iterator[tuple[str, str]]:
             yield "dhcp.relay_mac", mac
 
 
-def _reply(segment: Segment, mac: str | None, kind: int, options: Options) -> Iterator[Evidence]:
-    payload, vlan, now = segment.payload, segment.vlan, segment.ts_ns
-    server = ip_text(options.get(_SERVER_ID, b"")[:4])
-    if kind in (_OFFER, _ACK, _NAK):
-        # Behind a relay (giaddr set) the frame comes from a router, not from the server.
-        relayed = any(payload[24:28])
-        server_mac = None if relayed or server not in (None, segment.src_ip) else segment.src_mac
-        yield Evidence(now, server_mac, server or segment.src_ip, vlan, "dhcp.role", "server", SOURCE)
-    if kind != _ACK or mac is None:
-        return
-    # An ACK to an INFORM grants nothing (RFC 2131 4.3.5): yiaddr is zero, the address is the client's own.
-    granted = ipv4_text(payload[16:20])
-    ip = granted or ipv4_text(payload[12:16])
-    if granted:
-        yield Evidence(now, mac, granted, vlan, "dhcp.address", granted, SOURCE)
-    for code, (field, read) in _LEASE_OPTIONS.items():
-        if code in options and (value := read(options[code])):
-            yield Evidence(now, mac, ip, vlan, field, value, SOURCE)
-    if _RELAY in options:
-        for field, value in _relay(options[_RELAY]):
-            yield Evidence(now, mac, ip, vlan, field, value, SOURCE)
-
-
+_leases = Leases(_CLIENT_OPTIONS, _LEASE_OPTIONS, _relay, _gateway_identity, duid_facts)
 DISSECTOR = Dhcp

@@ -10,13 +10,6 @@ cdef extern from "Python.h":
 cdef const char *HEXADECIMAL = b"0123456789abcdef"
 
 
-cdef object cleaned(object value):
-    """Return what ``clean`` returns."""
-    if value and is_clean(value):
-        return value
-    return clean(value)
-
-
 cdef inline object ascii_text(const char *characters, Py_ssize_t length):
     return PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, characters, length)
 
