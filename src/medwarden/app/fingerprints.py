@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from medwarden.app.registry import load_registry
 from medwarden.inventory.labelling import derived_facts
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, ResourceError
 from medwarden.knowledge.fingerprints.index import Index
@@ -93,8 +94,9 @@ def load_own(home: Path) -> bool:
     """Put the rules of the data folder to use; tell whether that changes anything.
 
     A file with anything wrong is left out with a warning that names file and line. Nothing is read
-    again while no file has changed.
+    again while no file has changed. The registry of MAC prefixes goes with them.
     """
+    load_registry(home)
     now = _signature(home)
     if _loaded.get(home) == (now, generation()):
         return False

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from medwarden.kernel.errors import MalformedInput
-from medwarden.knowledge.gudid import FILE, Built, Fact, Gudid, Hit, build, facts_of
+from medwarden.knowledge.gudid import FILE, Built, Fact, Gudid, Hit, build, build_of, facts_of
+from medwarden.knowledge.gudid_files import Alias, Code, Coded, Entry, Listing, Term
 from medwarden.knowledge.taxonomy import name_of
+from medwarden.model import feed
 from medwarden.model.device import Device
+from medwarden.store.knowledge import Knowledge
 from medwarden.store.open import open_store
 
 FOLDER = "knowledge"
@@ -39,6 +42,50 @@ def index_of(home: Path) -> Path:
 def import_files(home: Path, files: Iterable[Path], progress: Callable[[int], None] | None = None) -> Built:
     """Take files of AccessGUDID, openFDA or the FDA's classification into the index of a data folder."""
     return build(index_of(home), files, progress)
+
+
+def share(home: Path, ids: Iterable[str], codes: Iterable[str] = ()) -> Built | None:
+    """Lay products and product codes that feeds brought into the index; None where there are none.
+
+    ``ids`` are UDI-DI, ``codes`` product codes: those that changed. So a product is found in one place,
+    whether it came by ``knowledge sync``, a bundle or ``gudid import``.
+    """
+    products, classes = frozenset(ids), frozenset(codes)
+    if not products and not classes:
+        return None
+    with Knowledge(home) as knowledge:
+        listed = (one for one in (knowledge.listings() if products else ()) if one.id in products)
+        known = knowledge.product_codes() if classes else {}
+        coded = (known[code] for code in sorted(classes) if code in known)
+        return build_of(index_of(home), _entries(listed, coded))
+
+
+def _entries(listed: Iterable[feed.Listing], coded: Iterable[feed.ProductCode]) -> Iterator[Entry]:
+    for one in listed:
+        yield Listing(
+            di=one.id,
+            brand=one.brand,
+            model=one.model,
+            catalogue=one.catalogue,
+            company=one.company,
+            description=one.description,
+            mri_safety=one.mri_safety,
+            status=one.status,
+            published=one.published,
+        )
+        yield from (Coded(one.id, code) for code in one.product_codes)
+        yield from (Term(one.id, name) for name in one.gmdn)
+        yield from (Alias(other, one.id) for other in one.other_identifiers)
+    for code in coded:
+        yield Code(
+            code=code.id,
+            name=code.name,
+            device_class=code.device_class,
+            regulation=code.regulation,
+            specialty=code.panel,
+            implant=code.implant,
+            life_support=code.life_support,
+        )
 
 
 def lookup(home: Path, udi: str) -> tuple[Hit, tuple[str, ...]] | None:

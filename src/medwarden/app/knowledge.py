@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from medwarden.app.knowledge_settings import read_settings
+from medwarden.feeds.beside import Companions
 from medwarden.feeds.containers import Member, members
 from medwarden.feeds.registry import HEAD, feed_named, recognise
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, MedwardenError
@@ -82,10 +84,11 @@ class Arriving:
         self.failed: dict[str, list[str]] = {}
         self.brought: dict[str, dict[int, Brought]] = {}
 
-    def take(self, member: Member, reference: str = "", verified: bool = False) -> None:
+    def take(self, member: Member, reference: str = "", verified: bool = False, note: str = "") -> None:
         """Read one file into the gathering, all of it or nothing.
 
-        ``reference`` is the address it came from, ``verified`` that its publisher signed it.
+        ``reference`` is the address it came from, ``verified`` that its publisher signed it, ``note`` what is
+        worth knowing of it beforehand.
         """
         feed = recognise(member.name, member.head[:HEAD])
         if feed is None or (self._only and feed.manifest.id != self._only):
@@ -97,7 +100,7 @@ class Arriving:
         brought = Brought(manifest.id, came_from=member.name, proof=self._proof)
         try:
             with self._gathering.file():
-                note = self._read(feed, member, brought, source, reference or member.name, verified)
+                said = self._read(feed, member, brought, source, reference or member.name, verified)
         except MalformedInput as error:
             self.failed.setdefault(manifest.id, []).append(str(error))
             self.files.append(FileReport(member.name, manifest.id, seen=brought.seen, error=str(error)))
@@ -110,7 +113,7 @@ class Arriving:
                 brought.kept,
                 brought.passed,
                 brought.rejected,
-                note=note,
+                note=said or note,
             )
         )
         known = self.brought.setdefault(manifest.id, {})
@@ -176,14 +179,17 @@ def import_files(
     """
     demand_voucher(unsigned)
     files = list(_files(paths))
+    companions = Companions(files, read_settings(home).openpgp)
+    files = [path for path in files if not companions.is_companion(path)]
     with writing(home) as knowledge, Gathering(knowledge.folder) as gathering:
         arriving = Arriving(gathering, "unsigned")
         for number, path in enumerate(files):
             if progress is not None:
                 progress(number, len(files), path.name)
             try:
+                beside = companions.check(path)
                 for member in members(path, path.name):
-                    arriving.take(member)
+                    arriving.take(member, verified=beside.verified, note=beside.note)
             except MedwardenError as error:
                 arriving.files.append(FileReport(str(path), "", error=str(error)))
         for id, sentences in arriving.failed.items():

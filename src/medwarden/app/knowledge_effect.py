@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from medwarden.app.gudid import share
+from medwarden.app.registry import judge_again
 from medwarden.model.feed import Kind
 from medwarden.model.vulnerability import MatchState
 from medwarden.store.knowledge import Changes, Edition, Knowledge
@@ -193,9 +195,13 @@ class Watching:
 
         with Knowledge(self._home) as knowledge:
             changed = knowledge.newest != self._since
+            ids = knowledge.changed_since(self._since).ids if changed else {}
+        share(self._home, ids.get(Kind.LISTING, ()), ids.get(Kind.PRODUCT_CODE, ()))
         effects = []
         for tenant, before in self._before.items():
             effect = Effect({})
+            if Kind.ASSIGNMENT in ids:
+                judge_again(self._home, tenant)
             if changed:
                 effect = follow(self._home, tenant, before, self._since, progress)
                 effects.append(effect)

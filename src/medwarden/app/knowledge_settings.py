@@ -33,6 +33,7 @@ LONGEST_JITTER = 360
 _LONGEST_AGE_H = 24 * 3660
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
+_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})\Z")
 _API_KEYS = {"nvd": "MEDWARDEN_NVD_KEY", "openfda": "MEDWARDEN_OPENFDA_KEY"}
 
 
@@ -55,6 +56,7 @@ class SyncSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``stale_after`` is by feed the age in hours from which it counts as stale, in place of the feed's own.
     ``csaf`` are providers by domain or address of their metadata, ``osv`` ecosystems of software packages.
+    ``openpgp`` are fingerprints of publishers' keys that count for files that a person brings.
     """
 
     proxy: str | None = None
@@ -63,6 +65,7 @@ class SyncSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     csaf: tuple[str, ...] | None = None
     osv: tuple[str, ...] | None = None
     stale_after: dict[str, int] = {}
+    openpgp: tuple[str, ...] = ()
     schedule: Schedule = msgspec.field(default_factory=Schedule)
 
 
@@ -155,6 +158,9 @@ def _check(settings: SyncSettings) -> None:
     for name, hours in settings.stale_after.items():
         if not 1 <= hours <= _LONGEST_AGE_H:
             wrong(f"{name} becomes stale after 1 to {_LONGEST_AGE_H} hours")
+    for fingerprint in settings.openpgp:
+        if _FINGERPRINT.match(fingerprint.replace(" ", "")) is None:
+            wrong(f"{fingerprint[:80]!r} is no fingerprint of an OpenPGP key (40 or 64 hexadecimal digits)")
     for address in settings.csaf or ():
         if address.startswith("https://") or _DOMAIN.match(address):
             continue

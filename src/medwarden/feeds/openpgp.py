@@ -40,6 +40,11 @@ class Keys:
                 )
             self._certificates.append(certificate)
 
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return the fingerprints of the keys, as capital hexadecimal digits."""
+        return tuple(str(one.fingerprint).replace(" ", "").upper() for one in self._certificates)
+
     def __bool__(self) -> bool:
         return bool(self._certificates)
 

@@ -17,7 +17,7 @@ from rapidfuzz import fuzz
 
 from medwarden.kernel.errors import MalformedInput, ResourceError
 from medwarden.knowledge.category_words import categories_of_product_code
-from medwarden.knowledge.gudid_files import Alias, Code, Coded, Listing, Skipped, Term, entries
+from medwarden.knowledge.gudid_files import Alias, Code, Coded, Entry, Listing, Term, entries
 from medwarden.knowledge.makers import short_name
 from medwarden.knowledge.udi import parse_udi
 
@@ -156,13 +156,18 @@ def build(index: Path, files: Iterable[Path], progress: Callable[[int], None] | 
     Known products are replaced. Raises MalformedInput for a file that is none of the published ones, and
     ResourceError where a disk or file fails.
     """
+    return build_of(index, (entry for file in files for entry in entries(file)), progress)
+
+
+def build_of(index: Path, found: Iterable[Entry], progress: Callable[[int], None] | None = None) -> Built:
+    """Take entries into the index as :func:`build` does."""
     try:
         index.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(index)) as base:
             base.executescript("PRAGMA journal_mode=DELETE; PRAGMA cache_size=-65536;" + _SCHEMA)
             base.execute("BEGIN")
             try:
-                built = _Builder(base, progress).take(files)
+                built = _Builder(base, progress).take(found)
             except BaseException:
                 base.rollback()
                 raise
@@ -190,10 +195,9 @@ class _Builder:
         self._problems: list[str] = []
         self._code_names: dict[str, str] = {}
 
-    def take(self, files: Iterable[Path]) -> Built:
-        for file in files:
-            for entry in entries(file):
-                self._add(entry)
+    def take(self, found: Iterable[Entry]) -> Built:
+        for entry in found:
+            self._add(entry)
         for kind in list(self._rows):
             self._flush(kind)
         self._base.executemany(
@@ -201,7 +205,7 @@ class _Builder:
         )
         return Built(self._count, self._codes, self._skipped, tuple(self._problems))
 
-    def _add(self, entry: Listing | Coded | Term | Alias | Code | Skipped) -> None:
+    def _add(self, entry: Entry) -> None:
         if isinstance(entry, Listing):
             self._count += 1
             if self._progress is not None and self._count % 20_000 == 0:

