@@ -154,6 +154,7 @@ class VexDocument(TenantScoped):
     digest = models.CharField(max_length=64)
     actor = models.CharField(max_length=150)
     at_ns = models.BigIntegerField()
+    by_vendor = models.BooleanField(default=False)
     problems = models.JSONField(default=list)
     undone_ns = models.BigIntegerField(null=True)
     undone_by = models.CharField(max_length=150, blank=True)
@@ -169,8 +170,9 @@ class VexStatement(TenantScoped):
     """One statement of a document on one vulnerability and one product.
 
     ``state`` is counts (the maker's own word), waiting (for a person), accepted, refused, agrees (nothing
-    would change), noted (says nothing that counts) or unmatched (no device of ours is meant). ``effect``
-    names the profiles whose verdict it would change, ``devices`` how many devices that were.
+    would change), noted (says nothing that counts), conflict (says affected where we do not) or unmatched (no
+    device of ours is meant). ``names`` are all ids of the vulnerability, ``claim`` the product as matching
+    takes it. ``effect`` names the profiles whose verdict it would change, ``devices`` how many devices.
     """
 
     document = models.ForeignKey(VexDocument, on_delete=models.CASCADE, related_name="statements")
@@ -181,6 +183,8 @@ class VexStatement(TenantScoped):
     says = models.CharField(max_length=20)
     justification = models.CharField(max_length=60, blank=True)
     text = models.TextField(blank=True)
+    names = models.JSONField(default=list)
+    claim = models.JSONField(default=dict)
     state = models.CharField(max_length=10)
     effect = models.JSONField(default=list)
     devices = models.IntegerField(default=0)

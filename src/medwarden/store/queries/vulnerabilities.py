@@ -156,8 +156,11 @@ def _view(
         return None
     state, reason = found.state, found.reason
     if word is not None and state in (MatchState.CONFIRMED, MatchState.POTENTIAL):
-        reason = f"{word.actor} called it irrelevant: {word.reason} (before that: {state.value}; {reason})"
-        state = MatchState.IRRELEVANT
+        called = MatchState(word.said)
+        words = called.value.replace("_", " ")
+        said_by = word.author or word.actor
+        reason = f"{said_by} called it {words}: {word.reason} (before that: {state.value}; {reason})"
+        state = called
     made = " ".join(part for part in (device.vendor, device.model) if part)
     aspects = tuple(row.aspects) if row is not None else ()
     scores = [each.score for each in said if each.score is not None]
