@@ -41,6 +41,7 @@ RISK: tuple[tuple[str, str], ...] = (
     ("risk_knowledge", "Knowledge"),
     ("risk_vulnerabilities", "Vulnerabilities"),
     ("risk_scans", "Scanners"),
+    ("risk_mds2", "Makers' forms"),
 )
 BELONGS = {
     "device": "devices",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from medwarden.web.views.risk import actions, knowledge, scans, vulnerabilities
+from medwarden.web.views.risk import actions, knowledge, mds2, scans, vulnerabilities
 
 urlpatterns: list[URLPattern] = [
     path("actions/", actions.actions, name="risk_actions"),
@@ -45,6 +45,13 @@ urlpatterns: list[URLPattern] = [
         name="risk_vulnerability_export",
     ),
     path("advisories/<str:advisory_id>/", vulnerabilities.advisory, name="risk_advisory"),
+    path("mds2/", mds2.disclosures, name="risk_mds2"),
+    path("mds2/preview/", mds2.disclosure_preview, name="risk_mds2_preview"),
+    path("mds2/keep/", mds2.disclosure_keep, name="risk_mds2_keep"),
+    path("mds2/export.<slug:kind>", mds2.disclosures_export, name="risk_mds2_export"),
+    path("mds2/<str:form_id>/", mds2.disclosure, name="risk_mds2_form"),
+    path("mds2/<str:form_id>/attach/", mds2.disclosure_attach, name="risk_mds2_attach"),
+    path("mds2/<str:form_id>/standing/", mds2.disclosure_standing, name="risk_mds2_standing"),
     path("scans/", scans.scanner_reports, name="risk_scans"),
     path("scans/import/", scans.scanner_import, name="risk_scan_import"),
     path("scans/exclusions/<slug:form>/", scans.scanner_exclusions, name="risk_scan_exclusions"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from medwarden.model.finding import FindingKind
-from medwarden.store.models import Finding
+from medwarden.store.models import Device, Finding
 from medwarden.store.queries.scope import Scope
 
 _AT_ONCE = 400
@@ -48,3 +48,28 @@ def differences(scope: Scope, devices: Sequence[str] | None = None) -> list[Diff
                 )
             )  # fmt: skip
     return sorted(found, key=lambda d: (-d.severity_rank, d.type, d.label, d.finding))
+
+
+class CoveredDevice(msgspec.Struct, frozen=True):
+    """A device that a form counts for."""
+
+    id: str
+    label: str
+    vendor: str
+    model: str
+    site: str
+    risk: int
+    last_seen: int
+
+
+def covered(scope: Scope, ids: Sequence[str], limit: int = 200) -> list[CoveredDevice]:
+    """Return devices of a scope by id, those at the highest risk first."""
+    rows = [
+        CoveredDevice(
+            row.pk, row.name or row.pk, row.vendor or "", row.model or "", row.site_id, row.risk_score,
+            row.last_seen,
+        )
+        for start in range(0, len(ids), _AT_ONCE)
+        for row in scope.over(Device.objects.filter(pk__in=ids[start : start + _AT_ONCE]))
+    ]  # fmt: skip
+    return sorted(rows, key=lambda d: (-d.risk, d.label))[:limit]

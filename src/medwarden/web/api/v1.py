@@ -18,6 +18,7 @@ from medwarden.web.api import (
     identity,
     kinds,
     knowledge,
+    mds2,
     operations,
     policies,
     vulnerabilities,
@@ -47,6 +48,7 @@ api.add_router("", identity.router)
 api.add_router("", findings.router)
 api.add_router("", policies.router)
 api.add_router("", operations.router)
+api.add_router("", mds2.router)
 api.add_router("", vulnerabilities.router)
 api.add_router("", work.router)
 api.add_router("", knowledge.router)

@@ -7,9 +7,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
 from medwarden.app.attributes import fill_devices
+from medwarden.app.disclosures import disclosure_for
 from medwarden.app.gudid import Registered, registered
 from medwarden.app.reconcile import compared
 from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.knowledge.mds2_disclosure import needs_of
 from medwarden.model.book import FIELDS
 from medwarden.model.device import Device
 from medwarden.model.role import Permission, Role
@@ -17,6 +19,7 @@ from medwarden.store import queries
 from medwarden.store.attributes import clear_value, may_edit, set_value, specs, values_of
 from medwarden.store.models import Device as DeviceRow
 from medwarden.store.queries import books as of_books
+from medwarden.store.queries.mds2 import differences
 from medwarden.store.sbom import bills, components
 from medwarden.web.decisions import change_by, data_folder, reason_of
 from medwarden.web.guard import requires
@@ -45,6 +48,19 @@ def records(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) -
         "hit": product.hits[0] if product and product.hits else None,
         "bills": [(bill, components(scope.store, bill.id, limit=_MOST_COMPONENTS)) for bill in listed.items],
         "more_bills": max(0, listed.total - len(listed.items)),
+        **_disclosed(scope, found),
+    }
+
+
+def _disclosed(scope: Scope, found: Device) -> dict[str, object]:
+    """Return what the maker discloses of a device, and where what was heard differs from it."""
+    told = disclosure_for(scope.tenant, found)
+    if told is None:
+        return {"disclosed": None}
+    return {
+        "disclosed": told,
+        "needs": needs_of(told),
+        "disclosed_differences": differences(scope.store, [found.id]),
     }
 
 
