@@ -13,12 +13,14 @@ import msgspec
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.kernel.ids import stable_id
 from medwarden.model.vulnerability import Match
+from medwarden.risk.matching.heard import FIELDS, Heard, Report, heard_of
 from medwarden.risk.matching.profile import SURE, Profile, Software
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import (
     ComponentList,
     Device,
+    EvidenceEntry,
     Irrelevance,
     MatchProfile,
     ProfileMember,
@@ -27,6 +29,7 @@ from medwarden.store.models import (
     VulnerabilityVerdict,
     VulnerabilityWeight,
 )
+from medwarden.store.scans import reported_of
 
 _AT_ONCE = 400
 VENDOR_SURE = 0.5
@@ -63,7 +66,10 @@ def profiles_of(tenant: str, ids: Sequence[str], *, serials: bool = False) -> di
     found: dict[str, Profile] = {}
     components = _Components(tenant)
     for start in range(0, len(ids), _AT_ONCE):
-        for row in Device.objects.filter(tenant_id=tenant, pk__in=ids[start : start + _AT_ONCE]):
+        part = ids[start : start + _AT_ONCE]
+        running = heard_on(part)
+        for row in Device.objects.filter(tenant_id=tenant, pk__in=part):
+            heard = running.get(row.pk, Heard())
             found[row.pk] = Profile(
                 vendor=row.vendor or "",
                 model=row.model or "",
@@ -74,9 +80,33 @@ def profiles_of(tenant: str, ids: Sequence[str], *, serials: bool = False) -> di
                 category=row.category or "",
                 vendor_sure=row.confidence.get("vendor", 1.0) >= VENDOR_SURE,
                 model_sure=row.confidence.get("model", 1.0) >= SURE,
-                software=components.of(row),
+                software=components.of(row) + heard.software,
+                updates=heard.updates,
+                build=heard.build if "windows" in (row.os or "").lower() else "",
             )
     return found
+
+
+def heard_on(ids: Sequence[str]) -> dict[str, Heard]:
+    """Return what was heard of programs, builds and updates on devices, and what scanners report of them."""
+    evidence: dict[str, set[tuple[str, str]]] = {}
+    rows = EvidenceEntry.objects.filter(device_id__in=ids, field__in=FIELDS)
+    for device, field, value in rows.values_list("device_id", "field", "value"):
+        evidence.setdefault(device, set()).add((field, value))
+    reports: dict[str, list[Report]] = {}
+    for device, said in reported_of(ids).items():
+        reports[device] = [
+            Report(each.scanner, each.credentialed, each.software, each.updates, (each.os,)) for each in said
+        ]
+    versions = ScannerSighting.objects.filter(
+        device__in=ids, until_ns=None, credentialed=True, installed__startswith="10.0."
+    )
+    for device, scanner, installed in versions.values_list("device", "scanner", "installed").distinct():
+        reports.setdefault(device, []).append(Report(scanner, True, (), (), (installed,)))
+    return {
+        device: heard_of(evidence.get(device, ()), reports.get(device, ()))
+        for device in evidence.keys() | reports.keys()
+    }
 
 
 class _Components:

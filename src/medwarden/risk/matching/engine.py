@@ -15,13 +15,14 @@ import msgspec
 
 from medwarden.model.vulnerability import Advisory, Match, MatchState, ProductClaim, Vulnerability
 from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, plain, same_maker
-from medwarden.risk.matching.platforms import System, judge_system, system
+from medwarden.risk.matching.platforms import System, judge_system, own_system, system
 from medwarden.risk.matching.products import Closeness, ProductName, product_name
 from medwarden.risk.matching.profile import Profile
 from medwarden.risk.matching.software import judge_software, keys_of, package, software_key
+from medwarden.risk.matching.updates import Updates
 from medwarden.risk.matching.verdict import Outcome, judge, statement
 
-RULES = "matching 2"
+RULES = "matching 3"
 """Raised whenever the same device and record may come to another verdict than before."""
 
 _RANK = {
@@ -41,6 +42,9 @@ SYSTEM_MAKERS = frozenset(
     }
 )  # fmt: skip
 """Makers of operating systems, by key: what they say counts for every device that runs the system."""
+
+ANSWER = "answer:"
+"""How the id of a maker's answer on one model and version begins: it stands before other sources."""
 
 _NEGATIVE = frozenset({MatchState.FIXED, MatchState.NOT_AFFECTED})
 
@@ -129,6 +133,7 @@ class Engine:
         self._systems: dict[str, list[tuple[_Entry, System]]] = {}
         self._software: dict[str, list[_Entry]] = {}
         self._packages: dict[str, list[_Entry]] = {}
+        self._updates = Updates()
         self.claims = 0
 
     # ------------------------------------------------------------ filling
@@ -136,13 +141,17 @@ class Engine:
     def add_vulnerability(self, record: Vulnerability) -> None:
         """File the claims of a record of a vulnerability (NVD, CVE 5)."""
         if not record.rejected:
-            self._file(record.claims, record.id, "", record.title)
+            claims = (
+                self._updates.completed(record.claims, record.remedies) if record.remedies else record.claims
+            )
+            self._file(claims, record.id, "", record.title)
 
     def add_advisory(self, advisory: Advisory) -> None:
         """File the claims of an advisory; the same product may be named for each of its vulnerabilities."""
         for record in advisory.vulnerabilities:
             if not record.rejected:
-                self._file(record.claims, record.id or advisory.id, advisory.id, advisory.title)
+                claims = self._updates.completed(record.claims, record.remedies)
+                self._file(claims, record.id or advisory.id, advisory.id, advisory.title)
 
     def _file(self, claims: Iterable[ProductClaim], vulnerability: str, advisory: str, title: str) -> None:
         for claim in claims:
@@ -183,10 +192,12 @@ class Engine:
         return tuple(_merged(vulnerability, found[vulnerability]) for vulnerability in sorted(found))
 
     def _outcomes(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
+        if profile.updates:
+            profile = self._updates.applied(profile)
         if profile.model:
             yield from self._closest(list(self._of_device(profile)))
         if profile.os:
-            own = system(profile.os, profile.os_version)
+            own = own_system(profile)
             if own is not None:
                 for entry, named in self._systems.get(own.family, ()):
                     if not self._makes_it(entry.claim.vendor, profile.vendor):
@@ -311,6 +322,9 @@ def _merged(vulnerability: str, found: list[tuple[_Entry, Outcome]]) -> Match:
         maker = max(said, key=lambda pair: _weight(pair[1]))
         if maker[1].state is not MatchState.POTENTIAL:
             entry, outcome = maker
+    for source, answer in by_source.items():
+        if source.startswith(ANSWER) and answer[1].state is not MatchState.POTENTIAL:
+            entry, outcome = answer
     alike = [o for e, o in found if e.advisory == entry.advisory and o.state is outcome.state]
     more = len({o.reason for o in alike}) - 1 if outcome.state in _NEGATIVE and not outcome.explicit else 0
     further = f" Nor do its {more} other entries on the product name this version." if more > 0 else ""

@@ -118,7 +118,7 @@ def _windows(found: re.Match[str], version: str) -> System:
 
 def judge_system(claim: ProductClaim, named: System, profile: Profile, source: str) -> Outcome | None:
     """Return how a claim on an operating system fits a profile, or None where the device runs another."""
-    own = system(profile.os, profile.os_version)
+    own = own_system(profile)
     if own is None or own.family != named.family or claim.status is ProductStatus.RECOMMENDED:
         return None
     if named.release and own.release and named.release not in (own.release, *own.others):
@@ -128,7 +128,8 @@ def judge_system(claim: ProductClaim, named: System, profile: Profile, source: s
     if named.edition and own.edition and named.edition != own.edition:
         return None
     vague = bool((named.release and (own.others or not own.release)) or (named.edition and not own.edition))
-    text = " ".join(part for part in (profile.os, profile.os_version) if part)
+    build = _build(profile, named)
+    text = " ".join(part for part in (profile.os, profile.os_version, build) if part)
     product = Aspect(
         "product", None if vague else True, text, "os", claim.product,
         "the release of the system is not known" if vague else "the same system",
@@ -151,6 +152,20 @@ def judge_system(claim: ProductClaim, named: System, profile: Profile, source: s
         _sentence(claim, source, text, state, aspects, conditions),
         aspects,
     )
+
+
+def own_system(profile: Profile) -> System | None:
+    """Return the system of a device: by its name and version, and the build that was seen of a Windows."""
+    if profile.build and "windows" in profile.os.lower():
+        return system(profile.os, f"{profile.os_version} {profile.build}".strip())
+    return system(profile.os, profile.os_version)
+
+
+def _build(profile: Profile, named: System) -> str:
+    """Return the build that was seen where it is one of the claimed system and not said already."""
+    if named.family != "windows" or profile.build in profile.os_version:
+        return ""
+    return profile.build
 
 
 def _is_server(profile: Profile, own: System) -> bool:
@@ -177,7 +192,7 @@ def _version(claim: ProductClaim, named: System, profile: Profile) -> Aspect:
         )
     if not spans:
         return Aspect("version", True, profile.os_version, "os_version", wanted, "every version is named")
-    mine = re.search(r"\d+(?:\.\d+)+", profile.os_version)
+    mine = re.search(r"\d+(?:\.\d+)+", _build(profile, named) or profile.os_version)
     if mine is None:
         return Aspect(
             "version", None, profile.os_version, "os_version", wanted, "the build of the system is not known"

@@ -9,7 +9,10 @@ SURE = 0.8
 
 
 class Software(msgspec.Struct, frozen=True):
-    """An application that was heard, or a component of a bill of materials; ``field`` is where it stands."""
+    """An application that was heard, or a component of a bill of materials; ``field`` is where it stands.
+
+    ``doubt`` says in words why its version does not settle the matter, empty where it does.
+    """
 
     name: str
     version: str = ""
@@ -17,14 +20,15 @@ class Software(msgspec.Struct, frozen=True):
     purl: str = ""
     cpe: str = ""
     field: str = ""
+    doubt: str = ""
 
 
 class Profile(msgspec.Struct, frozen=True):
     """The identity of one or many devices, as far as vulnerabilities go.
 
     ``vendor_sure`` and ``model_sure`` tell whether the inventory is sure of them (confidence from
-    :data:`SURE` on). ``updates`` are knowledge base articles known to be installed. An empty text is not
-    known.
+    :data:`SURE` on). ``updates`` are knowledge base articles known to be installed, ``build`` the fullest
+    build of the system that was seen (10.0.17763.7434). An empty text is not known.
     """
 
     vendor: str = ""
@@ -38,6 +42,7 @@ class Profile(msgspec.Struct, frozen=True):
     model_sure: bool = True
     software: tuple[Software, ...] = ()
     updates: frozenset[str] = frozenset()
+    build: str = ""
 
     @property
     def label(self) -> str:

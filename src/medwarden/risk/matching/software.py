@@ -59,6 +59,19 @@ def cpe_parts(cpe: str) -> tuple[str, str, str]:
     return part, vendor, product
 
 
+@lru_cache(maxsize=65536)
+def cpe_version(cpe: str) -> str:
+    """Return the version in a CPE 2.3 name or 2.2 URI; empty where it names none."""
+    if cpe.startswith("cpe:2.3:"):
+        cells = re.split(r"(?<!\\):", cpe)[5:6]
+    elif cpe.startswith("cpe:/"):
+        cells = cpe[5:].split(":")[3:4]
+    else:
+        return ""
+    said = re.sub(r"\\(.)", r"\1", cells[0]) if cells else ""
+    return "" if said in ("*", "-") else said
+
+
 def keys_of(software: Software) -> frozenset[str]:
     """Return the keys under which claims on this program are looked up."""
     keys = {software_key(software.name)}
@@ -111,10 +124,13 @@ def judge_software(
     state = _state(claim, where, vendor)
     if state is None:
         return None
-    maker = "" if claim.purl else f"{claim.vendor.strip()} "
+    if software.doubt and state is MatchState.CONFIRMED:
+        state = MatchState.POTENTIAL
+    said = claim.purl or plain(claim.product).startswith(plain(claim.vendor.replace("_project", "")))
+    maker = "" if said else f"{claim.vendor.strip()} "
     reason = (
         f"{source} names {maker}{claim.purl or claim.product}, {wanted}; the device contains {software.name}"
-        f"{' ' + own if own else ''}: {_end(state, aspects)}."
+        f"{' ' + own if own else ''}: {_end(state, aspects, software.doubt)}."
     )
     return Outcome(state, Closeness.SAME, reason, aspects)
 
@@ -123,7 +139,7 @@ def _vendor_words(vendor: bool | None) -> str:
     return "the same maker" if vendor else "who makes the program is not known"
 
 
-def _end(state: MatchState, aspects: tuple[Aspect, ...]) -> str:
+def _end(state: MatchState, aspects: tuple[Aspect, ...], doubt: str = "") -> str:
     """Return the end of the sentence: what follows from the aspects."""
     if state is MatchState.CONFIRMED:
         return "it is affected"
@@ -132,6 +148,7 @@ def _end(state: MatchState, aspects: tuple[Aspect, ...]) -> str:
     if state is MatchState.NOT_AFFECTED:
         return f"{aspects[-1].why}, so it is not affected"
     doubts = [aspect.why for aspect in aspects if not aspect.agrees]
+    doubts += [doubt] if doubt else []
     doubts = doubts or ["the source makes conditions that are not known of the device"]
     return "it may be affected, because " + "; ".join(doubts)
 
