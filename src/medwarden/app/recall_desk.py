@@ -5,6 +5,8 @@ All on an open store of a writer; every function says who did it and why, and br
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from html import escape
@@ -16,6 +18,7 @@ from medwarden.app.recalls import notices_in, refresh, tell_sites
 from medwarden.kernel.clock import from_datetime, iso
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.recall import RecallClass
+from medwarden.risk.recalls.letter import harmless
 from medwarden.risk.recalls.notice import MAKER, Notice, Scope
 from medwarden.risk.recalls.workflow import WORDS, Step
 from medwarden.store.chain import folder_of_database
@@ -73,7 +76,7 @@ def notice_of(entered: Entered) -> Notice:
     if not any(texts) and (scope.version or scope.made):
         scope = msgspec.structs.replace(scope, codes="")
     return Notice(
-        id=entered.number.strip()[:120],
+        id=entered.number.strip()[:120].replace("/", "-"),  # it is part of an address
         title=entered.title.strip()[:400],
         maker=scope.maker,
         origin=MAKER,
@@ -318,6 +321,31 @@ def report_rows(scope: StoreScope, number: str, now_ns: int) -> list[dict[str, o
         )  # fmt: skip
         rows.append(dict(zip(REPORT_HEADER, values, strict=True)))
     return rows
+
+
+def report_file(scope: StoreScope, number: str, kind: str, now_ns: int) -> str:
+    """Return the closure report as ``html``, ``json`` (with the closing record) or ``csv``.
+
+    Raises ConfigurationError for an unknown notice or another kind.
+    """
+    from medwarden.store.queries.recalls import closure_of, notice_body
+
+    if kind == "html":
+        return report_html(scope, number, now_ns)
+    body = notice_body(scope, number)
+    if body is None:
+        raise ConfigurationError(f"there is no notice {number[:60]!r}")
+    rows = report_rows(scope, number, now_ns)
+    if kind == "json":
+        document = {"notice": body, "closure": closure_of(scope, number), "devices": rows}
+        return msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
+    if kind != "csv":
+        raise ConfigurationError("a report is written as html, json or csv")
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(REPORT_HEADER)
+    writer.writerows([harmless(str(value)) for value in row.values()] for row in rows)
+    return out.getvalue()
 
 
 def report_html(scope: StoreScope, number: str, now_ns: int) -> str:

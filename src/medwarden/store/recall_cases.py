@@ -339,6 +339,7 @@ def _closure(
         devices.append(
             {
                 "device": case.device,
+                "site": case.site_id,
                 "label": case.label,
                 "step": case.step,
                 "work_order": case.work_order,

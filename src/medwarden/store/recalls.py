@@ -60,13 +60,13 @@ def facts_of(tenant: str, ids: Sequence[str]) -> dict[str, DeviceFacts]:
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
         rows = Device.objects.filter(tenant_id=tenant, pk__in=part, retired_at=None)
-        booked = _booked(part)
+        from_books = booked(part)
         for row in rows:
-            found[row.pk] = _facts(row, booked.get(row.pk, ()))
+            found[row.pk] = _facts(row, from_books.get(row.pk, ()))
     return found
 
 
-def _booked(ids: Sequence[str]) -> dict[str, list[tuple[str, dict[str, str]]]]:
+def booked(ids: Sequence[str]) -> dict[str, list[tuple[str, dict[str, str]]]]:
     """Return what books say of devices: name of the book and its row."""
     matches = list(
         BookMatch.objects.filter(device_id__in=ids, state__in=HELD)

@@ -42,6 +42,7 @@ RISK: tuple[tuple[str, str], ...] = (
     ("risk_vulnerabilities", "Vulnerabilities"),
     ("risk_scans", "Scanners"),
     ("risk_mds2", "Makers' forms"),
+    ("risk_recalls", "Recalls"),
 )
 BELONGS = {
     "device": "devices",

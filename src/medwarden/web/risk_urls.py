@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from medwarden.web.views.risk import actions, knowledge, mds2, scans, vulnerabilities
+from medwarden.web.views.risk import actions, knowledge, letters, mds2, recalls, scans, vulnerabilities
 
 urlpatterns: list[URLPattern] = [
     path("actions/", actions.actions, name="risk_actions"),
@@ -57,4 +57,21 @@ urlpatterns: list[URLPattern] = [
     path("scans/exclusions/<slug:form>/", scans.scanner_exclusions, name="risk_scan_exclusions"),
     path("scans/<str:scan_id>/", scans.scanner_report, name="risk_scan"),
     path("scans/<str:scan_id>/remove/", scans.scanner_remove, name="risk_scan_remove"),
+    path("recalls/", recalls.recalls, name="risk_recalls"),
+    path("recalls/export.<slug:kind>", recalls.recalls_export, name="risk_recalls_export"),
+    path("recalls/devices/", recalls.recall_devices, name="risk_recall_devices"),
+    path("recalls/enter/", recalls.recall_enter, name="risk_recall_enter"),
+    path("recalls/work/", recalls.recall_work, name="risk_recall_work"),
+    path("recalls/undo/", recalls.recall_undo, name="risk_recall_undo"),
+    path("recalls/days/", recalls.recall_days, name="risk_recall_days"),
+    path("recalls/notice/<str:number>/", recalls.recall, name="risk_recall"),
+    path("recalls/notice/<str:number>/change/", recalls.recall_change, name="risk_recall_change"),
+    path("recalls/notice/<str:number>/report.<slug:kind>", recalls.recall_report, name="risk_recall_report"),
+    path("recalls/notice/<str:number>/<str:device>/", recalls.recall_case, name="risk_recall_case"),
+    path("letters/", letters.letters, name="risk_letters"),
+    path("letters/write/", letters.letter_write, name="risk_letter_write"),
+    path("letters/<str:number>/", letters.letter, name="risk_letter"),
+    path("letters/<str:number>/step/", letters.letter_step, name="risk_letter_step"),
+    path("letters/<str:number>/file.<slug:kind>", letters.letter_file, name="risk_letter_file"),
+    path("replacement/", recalls.replacement, name="risk_replacement"),
 ]

@@ -125,11 +125,12 @@ def table_of(letter: Letter) -> str:
     for asked in letter.asked:
         score = "" if asked.score is None else f"{asked.score:.1f}"
         cells = (letter.number, letter.maker, letter.model, letter.firmware, asked.id, score, "", "", "")
-        writer.writerow([_harmless(cell) for cell in cells])
+        writer.writerow([harmless(cell) for cell in cells])
     return out.getvalue()
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 

@@ -116,7 +116,7 @@ def of_advisory(advisory: Advisory) -> Notice:
                 claims.setdefault((claim.vendor, claim.product, claim.version), claim)
     remedies = [r.text for record in advisory.vulnerabilities for r in record.remedies if r.text]
     return Notice(
-        id=advisory.id,
+        id=advisory.id.replace("/", "-"),  # it is part of an address
         title=_title(advisory.title),
         maker=advisory.publisher or _first(claim.vendor for claim in claims.values()),
         origin=CSAF,

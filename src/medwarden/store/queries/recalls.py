@@ -279,9 +279,15 @@ def notice_body(scope: Scope, number: str) -> Notice | None:
 
 
 def closure_of(scope: Scope, number: str) -> dict[str, object] | None:
-    """Return the record of the closing of a notice, or None while it is open."""
+    """Return the record of the closing of a notice, or None while it is open.
+
+    Who may not see every site gets the devices of his own; the digest is that of the whole record.
+    """
     row = RecallNotice.objects.filter(tenant_id=scope.tenant, number=number).first()
-    return None if row is None else row.closure
+    if row is None or row.closure is None or scope.sites is None:
+        return None if row is None else row.closure
+    own = [device for device in row.closure["devices"] if device["site"] in scope.sites]
+    return {**row.closure, "devices": own}
 
 
 def versions(scope: Scope, number: str) -> list[VersionView]:

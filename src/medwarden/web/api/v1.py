@@ -21,6 +21,7 @@ from medwarden.web.api import (
     mds2,
     operations,
     policies,
+    recalls,
     vulnerabilities,
     work,
 )
@@ -48,6 +49,7 @@ api.add_router("", identity.router)
 api.add_router("", findings.router)
 api.add_router("", policies.router)
 api.add_router("", operations.router)
+api.add_router("", recalls.router)
 api.add_router("", mds2.router)
 api.add_router("", vulnerabilities.router)
 api.add_router("", work.router)
