@@ -1,6 +1,7 @@
 """Matching against a simulated inventory whose truth follows from the product lists of advisories.
 
-    .venv/bin/python bench/matching.py FOLDER [--part development|test] [--seed S] [--sentences N]
+    .venv/bin/python bench/matching.py FOLDER [--part development|test|all] [--seed S ...] [--read N]
+                                              [--readable] [--wrong]
 
 FOLDER holds CSAF files. For every product that an advisory names, devices are made: as published, in dirty
 spelling, at the ends of the named versions, of unknown version, and near misses. Their truth comes from the
@@ -9,7 +10,12 @@ lists by a reader of its own here (plain numbers and signs) and, for texts beyon
 ``DEVELOPMENT`` were looked at while the engine was written, the others only after its first measurement.
 
 Printed: precision of "confirmed" and recall of "confirmed or potential" with 95 % intervals (bootstrap over
-advisories, which are what is drawn, not devices), by kind of device; then N verdict sentences at random.
+advisories, which are what is drawn, not devices), by kind of device, for each seed; then with ``--read`` N
+verdict sentences drawn at random with the last seed, each with its truth, to be read by a person.
+
+``--readable`` leaves out products whose version text the reader here cannot read and nobody read by hand, and
+vulnerabilities that several advisories of the folder name, so that nothing counts whose truth is not known:
+for folders of advisories without a part in ``matching_truth.tsv``.
 """
 
 from __future__ import annotations
@@ -19,7 +25,7 @@ import csv
 import json
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,6 +134,27 @@ FILLERS = frozenset(
 SIGNS = re.compile(r"(<=|>=|<|>|)\s*v?(\d+(?:\.\d+)*)", re.IGNORECASE)
 PLAIN = re.compile(r"(?:(?:<=|>=|<|>|)\s*v?\d+(?:\.\d+)*\s*(?:\||$)\s*)+", re.IGNORECASE)
 EVERY = frozenset({"vers:all/*", "*", ""})
+ALL_VERSIONS = re.compile(r"all versions?(?:\s*[,:])?\s*", re.IGNORECASE)
+UP_TO = re.compile(
+    r"v?(\d+(?:\.\d+)*),?\s+(?:and|or)\s+(?:prior|earlier|below|lower|older)(?: versions?)?", re.IGNORECASE
+)
+BEFORE = re.compile(
+    r"(?:versions?\s+)?(?:prior to|before|below|earlier than)\s+(?:version\s+)?v?(\d+(?:\.\d+)*)",
+    re.IGNORECASE,
+)
+
+
+def plainly(version: str) -> str:
+    """Return a version text in signs and numbers where it says the same in a few fixed words."""
+    text = version.strip()
+    if ALL_VERSIONS.fullmatch(text):
+        return "*"
+    text = ALL_VERSIONS.sub("", text, count=1) if ALL_VERSIONS.match(text) else text
+    for form, sign in ((UP_TO, "<= "), (BEFORE, "< ")):
+        found = form.fullmatch(text)
+        if found:
+            return sign + found.group(1)
+    return re.sub(r"(?<=\d)\s+and\s+(?=[<>])", " ", text)
 
 
 class Listed(NamedTuple):
@@ -269,11 +296,17 @@ class Maker:
     """Makes devices of an advisory, seeded."""
 
     def __init__(
-        self, seed: int, made: dict[tuple[str, str, str], Hand], strangers: list[tuple[str, Listed]]
+        self,
+        seed: int,
+        made: dict[tuple[str, str, str], Hand],
+        strangers: list[tuple[str, Listed]],
+        *,
+        readable: bool = False,
     ) -> None:
         self.random = random.Random(seed)
         self.made = made
         self.strangers = strangers
+        self.readable = readable
 
     def cases(self, advisory: str, listed: tuple[Listed, ...]) -> Iterator[Case]:
         """Yield the devices of an advisory."""
@@ -282,7 +315,15 @@ class Maker:
             if each.vulnerabilities:
                 groups[each.vendor, each.product].append(each)
         for (vendor, product), group in groups.items():
+            if self.readable and not all(self._is_readable(advisory, each) for each in group):
+                continue
             yield from self._of(advisory, vendor, product, group, listed)
+
+    def _is_readable(self, advisory: str, each: Listed) -> bool:
+        if (advisory, each.product, each.version) in self.made:
+            return True
+        text = plainly(each.version)
+        return text in EVERY or PLAIN.fullmatch(text) is not None
 
     def _of(
         self, advisory: str, vendor: str, product: str, group: list[Listed], listed: tuple[Listed, ...]
@@ -307,19 +348,18 @@ class Maker:
     def _versions(self, each: Listed, hand: Hand | None) -> tuple[list[str], list[str]]:
         if hand and (hand.inside or hand.outside):
             return list(hand.inside), list(hand.outside)
-        if each.version.strip() in EVERY or not PLAIN.fullmatch(each.version.strip()):
+        text = plainly(each.version)
+        if text in EVERY or not PLAIN.fullmatch(text):
             return (
                 [f"{self.random.randint(1, 9)}.{self.random.randint(0, 9)}"]
                 if self._every(each, hand)
                 else []
             ), []
-        beside = ends(each.version)
-        return [v for v in beside if holds(each.version, v)], [
-            v for v in beside if not holds(each.version, v)
-        ]
+        beside = ends(text)
+        return [v for v in beside if holds(text, v)], [v for v in beside if not holds(text, v)]
 
     def _every(self, each: Listed, hand: Hand | None) -> bool:
-        return hand.every if hand else each.version.strip() in EVERY
+        return hand.every if hand else plainly(each.version) in EVERY
 
     def _case(
         self, kind: str, advisory: str, vendor: str, model: str, version: str, group: list[Listed]
@@ -348,8 +388,9 @@ class Maker:
             return "open"
         if hand and (hand.inside or hand.outside):
             return "affected" if version in hand.inside else "out" if version in hand.outside else "open"
-        if hand is None and PLAIN.fullmatch(each.version.strip()) and re.fullmatch(r"[\d.]+", version):
-            return "affected" if holds(each.version, version) else "out"
+        text = plainly(each.version)
+        if hand is None and PLAIN.fullmatch(text) and re.fullmatch(r"[\d.]+", version):
+            return "affected" if holds(text, version) else "out"
         return "open"
 
     def _spelt(self, vendor: str) -> str:
@@ -466,52 +507,71 @@ def show(title: str, outcomes: list[Outcome], seed: int) -> None:
     print(f"recall of confirmed or potential {recall:.3f} [{low:.3f}, {high:.3f}] of {wanted:6}")
 
 
-def main() -> None:
-    """Make the devices, judge them, print figures and sentences."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--part", choices=("development", "test"), default="development")
-    parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--sentences", type=int, default=0)
-    parser.add_argument("--wrong", action="store_true", help="also name what was wrong")
-    given = parser.parse_args()
-    files = [read(path) for path in sorted(given.folder.rglob("*.json"))]
-    development = given.part == "development"
-    chosen = [(a, listed) for a, listed in files if (a.id in DEVELOPMENT) is development]
+def measured(
+    files: list[tuple[Advisory, tuple[Listed, ...]]], part: str, seed: int, *, readable: bool
+) -> list[Outcome]:
+    """Make the devices of a part, judge them, print the figures and return what was said."""
+    chosen = [
+        (a, listed)
+        for a, listed in files
+        if part == "all" or (a.id in DEVELOPMENT) is (part == "development")
+    ]
     engine = Engine()
     for advisory, _ in chosen:
         engine.add_advisory(advisory)
     strangers = [(advisory.id, each) for advisory, listed in chosen for each in listed]
-    maker = Maker(given.seed, hands(Path(__file__).with_name("matching_truth.tsv")), strangers)
+    truth = hands(Path(__file__).with_name("matching_truth.tsv"))
+    maker = Maker(seed, truth, strangers, readable=readable)
     cases = [case for advisory, listed in chosen for case in maker.cases(advisory.id, listed)]
+    named = Counter(record.id for advisory, _ in chosen for record in advisory.vulnerabilities)
     names = {
-        advisory.id: frozenset(record.id for record in advisory.vulnerabilities) for advisory, _ in chosen
+        advisory.id: frozenset(
+            record.id for record in advisory.vulnerabilities if not readable or named[record.id] == 1
+        )
+        for advisory, _ in chosen
     }
     outcomes = list(judged(cases, engine, names))
-    print(
-        f"{given.part} part: {len(chosen)} advisories, {len(cases)} devices, {len(outcomes)} pairs,"
-        f" seed {given.seed}"
-    )
-    show("all pairs", outcomes, given.seed)
-    show("one per device", by_device(outcomes), given.seed)
+    print(f"{part} part: {len(chosen)} advisories, {len(cases)} devices, {len(outcomes)} pairs, seed {seed}")
+    show("all pairs", outcomes, seed)
+    show("one per device", by_device(outcomes), seed)
     for kind in ("exact", "dirty", "boundary", "unknown version", "near miss"):
-        show(kind, [o for o in outcomes if o.case.kind == kind], given.seed)
-    missed = [
-        o
-        for o in outcomes
-        if o.case.kind == "near miss" and o.said in (MatchState.CONFIRMED, MatchState.POTENTIAL)
-    ]
-    near = sum(o.case.kind == "near miss" for o in outcomes)
-    print(f"near misses called potential or confirmed: {len(missed)} of {near}")
+        show(kind, [o for o in outcomes if o.case.kind == kind], seed)
+    near = [o for o in outcomes if o.case.kind == "near miss"]
+    called = sum(o.said in (MatchState.CONFIRMED, MatchState.POTENTIAL) for o in near)
+    print(f"near misses called potential or confirmed: {called} of {len(near)}")
+    return outcomes
+
+
+def main() -> None:
+    """Make the devices, judge them, print figures and sentences."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--part", choices=("development", "test", "all"), default="development")
+    parser.add_argument("--seed", type=int, nargs="+", default=[5])
+    parser.add_argument("--read", type=int, default=0, metavar="N", help="print N sentences to be read")
+    parser.add_argument("--readable", action="store_true", help="only products whose truth is known")
+    parser.add_argument("--wrong", action="store_true", help="also name what was wrong")
+    given = parser.parse_args()
+    files = [read(path) for path in sorted(given.folder.rglob("*.json"))]
+    outcomes: list[Outcome] = []
+    for seed in given.seed:
+        outcomes = measured(files, given.part, seed, readable=given.readable)
     if given.wrong:
-        for o in by_device([*wrong(outcomes), *missed]):
+        near = [o for o in outcomes if o.case.kind == "near miss" and o.said is not None]
+        for o in by_device([*wrong(outcomes), *near]):
             why = o.match.reason if o.match else "nothing said"
-            device = " / ".join((o.case.profile.vendor, o.case.profile.model, o.case.profile.firmware))
-            print(f"  {o.case.kind}: {o.case.advisory} {device} truth {o.truth}, said {o.said}: {why}")
-    draw = random.Random(given.seed)
+            print(f"  {o.case.kind}: {o.case.advisory} {device_of(o)} truth {o.truth}, said {o.said}: {why}")
+    draw = random.Random(given.seed[-1])
     said = [o for o in by_device(outcomes) if o.match is not None]
-    for o in draw.sample(said, min(given.sentences, len(said))):
-        print(f"- [{o.truth} / {o.said}] {o.match.reason if o.match else ''}")
+    for number, o in enumerate(draw.sample(said, min(given.read, len(said))), 1):
+        print(f"{number:3}. {device_of(o)}  [truth: {o.truth}; said: {o.said}]")
+        print(f"     {o.match.reason if o.match else ''}")
+
+
+def device_of(outcome: Outcome) -> str:
+    """Return the device of an outcome as a person would write it."""
+    profile = outcome.case.profile
+    return " / ".join(part for part in (profile.vendor, profile.model, profile.firmware) if part)
 
 
 def wrong(outcomes: list[Outcome]) -> list[Outcome]:

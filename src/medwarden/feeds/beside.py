@@ -1,9 +1,9 @@
 """Digests and signatures that lie beside a publisher's file in a folder, as its distribution has them.
 
 CSAF 2.0 (7.1.18 to 7.1.20) puts ``FILE.sha256``, ``FILE.sha512`` and ``FILE.asc`` beside each document;
-OpenPGP public keys lie somewhere in the folder. A digest or signature that does not hold refuses the file. A document
-counts as verified only with a key whose fingerprint the operator named: whoever can change the folder can put
-another key there as well.
+OpenPGP public keys lie somewhere in the folder. A digest or signature that does not hold refuses the file. A
+document counts as verified only with a key whose fingerprint the operator named: whoever can change the
+folder can put another key there as well.
 """
 
 from __future__ import annotations
