@@ -1,12 +1,16 @@
-"""Matching at the size of a large hospital: 100,000 devices, 250,000 CVE records, increments both ways.
+"""Risk at the size of a large hospital: 100,000 devices, 250,000 CVE records, increments, scores, history.
 
-    .venv/bin/python bench/risk.py [--devices N] [--records N] [--seed S] [--processes P]
+    .venv/bin/python bench/risk.py [--devices N] [--records N] [--seed S] [--processes P] [--scored N]
 
 Records and devices are made up, seeded: makers and products with the skew of NVD (few makers have most
 records), version ranges, operating systems by release and build, medical advisories with dirty texts.
 Printed: seconds to file the records, to judge every profile (devices alike are judged once), to give every
 device its verdicts, and for one new device and one new advisory against all. Profiles are spread over P
 processes that share the filed records (fork).
+
+Then ``--scored`` devices of a simulated hospital, copied, are judged into a store, given vulnerabilities, and
+all of them are scored anew: once with nothing changed, once with other weights, so that every score is
+written; one device, the groups, the bytes that history takes, and a plan. 0 leaves that out.
 """
 
 from __future__ import annotations
@@ -14,14 +18,22 @@ from __future__ import annotations
 import argparse
 import gc
 import multiprocessing
+import os
 import random
 import resource
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
 
+from identity_throughput import SITE, copies, cpu_seconds, delta_of, hospital
 from medwarden.model.vulnerability import (
     Advisory,
+    Match,
+    MatchState,
     ProductClaim,
     ProductStatus,
     Provenance,
@@ -30,7 +42,9 @@ from medwarden.model.vulnerability import (
 )
 from medwarden.risk.matching.engine import Engine
 from medwarden.risk.matching.profile import Profile
+from medwarden.store.open import open_store
 
+TENANT = "default"
 SOURCE = Provenance("made up", "bench")
 MEDICAL = (
     "Philips", "GE Healthcare", "Siemens Healthineers", "BD", "Baxter", "B. Braun", "Medtronic", "Draeger",
@@ -172,17 +186,26 @@ def judged(profiles: Sequence[Profile]) -> list[tuple[int, int]]:
 
 
 def main() -> None:
-    """Make the world, file it, judge it, print figures."""
-    global _engine
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--devices", type=int, default=100_000)
     parser.add_argument("--records", type=int, default=250_000)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--scored", type=int, default=100_000)
     given = parser.parse_args()
-    world = World(given.seed)
-    records, advisories = list(world.records(given.records)), list(world.advisories(2_000))
-    devices = list(world.devices(given.devices))
+    if given.records:
+        match(given.devices, given.records, given.seed, given.processes)
+    if given.scored:
+        score(given.scored)
+
+
+def match(number: int, of_records: int, seed: int, processes: int) -> None:
+    """Measure matching."""
+    global _engine
+    world = World(seed)
+    records, advisories = list(world.records(of_records)), list(world.advisories(2_000))
+    devices = list(world.devices(number))
     begun = time.perf_counter()
     gc.disable()
     _engine = Engine()
@@ -196,7 +219,7 @@ def main() -> None:
     counts = Counter(devices)
     profiles = list(counts)
     parts = [profiles[start : start + 200] for start in range(0, len(profiles), 200)]
-    with multiprocessing.get_context("fork").Pool(given.processes) as pool:
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
         found = [pair for part in pool.imap(judged, parts) for pair in part]
     done = time.perf_counter()
     pairs = sum(number * counts[profile] for profile, (number, _) in zip(profiles, found, strict=True))
@@ -210,6 +233,138 @@ def main() -> None:
     increments(_engine, world, profiles)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the first process {peak:,.0f} MiB")
+
+
+def score(number: int) -> None:
+    """Measure scoring out of the store."""
+    with (
+        tempfile.TemporaryDirectory(prefix="medwarden-bench-") as folder,
+        open_store(Path(folder) / "home", writer=True) as store,
+    ):
+        fill(number)
+        measure(store.home, number)
+
+
+def fill(number: int) -> None:
+    """Put copies of the devices of a simulated hospital into the store, judge them, give them weaknesses."""
+    from medwarden.app.judge import judge_stale
+    from medwarden.store.changes import Change
+    from medwarden.store.delta import apply_delta
+    from medwarden.store.models import Device
+
+    house = copies(hospital(400), number)
+    while part := list(islice(house, 2000)):
+        with Change("bench", "bench", site=SITE) as change:
+            apply_delta(change, delta_of(part))
+    judge_stale(TENANT, SITE)
+    give_weaknesses()
+    print(f"{Device.objects.count():,} devices in the store", flush=True)
+
+
+def give_weaknesses() -> None:
+    """Store profiles and verdicts as matching would: twelve vulnerabilities for every second kind."""
+    from medwarden.store.changes import Change
+    from medwarden.store.models import Device
+    from medwarden.store.vulnerabilities import (
+        Weight,
+        profiles_in_use,
+        profiles_of,
+        record_members,
+        record_verdicts,
+        record_weights,
+    )
+
+    draw = random.Random(7)
+    ids = list(Device.objects.values_list("pk", flat=True))
+    vectors = ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "CVSS:3.1/AV:A/AC:H/PR:L/UI:N/S:U/C:L/I:L/A:H")
+    with Change("bench", "bench", site=SITE) as change:
+        record_members(change, profiles_of(TENANT, ids), "bench")
+        judged = {
+            profile: [
+                Match("", f"CVE-2099-{at:04}", "", MatchState.CONFIRMED, "made up")
+                for at in draw.sample(range(3000), 12)
+            ]
+            for number, profile in enumerate(sorted(profiles_in_use(TENANT)))
+            if number % 2
+        }
+        record_verdicts(change, judged, edition=1, rules="bench", cause="bench")
+        weights = []
+        for at in range(3000):
+            vector: dict[str, object] = {
+                "version": "3.1",
+                "vector": draw.choice(vectors),
+                "score": 9.8,
+                "by": "",
+            }
+            likely = draw.random() ** 4
+            weights.append(
+                Weight(
+                    f"CVE-2099-{at:04}",
+                    9.8,
+                    draw.random() < 0.03,
+                    draw.random() < 0.1,
+                    likely,
+                    vectors=[vector],
+                )
+            )
+        record_weights(change, weights)
+
+
+def measure(home: Path, number: int) -> None:
+    """Print how long it takes to score all, one, groups, and what a change of every score takes on disk."""
+    from medwarden.app.judge import assess, assess_due
+    from medwarden.app.risk import plan_site
+    from medwarden.app.risk_clock import note_groups
+    from medwarden.app.risk_rules import put_in_force
+    from medwarden.model.risk import RiskLevel
+    from medwarden.store.changes import Change
+    from medwarden.store.models import Device, FactorSpan, RiskScore
+    from medwarden.store.queries.scope import Scope
+    from medwarden.store.scores import mark_due
+
+    for words in ("with new vulnerabilities", "again, nothing changed"):
+        with Change("bench", words, site=SITE) as change:
+            mark_due(change)
+        with timed(f"all scored {words}"):
+            assess_due(TENANT, SITE)
+    database = home / "state.sqlite3"
+    rows = RiskScore.objects.count(), FactorSpan.objects.count()
+    before = size(database)
+    own = home / "own.yaml"
+    own.write_text("shape: {saturation: 60}\n")
+    put_in_force(home, own, actor="bench", reason="bench")
+    with timed("all scored by other weights"):
+        assess_due(TENANT, SITE)
+    print(
+        f"history: {RiskScore.objects.count() - rows[0]:,} scores and "
+        f"{FactorSpan.objects.count() - rows[1]:,} factor spans more take {(size(database) - before) / number:,.0f} bytes a device"
+    )
+    first = Device.objects.order_by("pk").values_list("pk", flat=True)[0]
+    for _ in range(3):
+        with timed("one device scored"):
+            assess(TENANT, SITE, [first])
+    with timed("groups written down"):
+        note_groups()
+    with timed("plan over the 100 worst devices"):
+        plan_site(Scope(), RiskLevel.LOW, most=100)
+
+
+def size(database: Path) -> int:
+    """Return how many bytes the database takes with its log written back."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return database.stat().st_size
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print how long something took: by the clock, and of processor time with all processes."""
+    began, worked = time.perf_counter(), cpu_seconds()
+    yield
+    wall, cpu = time.perf_counter() - began, cpu_seconds() - worked
+    print(f"{what:<36}{wall:8.2f} s{cpu:8.2f} s of processor time, load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def increments(engine: Engine, world: World, profiles: Sequence[Profile]) -> None:

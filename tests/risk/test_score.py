@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medwarden.model.risk import Factor, RiskLevel
-from medwarden.risk.score import compose, isolated, without
+from medwarden.risk.score import compose, without
 
 LIKELY = st.sampled_from(["exposure", "protocol", "credentials", "lifecycle", "data"])
 
@@ -73,16 +73,6 @@ def test_controls_take_away_half_at_most() -> None:
     shield = Factor(id="c", title="C", group="control", points=0, raw_points=-1000, why="")
     half = Factor(id="a", title="A", group="protocol", points=0, raw_points=20, why="")
     assert compose("d", [worm, shield], "1").score == compose("d", [half], "1").score > 0
-
-
-def test_isolating_removes_what_exposure_adds() -> None:
-    factors = [
-        Factor(id="net", title="N", group="exposure", points=0, raw_points=30, why=""),
-        Factor(id="old", title="O", group="lifecycle", points=0, raw_points=20, why=""),
-    ]
-    score = compose("d", factors, "1")
-    assert [f.id for f in isolated(score).factors] == ["old"]
-    assert isolated(score).score < score.score
 
 
 @given(factor_lists())

@@ -39,6 +39,7 @@ from medwarden.store.queries.company import company_around
 from medwarden.store.scores import mark_due, record_scores
 
 _AT_ONCE = 200
+_SCORED_AT_ONCE = 400
 _KINDS = frozenset({FindingKind.EXPOSURE}) | DECLARED
 """What findings are brought in line with when a device is assessed."""
 
@@ -174,11 +175,11 @@ def _identify_stale(tenant: str, site: str, beside: Beside | None) -> list[str]:
 def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None, reason: str) -> None:
     judging = Judging(tenant, site)
     read_ns, version = wall_clock(), rules_in_force(folder_of_database()).version
-    starts = iter(range(0, len(ids), _AT_ONCE))
+    starts = iter(range(0, len(ids), _SCORED_AT_ONCE))
 
     def following(_under_way: Sequence[str]) -> list[str]:
         start = next(starts, len(ids))
-        return list(ids[start : start + _AT_ONCE])
+        return list(ids[start : start + _SCORED_AT_ONCE])
 
     here = judging.assessed_few if len(ids) <= _AT_ONCE else judging.assessed
     for part, outcomes in in_parts(beside, following, here, list[Outcome], assess=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from medwarden.risk.assess import assess_device
 from medwarden.risk.context import RiskContext
 from medwarden.risk.levels import GroupScore, aggregate
-from medwarden.risk.score import isolated, without
+from medwarden.risk.score import without
 from medwarden.risk.weights import rules_version
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "RiskContext",
     "aggregate",
     "assess_device",
-    "isolated",
     "rules_version",
     "without",
 ]

@@ -136,7 +136,7 @@ def from_counts(
 def _shares(named: list[tuple[str, int]], counts: Mapping[int, int], shape: GroupShape) -> list[float]:
     """Return what each named device makes of the exact score, and last what all others make."""
     total = math.fsum(number * score**shape.exponent for score, number in counts.items())
-    if total <= 0:
+    if total <= 0 or not named:
         return [0.0] * (len(named) + 1)
     mean = (1 - shape.worst_share) * (total / sum(counts.values())) ** (1 / shape.exponent)
     shares = [mean * score**shape.exponent / total for _, score in named]

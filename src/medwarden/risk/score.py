@@ -57,11 +57,6 @@ def without(score: RiskScore, factors: Iterable[str], shape: Shape | None = None
     return compose(score.device, kept, score.rules_version, shape)
 
 
-def isolated(score: RiskScore) -> RiskScore:
-    """Return what the score would be behind a policy that lets nobody reach the device: no exposure."""
-    return without(score, (f.id for f in score.factors if f.group == Group.EXPOSURE))
-
-
 def _percent(share: float) -> int:
     """Return a share between 0 and 1 in whole percent; what is above 0 is at least 1."""
     return min(100, max(math.floor(100 * share + 0.5), 1 if share > 0 else 0))

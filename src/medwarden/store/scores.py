@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from django.db import connection
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from medwarden.kernel.errors import InternalError
 from medwarden.model.risk import Factor
@@ -22,7 +25,7 @@ _KEPT_EVIDENCE = 3
 """Pieces of evidence that are kept of a factor that no longer holds."""
 _NAMED = 6
 """Factors that a cause names."""
-_DIGITS = 6
+_EQUAL = 1e-6
 
 
 def record_scores(change: Change, scores: Sequence[ModelScore], *, read_ns: int | None = None) -> None:
@@ -52,23 +55,65 @@ def mark_due(change: Change, ids: Iterable[str] | None = None, *, site: str | No
     return marked
 
 
+class _Held(msgspec.Struct):
+    """A score that counts now, as it is stored."""
+
+    pk: int
+    score: int
+    likelihood: int
+    impact: int
+    rules_version: str
+    points: str
+
+
+class _HeldSpan(msgspec.Struct):
+    """A factor that holds now, as it is stored, without its evidence."""
+
+    pk: int
+    raw_points: float
+    why: str
+    points: int
+
+
+class _Where(msgspec.Struct):
+    """What a row about a device needs of it, and how it stands in lists."""
+
+    device: str
+    tenant: str
+    site: str
+    score: int
+    level: str
+
+
 def _record(change: Change, scores: Sequence[ModelScore], read_ns: int) -> None:
     ids = [score.device for score in scores]
-    devices = {d.pk: d for d in Device.objects.filter(pk__in=ids)}
-    current = {row.device_id: row for row in RiskScore.objects.filter(device_id__in=ids, current=True)}
-    held: dict[str, dict[str, FactorSpan]] = {}
-    for span in FactorSpan.objects.filter(device_id__in=ids, until_ns=None):
-        held.setdefault(span.device_id, {})[span.factor] = span
+    columns = ("pk", "tenant_id", "site_id", "risk_score", "risk_level")
+    devices = {row[0]: _Where(*row) for row in Device.objects.filter(pk__in=ids).values_list(*columns)}
+    held = _scores_of(ids)
+    spans: dict[str, dict[str, _HeldSpan]] = {}
+    rows = FactorSpan.objects.filter(device_id__in=ids, until_ns=None)
+    for device, factor, pk, raw_points, why, points in rows.values_list(
+        "device_id", "factor", "pk", "raw_points", "why", "points"
+    ):
+        spans.setdefault(device, {})[factor] = _HeldSpan(pk, raw_points, why, points)
     writing = _Writing(change)
     for score in scores:
-        device = devices.get(score.device)
-        if device is None:
+        where = devices.get(score.device)
+        if where is None:
             continue
         if sum(f.points for f in score.factors) != score.score:
             raise InternalError(f"the factors of {score.device} do not add up to its score {score.score}")
-        writing.take(device, current.get(score.device), held.get(score.device, {}), score)
+        writing.take(where, held.get(score.device), spans.get(score.device, {}), score)
     writing.store()
     Device.objects.filter(pk__in=ids, score_due_ns__lte=read_ns).update(score_due_ns=None)
+
+
+def _scores_of(ids: Sequence[str]) -> dict[str, _Held]:
+    rows = RiskScore.objects.filter(device_id__in=ids, current=True).annotate(
+        text=Cast("points", TextField())  # compared as it is stored
+    )
+    columns = ("device_id", "pk", "score", "likelihood", "impact", "rules_version", "text")
+    return {device: _Held(*values) for device, *values in rows.values_list(*columns)}
 
 
 class _Writing:
@@ -76,86 +121,91 @@ class _Writing:
 
     def __init__(self, change: Change) -> None:
         self._change = change
-        self._devices: list[Device] = []
-        self._ended: list[RiskScore] = []
+        self._devices: list[tuple[int | str, ...]] = []
+        self._ended: list[int] = []
         self._begun: list[RiskScore] = []
-        self._closed: list[FactorSpan] = []
-        self._moved: list[FactorSpan] = []
+        self._closed: list[int] = []
+        self._moved: list[tuple[int, int]] = []
         self._opened: list[FactorSpan] = []
 
-    def take(
-        self, device: Device, row: RiskScore | None, spans: dict[str, FactorSpan], score: ModelScore
-    ) -> None:
+    def take(self, device: _Where, row: _Held | None, spans: dict[str, _HeldSpan], score: ModelScore) -> None:
         """Compare a fresh score with what is stored of its device."""
         came, went = self._spans(device, spans, score)
         points = {f.id: [f.points, f.part] for f in score.factors}
         if row is not None and not came and not went and _same(row, points, score):
             return
         if row is not None:
-            row.current, row.until_ns = False, self._change.now_ns
-            self._ended.append(row)
+            self._ended.append(row.pk)
         cause = _cause(self._change.reason, row, score, came, went)
         self._begun.append(_row(self._change, device, score, points, cause))
-        if device.risk_level != score.level.value:
+        if device.level != score.level.value:
             self._change.record(
                 "risk.level",
-                f"device:{device.pk}",
-                {"score": device.risk_score, "level": device.risk_level},
+                f"device:{device.device}",
+                {"score": device.score, "level": device.level},
                 {"score": score.score, "level": score.level.value, "factors": [f.id for f in score.factors]},
                 rule_version=score.rules_version,
-                site=device.site_id,
+                site=device.site,
             )
-        device.risk_score, device.risk_level = score.score, score.level.value
-        device.risk_likelihood, device.risk_impact = score.likelihood, score.impact
-        self._devices.append(device)
+        self._devices.append((score.score, score.level.value, score.likelihood, score.impact, device.device))
 
     def _spans(
-        self, device: Device, spans: dict[str, FactorSpan], score: ModelScore
+        self, device: _Where, spans: dict[str, _HeldSpan], score: ModelScore
     ) -> tuple[list[str], list[str]]:
         """Close, keep and open spans; return the ids of factors that came and of those that went."""
-        came, changed = [], set()
+        came = []
         for factor in score.factors:
             span = spans.get(factor.id)
             if span is not None and _as_before(span, factor):
                 if span.points != factor.points:
-                    span.points = factor.points
-                    self._moved.append(span)
+                    self._moved.append((factor.points, span.pk))
                 continue
             came.append(factor.id)
-            changed.add(factor.id)
             self._opened.append(_span(self._change, device, factor))
-        now = {factor.id for factor in score.factors}
+        changed, now = set(came), {factor.id for factor in score.factors}
         went = [name for name in spans if name not in now]
-        for name in [*went, *(name for name in spans if name in changed)]:
-            span = spans[name]
-            span.until_ns, span.evidence = self._change.now_ns, span.evidence[:_KEPT_EVIDENCE]
-            self._closed.append(span)
+        self._closed += [spans[name].pk for name in spans if name not in now or name in changed]
         return came, went
 
     def store(self) -> None:
         """Write it all."""
-        update_rows(self._ended, ["current", "until_ns"])
-        update_rows(self._closed, ["until_ns", "evidence"])
-        update_rows(self._moved, ["points"])
+        now = self._change.now_ns
+        for start in range(0, len(self._ended), _AT_ONCE):
+            part = self._ended[start : start + _AT_ONCE]
+            RiskScore.objects.filter(pk__in=part).update(current=False, until_ns=now)
+        for start in range(0, len(self._closed), _AT_ONCE):
+            closing = list(FactorSpan.objects.filter(pk__in=self._closed[start : start + _AT_ONCE]))
+            for span in closing:
+                span.until_ns, span.evidence = now, span.evidence[:_KEPT_EVIDENCE]
+            update_rows(closing, ["until_ns", "evidence"])
         insert_rows(self._begun)
         insert_rows(self._opened)
-        update_rows(self._devices, ["risk_score", "risk_level", "risk_likelihood", "risk_impact"])
+        with connection.cursor() as cursor:
+            if self._moved:
+                cursor.executemany("UPDATE store_factorspan SET points = %s WHERE id = %s", self._moved)
+            if self._devices:
+                cursor.executemany(
+                    "UPDATE store_device SET risk_score = %s, risk_level = %s, risk_likelihood = %s,"
+                    " risk_impact = %s WHERE id = %s",
+                    self._devices,
+                )
 
 
-def _same(row: RiskScore, points: dict[str, list[int]], score: ModelScore) -> bool:
-    return (
-        (row.score, row.likelihood, row.impact) == (score.score, score.likelihood, score.impact)
-        and row.rules_version == score.rules_version
-        and row.points == points
-    )
+def _same(row: _Held, points: dict[str, list[int]], score: ModelScore) -> bool:
+    if (row.score, row.likelihood, row.impact) != (score.score, score.likelihood, score.impact):
+        return False
+    if row.rules_version != score.rules_version:
+        return False
+    stored: dict[str, list[int]] = msgspec.json.decode(row.points)
+    return stored == points
 
 
-def _as_before(span: FactorSpan, factor: Factor) -> bool:
-    return (round(span.raw_points, _DIGITS), span.why) == (round(factor.raw_points, _DIGITS), factor.why)
+def _as_before(span: _HeldSpan, factor: Factor) -> bool:
+    return abs(span.raw_points - factor.raw_points) < _EQUAL and span.why == factor.why
 
 
 def _cause(
-    reason: str, row: RiskScore | None, score: ModelScore, came: Sequence[str], went: Sequence[str]
+    reason: str, row: _Held | None, score: ModelScore, came: Sequence[str], went: Sequence[str]
 ) -> str:
     if row is None:
         return f"{reason}: first score"[:200]
@@ -170,12 +220,12 @@ def _cause(
 
 
 def _row(
-    change: Change, device: Device, score: ModelScore, points: dict[str, list[int]], cause: str
+    change: Change, device: _Where, score: ModelScore, points: dict[str, list[int]], cause: str
 ) -> RiskScore:
     return RiskScore(
-        tenant_id=device.tenant_id,
-        site_id=device.site_id,
-        device_id=device.pk,
+        tenant_id=device.tenant,
+        site_id=device.site,
+        device_id=device.device,
         at_ns=change.now_ns,
         until_ns=None,
         score=score.score,
@@ -189,11 +239,11 @@ def _row(
     )
 
 
-def _span(change: Change, device: Device, factor: Factor) -> FactorSpan:
+def _span(change: Change, device: _Where, factor: Factor) -> FactorSpan:
     return FactorSpan(
-        tenant_id=device.tenant_id,
-        site_id=device.site_id,
-        device_id=device.pk,
+        tenant_id=device.tenant,
+        site_id=device.site,
+        device_id=device.device,
         factor=factor.id,
         title=factor.title[:200],
         group=factor.group,

@@ -140,6 +140,10 @@ def asked(query: QueryDict, last_seen_since: int | None = None) -> DeviceList:
         last_seen_since=last_seen_since,
         added_since=_whole(query.get("added_since")),
         risk_from=_whole(query.get("risk_from")),
+        likelihood_from=_whole(query.get("likelihood_from")),
+        likelihood_to=_whole(query.get("likelihood_to")),
+        impact_from=_whole(query.get("impact_from")),
+        impact_to=_whole(query.get("impact_to")),
         gateway=True if query.get("gateway") == "yes" else None,
         retired=query.get("retired") == "yes",
     )
@@ -249,6 +253,10 @@ def chips(query: QueryDict) -> list[tuple[str, str, str]]:
     for parameter, title in (
         ("q", "Search"),
         ("risk_from", "Risk at least"),
+        ("likelihood_from", "Likelihood at least"),
+        ("likelihood_to", "Likelihood at most"),
+        ("impact_from", "Impact at least"),
+        ("impact_to", "Impact at most"),
         ("gateway", "Gateway"),
         ("retired", "Retired"),
         ("added_since", "Added"),

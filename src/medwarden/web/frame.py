@@ -37,12 +37,13 @@ DEVICES = (
     ("devices_identities", "One or two"),
 )
 RISK: tuple[tuple[str, str], ...] = (
+    ("risk", "Overview"),
     ("risk_actions", "To do"),
-    ("risk_knowledge", "Knowledge"),
     ("risk_vulnerabilities", "Vulnerabilities"),
-    ("risk_scans", "Scanners"),
-    ("risk_mds2", "Makers' forms"),
     ("risk_recalls", "Recalls"),
+    ("risk_mds2", "Makers' forms"),
+    ("risk_scans", "Scanners"),
+    ("risk_knowledge", "Knowledge"),
 )
 BELONGS = {
     "device": "devices",
@@ -73,6 +74,7 @@ NAVIGATION = (
     Place("places", "Places", "places", Permission.SEE_INVENTORY, "l"),
     Place("map", "Map", "map", Permission.SEE_INVENTORY, "m"),
     Place("findings", "Findings", "findings", Permission.SEE_INVENTORY, "f"),
+    Place("risk", "Risk", "risk", Permission.SEE_INVENTORY, "r"),
     Place("policies", "Policy", "policy", Permission.SEE_INVENTORY, "p"),
     Place("operations", "Operations", "operations", Permission.SEE_INVENTORY, "w"),
     Place("sensors", "Sensors", "sensors", Permission.SEE_INVENTORY, "s"),

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from medwarden.web.views.risk import actions, knowledge, letters, mds2, recalls, scans, vulnerabilities
+from medwarden.web.views.risk import (
+    actions,
+    knowledge,
+    letters,
+    mds2,
+    overview,
+    recalls,
+    scans,
+    vulnerabilities,
+)
 
 urlpatterns: list[URLPattern] = [
+    path("", overview.risk, name="risk"),
+    path("groups/<slug:kind>/", overview.risk_groups, name="risk_groups"),
+    path("plan/", overview.risk_plan, name="risk_plan"),
+    path("export.<slug:kind>", overview.risk_export, name="risk_export"),
     path("actions/", actions.actions, name="risk_actions"),
     path("actions/export.<slug:kind>", actions.actions_export, name="risk_actions_export"),
     path("actions/import/", actions.actions_import, name="risk_actions_import"),

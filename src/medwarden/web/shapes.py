@@ -30,6 +30,25 @@ def waterfall(score: RiskScore) -> list[Bar]:
     return bars
 
 
+class Side(NamedTuple):
+    """One side of a score: likelihood or impact, and the parts of the factors that add up to it."""
+
+    title: str
+    value: int
+    parts: tuple[tuple[str, int], ...]
+
+
+def sides(score: RiskScore) -> list[Side]:
+    """Return likelihood and impact of a score with their parts; they multiply to the score over 100."""
+    likely = tuple((f.title, f.part) for f in score.factors if f.group != "impact" and f.part)
+    harm = tuple((f.title, f.part) for f in score.factors if f.group == "impact" and f.part)
+    base = (("Every device on the network", score.base_impact),)
+    return [
+        Side("Likelihood", score.likelihood, tuple(sorted(likely, key=lambda p: -p[1]))),
+        Side("Impact", score.impact, base + tuple(sorted(harm, key=lambda p: -p[1]))),
+    ]
+
+
 def sparkline(values: Sequence[float], width: int = 120, height: int = 32) -> tuple[str, str]:
     """Return the paths (line, area) of a sparkline in a box of ``width`` by ``height``."""
     if len(values) < 2:

@@ -47,22 +47,26 @@ def test_the_points_on_the_risk_tab_add_up_to_the_score(signed_in: SignedIn) -> 
     checked = 0
     for device in Device.objects.filter(risk_score__gt=0).order_by("pk")[:20]:
         page = client.get(f"/devices/{device.pk}/?tab=risk").content.decode()
-        waterfall = page[page.index('class="waterfall"') : page.index("If it were isolated")]
+        waterfall = page[page.index('class="waterfall"') : page.index("What would help")]
         points = [int(p.replace("−", "-")) for p in re.findall(r'<b class="num">([^<]+)</b>', waterfall)]
         assert sum(points[:-1]) == points[-1] == device.risk_score
         checked += 1
     assert checked
 
 
-def test_isolation_is_the_engines_answer(signed_in: SignedIn, one: One) -> None:
-    from medwarden.risk import isolated
+def test_what_would_help_is_the_engines_answer(signed_in: SignedIn, one: One) -> None:
+    from medwarden.app.risk import what_ifs
 
     device = one(risk_score__gt=10)
+    best = what_ifs(queries.Scope(), device.pk)[0]
     score = queries.risk(queries.Scope(), device.pk)
     assert score is not None
     page = signed_in(Role.VIEWER).get(f"/devices/{device.pk}/?tab=risk").content.decode()
-    part = page[page.index("If it were isolated") :]
-    assert f" {isolated(score).score}</span>" in part[: part.index("</section>")].replace("\n", "")
+    part = page[page.index("What would help") :]
+    row = part[: part.index("</tr>", part.index("<tbody>"))].replace("\n", "")
+    assert f" {best.score}</span>" in row
+    assert best.actions[0].words in row
+    assert f"{score.likelihood} × {score.impact} ÷ 100 = {score.score}" in page
 
 
 def test_the_graph_and_the_table_name_the_same_peers(signed_in: SignedIn, one: One) -> None:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min, Sum, TextField
+from django.db.models.functions import Cast
 
 from medwarden.model.device import Conversation, DeviceClass, Service, Verdict
 from medwarden.model.device import Device as ModelDevice
@@ -29,6 +30,7 @@ MOST_CONVERSATIONS = 5000
 """Conversations of one device that are loaded with it, the latest first; pages read further ones."""
 
 _PARTS_AT_ONCE = 400
+_VERDICTS = msgspec.json.Decoder(tuple[Verdict, ...])
 
 
 class HourOfActivity(msgspec.Struct, frozen=True):
@@ -88,8 +90,12 @@ def complete_devices(ids: Sequence[str]) -> list[ModelDevice]:
 
 def verdicts_of(ids: Sequence[str]) -> dict[str, tuple[Verdict, ...]]:
     """Return the verdicts of devices by their ids; one that was not identified yet has none."""
-    rows = Identification.objects.filter(device_id__in=ids).values_list("device_id", "verdicts")
-    return {device_id: msgspec.convert(stored, tuple[Verdict, ...]) for device_id, stored in rows}
+    rows = Identification.objects.filter(device_id__in=ids).annotate(
+        text=Cast("verdicts", TextField())  # decoded once, into what it becomes
+    )
+    return {
+        device_id: _VERDICTS.decode(stored) for device_id, stored in rows.values_list("device_id", "text")
+    }
 
 
 def _complete(ids: Sequence[str]) -> list[ModelDevice]:

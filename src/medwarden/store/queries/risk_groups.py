@@ -77,10 +77,12 @@ def groups(scope: Scope, kind: GroupKind, shape: GroupShape) -> list[GroupScore]
         return [organisation(scope, shape)]
     columns = _COLUMNS[kind]
     counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    keys: dict[str, tuple[str | None, ...]] = {}
     rows = _live(scope).values_list(*columns, "risk_score").annotate(n=Count("pk")).order_by()
     for *key, score, number in rows:
         if name := _name(key):
             counts[name][score] += number
+            keys.setdefault(name, tuple(key))
     worst: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     ranked = _live(scope).filter(risk_score__gt=0).order_by("-risk_score", "pk")
     for device, score, *key in ranked.values_list("pk", "risk_score", *columns)[:_WORST]:
@@ -90,14 +92,10 @@ def groups(scope: Scope, kind: GroupKind, shape: GroupShape) -> list[GroupScore]
     for name, counted in counts.items():
         highest = max(counted)
         if highest and not worst[name]:
-            fitting = ranked.filter(**_filter(kind, name)) if kind is not GroupKind.MODEL else ranked.none()
+            fitting = ranked.filter(**dict(zip(columns, keys[name], strict=True)))
             worst[name] = list(fitting.values_list("pk", "risk_score")[:SHOWN])
         found.append(from_counts(kind, name, counted, worst[name], shape))
     return sorted(found, key=lambda group: (-group.score, -group.devices, group.name))
-
-
-def _filter(kind: GroupKind, name: str) -> dict[str, str]:
-    return {_COLUMNS[kind][0]: name}
 
 
 def _name(key: Iterable[object]) -> str:

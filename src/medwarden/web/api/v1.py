@@ -22,6 +22,7 @@ from medwarden.web.api import (
     operations,
     policies,
     recalls,
+    risk_scores,
     vulnerabilities,
     work,
 )
@@ -49,8 +50,9 @@ api.add_router("", identity.router)
 api.add_router("", findings.router)
 api.add_router("", policies.router)
 api.add_router("", operations.router)
-api.add_router("", recalls.router)
 api.add_router("", mds2.router)
+api.add_router("", recalls.router)
+api.add_router("", risk_scores.router)
 api.add_router("", vulnerabilities.router)
 api.add_router("", work.router)
 api.add_router("", knowledge.router)

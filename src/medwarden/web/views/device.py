@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app.device_capture import QUOTA_MEGABYTES
 from medwarden.app.origin import origin
+from medwarden.app.risk import what_ifs
 from medwarden.inventory.patient_data import Likelihood, patient_data
 from medwarden.inventory.story import story
 from medwarden.kernel.errors import ConfigurationError
@@ -19,13 +20,13 @@ from medwarden.model.device import Device
 from medwarden.model.policy import Policy
 from medwarden.model.role import Permission
 from medwarden.policy import to_mud_text, to_text
-from medwarden.risk import isolated
 from medwarden.store import queries
 from medwarden.store.captures import CaptureFilter, captures
 from medwarden.store.changes import Change
 from medwarden.store.identities import restore_device, retire
 from medwarden.store.models import Device as DeviceRow
 from medwarden.store.queries import identity as of_identity
+from medwarden.store.queries.scores import changes_of
 from medwarden.web import device_page, shapes
 from medwarden.web.decisions import data_folder
 from medwarden.web.guard import requires
@@ -102,11 +103,15 @@ def _patients(found: Device) -> list[tuple[str, Likelihood]]:
 
 def _risk(_request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow) -> Tab:
     score = queries.risk(scope.store, row.pk)
-    history = queries.risk_history(scope.store, row.pk)
+    changes = changes_of(scope.store, row.pk)
+    history = [(change.at_ns, change.score, change.level) for change in changes]
     return {
         "bars": shapes.waterfall(score) if score else [],
-        "isolated": isolated(score) if score else None,
-        "risk_history": list(reversed(history)),
+        "sides": shapes.sides(score) if score else [],
+        "what_ifs": [answer for answer in what_ifs(scope.store, row.pk) if answer.score < row.risk_score][:8]
+        if score
+        else [],
+        "risk_history": list(reversed(changes)),
         "risk_chart": device_page.risk_chart(history, scope.until_ns),
     }
 

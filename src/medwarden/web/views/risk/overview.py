@@ -1,0 +1,166 @@
+"""Risk as a whole: where it stands and how it went, by site and kind, as a matrix, and what comes first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from medwarden.app.risk import TARGETS, Overview, overview, plan_site
+from medwarden.app.risk_export import FORMATS, proved
+from medwarden.kernel.clock import NANOSECONDS
+from medwarden.model.risk import RiskLevel
+from medwarden.model.role import Permission
+from medwarden.risk.levels import GroupKind, GroupScore
+from medwarden.store import queries
+from medwarden.store.models import Site
+from medwarden.store.queries.risk_groups import BANDS, MatrixCell, contributions
+from medwarden.web.guard import requires
+from medwarden.web.scope import Scope, actor_of, scope_of, signed_in
+from medwarden.web.shapes import shares
+
+SHOWN = 10
+DAYS = 30
+PLANNED = 60
+"""Devices that the page of the plan looks at; the command looks at more."""
+
+_DAY_NS = 86_400 * NANOSECONDS
+_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
+
+
+class Row(NamedTuple):
+    """One group as the page lists it: what it is called, where it leads, how long its bar is."""
+
+    group: GroupScore
+    title: str
+    query: dict[str, str]
+    share: float
+
+
+@requires(Permission.SEE_INVENTORY)
+@require_GET
+def risk(request: HttpRequest) -> HttpResponse:
+    """Show how much risk there is, where, and what to do first."""
+    scope = scope_of(request)
+    days = DAYS if scope.since_ns is None else max(1, (scope.until_ns - scope.since_ns) // _DAY_NS)
+    found = overview(scope.store, days=days, now_ns=scope.until_ns)
+    actions = queries.top_actions(scope.store, limit=6)
+    user = signed_in(request)
+    context = {
+        "found": found,
+        "days": days,
+        "chart": _chart(found),
+        "sites": _sites(scope, found),
+        "categories": _rows(found.categories[:SHOWN], "category"),
+        "departments": _rows(found.departments[:SHOWN], ""),
+        "cells": _cells(found),
+        "impact_bands": BANDS,
+        "levels": _levels(found.whole),
+        "worst": _worst(found.whole),
+        "actions": list(zip(actions, shares([a.points for a in actions]), strict=True)),
+        "targets": [level.value for level in TARGETS if TARGETS[level] < found.whole.score],
+        "may_export": user.may(Permission.EXPORT),
+    }
+    return render(request, "web/risk_overview.html", context)
+
+
+def _chart(found: Overview) -> dict[str, object]:
+    values = [[moment.at_ns // 1_000_000, moment.score] for moment in found.trend]
+    return {
+        "kind": "line",
+        "time": True,
+        "step": True,
+        "max": 100,
+        "series": [{"name": "Risk", "values": values}],
+    }
+
+
+def _levels(whole: GroupScore) -> list[tuple[str, int, float]]:
+    order = list(reversed(RiskLevel))
+    counts = [whole.by_level[level] for level in order]
+    return list(zip([level.value for level in order], counts, shares(counts), strict=True))
+
+
+def _sites(scope: Scope, found: Overview) -> list[Row]:
+    names = dict(Site.objects.filter(tenant_id=scope.tenant).values_list("pk", "name"))
+    rows = _rows(found.sites, "site")
+    return [row._replace(title=names.get(row.group.name, row.group.name)) for row in rows]
+
+
+def _rows(groups: tuple[GroupScore, ...], parameter: str) -> list[Row]:
+    return [
+        Row(group, group.name, {parameter: group.name} if parameter else {}, float(group.score))
+        for group in groups
+    ]
+
+
+def _cells(found: Overview) -> list[tuple[tuple[int, int], list[tuple[MatrixCell, int]]]]:
+    """Return the rows of the matrix, each cell with its depth of colour by the worst score in it."""
+    return [(row[0].likelihood, [(cell, _heat(cell)) for cell in row]) for row in found.matrix]
+
+
+def _heat(cell: MatrixCell) -> int:
+    return RiskLevel.of(cell.worst).rank if cell.devices else 0
+
+
+def _worst(whole: GroupScore) -> list[tuple[str, str, int, int]]:
+    names = contributions([one.device for one in whole.worst])
+    return [
+        (one.device, names.get(one.device, (one.device, ""))[0], one.score, one.points)
+        for one in whole.worst
+        if one.points
+    ]
+
+
+@requires(Permission.SEE_INVENTORY)
+@require_GET
+def risk_groups(request: HttpRequest, kind: str) -> HttpResponse:
+    """Show the scores of all groups of one kind."""
+    from medwarden.app.risk import rules
+    from medwarden.store.queries.risk_groups import groups
+
+    if kind not in ("site", "department", "category", "model"):
+        raise Http404
+    scope = scope_of(request)
+    found = groups(scope.store, GroupKind(kind), rules().weights.groups)
+    rows = _rows(tuple(found[:500]), kind if kind in ("site", "category") else "")
+    return render(request, "web/risk_groups.html", {"rows": rows, "kind": kind, "total": len(found)})
+
+
+@requires(Permission.SEE_INVENTORY)
+@require_GET
+def risk_plan(request: HttpRequest) -> HttpResponse:
+    """Show the cheapest set of actions that brings what is in scope to a level."""
+    wanted = request.GET.get("to", RiskLevel.MEDIUM.value)
+    if wanted not in {level.value for level in TARGETS}:
+        raise Http404
+    scope = scope_of(request)
+    found = plan_site(scope.store, RiskLevel(wanted), most=PLANNED)
+    names = contributions([chosen.device for chosen in found.chosen])
+    rows = [(chosen, names.get(chosen.device, (chosen.device, ""))[0]) for chosen in found.chosen]
+    context = {
+        "found": found,
+        "rows": rows,
+        "to": wanted,
+        "most": PLANNED,
+        "targets": [level.value for level in TARGETS],
+    }
+    return render(request, "web/risk_plan.html", context)
+
+
+@requires(Permission.EXPORT)
+@require_GET
+def risk_export(request: HttpRequest, kind: str) -> HttpResponse:
+    """Send every score with its factors; the digest of the file goes into the audit chain."""
+    if kind not in FORMATS:
+        raise Http404
+    scope = scope_of(request)
+    data, proof = proved(
+        scope.store, scope.until_ns, kind, actor=actor_of(request), reason="exported in the console"
+    )
+    response = HttpResponse(data, content_type=_TYPES[kind])
+    response["Content-Disposition"] = f'attachment; filename="medwarden-risk-{proof.as_of[:10]}.{kind}"'
+    response["X-Content-Digest"] = f"sha-256={proof.sha256}"
+    return response

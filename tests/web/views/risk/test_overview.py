@@ -1,0 +1,82 @@
+"""The page of risk as a whole: its numbers are the engine's, its links lead to what they count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from django.test import Client
+
+from medwarden.app.risk import overview
+from medwarden.app.risk_clock import note_groups
+from medwarden.model.role import Role
+from medwarden.store.models import AuditEntry, Device
+from medwarden.store.open import Store
+from medwarden.store.queries import DeviceFilter, Scope
+from medwarden.store.queries.filters import select
+
+SignedIn = Callable[..., Client]
+
+
+def page(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, path
+    return str(answer.content.decode())
+
+
+def test_the_page_says_what_the_engine_says_and_counts_lead_to_lists(
+    store: Store, signed_in: SignedIn
+) -> None:
+    note_groups()
+    client = signed_in(Role.VIEWER)
+    text = page(client, "/risk/")
+    found = overview(Scope())
+    assert f"{found.whole.score} of 100" in text
+    assert found.sentences[0].split(".")[0] in text
+    assert sum(cell.devices for row in found.matrix for cell in row) == (
+        Device.objects.filter(retired_at=None, risk_score__gt=0).count()
+    )
+    links = re.findall(r'href="(/devices/\?likelihood_from=[^"]+)">([\d,]+)<', text)
+    assert links
+    for link, number in links:
+        query = dict(part.split("=") for part in link.partition("?")[2].replace("&amp;", "&").split("&"))
+        wanted = DeviceFilter(**{name: int(value) for name, value in query.items() if value.isdigit()})
+        assert select(Scope(), wanted).count() == int(number.replace(",", ""))
+        assert client.get(link.replace("&amp;", "&")).status_code == 200
+
+
+def test_groups_plan_and_export_open(store: Store, signed_in: SignedIn) -> None:
+    client = signed_in(Role.ANALYST)
+    for kind in ("category", "model", "site", "department"):
+        assert "makes" in page(client, f"/risk/groups/{kind}/") or kind == "department"
+    assert client.get("/risk/groups/planet/").status_code == 404
+    assert "cheapest way to low" in page(client, "/risk/plan/?to=low")
+    assert client.get("/risk/plan/?to=none").status_code == 404
+    answer = client.get("/risk/export.csv")
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"device,name,site")
+    digest = answer["X-Content-Digest"].removeprefix("sha-256=")
+    assert AuditEntry.objects.filter(action="risk.exported", after__contains=digest).exists()
+    assert signed_in(Role.VIEWER).get("/risk/export.csv").status_code == 403
+
+
+def test_the_api_says_the_same(store: Store, signed_in: SignedIn) -> None:
+    client = signed_in(Role.VIEWER)
+    found = overview(Scope())
+    said = client.get("/api/v1/risk").json()
+    assert said["whole"]["score"] == found.whole.score
+    assert [g["name"] for g in client.get("/api/v1/risk/groups/category").json()] == [
+        g.name for g in found.categories
+    ]
+    device = Device.objects.order_by("-risk_score")[0]
+    answers = client.get(f"/api/v1/devices/{device.pk}/risk/what-if").json()
+    assert answers and all(a["before"] == answers[0]["before"] for a in answers)
+    chosen = client.get(f"/api/v1/devices/{device.pk}/risk/what-if?action=patch&action=isolate").json()
+    assert chosen[0]["actions"] == ["patch", "isolate"]
+    assert client.get(f"/api/v1/devices/{device.pk}/risk/what-if?action=pray").status_code == 422
+    changes = client.get(f"/api/v1/devices/{device.pk}/risk/changes").json()
+    assert changes[-1]["score"] == device.risk_score
+    at = changes[-1]["at_ns"]
+    assert client.get(f"/api/v1/devices/{device.pk}/risk/as-of/{at}").json()["score"] == device.risk_score
+    assert client.get(f"/api/v1/devices/{device.pk}/risk/as-of/1").status_code == 404
+    assert client.get("/api/v1/risk/plan/none").status_code == 422
