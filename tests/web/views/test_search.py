@@ -28,15 +28,19 @@ def test_ids_open_what_they_name(signed_in: SignedIn) -> None:
     assert client.get("/search/", {"q": finding})["Location"] == f"/findings/{finding}/"
 
 
-def test_several_are_listed_and_a_cve_leads_to_findings(signed_in: SignedIn) -> None:
+def test_several_are_listed_and_a_cve_leads_to_vulnerabilities(signed_in: SignedIn) -> None:
     client = signed_in(Role.VIEWER)
     assert client.get("/search/", {"q": "philips"})["Location"] == "/devices/?q=philips"
-    assert client.get("/search/", {"q": "cve-2021-44228"})["Location"] == "/findings/?q=CVE-2021-44228"
+    assert client.get("/search/", {"q": "cve-2021-44228"})["Location"] == (
+        "/risk/vulnerabilities/?q=CVE-2021-44228"
+    )
     assert client.get("/search/", {"q": " "})["Location"] == "/devices/"
 
 
 def test_the_palette_offers_pages_devices_and_findings(signed_in: SignedIn) -> None:
     client = signed_in(Role.ADMINISTRATOR)
+    assert "Risk: Recalls" in client.get("/palette/", {"q": "recall"}).content.decode()
+    assert "Devices: Unknown" in client.get("/palette/", {"q": "devices unknown"}).content.decode()
     assert "Settings: Audit" in client.get("/palette/", {"q": "audit"}).content.decode()
     page = client.get("/palette/", {"q": "ct1"}).content.decode()
     assert "CT1" in page

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from medwarden.model.role import Permission
 from medwarden.store import queries
 from medwarden.store.places import PlaceCount, place_counts
-from medwarden.web.frame import OPERATIONS, SETTINGS, places
+from medwarden.web.frame import DEVICES, OPERATIONS, RISK, SETTINGS, places
 from medwarden.web.guard import requires
 from medwarden.web.icons import category_icon
 from medwarden.web.recent import recently
@@ -21,6 +21,12 @@ from medwarden.web.templatetags.console import category_name, page_url
 
 _CVE = re.compile(r"^CVE-\d{4}-\d{4,}$", re.IGNORECASE)
 _DEVICES, _FINDINGS, _PLACES = 8, 4, 4
+_AREAS = (
+    ("Devices", "devices", DEVICES[1:]),
+    ("Risk", "risk", RISK[1:]),
+    ("Operations", "operations", OPERATIONS),
+)
+"""Areas of several pages; the first of devices and of risk is the area itself."""
 
 
 @requires(Permission.SEE_INVENTORY)
@@ -32,7 +38,7 @@ def search(request: HttpRequest) -> HttpResponse:
     if not text:
         return HttpResponseRedirect(page_url(request, "devices"))
     if _CVE.match(text):
-        return HttpResponseRedirect(page_url(request, "findings", q=text.upper()))
+        return HttpResponseRedirect(page_url(request, "risk_vulnerabilities", q=text.upper()))
     if queries.find_device(scope, text) is not None:
         return HttpResponseRedirect(page_url(request, "device", text))
     if queries.finding(scope, text) is not None:
@@ -50,7 +56,8 @@ def palette(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:200]
     user = signed_in(request)
     pages = [(p.title, p.icon, page_url(request, p.name)) for p in places(user)]
-    pages += [(f"Operations: {title}", "operations", page_url(request, name)) for name, title in OPERATIONS]
+    for area, icon, tabs in _AREAS:
+        pages += [(f"{area}: {title}", icon, page_url(request, name)) for name, title in tabs]
     pages += [
         (f"Settings: {title}", "settings", page_url(request, name))
         for name, title, needed in SETTINGS
