@@ -64,7 +64,7 @@ def test_a_program_is_judged_by_maker_version_and_trust(
     if doubt and state is MatchState.POTENTIAL:
         assert doubt in outcome.reason
     if not version:
-        assert "the version (not known)" in outcome.reason
+        assert "the version of the program is not known" in outcome.reason
 
 
 def test_a_purl_needs_no_maker_and_another_purl_is_another_program() -> None:

@@ -327,7 +327,10 @@ def _merged(vulnerability: str, found: list[tuple[_Entry, Outcome]]) -> Match:
             entry, outcome = answer
     alike = [o for e, o in found if e.advisory == entry.advisory and o.state is outcome.state]
     more = len({o.reason for o in alike}) - 1 if outcome.state in _NEGATIVE and not outcome.explicit else 0
-    further = f" Nor do its {more} other entries on the product name this version." if more > 0 else ""
+    further = ""
+    if more > 0:
+        entries = "entry" if more == 1 else f"{more} entries"
+        further = f" Its other {entries} on the product {'does' if more == 1 else 'do'} not name it either."
     advisory = entry.advisory or next((pair[0].advisory for pair in said), "")
     return Match(
         device="",

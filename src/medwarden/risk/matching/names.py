@@ -65,6 +65,16 @@ def plain(text: str) -> str:
     return " ".join(kept.replace("\u200b", "").lower().split())
 
 
+_MONTH = re.compile(
+    r"\b(?:january|february|march|april|may(?= \d)|june|july|august|september|october|november|december)\b"
+)
+
+
+def shown(text: str) -> str:
+    """Return a source's words for a sentence: no underscores, no repeated blanks, months in capitals."""
+    return _MONTH.sub(lambda found: found.group(0).capitalize(), " ".join(text.replace("_", " ").split()))
+
+
 _APART = re.compile(r"\s*(?:[,;/|]\s*(?:and\s+)?|\s+and\s+|\s+&\s+)\s*")
 _LEGAL_PIECE = frozenset(
     {"inc", "llc", "ltd", "co", "corp", "gmbh", "company", "limited", "sa", "ag", "co.", "inc.", "ltd."}

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import msgspec
 
 from medwarden.model.vulnerability import Aspect, MatchState, ProductClaim, ProductStatus
-from medwarden.risk.matching.names import plain
+from medwarden.risk.matching.names import plain, shown
 from medwarden.risk.matching.products import Closeness
 from medwarden.risk.matching.profile import Profile
 from medwarden.risk.matching.verdict import Outcome
@@ -205,11 +205,11 @@ def _version(claim: ProductClaim, named: System, profile: Profile) -> Aspect:
         if any(bound is not None and begins(bound, built) for bound in bounds):
             where = Place.UNKNOWN
     why = {
-        Place.IN: f"{number} is among {wanted}",
+        Place.IN: f"{number} is among those named ({wanted})",
         Place.ABOVE: f"{number} is later than the named versions ({wanted})",
         Place.BELOW: f"{number} is earlier than the named versions ({wanted})",
-        Place.OUT: f"{number} is not among {wanted}",
-        Place.UNKNOWN: f"it cannot be told whether {number} is among {wanted}",
+        Place.OUT: f"{number} is not among those named ({wanted})",
+        Place.UNKNOWN: f"it cannot be told whether {number} is among those named ({wanted})",
     }[where]
     agrees = None if where is Place.UNKNOWN else where is Place.IN
     return Aspect("version", agrees, number, "os_version", wanted, why)
@@ -243,7 +243,10 @@ def _sentence(
     conditions: tuple[str, ...],
 ) -> str:
     version = aspects[1]
-    start = f"{source} names {claim.vendor} {claim.product}, {version.claim_value}; the device runs {own}"
+    named, maker = shown(claim.product), shown(claim.vendor)
+    if not plain(named).startswith(plain(maker)):
+        named = f"{maker} {named}".strip()
+    start = f"{source} names {named}, {version.claim_value}; the device runs {own}"
     if state is MatchState.CONFIRMED:
         return f"{start}: it is affected."
     if state is MatchState.POTENTIAL:

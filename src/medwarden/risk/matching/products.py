@@ -355,7 +355,9 @@ def _less(claim: Name, device: Name, missing: set[str], numbers: set[str]) -> Li
             return Likeness(Closeness.SAME, "the same name and number")
     if not device.numbers and not any(len(word) > 3 for word in device.words):
         return _OTHER
-    return Likeness(Closeness.MAYBE, f"the device's name does not say {_listed(missing)}")
+    return Likeness(
+        Closeness.MAYBE, f"the named product says more than the device's name ({_listed(missing)})"
+    )
 
 
 def _tokens(name: Name) -> frozenset[str]:

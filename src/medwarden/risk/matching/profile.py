@@ -47,5 +47,6 @@ class Profile(msgspec.Struct, frozen=True):
     @property
     def label(self) -> str:
         """Return maker and model in words."""
-        made = " ".join(part for part in (self.vendor, self.model) if part)
+        said = self.model.lower().startswith(self.vendor.lower())
+        made = self.model if said else " ".join(part for part in (self.vendor, self.model) if part)
         return made or self.os or "the device"

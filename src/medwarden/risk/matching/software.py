@@ -12,7 +12,7 @@ import msgspec
 from packageurl import PackageURL
 
 from medwarden.model.vulnerability import Aspect, MatchState, ProductClaim, ProductStatus
-from medwarden.risk.matching.names import plain
+from medwarden.risk.matching.names import plain, shown
 from medwarden.risk.matching.products import Closeness
 from medwarden.risk.matching.profile import Software
 from medwarden.risk.matching.verdict import Outcome
@@ -108,11 +108,13 @@ def judge_software(
         where = place(own, spans, scheme)
     agrees = None if where is Place.UNKNOWN else where is Place.IN
     why = {
-        Place.IN: f"{own or 'any version'} is among {wanted}",
+        Place.IN: f"{own or 'any version'} is among those named ({wanted})",
         Place.ABOVE: f"{own} is later than the named versions ({wanted})",
         Place.BELOW: f"{own} is earlier than the named versions ({wanted})",
-        Place.OUT: f"{own} is not among {wanted}",
-        Place.UNKNOWN: f"it cannot be told whether {own or 'the version (not known)'} is among {wanted}",
+        Place.OUT: f"{own} is not among those named ({wanted})",
+        Place.UNKNOWN: f"it cannot be told whether {own} is among those named ({wanted})"
+        if own
+        else "the version of the program is not known",
     }[where]
     aspects = (
         Aspect("vendor", vendor, software.vendor, software.field, claim.vendor, _vendor_words(vendor)),
@@ -127,10 +129,10 @@ def judge_software(
     if software.doubt and state is MatchState.CONFIRMED:
         state = MatchState.POTENTIAL
     said = claim.purl or plain(claim.product).startswith(plain(claim.vendor.replace("_project", "")))
-    maker = "" if said else f"{claim.vendor.strip()} "
+    maker = "" if said else f"{shown(claim.vendor)} "
     reason = (
-        f"{source} names {maker}{claim.purl or claim.product}, {wanted}; the device contains {software.name}"
-        f"{' ' + own if own else ''}: {_end(state, aspects, software.doubt)}."
+        f"{source} names {maker}{claim.purl or shown(claim.product)}, {wanted}; the device contains "
+        f"{shown(software.name)}{' ' + own if own else ''}: {_end(state, aspects, software.doubt)}."
     )
     return Outcome(state, Closeness.SAME, reason, aspects)
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 
 from medwarden.model.vulnerability import Aspect, MatchState, ProductClaim, ProductStatus, VersionSpan
-from medwarden.risk.matching.names import plain
+from medwarden.risk.matching.names import plain, shown
 from medwarden.risk.matching.products import (
     Closeness,
     Likeness,
@@ -60,6 +60,7 @@ _NUMBER = re.compile(r"\d{3,}[a-z]?")
 _GOES_WITHOUT = re.compile(
     r"incl|all\b|[\w.]{1,8}$|integrated as|part (?:number|#)|non-medical|also known as|formerly"
 )
+_SAYS_NOTHING = re.compile(r"[\s(]*(?:(?:used|running|installed|with|on|in|under|systems?|for)[\s)]*)+")
 _WINDOWS = re.compile(r"windows\s+(xp|vista|nt|2000|7|8(?:\.1)?|10|11|server\s+\d{4}|ce|embedded)")
 
 
@@ -234,7 +235,7 @@ def _version(
     if said.reading.certainty is Certainty.UNREADABLE:
         why = f"the version text {claim.version!r} cannot be compared with a version"
         if by_date(claim.version):
-            why = f"it is limited by a date ({claim.version.strip()}), and the device's is not known"
+            why = f"it is limited by a date ({shown(claim.version)}), and the device's is not known"
         return _Version(Place.UNKNOWN, Aspect("version", None, own, field, wanted, why))
     if not spans:
         return _Version(Place.IN, Aspect("version", True, own, field, wanted, "every version is named"))
@@ -288,11 +289,11 @@ def _version_aspect(where: Place, own: str, field: str, wanted: str) -> Aspect:
     if not own:
         return Aspect("version", None, "", field, wanted, "the device's version is not known")
     agrees, why = {
-        Place.IN: (True, f"{own} is among {wanted}"),
+        Place.IN: (True, f"{own} is among those named ({wanted})"),
         Place.ABOVE: (False, f"{own} is later than the named versions ({wanted})"),
         Place.BELOW: (False, f"{own} is earlier than the named versions ({wanted})"),
-        Place.OUT: (False, f"{own} is not among {wanted}"),
-        Place.UNKNOWN: (None, f"it cannot be told whether {own} is among {wanted}"),
+        Place.OUT: (False, f"{own} is not among those named ({wanted})"),
+        Place.UNKNOWN: (None, f"it cannot be told whether {own} is among those named ({wanted})"),
     }[where]
     return Aspect("version", agrees, own, field, wanted, why)
 
@@ -314,7 +315,10 @@ def _platform(claim: ProductClaim, said: Statement, profile: Profile) -> Aspect 
     conditions = [
         each
         for each in (*said.product.conditions, *said_beside, *claim.platforms)
-        if not _GOES_WITHOUT.match(each) and each != claim.version and not _of_others(each, profile)
+        if not _GOES_WITHOUT.match(each)
+        and not _SAYS_NOTHING.fullmatch(each)
+        and each != claim.version
+        and not _of_others(each, profile)
     ]
     if said.product.platform:
         conditions.append(said.product.platform)
@@ -412,10 +416,10 @@ def _sentence(
         ProductStatus.FIXED: "as fixed",
         ProductStatus.UNDER_INVESTIGATION: "as under investigation",
     }.get(claim.status, "as affected")
-    named = product.claim_value.strip()
-    if not plain(named).startswith(plain(claim.vendor)):
-        named = f"{claim.vendor.strip()} {named}".strip()
-    wanted = version.aspect.claim_value
+    named, maker = shown(product.claim_value), shown(claim.vendor)
+    if not plain(named).startswith(plain(maker)):
+        named = f"{maker} {named}".strip()
+    wanted = shown(version.aspect.claim_value)
     start = f"{source} names {named}, {wanted}, {status}"
     doubts = [
         f"it only counts for {a.claim_value!r}, and {a.why}"
