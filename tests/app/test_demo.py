@@ -22,13 +22,14 @@ def test_the_demonstration_is_made_once_and_is_of_now(
         first = demo.replay_demo(tmp_path / "home", lambda: now)
         second = demo.replay_demo(tmp_path / "home", lambda: now)
         with open_store(tmp_path / "home", writer=False):
-            from medwarden.store.models import Device, FloorPlanRow
+            from medwarden.store.models import Device, FloorPlanRow, VulnerabilityVerdict
 
             assert Device.objects.count() >= 30
             seen = max(Device.objects.values_list("last_seen", flat=True))
             assert now - 600 * 10**9 < seen <= now + 10**9
             assert FloorPlanRow.objects.count() > 0
             assert Device.objects.filter(place__building__isnull=False).count() > 5
+            assert VulnerabilityVerdict.objects.filter(until_ns=None).count() > 0
     assert "devices of an invented hospital" in first
     assert second == "demonstration: already there"
 

@@ -39,6 +39,7 @@ def replay_demo(home: Path, clock: Clock = wall_clock) -> str:
     wanted = Request(devices=DEVICES, hours=HOURS, seed=SEED, start=start, split=False)
     with tempfile.TemporaryDirectory(prefix="medwarden-demonstration-") as folder:
         simulated = simulate(wanted, Path(folder))
+        _teach(home)  # before any device is judged, so that each is judged once
         outcome = replay_captures(simulated.captures, home)
         _furnish(home, (Path(folder) / "truth.json").read_text(encoding="utf-8"))
     _teach(home)
