@@ -83,6 +83,7 @@ def run_lake(capture: Path, head: Path) -> tuple[int, float]:
     """Read into the lake: core, dissectors, flows with application, evidence; nobody's identity."""
     import pyarrow as pa
 
+    from medwarden.flowcore import fact_columns
     from medwarden.model.batch import Batch, Fact
     from medwarden.model.inventory_delta import InventoryDelta
     from medwarden.model.tables import EVIDENCE_LAKE_SCHEMA
@@ -92,20 +93,8 @@ def run_lake(capture: Path, head: Path) -> tuple[int, float]:
     fields = [named for named in EVIDENCE_LAKE_SCHEMA if named.name not in scope]
 
     def evidence(facts: Sequence[Fact]) -> pa.Table:
-        said = [fact.evidence for fact in facts]
-        columns = {
-            "ts_ns": [e.ts_ns for e in said],
-            "mac": [e.mac for e in said],
-            "ip": [e.ip for e in said],
-            "vlan": [e.vlan for e in said],
-            "field": [e.field for e in said],
-            "value": [e.value for e in said],
-            "source": [e.source for e in said],
-            "count": [fact.count for fact in facts],
-            "last_ns": [fact.last_ns for fact in facts],
-            "device": [None] * len(facts),
-        }
-        return pa.table({named.name: pa.array(columns[named.name], named.type) for named in fields})
+        columns = {**fact_columns(facts), "device": pa.nulls(len(facts), pa.string())}
+        return pa.table([columns[named.name] for named in fields], schema=pa.schema(fields))
 
     with (
         tempfile.TemporaryDirectory(prefix="medwarden-bench-") as folder,

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from medwarden.app.intake import warn_of_flood
 from medwarden.app.segments import OtherSites, segments_of
+from medwarden.flowcore import fact_columns
 from medwarden.inventory.identity import Resolver
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.accounting import InputReport
@@ -99,21 +100,10 @@ class Ingest:
         return Part(taken.state, taken.number, flows, evidence, taken.report, taken.final)
 
     def _evidence(self, facts: Sequence[Fact]) -> pa.Table:
-        said = [f.evidence for f in facts]
-        columns: dict[str, Sequence[object]] = {
-            "ts_ns": [e.ts_ns for e in said],
-            "mac": [e.mac for e in said],
-            "ip": [e.ip for e in said],
-            "vlan": [e.vlan for e in said],
-            "field": [e.field for e in said],
-            "value": [e.value for e in said],
-            "source": [e.source for e in said],
-            "count": [f.count for f in facts],
-            "last_ns": [f.last_ns for f in facts],
-            "device": self.resolver.owners((f.evidence.mac, f.evidence.ip, f.last_ns) for f in facts),
-        }
+        owners = self.resolver.owners((f.evidence.mac, f.evidence.ip, f.last_ns) for f in facts)
+        columns = {**fact_columns(facts), "device": pa.array(owners, pa.string())}
         fields = [field for field in EVIDENCE_LAKE_SCHEMA if field.name not in _SCOPE]
-        return pa.table({field.name: pa.array(columns[field.name], field.type) for field in fields})
+        return pa.table([columns[field.name] for field in fields], schema=pa.schema(fields))
 
 
 def token_key(home: Path) -> bytes:

@@ -8,7 +8,6 @@ batch is due.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,8 +20,6 @@ from medwarden.model.tables import FLOW_SCHEMA
 
 _STACK, _TCP = "tcp.stack", "tcp"
 _STACK_OF = ("client_mac", "client_ip", "vlan", "syn_out")
-_SERVICE = ("server_ip", "server_port", "ip_protocol")
-_MOST_SERVICES = 100_000
 _MOST_FACTS = 200_000
 _MOST_FLOWS = 200_000
 _PAYLOAD_PACKETS = 2  # per direction of a flow on no known port; four find 1 % more applications
@@ -69,7 +66,6 @@ class PacketStage:
         self.observer.pass_over = self.core.pass_over
         self.router = Router(self.core, self.observer, recall=recall)
         self._facts = self.router.facts
-        self._services: dict[tuple[str | None, int, int], str] = {}
 
     def drain(self, _core: FlowCore | None = None) -> None:
         """Take the hand-offs that wait in the core through the dissectors."""
@@ -85,7 +81,7 @@ class PacketStage:
         records = self.core.take_flows(final=final)
         if final:
             self.drain()  # what waited for lost bytes of its stream is handed off when the flow ends
-        flows = self._named(records, self.observer.applications())
+        flows = self._named(records)
         if final:
             self.observer.forget_all()
             self.router.forget_all()
@@ -96,25 +92,15 @@ class PacketStage:
             self.observer.forget(records.column("flow_id").filter(ended).to_pylist())
         return Batch(flows, self._facts.take())
 
-    def _named(self, records: pa.RecordBatch, applications: Mapping[int, str]) -> pa.Table:
+    def _named(self, records: pa.RecordBatch) -> pa.Table:
         """Return flow records with their application, and hear the TCP stack each client showed.
 
         A flow that the core held back because it only repeated another with the same service has that
         service's name.
         """
         table = pa.Table.from_batches([records], FLOW_SCHEMA)
-        names = list(map(applications.get, records.column("flow_id").to_pylist()))
-        services = zip(*(records.column(c).to_pylist() for c in _SERVICE), strict=True)
-        known = self._services
-        for at, (name, service) in enumerate(zip(names, services, strict=True)):
-            if name is None:
-                names[at] = known.get(service)
-            else:
-                known[service] = name
-        while len(known) > _MOST_SERVICES:
-            del known[next(iter(known))]
         self._hear_stacks(table)
-        return table.append_column(pa.field("application", pa.string()), pa.array(names, pa.string()))
+        return table.append_column(pa.field("application", pa.string()), self.router.names_of(records))
 
     def _hear_stacks(self, flows: pa.Table) -> None:
         stacks = (

@@ -1,33 +1,11 @@
-# Fields of segments and facts, read where they lie: both are frozen, and looked at several times per payload.
+# Segments, which are looked at several times per payload, and the text of facts.
+
+include "fields.pxi"
 
 cdef extern from *:
-    """
-    #include "structmember.h"
-
-    static Py_ssize_t field_offset(PyObject *descriptor) {
-        PyMemberDef *member;
-        if (Py_TYPE(descriptor) != &PyMemberDescr_Type)
-            return -1;
-        member = ((PyMemberDescrObject *)descriptor)->d_member;
-        return member->type == T_OBJECT_EX ? member->offset : -1;
-    }
-
-    #define FIELD(object, offset) (*(PyObject **)((char *)(object) + (offset)))
-    """
-    Py_ssize_t field_offset(object descriptor)
-    PyObject *FIELD(object holder, Py_ssize_t offset)
     bint PyUnicode_IS_COMPACT_ASCII(object text)
     const uint8_t *PyUnicode_1BYTE_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
-
-
-cdef Py_ssize_t field_at(object kind, str name) except -1:
-    """Return where instances of ``kind`` hold a field. Raises InternalError where that cannot be told."""
-    cdef Py_ssize_t offset = field_offset(kind.__dict__[name])
-    if offset < 0:
-        raise InternalError(f"the field {name} of {kind.__name__} does not lie where msgspec used to lay it")
-    return offset
-
 
 cdef Py_ssize_t TS = field_at(Segment, "ts_ns")
 cdef Py_ssize_t FLOW_ID = field_at(Segment, "flow_id")
@@ -44,19 +22,6 @@ cdef Py_ssize_t PAYLOAD = field_at(Segment, "payload")
 cdef Py_ssize_t STREAM_OFFSET = field_at(Segment, "stream_offset")
 cdef Py_ssize_t GAP = field_at(Segment, "gap")
 cdef Py_ssize_t ETHERTYPE = field_at(Segment, "ethertype")
-
-cdef Py_ssize_t FACT_TS = field_at(Evidence, "ts_ns")
-cdef Py_ssize_t FACT_MAC = field_at(Evidence, "mac")
-cdef Py_ssize_t FACT_IP = field_at(Evidence, "ip")
-cdef Py_ssize_t FACT_VLAN = field_at(Evidence, "vlan")
-cdef Py_ssize_t FACT_FIELD = field_at(Evidence, "field")
-cdef Py_ssize_t FACT_VALUE = field_at(Evidence, "value")
-cdef Py_ssize_t FACT_SOURCE = field_at(Evidence, "source")
-
-
-cdef inline object of(object holder, Py_ssize_t offset):
-    """Return a field of a segment or fact: msgspec sets them all, and they never change."""
-    return <object>FIELD(holder, offset)
 
 
 cdef int check_segment(object segment) except -1:

@@ -1,4 +1,4 @@
-"""Floor 2: packets to flows and payload hand-offs; the only native code."""
+"""Floor 2: packets to flows and payload hand-offs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from medwarden.flowcore._core import (
     FlowCore,
     Router,
     Step,
+    fact_columns,
 )
 from medwarden.flowcore.config import FlowCoreConfig
 from medwarden.model.segment import Segment as Handoff
@@ -26,4 +27,5 @@ __all__ = [
     "Handoff",
     "Router",
     "Step",
+    "fact_columns",
 ]

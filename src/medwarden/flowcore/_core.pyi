@@ -293,6 +293,12 @@ class FactSum:
     def take(self) -> tuple[Fact, ...]:
         """Return the facts, in the order in which addresses and then facts became known, and begin anew."""
 
+def fact_columns(facts: Iterable[Fact]) -> dict[str, pa.Array]:
+    """Return facts as the columns that EVIDENCE_LAKE_SCHEMA has for them, without whose they are.
+
+    Raises UnicodeEncodeError for text that is no Unicode (a lone surrogate).
+    """
+
 class Reader(Protocol):
     """Who reads hand-offs: see :class:`~medwarden.dissect.recall.RecallingObserver`."""
 
@@ -323,6 +329,12 @@ class Router:
 
     def forget_all(self) -> None:
         """Drop what is known of all flows; what payloads came to stays known."""
+
+    def names_of(self, records: pa.RecordBatch) -> pa.Array:
+        """Return the application of each flow: its own, else the last of its service, else None.
+
+        ``records`` are those of :meth:`FlowCore.take_flows`; the service is server, port and protocol.
+        """
 
     def watch(self) -> dict[tuple[int, int], int]:
         """Count from now on what is recalled of each service, by IP protocol and port; return the counts."""

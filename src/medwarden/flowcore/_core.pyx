@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 
 import os
 
@@ -27,6 +28,7 @@ from medwarden.model.tables import FLOW_SCHEMA
 from medwarden.flowcore.config import FlowCoreConfig
 
 include "types.pxi"
+include "fields.pxi"
 include "decode.pxi"
 include "handoff.pxi"
 include "reassembly.pxi"
@@ -37,6 +39,7 @@ include "capture.pxi"
 include "ring.pxi"
 include "text.pxi"
 include "arrow.pxi"
+include "columns.pxi"
 include "lifecycle.pxi"
 include "segments.pxi"
 include "hello.pxi"

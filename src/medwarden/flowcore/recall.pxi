@@ -18,6 +18,7 @@ cdef enum:
     SCRATCH = 262144
     DOORS = 65536
     WINDOW = 4096  # payloads learnt or let pass, after which it is judged whether learning pays
+    MOST_SERVICES = 100000
     WORTH = 3  # it does where one is recalled for so many learnt
 
 cdef size_t remembered_bytes = 0
@@ -190,6 +191,12 @@ cdef class FactSum:
         return tuple(facts)
 
 
+cdef struct Slot:
+    uint64_t digest  # beside the step, so that looking for one touches no other
+    PyObject *step
+    const char *payload
+
+
 cdef struct Place:
     int64_t flow_id
     PyObject *course
@@ -211,8 +218,7 @@ cdef class Router:
     cdef bint recall
     cdef Place *places
     cdef size_t placed
-    cdef PyObject **table
-    cdef uint64_t *digests  # of the steps in the table, so that looking for one touches no other
+    cdef Slot *table
     cdef uint32_t steps
     cdef size_t step_bytes
     cdef dict roots
@@ -223,6 +229,7 @@ cdef class Router:
     cdef uint32_t tries
     cdef uint64_t recalled_before
     cdef readonly uint64_t recalled
+    cdef dict services  # server and protocol -> application, the oldest first
     cdef dict recalled_of  # how often, by protocol and service; None where nobody asks
 
     def __cinit__(self, FlowCore core not None, object reader, *, bint recall=True):
@@ -233,16 +240,13 @@ cdef class Router:
         self.applications = reader.applications()
         self.recall = recall
         self.roots = {}
+        self.services = {}
         if recall:
-            self.table = <PyObject **>calloc(STEP_SLOTS, sizeof(PyObject *))
-            self.digests = <uint64_t *>calloc(STEP_SLOTS, sizeof(uint64_t))
+            self.table = <Slot *>calloc(STEP_SLOTS, sizeof(Slot))
             self.known = <uint8_t *>calloc(65536, 1)
             self.scratch = <uint8_t *>malloc(SCRATCH)
             self.doors = <uint32_t *>calloc(DOORS, sizeof(uint32_t))
-            if (
-                self.table == NULL or self.digests == NULL or self.known == NULL or self.scratch == NULL
-                or self.doors == NULL
-            ):
+            if self.table == NULL or self.known == NULL or self.scratch == NULL or self.doors == NULL:
                 raise MemoryError("no memory left to remember what was read")
             for port in reader.stream_ports:
                 self.known[<int>port] |= 1
@@ -254,7 +258,6 @@ cdef class Router:
         self.forget_places()
         free(self.places)
         free(self.table)
-        free(self.digests)
         free(self.known)
         free(self.scratch)
         free(self.doors)
@@ -265,9 +268,9 @@ cdef class Router:
         cdef PyObject *step
         if self.table != NULL and self.steps:
             for at in range(STEP_SLOTS):
-                step = self.table[at]
+                step = self.table[at].step
                 if step != NULL:
-                    self.table[at] = NULL
+                    self.table[at].step = NULL
                     (<Step>step).after = None
                     Py_XDECREF(step)
         self.steps = 0
@@ -283,6 +286,39 @@ cdef class Router:
     def forget_all(self):
         """Drop what is known of all flows; what payloads came to stays known."""
         self.forget_places()
+
+    def names_of(self, records):
+        """Return the application of each flow: its own, else the last of its service, else None."""
+        cdef Py_ssize_t n = records.num_rows
+        cdef Py_ssize_t row
+        cdef int32_t begin, end
+        cdef PyObject *found
+        cdef list names = [None] * n
+        cdef char key[TEXT_MOST + 8]
+        cdef Column ids = Column(records.column("flow_id").buffers()[1], 8 * n)
+        cdef Column ports = Column(records.column("server_port").buffers()[1], 4 * n)
+        cdef Column protocols = Column(records.column("ip_protocol").buffers()[1], 2 * n)
+        addresses = records.column("server_ip").buffers()
+        cdef Column offsets = Column(addresses[1], 4 * (n + 1))
+        cdef Column texts = Column(addresses[2], 0)
+        for row in range(n):
+            begin, end = (<int32_t *>offsets.memory)[row], (<int32_t *>offsets.memory)[row + 1]
+            if not 0 <= begin <= end <= texts.size or end - begin > TEXT_MOST:
+                raise InternalError("the addresses of flow records do not lie as they should")
+            memcpy(key, &(<int32_t *>ports.memory)[row], 4)
+            memcpy(key + 4, &(<int16_t *>protocols.memory)[row], 2)
+            memcpy(key + 6, texts.memory + begin, end - begin)
+            service = PyBytes_FromStringAndSize(key, 6 + end - begin)
+            found = PyDict_GetItem(self.applications, (<int64_t *>ids.memory)[row])
+            if found != NULL:
+                names[row] = self.services[service] = <object>found
+            else:
+                found = PyDict_GetItem(self.services, service)
+                if found != NULL:
+                    names[row] = <object>found
+        while len(self.services) > MOST_SERVICES:
+            del self.services[next(iter(self.services))]
+        return pa.array(names, pa.string())
 
     def watch(self):
         self.recalled_of = {}
@@ -322,10 +358,12 @@ cdef class Router:
     cdef int sum_up(self, object facts) except -1:
         cdef int64_t ts
         for evidence in facts:
-            ts = evidence.ts_ns
+            if type(evidence) is not Evidence:
+                raise TypeError(f"a fact is wanted, not {type(evidence).__name__}")
+            ts = of(evidence, FACT_TS)
             self.facts.hear(
-                self.facts.said_of(evidence.mac, evidence.ip, evidence.vlan),
-                (evidence.field, evidence.value, evidence.source), ts, ts, 1,
+                self.facts.said_of(of(evidence, FACT_MAC), of(evidence, FACT_IP), of(evidence, FACT_VLAN)),
+                (of(evidence, FACT_FIELD), of(evidence, FACT_VALUE), of(evidence, FACT_SOURCE)), ts, ts, 1,
             )
         return 0
 
@@ -393,12 +431,12 @@ cdef class Router:
             key, hand.length,
         )
         at = self.find(course, h, hand, key)
-        if self.table[at] == NULL and self.spares(course, h):
+        if self.table[at].step == NULL and self.spares(course, h):
             self.put(place, LIVE_COURSE, True)
             return self.sum_up(self.reader.resume(course, make_segment(self.core.names, hand, data)))
-        if place.live or self.table[at] == NULL:
+        if place.live or self.table[at].step == NULL:
             return self.learn(place, course, at, h, hand, data, key)
-        step = <Step>self.table[at]
+        step = <Step>self.table[at].step
         if step.after.kind == LIVE:
             segment = make_segment(self.core.names, hand, data)
             self.put(place, LIVE_COURSE, True)
@@ -444,14 +482,16 @@ cdef class Router:
         """Return where a step is, or where it would be put."""
         cdef uint32_t at = <uint32_t>h & (STEP_SLOTS - 1)
         cdef Step step
-        while self.table[at] != NULL:
-            step = <Step>self.table[at]
-            if (
-                self.digests[at] == h and step.before is course and step.from_client == (hand.from_client != 0)
-                and step.gap == (hand.gap != 0) and <uint32_t>len(step.payload) == hand.length
-                and memcmp(PyBytes_AS_STRING(step.payload), key, hand.length) == 0
-            ):
-                break
+        while self.table[at].step != NULL:
+            if self.table[at].digest == h:
+                step = <Step>self.table[at].step
+                if (
+                    <uint32_t>PyBytes_GET_SIZE(step.payload) == hand.length
+                    and memcmp(self.table[at].payload, key, hand.length) == 0
+                    and step.before is course and step.from_client == (hand.from_client != 0)
+                    and step.gap == (hand.gap != 0)
+                ):
+                    break
             at = (at + 1) & (STEP_SLOTS - 1)
         return at
 
@@ -495,14 +535,15 @@ cdef class Router:
         segment = make_segment(self.core.names, hand, data)
         facts, learnt, holds = self.reader.learn(course, segment, payload, live)
         step = learnt
-        if self.table[at] != NULL:  # known already: the flow was not followed from its beginning
-            self.put(place, (<Step>self.table[at]).after if step.after.kind == FOLLOWED else step.after, holds)
+        if self.table[at].step != NULL:  # known already: the flow was not followed from its beginning
+            self.put(place, (<Step>self.table[at].step).after if step.after.kind == FOLLOWED else step.after, holds)
             step.after = None  # see forget_steps
         else:
             self.put(place, step.after, holds)
             Py_INCREF(step)
-            self.table[at] = <PyObject *>step
-            self.digests[at] = h
+            self.table[at].step = <PyObject *>step
+            self.table[at].payload = PyBytes_AS_STRING(step.payload)
+            self.table[at].digest = h
             self.steps += 1
             self.step_bytes += len(step.payload)
             if self.steps >= MOST_STEPS or self.step_bytes >= MOST_STEP_BYTES:

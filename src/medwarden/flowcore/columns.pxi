@@ -1,0 +1,121 @@
+# Arrow columns read, and written from facts, without an object per value between.
+
+cdef enum:
+    MOST_TEXT = 2147483647
+
+
+cdef class Column:
+    """The memory of an Arrow buffer, held while it is read."""
+
+    cdef Py_buffer view
+    cdef const char *memory
+    cdef Py_ssize_t size
+
+    def __cinit__(self, buffer, Py_ssize_t least):
+        if buffer is None:
+            if least:
+                raise InternalError("a column has no memory")
+            return
+        PyObject_GetBuffer(buffer, &self.view, PyBUF_SIMPLE)
+        self.memory = <const char *>self.view.buf
+        self.size = self.view.len
+        if self.size < least:
+            raise InternalError(f"a column of {self.size} bytes should have {least}")
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)  # does nothing where none was got
+
+
+cdef class TextWriter:
+    """One column of text under way."""
+
+    cdef uint8_t *text
+    cdef size_t used
+    cdef size_t size
+    cdef Py_ssize_t nulls
+    cdef bytearray offsets
+    cdef bytearray valid
+    cdef Py_ssize_t rows
+
+    def __cinit__(self, Py_ssize_t rows):
+        self.rows = rows
+        self.offsets = bytearray(4 * (rows + 1))
+        self.valid = bytearray((rows + 7) // 8)
+
+    def __dealloc__(self):
+        free(self.text)
+
+    cdef int put(self, Py_ssize_t row, object text) except -1:
+        """Write the value of a row, which is below ``rows``: rows come one after another."""
+        cdef Py_ssize_t length = 0
+        cdef const char *octets
+        if text is None:
+            self.nulls += 1
+        else:
+            octets = PyUnicode_AsUTF8AndSize(text, &length)
+            if self.used + <size_t>length > MOST_TEXT:
+                raise OverflowError("facts of more than 2 GiB of text in one batch")
+            if self.used + <size_t>length > self.size and not grow(&self.text, &self.size, self.used + length):
+                raise MemoryError("no memory left to write facts")
+            memcpy(self.text + self.used, octets, <size_t>length)
+            self.used += <size_t>length
+            set_valid(<uint8_t *>PyByteArray_AS_STRING(self.valid), <size_t>row)
+        (<int32_t *>PyByteArray_AS_STRING(self.offsets))[row + 1] = <int32_t>self.used
+        return 0
+
+    cdef object column(self):
+        mask = pa.py_buffer(self.valid) if self.nulls else None
+        data = PyBytes_FromStringAndSize(<char *>self.text, <Py_ssize_t>self.used)
+        buffers = [mask, pa.py_buffer(self.offsets), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.string(), self.rows, buffers, null_count=self.nulls)
+
+
+cdef Py_ssize_t FACT_EVIDENCE = field_at(Fact, "evidence")
+cdef Py_ssize_t FACT_LAST = field_at(Fact, "last_ns")
+cdef Py_ssize_t FACT_COUNT = field_at(Fact, "count")
+
+
+def fact_columns(facts):
+    cdef list rows = list(facts)
+    cdef Py_ssize_t n = len(rows)
+    cdef Py_ssize_t row
+    cdef bytearray first = bytearray(8 * n)
+    cdef bytearray last = bytearray(8 * n)
+    cdef bytearray count = bytearray(8 * n)
+    cdef TextWriter mac = TextWriter(n)
+    cdef TextWriter ip = TextWriter(n)
+    cdef TextWriter field = TextWriter(n)
+    cdef TextWriter value = TextWriter(n)
+    cdef TextWriter source = TextWriter(n)
+    cdef list vlans = [None] * n
+    cdef bint tagged = False
+    for row in range(n):
+        fact = rows[row]
+        if type(fact) is not Fact:
+            raise TypeError(f"a fact is wanted, not {type(fact).__name__}")
+        evidence = of(fact, FACT_EVIDENCE)
+        if type(evidence) is not Evidence:
+            raise TypeError(f"evidence is wanted, not {type(evidence).__name__}")
+        (<int64_t *>PyByteArray_AS_STRING(first))[row] = of(evidence, FACT_TS)
+        (<int64_t *>PyByteArray_AS_STRING(last))[row] = of(fact, FACT_LAST)
+        (<int64_t *>PyByteArray_AS_STRING(count))[row] = of(fact, FACT_COUNT)
+        mac.put(row, of(evidence, FACT_MAC))
+        ip.put(row, of(evidence, FACT_IP))
+        field.put(row, of(evidence, FACT_FIELD))
+        value.put(row, of(evidence, FACT_VALUE))
+        source.put(row, of(evidence, FACT_SOURCE))
+        vlan = of(evidence, FACT_VLAN)
+        if vlan is not None:
+            vlans[row] = vlan
+            tagged = True
+    return {
+        "ts_ns": pa.Array.from_buffers(pa.int64(), n, [None, pa.py_buffer(first)]),
+        "mac": mac.column(),
+        "ip": ip.column(),
+        "vlan": pa.array(vlans, pa.int32()) if tagged else pa.nulls(n, pa.int32()),
+        "field": field.column(),
+        "value": value.column(),
+        "source": source.column(),
+        "count": pa.Array.from_buffers(pa.int64(), n, [None, pa.py_buffer(count)]),
+        "last_ns": pa.Array.from_buffers(pa.int64(), n, [None, pa.py_buffer(last)]),
+    }
