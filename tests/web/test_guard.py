@@ -102,6 +102,8 @@ def address(route: str) -> str:
         "<str:grant_id>": "none",
         "<str:capture_id>": "none",
         "<slug:what>": "protected",
+        "<slug:feed>": "kev",
+        "<slug:form>": "csaf",
         "{capture_id}": "none",
         "<str:answer_id>": "none",
         "{answer_id}": "none",

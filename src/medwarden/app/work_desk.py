@@ -149,13 +149,16 @@ def shown_of(scope: Scope, action_id: str) -> Shown:
     devices = of_work.action_devices(concerns)
     live = [device for device in devices if not device.accepted]
     closes = {device.id: device.subjects for device in live}
+    subjects = of_work.action_subjects(scope.tenant, concerns)
+    known = {subject.id for subject in subjects if subject.vulnerability}
+    order = [device.id for device in live]
     return Shown(
         row,
-        of_work.action_subjects(scope.tenant, concerns),
+        subjects,
         devices,
         of_work.acceptances(scope, action_id=row.id),
         of_work.action_events(scope, row.id),
-        effect_of(scope.tenant, row.site, ActionKind(row.kind), closes, [device.id for device in live]),
+        effect_of(scope.tenant, row.site, ActionKind(row.kind), closes, order, known),
     )
 
 

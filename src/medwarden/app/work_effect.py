@@ -36,11 +36,17 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 def effect_of(
-    tenant: str, site: str, kind: WorkKind, subjects: Mapping[str, Collection[str]], devices: Sequence[str]
+    tenant: str,
+    site: str,
+    kind: WorkKind,
+    subjects: Mapping[str, Collection[str]],
+    devices: Sequence[str],
+    vulnerabilities: Collection[str],
 ) -> Effect | None:
     """Return what an action does to scores; None where nothing can be said (a question to the maker).
 
-    ``subjects`` are what it closes at each device; ``devices`` are in the order in which they matter.
+    ``subjects`` are what it closes at each device, those among ``vulnerabilities`` by a correction, the
+    others by ending the practice; ``devices`` are in the order in which they matter.
     """
     from medwarden.store.queries import complete_devices
 
@@ -52,7 +58,7 @@ def effect_of(
     if not here:
         return None
     context = surroundings_with(tenant, site, here)
-    scores = [_scores(device, context, kind, subjects[device.id]) for device in here]
+    scores = [_scores(device, context, kind, subjects[device.id], vulnerabilities) for device in here]
     before, after = [b for b, _ in scores], [a for _, a in scores]
     return Effect(
         devices=len(here),
@@ -74,13 +80,17 @@ _HOW = {
 
 
 def _scores(
-    device: Device, context: RiskContext, kind: WorkKind, subjects: Collection[str]
+    device: Device,
+    context: RiskContext,
+    kind: WorkKind,
+    subjects: Collection[str],
+    vulnerabilities: Collection[str],
 ) -> tuple[int, int]:
     if kind is WorkKind.RESTRICT:
         found = what_if(device, context, (Action(ActionKind.ISOLATE),))
         return found.before.score, found.score
-    if kind in (WorkKind.PRACTICE, WorkKind.RECALL):
-        before = what_if(device, context, ()).before
-        return before.score, without(before, subjects).score
-    found = what_if(device, context, [Action(ActionKind.PATCH, name) for name in sorted(subjects)])
-    return found.before.score, found.score
+    known = [Action(ActionKind.PATCH, name) for name in sorted(subjects) if name in vulnerabilities]
+    found = what_if(device, context, known)
+    practices = [name for name in subjects if name not in vulnerabilities]
+    after = 0 if found.after is None else without(found.after, practices, context.rules.weights.shape).score
+    return found.before.score, after

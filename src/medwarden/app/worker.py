@@ -15,6 +15,7 @@ from medwarden.app.knowledge_job import Keeper
 from medwarden.app.models import load_model
 from medwarden.app.risk_clock import Scoring
 from medwarden.app.risk_rules import rules_in_force
+from medwarden.app.work_round import keep_up
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
 
@@ -49,6 +50,7 @@ def work(home: Path, *, once: bool = False) -> None:
                 renew()
             settling.after(round_of_work(store))
             scoring.after()
+            keep_up(home)
             if once:
                 return
             keeper.tick()

@@ -17,6 +17,7 @@ from medwarden.store.models import (
     Irrelevance,
     ProfileMember,
     RiskAcceptance,
+    ScannerSighting,
     VulnerabilityVerdict,
     WorkAction,
     WorkRemedy,
@@ -123,4 +124,5 @@ def newest_changes(tenant: str, now_ns: int) -> tuple[object, ...]:
         people.aggregate(a=Max("pk"), b=Max("ended_ns")),
         people.filter(expires_ns__gt=now_ns).count(),
         borne.filter(state="approved", expires_ns__gt=now_ns).count(),
+        ScannerSighting.objects.filter(tenant_id=tenant).aggregate(a=Max("pk"), b=Max("until_ns")),
     )

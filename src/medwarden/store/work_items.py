@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 from django.db.models import Min, Q
@@ -27,6 +27,9 @@ from medwarden.store.models import (
     VulnerabilityWeight,
     WorkRemedy,
 )
+from medwarden.store.queries.scans import scanned_devices
+from medwarden.store.queries.scope import Scope
+from medwarden.store.queries.vulnerabilities import VerdictFilter, VerdictView, verdicts
 
 CONCERNING = (MatchState.CONFIRMED.value, MatchState.POTENTIAL.value)
 _AT_ONCE = 400
@@ -69,16 +72,27 @@ def action_concerns(tenant: str, site: str, keys: Collection[str], now_ns: int) 
             yield concern
 
 
+def device_keys(tenant: str, site: str, device: str, now_ns: int) -> set[str]:
+    """Return the keys of the actions that one device is part of."""
+    about = {key: facts for key, facts in _about(tenant, site, device).items() if key == device}
+    return {concern.choice.key for concern in _concerns(tenant, site, now_ns, about, None)}
+
+
 def _concerns(
     tenant: str, site: str, now_ns: int, devices: About, keys: Collection[str] | None
 ) -> Iterator[Concern]:
     borne = _Borne(tenant, site, now_ns, devices)
-    yield from _of_verdicts(tenant, site, now_ns, devices, borne, keys)
+    scanned = frozenset(scanned_devices(Scope(tenant, (site,)), now_ns)) & devices.keys()
+    alone = {device: about for device, about in devices.items() if device not in scanned}
+    yield from _of_verdicts(tenant, site, now_ns, alone, borne, keys)
+    if scanned:
+        yield from _of_scanned(tenant, site, now_ns, sorted(scanned), borne)
     yield from _of_findings(tenant, site, devices, borne)
 
 
-def _about(tenant: str, site: str) -> About:
+def _about(tenant: str, site: str, device: str = "") -> About:
     rows = Device.objects.filter(tenant_id=tenant, site_id=site, retired_at=None)
+    rows = rows.filter(pk=device) if device else rows
     return {
         pk: (category, vendor or "", model or "", subnet or "")
         for pk, category, vendor, model, subnet in rows.values_list(
@@ -132,6 +146,8 @@ def members(tenant: str, site: str, devices: Collection[str] | None = None) -> d
     """Return the devices of a site by the profile they have now; only those of ``devices`` where given."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     rows = ProfileMember.objects.filter(tenant_id=tenant, site_id=site, until_ns=None)
+    if devices is not None and len(devices) <= _AT_ONCE:
+        rows = rows.filter(device_id__in=list(devices))
     for device, profile in rows.values_list("device_id", "profile_id"):
         if devices is None or device in devices:
             found[profile].add(device)
@@ -267,6 +283,59 @@ def _first_known(tenant: str) -> dict[tuple[str, str], int]:
     return found
 
 
+# ---------------------------------------------------------------- what scanners see
+
+
+def _of_scanned(
+    tenant: str, site: str, now_ns: int, devices: Sequence[str], borne: _Borne
+) -> Iterator[Concern]:
+    """Yield what is open on devices that a scanner looked at, its word merged with our own."""
+    member = dict(
+        ProfileMember.objects.filter(tenant_id=tenant, site_id=site, until_ns=None).values_list(
+            "device_id", "profile_id"
+        )
+    )
+    remedies = {
+        (row.profile_id, row.vulnerability): msgspec.convert(row.choice, Choice)
+        for row in _remedies(tenant, {member[device] for device in devices if device in member}, None)
+    }
+    aside = _SetAside(tenant, site)
+    wanted = VerdictFilter(devices=tuple(devices), states=CONCERNING)
+    for view in verdicts(Scope(tenant, (site,)), wanted, at_ns=now_ns):
+        grave = severity(view.state, view.score, view.exploited, view.exploits, view.epss)
+        if view.state is MatchState.POTENTIAL and grave.rank < Severity.MEDIUM.rank:
+            continue
+        here = frozenset((view.device,))
+        false, bears = aside.parted(site, view.advisory, here)
+        if false:
+            continue
+        accepted = borne.of(view.vulnerability, here) | bears
+        yield Concern(
+            subject=view.vulnerability,
+            choice=remedies.get((member.get(view.device, ""), view.vulnerability)) or _advised(view),
+            severity=grave,
+            sure=view.state is MatchState.CONFIRMED,
+            known_ns=view.since_ns,
+            devices=here - accepted,
+            accepted=accepted,
+            exploited=view.exploited,
+            exploits=view.exploits,
+            epss=view.epss,
+        )
+
+
+def _advised(view: VerdictView) -> Choice:
+    """Return what a scanner advises about a vulnerability that it alone sees."""
+    remedy = view.remedy.strip()
+    if not remedy:
+        return Choice(
+            ActionKind.PRACTICE,
+            ("scanner", view.title or view.vulnerability),
+            texts=(("", f"Close {view.title or view.vulnerability}, which a scanner saw", ""),),
+        )
+    return Choice(ActionKind.PRACTICE, ("scanner", remedy[:120]), texts=(("", remedy[:600], ""),))
+
+
 # ---------------------------------------------------------------- findings
 
 
@@ -277,6 +346,8 @@ def _of_findings(tenant: str, site: str, devices: About, borne: _Borne) -> Itera
         .exclude(kind=FindingKind.VULNERABILITY.value)
         .defer("evidence", "mitre", "detail")
     )
+    if len(devices) <= _AT_ONCE:
+        rows = rows.filter(device_id__in=list(devices))
     for row in rows:
         if row.device_id in devices:
             groups[row.kind, row.type, subject_of(row)].append(row)

@@ -43,6 +43,7 @@ RISK: tuple[tuple[str, str], ...] = (
     ("risk_recalls", "Recalls"),
     ("risk_mds2", "Makers' forms"),
     ("risk_scans", "Scanners"),
+    ("risk_vex", "VEX"),
     ("risk_knowledge", "Knowledge"),
 )
 BELONGS = {

@@ -12,6 +12,7 @@ from medwarden.web.views.risk import (
     overview,
     recalls,
     scans,
+    vex,
     vulnerabilities,
 )
 
@@ -33,6 +34,13 @@ urlpatterns: list[URLPattern] = [
     path("actions/accepted/<str:acceptance>/end/", actions.acceptance_end, name="risk_acceptance_end"),
     path("actions/<str:action_id>/", actions.action, name="risk_action"),
     path("actions/<str:action_id>/accept/", actions.action_accept, name="risk_action_accept"),
+    path("vex/", vex.vex, name="risk_vex"),
+    path("vex/export/<slug:form>/", vex.vex_export, name="risk_vex_export"),
+    path("vex/import/", vex.vex_import, name="risk_vex_import"),
+    path("vex/decide/", vex.vex_decide, name="risk_vex_decide"),
+    path("vex/issuer/", vex.vex_issuer, name="risk_vex_issuer"),
+    path("vex/statements/<int:number>/reopen/", vex.vex_reopen, name="risk_vex_reopen"),
+    path("vex/<str:document>/undo/", vex.vex_undo, name="risk_vex_undo"),
     path("knowledge/", knowledge.knowledge, name="risk_knowledge"),
     path("knowledge/job/", knowledge.knowledge_job, name="risk_knowledge_job"),
     path("knowledge/record/", knowledge.knowledge_record, name="risk_knowledge_record"),

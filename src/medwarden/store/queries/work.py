@@ -10,22 +10,17 @@ from django.db.models import Count, Q, QuerySet
 
 from medwarden.kernel.clock import NANOSECONDS
 from medwarden.kernel.errors import ConfigurationError
-from medwarden.model.finding import FindingKind
 from medwarden.risk.work.actions import Concern, Summary
 from medwarden.risk.work.states import WorkState
 from medwarden.store.models import (
     Device,
-    Finding,
-    ProfileMember,
     RiskAcceptance,
-    VulnerabilityVerdict,
     VulnerabilityWeight,
     WorkAction,
     WorkEvent,
-    WorkRemedy,
 )
 from medwarden.store.queries.scope import Page, Scope, bounds
-from medwarden.store.work_items import CONCERNING, action_concerns
+from medwarden.store.work_items import action_concerns, device_keys
 
 _AT_ONCE = 400
 SOON_NS = 7 * 86_400 * NANOSECONDS
@@ -141,7 +136,7 @@ def _select(scope: Scope, wanted: ActionFilter, now_ns: int) -> QuerySet[WorkAct
             and (not named or named in {v.upper() for v in row.shown.get("vulnerabilities", ())})
         }
     if wanted.device:
-        about = set(actions_of_device(scope, wanted.device))
+        about = set(actions_of_device(scope, wanted.device, now_ns))
         chosen = about if chosen is None else chosen & about
     return rows if chosen is None else rows.filter(pk__in=chosen)
 
@@ -457,33 +452,10 @@ def acceptances(scope: Scope, *, action_id: str = "", states: Collection[str] = 
     ]
 
 
-def actions_of_device(scope: Scope, device: str) -> list[str]:
-    """Return the ids of actions that a device is part of now."""
-    member = ProfileMember.objects.filter(tenant_id=scope.tenant, device_id=device, until_ns=None).first()
+def actions_of_device(scope: Scope, device: str, now_ns: int) -> list[str]:
+    """Return the ids of actions that a device is part of now; none for a device outside the scope."""
     row = scope.over(Device.objects.all()).filter(pk=device).first()
     if row is None:
         return []
-    keys: set[str] = set()
-    if member is not None:
-        open_now = VulnerabilityVerdict.objects.filter(
-            profile_id=member.profile_id, until_ns=None, state__in=CONCERNING
-        ).values_list("vulnerability", flat=True)
-        keys.update(
-            WorkRemedy.objects.filter(
-                profile_id=member.profile_id, vulnerability__in=list(open_now)
-            ).values_list("key", flat=True)
-        )
-    has = Finding.objects.filter(device_id=device, state__in=("open", "acknowledged")).exclude(
-        kind=FindingKind.VULNERABILITY.value
-    )
-    named = {finding.pk for finding in has}
-    rows = WorkAction.objects.filter(site_id=row.site_id, present=True)
-    found = [action.pk for action in rows.filter(key__in=keys)]
-    if named:
-        types = {finding.type for finding in has}
-        found += [
-            action.pk
-            for action in rows.exclude(key__in=keys)
-            if any(t == k or k.startswith(f"{t}: ") for k in action.shown.get("types", ()) for t in types)
-        ]
-    return found
+    keys = device_keys(scope.tenant, row.site_id, device, now_ns)
+    return list(WorkAction.objects.filter(site_id=row.site_id, key__in=keys).values_list("pk", flat=True))

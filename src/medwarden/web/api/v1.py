@@ -23,6 +23,7 @@ from medwarden.web.api import (
     policies,
     recalls,
     risk_scores,
+    vex,
     vulnerabilities,
     work,
 )
@@ -55,6 +56,7 @@ api.add_router("", recalls.router)
 api.add_router("", risk_scores.router)
 api.add_router("", vulnerabilities.router)
 api.add_router("", work.router)
+api.add_router("", vex.router)
 api.add_router("", knowledge.router)
 
 

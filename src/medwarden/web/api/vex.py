@@ -1,0 +1,146 @@
+"""Operations on VEX: statements of others, documents of the hospital."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from ninja import Field, Router, Schema, Status
+
+from medwarden.app.vex import decide, take_back, take_in
+from medwarden.app.vex_export import Chosen, write
+from medwarden.kernel.errors import ConfigurationError, MalformedInput
+from medwarden.model.role import Permission
+from medwarden.store.changes import Change
+from medwarden.store.vex import StatementRow, documents, statements
+from medwarden.web.api.access import needs
+from medwarden.web.api.schemas import Problem, page_of, page_schema, plain
+from medwarden.web.decisions import data_folder
+from medwarden.web.recent import forget
+from medwarden.web.scope import actor_of, scope_of
+from medwarden.web.views.risk.vex import everywhere
+
+router = Router(tags=["VEX"])
+SEE = needs(Permission.SEE_INVENTORY)
+CHANGE = needs(Permission.CHANGE_FINDING)
+
+
+@router.get(
+    "/vex/statements", response=page_schema(StatementRow), auth=SEE, url_name="vex", summary="VEX statements"
+)
+def vex_statements(
+    request: HttpRequest, state: str = "", q: str = "", page: int = 1, per: int = 100
+) -> dict[str, Any]:
+    """Return what imported documents say, and what became of each statement."""
+    page, per = max(1, page), min(max(1, per), 1000)
+    found = statements(scope_of(request).tenant, state=state, text=q, offset=(page - 1) * per, limit=per)
+    return page_of(found, page, per)
+
+
+@router.get("/vex/documents", response=list[dict[str, Any]], auth=SEE, summary="Imported VEX documents")
+def vex_documents(request: HttpRequest) -> Any:  # noqa: ANN401 (JSON of the schema)
+    """Return the imported documents, the latest first, those taken back too."""
+    return plain(documents(scope_of(request).tenant))
+
+
+class DocumentIn(Schema):
+    """A VEX document as text; ``author`` where it names none."""
+
+    document: str
+    author: str = ""
+    reason: str = ""
+
+
+class Taken(Schema):
+    """What a document came to."""
+
+    id: str
+    author: str
+    form: str
+    statements: int
+    states: dict[str, int]
+    problems: list[dict[str, str]]
+
+
+@router.post(
+    "/vex/documents", response={200: Taken, 422: Problem}, auth=CHANGE, summary="Take a VEX document in"
+)
+def vex_import(request: HttpRequest, body: DocumentIn) -> Any:  # noqa: ANN401 (JSON of the schema)
+    """Take in OpenVEX, CSAF or CycloneDX; a maker's word counts, anybody else's waits."""
+    everywhere(request)
+    try:
+        done = take_in(
+            data_folder(), scope_of(request).tenant, body.document.encode(), "document.json",
+            actor=actor_of(request), author=body.author, reason=body.reason,
+        )  # fmt: skip
+    except MalformedInput as error:
+        raise ConfigurationError(str(error)) from error
+    forget()
+    return msgspec.to_builtins(done)
+
+
+class Believed(Schema):
+    """Which statements, whether they are believed, and why."""
+
+    statements: list[int] = Field(min_length=1, max_length=1000)
+    accept: bool
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class Settled(Schema):
+    """For how many devices a verdict changed."""
+
+    devices: int
+
+
+@router.post(
+    "/vex/statements/decide", response={200: Settled, 422: Problem}, auth=CHANGE, summary="Believe statements"
+)
+def vex_decide(request: HttpRequest, body: Believed) -> Any:  # noqa: ANN401 (JSON of the schema)
+    """Accept or refuse statements that wait for a person."""
+    everywhere(request)
+    devices = decide(
+        data_folder(), scope_of(request).tenant, body.statements, accept=body.accept,
+        actor=actor_of(request), reason=body.reason,
+    )  # fmt: skip
+    forget()
+    return {"devices": devices}
+
+
+class Why(Schema):
+    """The reason of a step."""
+
+    reason: str = Field("", max_length=2000)
+
+
+@router.post(
+    "/vex/documents/{document}/undo",
+    response={204: None, 422: Problem},
+    auth=CHANGE,
+    summary="Take a VEX document back",
+)
+def vex_undo(request: HttpRequest, document: str, body: Why) -> Any:  # noqa: ANN401 (an empty answer)
+    """Take an imported document back with all it changed."""
+    everywhere(request)
+    take_back(scope_of(request).tenant, document, actor=actor_of(request), reason=body.reason)
+    forget()
+    return Status(204, None)
+
+
+@router.get(
+    "/vex/export/{form}",
+    response={200: Any, 422: Problem},
+    auth=needs(Permission.EXPORT),
+    summary="The hospital's verdicts as VEX",
+)
+def vex_export(
+    request: HttpRequest, form: str, vendor: str = "", cve: str = "", device: str = "", devices: bool = False
+) -> Any:  # noqa: ANN401 (a document of CSAF or OpenVEX)
+    """Return the verdicts as a document: csaf or openvex; ``devices`` adds serial numbers and addresses."""
+    scope = scope_of(request)
+    chosen = Chosen(vendor=vendor, vulnerability=cve, device=device, devices=devices)
+    written = write(scope.store, form, chosen, actor=actor_of(request))
+    with Change(actor_of(request), "download", tenant=scope.tenant, site=scope.site) as change:
+        change.record("vex.exported", "export:vex", None, {"as": form, "version": written.version})
+    return HttpResponse(written.document, content_type="application/json")

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from medwarden.kernel.clock import wall_clock
+from medwarden.model.role import Role
+from medwarden.store.changes import Change
+from medwarden.store.models import AuditEntry, Device, VexDocument, VexStatement
+from medwarden.store.open import Store
+
+SignedIn = Callable[..., Client]
+CVE = "CVE-2020-0001"
+
+
+def text(answer: object) -> str:
+    content = getattr(answer, "content")  # noqa: B009 (a response of the test client)
+    return re.sub(r"\s+", " ", content.decode())
+
+
+@pytest.fixture
+def known(store: Store) -> Device:
+    """A device of the furnished hospital of whose kind one vulnerability is confirmed."""
+    from medwarden.model.vulnerability import Match, MatchState
+    from medwarden.store.vulnerabilities import profiles_of, record_members, record_verdicts
+
+    device = Device.objects.exclude(vendor=None).exclude(model=None).order_by("pk")[0]
+    Device.objects.filter(pk=device.pk).update(firmware="2.0", confidence={})
+    with Change("rule:test", "test", site=device.site_id) as change:
+        fresh = record_members(change, profiles_of("default", [device.pk]), "test")
+        match = Match("", CVE, "MADE-1", MatchState.CONFIRMED, "made up")
+        record_verdicts(change, {key: [match] for key in fresh}, edition=1, rules="r", cause="test")
+    return Device.objects.get(pk=device.pk)
+
+
+def document(device: Device, author: str, status: str = "fixed") -> bytes:
+    product = {"name": "it", "product_id": "P"}
+    version = {"category": "product_version", "name": "2.0", "product": product}
+    named = {"category": "product_name", "name": device.model, "branches": [version]}
+    return json.dumps(
+        {
+            "document": {
+                "category": "csaf_vex",
+                "csaf_version": "2.0",
+                "publisher": {"category": "vendor", "name": author, "namespace": "https://vex.example"},
+                "tracking": {"id": "V-1", "version": "1", "current_release_date": "2026-01-01T00:00:00Z"},
+            },
+            "product_tree": {
+                "branches": [{"category": "vendor", "name": device.vendor, "branches": [named]}]
+            },
+            "vulnerabilities": [{"cve": CVE, "product_status": {status: ["P"]}}],
+        }
+    ).encode()
+
+
+def bring(client: Client, held: bytes) -> str:
+    file = SimpleUploadedFile("vex.json", held, content_type="application/json")
+    return text(client.post("/risk/vex/import/", {"document": file}, follow=True))
+
+
+def verdict(device: Device) -> str:
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.vulnerabilities import VerdictFilter, verdicts
+
+    wanted = VerdictFilter(devices=(device.pk,), vulnerability=CVE)
+    return next(verdicts(Scope(), wanted, at_ns=wall_clock())).state.value
+
+
+def test_a_strangers_word_waits_is_believed_and_taken_back(signed_in: SignedIn, known: Device) -> None:
+    client = signed_in(Role.ANALYST)
+    assert "1 waiting for you" in bring(client, document(known, "Somebody Else"))
+    assert verdict(known) == "confirmed"
+    page = text(client.get("/risk/vex/?state=waiting"))
+    assert "Somebody Else" in page
+    assert CVE in page
+    row = VexStatement.objects.get()
+    believed = {"id": row.pk, "decision": "accept", "reason": ""}
+    assert "Say why" in text(client.post("/risk/vex/decide/", believed, follow=True))
+    said = text(client.post("/risk/vex/decide/", {**believed, "reason": "asked"}, follow=True))
+    assert "1 believed; verdicts of 1 devices changed" in said
+    assert verdict(known) == "fixed"
+    client.post(f"/risk/vex/statements/{row.pk}/reopen/", {"reason": "not sure"})
+    assert verdict(known) == "confirmed"
+    made = VexDocument.objects.get()
+    assert "taken back" in text(client.post(f"/risk/vex/{made.pk}/undo/", {"reason": "old"}, follow=True))
+    audited = AuditEntry.objects.filter(action__startswith="vex.", actor="user:analyst")
+    steps = ["vex.imported", "vex.accepted", "vex.counts", "vex.reopened", "vex.undone"]
+    assert list(audited.order_by("sequence").values_list("action", flat=True)) == steps
+
+
+def test_the_makers_word_counts_at_once_over_the_api_too(signed_in: SignedIn, known: Device) -> None:
+    client = signed_in(Role.NETWORK_ENGINEER)
+
+    def post(path: str, body: object) -> tuple[int, dict[str, object]]:
+        answer = client.post(f"/api/v1/vex/{path}", json.dumps(body), content_type="application/json")
+        return answer.status_code, json.loads(answer.content or b"{}")
+
+    status, taken = post("documents", {"document": document(known, str(known.vendor)).decode()})
+    assert (status, taken["states"]) == (200, {"counts": 1})
+    assert verdict(known) == "fixed"
+    listed = client.get("/api/v1/vex/statements?state=counts").json()
+    assert listed["items"][0]["author"] == known.vendor
+    status, wrong = post("documents", {"document": "{}"})
+    assert (status, "neither OpenVEX" in str(wrong["detail"])) == (422, True)
+    status, _ = post("statements/decide", {"statements": [1], "accept": True, "reason": "x"})
+    assert status == 422
+    key = client.get("/api/v1/vex/documents").json()[0]["id"]
+    assert post(f"documents/{key}/undo", {"reason": "x"})[0] == 204
+    assert verdict(known) == "confirmed"
+
+
+@pytest.mark.parametrize("form", ["csaf", "openvex"])
+def test_the_hospitals_word_is_downloaded_and_audited(signed_in: SignedIn, known: Device, form: str) -> None:
+    client = signed_in(Role.ADMINISTRATOR)
+    client.post("/risk/vex/issuer/", {"name": "St. Elsewhere", "namespace": "https://elsewhere.example"})
+    answer = client.get(f"/risk/vex/export/{form}/")
+    held = json.loads(answer.content)
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert "St. Elsewhere" in json.dumps(held)
+    assert client.get(f"/api/v1/vex/export/{form}").json() == held
+    assert AuditEntry.objects.filter(action="vex.exported").count() == 2
+    assert client.get("/risk/vex/export/spdx/").status_code == 404
+    assert "nothing to tell" in text(client.get(f"/risk/vex/export/{form}/?vendor=nobody", follow=True))
+
+
+def test_a_person_of_some_sites_does_not_decide_for_all(signed_in: SignedIn, known: Device) -> None:
+    client = signed_in(Role.ANALYST, "local", (known.site_id,))
+    assert "every site" in bring(client, document(known, "Somebody Else"))
+    assert not VexDocument.objects.exists()
+    body = json.dumps({"document": document(known, "x").decode()})
+    assert client.post("/api/v1/vex/documents", body, content_type="application/json").status_code == 422
+
+
+def test_the_page_says_what_to_do_when_there_is_nothing(signed_in: SignedIn) -> None:
+    client = signed_in(Role.ANALYST)
+    assert "No statement yet" in text(client.get("/risk/vex/"))
+    assert "Choose a JSON document" in text(client.post("/risk/vex/import/", follow=True))
+    assert "no JSON" in bring(client, b"nothing")
