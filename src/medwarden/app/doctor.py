@@ -12,6 +12,7 @@ import msgspec
 from django.db import DatabaseError
 from sqlalchemy.exc import SQLAlchemyError
 
+from medwarden.app.knowledge_status import standing
 from medwarden.kernel.errors import MedwardenError
 from medwarden.store.folder import VERSION_FILE
 from medwarden.store.integrity import check_databases
@@ -89,9 +90,22 @@ def _folder(home: Path) -> list[Check]:
     except (MedwardenError, DatabaseError, sqlite3.DatabaseError, SQLAlchemyError) as error:
         checks.append(Check("data folder", False, f"{home} cannot be read through: {error}"))
     checks += [Check("stored file", False, f"{item.path}: {item.fault}") for item in damage]
+    checks.append(_knowledge(home))
     if not damage:
         checks.append(Check("stored files", True, "databases and telemetry are as they were written"))
     return checks
+
+
+def _knowledge(home: Path) -> Check:
+    """Say how old knowledge is; that nobody brought any is no fault."""
+    try:
+        now = standing(home)
+    except MedwardenError as error:
+        return Check("knowledge", False, str(error))
+    if not now.in_use:
+        return Check("knowledge", None, "none was taken in yet: `medwarden knowledge import` or `sync`")
+    fresh = f"{now.in_use} sources in use, none too old"
+    return Check("knowledge", not now.stale, "; ".join(now.sentences) or fresh)
 
 
 def _chain() -> Check:

@@ -73,6 +73,23 @@ def test_every_source_says_its_age_and_what_is_wrong(known: Store, signed_in: Si
     assert "Ask the publishers now" not in text
 
 
+def test_other_pages_say_that_knowledge_is_too_old(known: Store, signed_in: SignedIn) -> None:
+    client = signed_in(Role.VIEWER)
+    for page in ("/", "/risk/knowledge/record/"):
+        text = client.get(page).content.decode()
+        assert "Security advisories (CSAF) is " in text, page
+        assert "what is said of risk may be behind" in text, page
+    assert "what is said of risk may be behind" not in client.get(PAGE).content.decode()
+
+
+def test_pages_are_silent_where_knowledge_is_fresh_or_nobody_brought_any(
+    store: Store, signed_in: SignedIn
+) -> None:
+    client = signed_in(Role.VIEWER)
+    assert "may be behind" not in client.get("/").content.decode()
+    assert "No knowledge was taken in yet" in client.get(f"{PAGE}record/").content.decode()
+
+
 def test_who_says_what_is_shown_with_its_origin(known: Store, signed_in: SignedIn) -> None:
     client = signed_in(Role.VIEWER)
     text = client.get(f"{PAGE}record/?q=cve-2026-10001").content.decode()

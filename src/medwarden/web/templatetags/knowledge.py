@@ -1,0 +1,40 @@
+"""What a page says of the age of knowledge where verdicts and scores rest on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django import template
+from django.template.context import RequestContext
+
+from medwarden.app.knowledge_status import Standing, standing
+from medwarden.kernel.errors import ResourceError
+from medwarden.store.chain import folder_of_database
+from medwarden.web.recent import recently
+
+register = template.Library()
+
+
+def _standing(home: str) -> Standing:
+    return standing(Path(home))
+
+
+@register.inclusion_tag("web/part/knowledge_notice.html", takes_context=True)
+def knowledge_notice(context: RequestContext, empty: bool = True) -> dict[str, object]:
+    """Say that knowledge is too old, failed last or (where ``empty``) is missing; nothing where all is well.
+
+    The page of the sources says it better itself.
+    """
+    request = context["request"]
+    match = request.resolver_match
+    shown: dict[str, object] = {"request": request, "says": ""}
+    home = folder_of_database()
+    if home is None or (match is not None and match.url_name == "risk_knowledge"):
+        return shown
+    try:
+        now = recently(_standing, str(home))
+    except ResourceError as error:
+        return {**shown, "says": str(error)}
+    if not now.in_use:
+        return {**shown, "says": now.sentences[-1] if empty else ""}
+    return {**shown, "says": now.sentences[0] if now.stale else "", "more": len(now.stale) - 1}
