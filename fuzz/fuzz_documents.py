@@ -38,11 +38,13 @@ import fuzz_log  # noqa: E402
 import msgspec  # noqa: E402
 from equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
 from tests.feeds.upstream import seeds_of  # noqa: E402
+from vex_seeds import VEX_SEEDS  # noqa: E402
 
 from medwarden.app import places  # noqa: E402
 from medwarden.app.answer_tables import read_answers  # noqa: E402
 from medwarden.app.query import read_secrets  # noqa: E402
 from medwarden.app.segments import read_ranges  # noqa: E402
+from medwarden.app.vex import claim_of  # noqa: E402
 from medwarden.feeds.containers import Bounds, members  # noqa: E402
 from medwarden.feeds.registry import feeds  # noqa: E402
 from medwarden.inventory.custom_attributes import check_rule, check_spec, read_attributes  # noqa: E402
@@ -60,8 +62,13 @@ from medwarden.knowledge.udi import parse_udi  # noqa: E402
 from medwarden.model.book import DATES, FIELDS  # noqa: E402
 from medwarden.model.feed import About, Entry, Feed, Rejected  # noqa: E402
 from medwarden.model.scan import ScanReader  # noqa: E402
-from medwarden.model.vulnerability import Provenance  # noqa: E402
+from medwarden.model.vulnerability import ProductClaim, Provenance, Vulnerability  # noqa: E402
+from medwarden.risk.matching.engine import Engine  # noqa: E402
+from medwarden.risk.matching.profile import Profile  # noqa: E402
 from medwarden.risk.weights import default_weights, parse_weights  # noqa: E402
+from medwarden.risk.work.rules import parse_rules as parse_work_rules  # noqa: E402
+from medwarden.risk.work.rules import shipped_rules as shipped_work  # noqa: E402
+from medwarden.risk.work.vex.reading import read_vex  # noqa: E402
 from medwarden.sensors import snmp_poll  # noqa: E402
 from medwarden.sensors.active.exchange import Ended, Limits, Outcome, Piece  # noqa: E402
 from medwarden.sensors.active.prober import ProbeSetting, SnmpUser  # noqa: E402
@@ -276,6 +283,27 @@ def _bill(data: bytes) -> object:
     return bill.format[:14], min(len(bill.components), 6), min(wealth, 8), bool(bill.skipped)
 
 
+def _vex(data: bytes) -> object:
+    """Read a document; what comes of it can be matched, and its products are printable."""
+    reading = read_vex(data, "vex.json")
+    engine = Engine()
+    for number, said in enumerate(reading.statements[:50]):
+        claim = msgspec.convert(claim_of(said), ProductClaim)
+        record = Vulnerability(str(number), "", "", Provenance("fuzz", "vex"), claims=(claim,))
+        engine.add_vulnerability(record)
+        for text in (said.product.name, said.product.vendor, said.product.product, said.product.version):
+            if not text.isprintable():
+                raise Finding(f"{said.place} says {text[:80]!r}")
+    engine.judge(Profile(vendor="Philips", model="IntelliVue MX450", firmware="M.03"))
+    says = tuple(sorted({said.says.value for said in reading.statements}))
+    return reading.form, says, min(len(reading.statements), 6), min(len(reading.problems), 3)
+
+
+def _work_rules(data: bytes) -> object:
+    rules = parse_work_rules(data.decode("utf-8", "replace"), "work.yaml", shipped_work())
+    return rules.due_days == shipped_work().due_days, rules.priority == shipped_work().priority
+
+
 def _attributes(data: bytes) -> object:
     file = read_attributes(data.decode("utf-8", "replace"), "fuzz.yaml")
     specs = {spec.name: spec for spec in file.attributes}
@@ -377,6 +405,8 @@ def targets() -> dict[str, Callable[[bytes], object]]:
         "gudid_zip": _gudid_zip,
         "sbom": _bill,
         "attributes": _attributes,
+        "vex": _vex,
+        "work_rules": _work_rules,
         "reconciliation": _reconciliation,
         "answer_table": _answer_table,
         "snmp_message": _snmp_message,
@@ -450,7 +480,7 @@ def _changed(data: bytes, pool: list[bytes], chance: random.Random) -> bytes:
 def make_corpus(name: str) -> int:
     """Write seeds of one reader; return how many."""
     folder = CORPUS / f"doc-{name}"
-    seeds = {**_SEEDS.get(name, {}), **EQUIPMENT_SEEDS.get(name, {})}
+    seeds = {**_SEEDS.get(name, {}), **EQUIPMENT_SEEDS.get(name, {}), **VEX_SEEDS.get(name, {})}
     if name == "weights":
         default_weights()
         seeds["shipped"] = (ROOT / "src/medwarden/risk/weights.yaml").read_bytes()

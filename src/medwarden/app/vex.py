@@ -69,7 +69,7 @@ def take_in(
     whose = reading.author or author.strip()[:200]
     if not whose:
         raise ConfigurationError("the document names no author: say whose word it is")
-    claims = [_claim(statement) for statement in reading.statements]
+    claims = [claim_of(statement) for statement in reading.statements]
     digest = hashlib.sha256(document).hexdigest()
     name = source.rpartition("/")[2]
     with Change(actor, reason or f"VEX document {name[:80]}", tenant=tenant) as change:
@@ -79,7 +79,8 @@ def take_in(
     return TakenIn(row.pk, whose, reading.form, len(reading.statements), states, reading.problems)
 
 
-def _claim(statement: Statement) -> dict[str, object]:
+def claim_of(statement: Statement) -> dict[str, object]:
+    """Return the product of a statement as matching takes it, as plain values."""
     product = statement.product
     cpe = product.cpe if product.cpe.startswith("cpe:2.3:") else ""
     part = cpe.split(":")[2] if cpe else ""

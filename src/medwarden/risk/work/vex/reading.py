@@ -93,9 +93,8 @@ def text(value: object, place: str, *, needed: bool = False, longest: int = _LON
         return ""
     if not isinstance(value, str):
         raise Wrong(place, "a text is missing" if value is None else "no text")
-    found = (
-        " ".join(value.replace("\x00", " ").split()) if longest <= 400 else value.replace("\x00", " ").strip()
-    )
+    plain = "".join(c if c.isprintable() else "\n" if c == "\n" else " " for c in value[: 4 * longest])
+    found = " ".join(plain.split()) if longest <= 400 else plain.strip()
     if needed and not found:
         raise Wrong(place, "an empty text")
     return found[:longest]
