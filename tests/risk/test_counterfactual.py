@@ -35,8 +35,8 @@ def call(app: str, port: int, role: str, peer: int, scope: str = "internal") -> 
     return Conversation(
         device="d1", role=role, peer_device=f"p{peer}" if scope == "internal" else None,
         peer_ip=f"10.0.0.{peer}" if scope == "internal" else f"203.0.113.{peer}", peer_name=None,
-        scope=scope, transport="tcp", port=port, application=app, first_seen=NOW - HOUR, last_seen=NOW - HOUR // 2, flows=3,
-        packets=9, bytes_sent=100, bytes_received=100, established=True,
+        scope=scope, transport="tcp", port=port, application=app, first_seen=NOW - HOUR,
+        last_seen=NOW - HOUR // 2, flows=3, packets=9, bytes_sent=100, bytes_received=100, established=True,
     )  # fmt: skip
 
 
