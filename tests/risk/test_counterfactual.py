@@ -207,3 +207,19 @@ def test_a_policy_that_traffic_contradicts_lowers_nothing() -> None:
     after, _ = assess_device(device, context_of(device, (), long_ago))
     assert after.score == before.score
     assert "enforced_policy" not in {f.id for f in after.factors}
+
+
+def test_what_was_not_seen_for_long_no_longer_counts() -> None:
+    old = as_device([0, 4], [], True)
+    days = 366 * 24 * HOUR
+    fresh = Service("tcp", 80, "http", NOW - HOUR, NOW + days, 1, 3, 200)
+    later = msgspec.structs.replace(old, services=(*old.services, fresh), last_seen=NOW + days)
+    before = {f.id for f in assess_device(old, context_of(old))[0].factors}
+    after = {f.id for f in assess_device(later, context_of(later))[0].factors}
+    assert "telnet_server" in before - after
+    assert "inbound_internet" in before - after
+    named_in_a_book = msgspec.structs.replace(old, last_seen=NOW + days)
+    counted = assess_device(named_in_a_book, context_of(old))[0]
+    assert {f.id: f.points for f in counted.factors} == {
+        f.id: f.points for f in assess_device(old, context_of(old))[0].factors
+    }

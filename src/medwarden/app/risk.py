@@ -18,6 +18,7 @@ from medwarden.app.risk_world import World
 from medwarden.app.surroundings import surroundings
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Device, DeviceClass
 from medwarden.model.risk import RiskLevel
 from medwarden.policy.learn import learn_device
@@ -88,10 +89,15 @@ class Overview(msgspec.Struct, frozen=True):
         if self.categories and self.categories[0].score:
             worst = self.categories[0]
             said.append(
-                f"The kind of device at most risk is {worst.name.replace('_', ' ')}, at {worst.score}"
+                f"The kind of device at most risk is {_kind_name(worst.name)}, at {worst.score}"
                 f" ({worst.devices:,} {'device' if worst.devices == 1 else 'devices'})."
             )
         return tuple(said)
+
+
+def _kind_name(category: str) -> str:
+    known = categories().get(category)
+    return category.replace("_", " ") if known is None else known.name
 
 
 def rules() -> Rules:

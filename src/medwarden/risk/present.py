@@ -1,7 +1,7 @@
 """What of a device counts now: not what it ceased to do long ago, and not what an enforced policy ended.
 
 The inventory keeps everything that was ever heard. For risk, a service that was not seen for
-``shape.seen_days`` of the device being heard is taken to be gone, and so is a conversation that an enforced
+``shape.seen_days`` of traffic of the device is taken to be gone, and so is a conversation that an enforced
 policy does not allow and that was not seen since. Where something is seen that the policy forbids, it is
 not enforced, whatever its state says, and everything counts.
 """
@@ -90,8 +90,12 @@ def _prefixes() -> dict[str, tuple[str, ...]]:
 
 
 def _lately(device: Device, days: int) -> Device:
-    """Return ``device`` without what was last seen more than ``days`` before it was last heard."""
-    since = device.last_seen - days * _DAY_NS
+    """Return ``device`` without what was last seen more than ``days`` before its latest traffic.
+
+    Where a list or a book named it later, that is no traffic: silence of a sensor proves nothing.
+    """
+    talked = [c.last_seen for c in device.conversations] + [s.last_seen for s in device.services]
+    since = max(talked, default=device.first_seen) - days * _DAY_NS
     if device.first_seen >= since:
         return device
     conversations = tuple(c for c in device.conversations if c.last_seen >= since)

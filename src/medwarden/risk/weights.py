@@ -25,7 +25,7 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     saturation: float
     base_impact: float
     control_limit: float
-    seen_days: int = 90
+    seen_days: int = 365
 
 
 class GroupShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

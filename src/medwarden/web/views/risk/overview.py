@@ -22,6 +22,7 @@ from medwarden.web.scope import Scope, actor_of, scope_of, signed_in
 from medwarden.web.shapes import shares
 
 SHOWN = 10
+SHOWN_REASONS = 6
 DAYS = 30
 PLANNED = 60
 """Devices that the page of the plan looks at; the command looks at more."""
@@ -46,7 +47,8 @@ def risk(request: HttpRequest) -> HttpResponse:
     scope = scope_of(request)
     days = DAYS if scope.since_ns is None else max(1, (scope.until_ns - scope.since_ns) // _DAY_NS)
     found = overview(scope.store, days=days, now_ns=scope.until_ns)
-    actions = queries.top_actions(scope.store, limit=6)
+    reasons = queries.top_actions(scope.store, limit=20)
+    actions = [reason for reason in reasons if reason.group != "impact"][:SHOWN_REASONS]
     user = signed_in(request)
     context = {
         "found": found,
