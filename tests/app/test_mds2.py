@@ -141,7 +141,7 @@ def test_what_a_maker_says_is_data_for_policy_and_patient_data(pumps: Store) -> 
     from medwarden.app.disclosures import disclosure_for, network_needs
     from medwarden.store.queries import complete_devices
 
-    bring_in({"MPII-2": "Yes"}, notes={"CONN-2": "DICOM 104/tcp"})  # type: ignore[arg-type]
+    bring_in({"MPII-2.2": "Yes"}, notes={"CONN-2": "DICOM 104/tcp"})  # type: ignore[arg-type]
     devices = complete_devices(ALL)
     needs = network_needs("default", devices)
     assert set(needs) == set(ALL[:2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from medwarden.inventory.labelling import identify
 from medwarden.inventory.patient_data import patient_data
 from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
+from medwarden.model.mds2 import Claim, Disclosure, Edition
 
 Heard = Callable[..., Device]
 
@@ -44,6 +46,30 @@ def test_a_camera_films_people_and_no_records(heard: Heard) -> None:
 def test_silence_is_no_sign(heard: Heard) -> None:
     found = patient_data(identify(heard(("arp.ip", "10.0.0.1"))))
     assert (found.stores.probability, found.transmits.probability, found.personal.probability) == (0, 0, 0)
+
+
+def disclosed(**holds: bool) -> Disclosure:
+    claims = {name: Claim(name, value, "MPII-2", "Yes" if value else "No") for name, value in holds.items()}
+    return Disclosure("f", Edition.HN1_2019, "Nordlicht", "Aurora", claims=claims)
+
+
+def test_what_the_maker_says_counts(heard: Heard) -> None:
+    silent = identify(heard(("arp.ip", "10.0.0.1")))
+    found = patient_data(silent, disclosed(phi_kept=True, phi_on_network=True))
+    assert (found.stores.word, found.transmits.word) == ("likely", "likely")
+    assert found.stores.reasons[0].field == "mds2.MPII-2" and not found.transmits.seen
+    assert patient_data(silent, disclosed(phi_kept=False)).stores.probability == 0
+
+
+def test_a_no_of_the_maker_weakens_the_kind_and_never_what_was_heard(heard: Heard) -> None:
+    pump = msgspec.structs.replace(identify(heard(("arp.ip", "10.0.0.1"))), category="pacs")
+    assert (
+        patient_data(pump, disclosed(phi_kept=False)).stores.probability
+        < patient_data(pump).stores.probability
+    )
+    seen = identify(heard(("hl7.patient_data", "yes")))
+    found = patient_data(seen, disclosed(phi_handled=False, phi_on_network=False))
+    assert found.transmits.word == "seen" and found.in_clear
 
 
 FACTS = st.tuples(

@@ -217,7 +217,7 @@ def points(of: Device, disclosure: Disclosure | None) -> dict[str, float]:
         ({"CSUP-2.1": "No"}, "mds2_unpatched"),
         ({"PAUT-5": "No"}, "mds2_accounts"),
         ({"PAUT-1": "No"}, "mds2_accounts"),
-        ({"MPII-2": "Yes", "STCF-1": "No"}, "mds2_unencrypted_data"),
+        ({"MPII-2.2": "Yes", "STCF-1": "No"}, "mds2_unencrypted_data"),
         ({"MLDP-2": "No", "MLDP-4": "No"}, "mds2_no_malware_control"),
         ({"RMOT-1": "Yes", "RMOT-1.1": "No"}, "mds2_remote_service"),
         ({"MLDP-4": "Yes"}, "mds2_application_control"),
@@ -243,3 +243,11 @@ def test_needs_of_the_network_are_data_for_a_policy() -> None:
     needs = needs_of(says)
     assert (needs.remote_service, needs.internet, needs.fixed_destinations) == (True, False, True)
     assert needs.external_communication is None and needs.ports[0].port == 104
+
+
+def test_patient_data_that_the_maker_declares_raise_the_impact() -> None:
+    def share(said: dict[str, str]) -> float:
+        score, _ = assess_device(device(category=None), around(device(category=None), d_1=form(said)))
+        return next((f.raw_points for f in score.factors if f.id == "patient_data"), 0.0)
+
+    assert share({"MPII-2.2": "Yes"}) > share({"MPII-1": "Yes"}) > share({"MPII-1": "No"}) == 0

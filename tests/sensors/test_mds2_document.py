@@ -103,6 +103,13 @@ def test_flat_text_of_a_pdf_is_read() -> None:
     assert encrypted is not None and encrypted.stance is Stance.YES
 
 
+def test_a_maker_whose_name_begins_with_a_letter_and_a_dot_is_no_question() -> None:
+    head = ("B. Braun", "MDS2-3", "17-May-2016", "A model of pumps", "2.1")
+    form = read_form(made.pdf(made.lines_of(made.rows_2013(head=head))), "form.pdf")
+    assert (form.header.vendor, form.header.model) == ("B. Braun", "A model of pumps")
+    assert sum(answer.question == "B" for answer in form.answers) <= 1
+
+
 def fields(rows: list[Cells], named: bool) -> bytes:
     """Return a PDF whose answers stand in fields, named after ids or by running numbers."""
     printed = [row[:2] if len(row) > 2 and row[0] else row for row in rows]

@@ -12,7 +12,7 @@ import click
 
 from medwarden.cli.output import home_option, json_option, plain, print_json, print_table
 from medwarden.kernel.clock import iso
-from medwarden.kernel.errors import MalformedInput
+from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.kernel.printable import neutral_cell
 
 if TYPE_CHECKING:
@@ -52,12 +52,13 @@ def import_forms(
             done = import_file(
                 data_folder(home), path, actor=_actor(), vendor=vendor, model=model, trial=dry_run
             )
-        except MalformedInput as error:
+        except (MalformedInput, ConfigurationError) as error:
             failed += 1
+            reason = error.reason if isinstance(error, MalformedInput) else str(error)
             if as_json:
-                print_json({"file": path.name, "error": error.reason})
+                print_json({"file": path.name, "error": reason})
             else:
-                click.echo(f"{path.name}: not read: {error.reason}", err=True)
+                click.echo(f"{path.name}: not brought in: {reason}", err=True)
             continue
         if as_json:
             print_json({"file": path.name, **_told(done)})

@@ -15,6 +15,7 @@ import msgspec
 
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Device
+from medwarden.model.mds2 import Disclosure
 
 CERTAIN, STRONG, LIKELY, HINT = 0.99, 0.9, 0.7, 0.4
 
@@ -89,6 +90,15 @@ _KINDS = {"high": STRONG, "medium": HINT}
 _STORES_BY_KIND = frozenset(
     {"pacs", "vna", "ehr_server", "lis", "mwl_ris", "interface_engine", "device_gateway", "central_station"}
 )
+_DISCLOSED_SENDING = (
+    ("phi_on_network", "sends patient data over the network", STRONG),
+    ("phi_exchanged", "exchanges patient data with other systems", LIKELY),
+    ("phi_handled", "handles patient data", HINT),
+)
+_DISCLOSED_KEEPING = (
+    ("phi_kept", "keeps patient data", STRONG),
+    ("phi_handled", "handles patient data", HINT),
+)
 _PERSONAL = {
     "badge_reader": (STRONG, "reads badges of staff"),
     "time_clock": (STRONG, "records working times"),
@@ -104,15 +114,44 @@ _PERSONAL = {
 }
 
 
-def patient_data(device: Device) -> PatientData:
-    """Return the likelihoods for a device that was identified before."""
+def patient_data(device: Device, disclosed: Disclosure | None = None) -> PatientData:
+    """Return the likelihoods for a device that was identified before.
+
+    ``disclosed`` is what its maker says (MDS2). A yes of the maker is a strong reason. A no takes weight from
+    what is judged by the kind of device alone, never from what was heard.
+    """
     seen = [entry for entry in device.ledger if entry.field.endswith(_SEEN) and entry.value == "yes"]
     return PatientData(
-        transmits=_likelihood(_transmitting(device), seen=bool(seen) or device.phi is True),
-        stores=_likelihood(_storing(device), seen=False),
+        transmits=_likelihood(
+            _as_disclosed(_transmitting(device), disclosed, _DISCLOSED_SENDING),
+            seen=bool(seen) or device.phi is True,
+        ),
+        stores=_likelihood(_as_disclosed(_storing(device), disclosed, _DISCLOSED_KEEPING), seen=False),
         personal=_likelihood(_of_persons(device), seen=False),
         in_clear=bool(seen),
     )
+
+
+def _as_disclosed(
+    reasons: Iterator[Reason], disclosed: Disclosure | None, claims: tuple[tuple[str, str, float], ...]
+) -> Iterator[Reason]:
+    """Yield reasons with what the maker says; its first claim that is a yes or no counts."""
+    claim = next(
+        (
+            c
+            for name, _, _ in claims
+            if disclosed and (c := disclosed.claims.get(name)) and c.holds is not None
+        ),
+        None,
+    )
+    for reason in reasons:
+        denied = claim is not None and claim.holds is False and reason.field == "category"
+        yield _weaker(_weaker(_weaker(reason))) if denied else reason
+    if claim is not None and claim.holds:
+        words, probability = next((w, p) for name, w, p in claims if name == claim.name)
+        yield Reason(
+            f"{words}, by its maker's form", f"mds2.{claim.question}", claim.written[:80], probability
+        )
 
 
 def _transmitting(device: Device) -> Iterator[Reason]:

@@ -156,8 +156,8 @@ def _begins(line: str) -> tuple[str, str] | None:
         head = " ".join(parts[:words])
         for edition in Edition:
             found = question_of(head, edition)
-            if found is None or (len(head) == 1 and not _TRAILING.search(line) and not _tail(line)):
-                continue
+            if found is None or (len(head.rstrip(".)")) == 1 and not _answered(line)):
+                continue  # a sentence that begins with A, or a maker called B. Braun
             rest = line.lstrip()
             for part in parts[:words]:
                 rest = rest[len(part) :].lstrip() if rest.startswith(part) else rest
@@ -165,9 +165,10 @@ def _begins(line: str) -> tuple[str, str] | None:
     return None
 
 
-def _tail(line: str) -> bool:
+def _answered(line: str) -> bool:
     pieces = _pieces(line)
-    return len(pieces) > 1 and any(is_answer(piece.text) for piece in pieces[1:])
+    apart = len(pieces) > 1 and any(is_answer(piece.text) for piece in pieces[1:])
+    return apart or _TRAILING.fullmatch(line) is not None
 
 
 def _rows(lines: Sequence[str]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from medwarden.model.finding import FindingEvidence
 from medwarden.risk.context import RiskContext
 from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
 from medwarden.risk.facts import affirmed, from_ledger, named
+from medwarden.risk.mds2_difference import quoted
 
 CONSEQUENCE = {
     1: "a nuisance",
@@ -52,6 +53,10 @@ class ClinicalImpact:
         )
 
 
+DECLARED = (("phi_kept", "keeps", 0.9), ("phi_on_network", "sends", 0.8), ("phi_handled", "handles", 0.6))
+"""Claims of a maker's form that a device has patient data, in words, and how strongly each counts."""
+
+
 class PatientData:
     """The device carries or is likely to hold patient data."""
 
@@ -62,10 +67,13 @@ class PatientData:
     advice: ClassVar[Advice | None] = None
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
-        """Apply where patient data was seen, or where the category usually holds it."""
+        """Apply where patient data was seen, where the maker declares it, or where the category holds it."""
         entries = affirmed(device, *PATIENT_DATA_FIELDS)
         if device.phi or entries:
             return Hit("It was seen to carry patient data.", from_ledger(entries))
+        declared = _declared_patient_data(device, context)
+        if declared is not None:
+            return declared
         facts = context.facts(device)
         if facts is None or device.phi is False or facts.phi not in LIKELY:
             return None
@@ -73,6 +81,20 @@ class PatientData:
             f"{facts.name} usually holds patient data; none was seen in the observed traffic.",
             strength=LIKELY[facts.phi],
         )
+
+
+def _declared_patient_data(device: Device, context: RiskContext) -> Hit | None:
+    """Return what the maker's form says of patient data, None where it leaves that open."""
+    form = context.disclosures.get(device.id)
+    if form is None:
+        return None
+    for claim, says, strength in DECLARED:
+        if form.says(claim) is True:
+            _, words, evidence = quoted(form, claim)
+            return Hit(
+                f"It {says} patient data, by its maker's form ({words}); none was seen.", evidence, strength
+            )
+    return None
 
 
 class FdaClass:

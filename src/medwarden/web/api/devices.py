@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema
 
+from medwarden.app.disclosures import disclosure_for
 from medwarden.app.origin import Origin, origin
 from medwarden.inventory.patient_data import PatientData, patient_data
 from medwarden.inventory.story import Story, story
@@ -84,7 +85,8 @@ OriginOut = schema_of(Origin)
 )
 def device_patient_data(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401 (JSON of the schema)
     """Return how likely a device transmits and stores data of patients and others, with the reasons."""
-    return plain(patient_data(_one(request, device_id)))
+    found = _one(request, device_id)
+    return plain(patient_data(found, disclosure_for(scope_of(request).tenant, found)))
 
 
 @router.get(

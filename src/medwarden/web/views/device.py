@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app.device_capture import QUOTA_MEGABYTES
+from medwarden.app.disclosures import disclosure_for
 from medwarden.app.origin import origin
 from medwarden.app.risk import what_ifs
 from medwarden.inventory.patient_data import Likelihood, patient_data
@@ -84,7 +85,7 @@ def _identity(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow)
         "addresses": queries.addresses(scope.store, row.pk),
         "missing": device_page.missing(found),
         "story": story(found),
-        "patients": _patients(found),
+        "patients": _patients(scope, found),
         "parts": of_identity.identities(scope.store, row.pk),
         "elsewhere": of_identity.elsewhere(scope.store, row.pk),
         "changes": of_identity.verdict_history(scope.store, row.pk),
@@ -92,8 +93,8 @@ def _identity(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow)
     }
 
 
-def _patients(found: Device) -> list[tuple[str, Likelihood]]:
-    told = patient_data(found)
+def _patients(scope: Scope, found: Device) -> list[tuple[str, Likelihood]]:
+    told = patient_data(found, disclosure_for(scope.tenant, found))
     return [
         ("Transmits patient data", told.transmits),
         ("Stores patient data", told.stores),

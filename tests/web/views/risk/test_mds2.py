@@ -75,7 +75,7 @@ def test_what_is_no_form_is_answered_with_a_sentence(store: Store, signed_in: Si
     client = signed_in(Role.BIOMEDICAL_ENGINEER)
     scan = SimpleUploadedFile("scan.pdf", made.pdf([[]], picture=True))
     answer = client.post("/risk/mds2/preview/", {"form": scan}, follow=True)
-    assert "scan.pdf was not read: a scan" in answer.content.decode()
+    assert "The file scan.pdf was not read: a scan" in answer.content.decode()
     assert "choose the file" in client.post("/risk/mds2/preview/", {}, follow=True).content.decode().lower()
 
 
@@ -100,7 +100,7 @@ def test_differences_are_first_and_lead_to_findings(store: Store, signed_in: Sig
     where = bring_in(client, {"MPII-1": "No"})
     finding = Finding.objects.get(kind="declaration", type="declared_no_patient_data", state="open")
     page = said_on(client, where)
-    assert f"/findings/{finding.pk}/" in page and "1 of 1 devices is not as it declares" in page
+    assert f"/findings/{finding.pk}/" in page and "1 of 1 device is not as it declares" in page
     coverage = said_on(client, "/risk/mds2/?situation=contradicted")
     assert MODEL in coverage and "1 difference" in coverage
     records = said_on(client, f"/devices/{pump.pk}/?tab=records")

@@ -25,7 +25,7 @@ from medwarden.app.mds2 import (
     restore,
     withdraw,
 )
-from medwarden.app.mds2_lists import answer_rows, by_section, claim_rows
+from medwarden.app.mds2_lists import ClaimRow, answer_rows, by_section, claim_rows
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, ResourceError
 from medwarden.knowledge.mds2_disclosure import disclosure_of, needs_of
 from medwarden.model.mds2 import Form, ProblemKind
@@ -35,11 +35,12 @@ from medwarden.sensors.mds2_document import LARGEST
 from medwarden.store import queries
 from medwarden.store.mds2 import attachments, form_of, forms
 from medwarden.store.queries.mds2 import covered, differences
+from medwarden.store.queries.scope import Page
 from medwarden.web.decisions import reason_of, refused, said
 from medwarden.web.exports import FORMATS, download
 from medwarden.web.guard import requires
 from medwarden.web.operation_lists import text_of
-from medwarden.web.paging import cut, offset_of, page_number, paging
+from medwarden.web.paging import offset_of, page_number, paging
 from medwarden.web.recent import forget
 from medwarden.web.scope import Scope, actor_of, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
@@ -52,7 +53,7 @@ SITUATIONS = {
 }
 _SALT = "medwarden.mds2.preview"
 _OLDEST_PREVIEW_S = 3600
-_FORMS_PER_PAGE = 25
+_MODELS_PER_PAGE = _FORMS_PER_PAGE = 25
 _MOST_DEVICES = 200
 _PROBLEMS = {
     ProblemKind.UNKNOWN_ID: "Numbers that no question has",
@@ -105,7 +106,8 @@ def disclosures(request: HttpRequest) -> HttpResponse:
     devices = sum(row.devices for row in everything)
     counts = {name: sum(_in_situation(row, name) for row in everything) for name in SITUATIONS}
     counting = {form.series: form.id for form in forms(scope.store, limit=1000).items if form.counts}
-    page = cut(rows, number)
+    start = offset_of(number, _MODELS_PER_PAGE)
+    page = Page(tuple(rows[start : start + _MODELS_PER_PAGE]), len(rows), start, _MODELS_PER_PAGE)
     context = {
         **paging(page, number),
         "lines": [
@@ -248,11 +250,12 @@ def disclosure(request: HttpRequest, form_id: str) -> HttpResponse:
     return render(request, "web/risk_mds2_form.html", context)
 
 
-def _grouped(form: Form) -> list[tuple[str, list[object]]]:
-    groups: dict[str, list[object]] = {}
+def _grouped(form: Form) -> list[tuple[str, list[ClaimRow], int]]:
+    """Return the claims by group, with how many of each are a yes."""
+    groups: dict[str, list[ClaimRow]] = {}
     for row in claim_rows(form):
         groups.setdefault(row.group, []).append(row)
-    return list(groups.items())
+    return [(group, rows, sum(row.holds is True for row in rows)) for group, rows in groups.items()]
 
 
 @requires(Permission.EDIT_BOOKS)
