@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -60,6 +60,17 @@ def words_on(home: Path, id: str) -> tuple[Word, ...]:
         return tuple(
             word for feed, kind, record in found for word in _words(feed, kind, record, states[feed].edition)
         )
+
+
+def technique_names(home: str, ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of techniques of ATT&CK by id, as far as the feed was brought."""
+    with Knowledge(Path(home)) as knowledge:
+        return {
+            id: record.name
+            for id in ids
+            for _, _, record in knowledge.said_of(id)
+            if isinstance(record, Technique)
+        }
 
 
 def _words(feed: str, kind: Kind, record: Record, edition: Edition | None) -> Iterator[Word]:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from django import template
 from django.template.context import RequestContext
 
+from medwarden.app.knowledge_records import technique_names
 from medwarden.app.knowledge_status import Standing, standing
 from medwarden.kernel.errors import ResourceError
 from medwarden.store.chain import folder_of_database
 from medwarden.web.recent import recently
 
 register = template.Library()
+
+
+@register.simple_tag
+def techniques(ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Return techniques of ATT&CK with the names that the feed brought; '' where it was not brought."""
+    home = folder_of_database()
+    try:
+        names = recently(technique_names, str(home), list(ids)) if home is not None and ids else {}
+    except ResourceError:
+        names = {}  # the notice above says that knowledge cannot be read
+    return [(id, names.get(id, "")) for id in ids]
 
 
 def _standing(home: str) -> Standing:

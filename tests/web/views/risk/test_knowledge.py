@@ -82,6 +82,22 @@ def test_other_pages_say_that_knowledge_is_too_old(known: Store, signed_in: Sign
     assert "what is said of risk may be behind" not in client.get(PAGE).content.decode()
 
 
+def test_techniques_of_findings_have_names_once_attack_was_brought(
+    store: Store, signed_in: SignedIn, tmp_path: Path
+) -> None:
+    from medwarden.store.models import Finding
+
+    row = Finding.objects.order_by("pk")[0]
+    row.mitre = ["T0855", "T9999"]
+    row.save()
+    (tmp_path / "ics.json").write_bytes(making.attack("T0855"))
+    import_files(store.home, [tmp_path / "ics.json"], unsigned=True)
+    with Knowledge(store.home) as knowledge:
+        name = knowledge.techniques()["T0855"].name
+    text = signed_in(Role.VIEWER).get(f"/findings/{row.pk}/").content.decode()
+    assert f'<span class="mono">T0855</span> {name}, <span class="mono">T9999</span></dd>' in text
+
+
 def test_pages_are_silent_where_knowledge_is_fresh_or_nobody_brought_any(
     store: Store, signed_in: SignedIn
 ) -> None:
