@@ -40,6 +40,7 @@ POSTED = {
     "probe_subnet_on",
     "protect_add",
     "protect_end",
+    "risk_aliases_change",
     "risk_irrelevant",
     "risk_mds2_attach",
     "risk_mds2_keep",

@@ -80,6 +80,24 @@ def _engine(home: Path, knowledge: Knowledge) -> Engine:
     return engine
 
 
+def named_products(home: Path) -> dict[str, list[str]]:
+    """Return the products that knowledge names, by maker as it is written; nothing without knowledge."""
+    with Knowledge(home) as knowledge:
+        return _engine(home, knowledge).named() if knowledge.newest else {}
+
+
+def advised_products(home: Path) -> dict[str, list[str]]:
+    """Return the products that advisories name, by maker as it is written."""
+    found: dict[str, set[str]] = {}
+    with Knowledge(home) as knowledge:
+        for advisory in knowledge.advisories() if knowledge.newest else ():
+            for record in advisory.vulnerabilities:
+                for claim in record.claims:
+                    if claim.vendor:
+                        found.setdefault(claim.vendor, set()).add(claim.product)
+    return {vendor: sorted(products) for vendor, products in found.items()}
+
+
 def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int:
     """Note the profiles of devices that changed and judge new ones; return how many devices' profiles moved.
 

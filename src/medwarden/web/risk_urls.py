@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from medwarden.web.views.risk import (
     actions,
+    aliases,
     knowledge,
     letters,
     mds2,
@@ -95,4 +96,6 @@ urlpatterns: list[URLPattern] = [
     path("letters/<str:number>/step/", letters.letter_step, name="risk_letter_step"),
     path("letters/<str:number>/file.<slug:kind>", letters.letter_file, name="risk_letter_file"),
     path("replacement/", recalls.replacement, name="risk_replacement"),
+    path("names/", aliases.aliases, name="risk_aliases"),
+    path("names/change/", aliases.aliases_change, name="risk_aliases_change"),
 ]

@@ -182,6 +182,14 @@ class Engine:
                 self._by_key.setdefault(key, []).append(maker)
         maker.add(entry)
 
+    def named(self) -> dict[str, list[str]]:
+        """Return the products that sources name, by maker as it is written."""
+        return {
+            written: sorted({product.text for product in maker.products.values()})
+            for written, maker in self._by_maker.items()
+            if written
+        }
+
     # ------------------------------------------------------------ judging
 
     def judge(self, profile: Profile) -> tuple[Match, ...]:
