@@ -74,6 +74,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     home = tmp_path_factory.mktemp("console") / "home"
     password = run_in(home, "tests/web/hospital.py", "0.3")
     run_in(home, "tests/browser/furnish.py")
+    run_in(home, "tests/browser/risk.py")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

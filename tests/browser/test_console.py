@@ -28,6 +28,17 @@ PATHS = (
     "/map/?by=subnet",
     "/findings/",
     "/places/",
+    "/risk/",
+    "/risk/actions/",
+    "/risk/vulnerabilities/",
+    "/risk/recalls/",
+    "/risk/recalls/devices/",
+    "/risk/letters/",
+    "/risk/replacement/",
+    "/risk/mds2/",
+    "/risk/scans/",
+    "/risk/knowledge/",
+    "/risk/plan/",
     "/policies/",
     "/operations/names/",
     "/operations/batteries/",
@@ -43,6 +54,14 @@ PATHS = (
     "/api/",
     "/nothing/",
 )
+LEADING = {
+    "/risk/actions/": "tbody a[href*='/risk/actions/']",
+    "/risk/vulnerabilities/": "a[href*='/risk/vulnerabilities/CVE-']",
+    "/risk/recalls/": "a[href*='/risk/recalls/notice/']",
+    "/risk/mds2/": "a[href*='/risk/mds2/mf-']",
+    "/risk/scans/": "a[href*='/risk/scans/sc-']",
+}
+"""Lists whose first entry is a page of its own, and what leads there."""
 RULES = """axe.run(document, {
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 })"""
@@ -58,7 +77,12 @@ def all_paths(page: Page) -> list[str]:
     device = first_device(page)
     finding = page.request.get("/api/v1/findings").json()["items"][0]["id"]
     tabs = [f"/devices/{device}/?tab={tab}" for tab in TABS]
-    return [*PATHS, *tabs, f"/findings/{finding}/", "/map/between/?by=category&client=ct&server=pacs"]
+    entries = []
+    for path, selector in LEADING.items():
+        page.goto(path)
+        entries.append(str(page.locator(f"main {selector}").first.get_attribute("href")))
+    between = "/map/between/?by=category&client=ct&server=pacs"
+    return [*PATHS, *tabs, *entries, f"/findings/{finding}/", between]
 
 
 def settle(page: Page) -> None:
