@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.app.test_vulnerabilities import DAY, pumps, states  # noqa: F401 - fixtures
-from tests.app.test_work import queue, scope  # noqa: F401 - fixtures
-from tests.store.conftest import heard, home, migrated, store  # noqa: F401 - fixtures
+from tests.app.test_vulnerabilities import DAY, states
+from tests.app.test_work import prepared, queue, scope  # noqa: F401 - fixtures
+from tests.store.conftest import migrated  # noqa: F401 - a fixture
 
 from medwarden.app.vex import decide, reopen, take_back, weigh
 from medwarden.app.vex import take_in as take_vex
@@ -51,7 +51,7 @@ def saying(
     ).encode()
 
 
-def taken(store: Store, document: bytes, **more: str) -> str:  # noqa: F811
+def taken(store: Store, document: bytes, **more: str) -> str:
     done = take_vex(store.home, "default", document, "/tmp/vex/it.json", actor="user:anna", **more)
     return next(iter(done.states))
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.app.test_vulnerabilities import DAY, advisory, pumps, take_in  # noqa: F401 - fixtures
-from tests.store.conftest import heard, home, migrated, store  # noqa: F401 - fixtures
+from pytest_django.plugin import DjangoDbBlocker
+from tests.app.test_vulnerabilities import DAY, advisory, take_in
+from tests.store.conftest import migrated  # noqa: F401 - a fixture
 
 from medwarden.app.vulnerabilities import match_devices
 from medwarden.app.vulnerabilities import refresh as judge
@@ -31,7 +34,7 @@ from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.role import Role
 from medwarden.risk.work.states import AcceptScope, WorkState
 from medwarden.store.changes import Change
-from medwarden.store.open import Store
+from medwarden.store.open import Store, ensure_site, open_store
 
 if TYPE_CHECKING:
     from medwarden.store.models import WorkAction
@@ -51,13 +54,37 @@ def grave(identifier: str, version: str, cve: str = "CVE-2020-0001") -> dict[str
     return found
 
 
+@pytest.fixture(scope="session")
+def prepared(
+    migrated: Path,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> Path:
+    """A folder with three pumps of one model: one affected, one corrected, one of no known version."""
+    folder = tmp_path_factory.mktemp("queue")
+    home = Path(shutil.copytree(migrated, folder / "home"))
+    with django_db_blocker.unblock(), open_store(home, writer=True):
+        from medwarden.store.models import Device
+
+        tenant, site = ensure_site()
+        for number, firmware in ((1, "2.0"), (2, "3.0"), (3, None)):
+            Device.objects.create(
+                id=f"d-main-{number}", tenant_id=tenant, site_id=site, macs=[f"02:00:00:00:00:0{number}"],
+                ips=[f"10.0.0.{number}"], vendor="B. Braun", model="Infusomat Space", firmware=firmware,
+                first_seen=10**18, last_seen=10**18, added_ns=10**18, stale=False,
+            )  # fmt: skip
+        take_in(home, folder, grave("MADE-1", "< 2.5"), grave("MADE-2", "< 2.2", "CVE-2020-0002"))
+        judge(home, "default")
+        refresh(home, "default")
+    return home
+
+
 @pytest.fixture
-def queue(pumps: Store, tmp_path: Path) -> Store:  # noqa: F811
-    """Three pumps of one model: one affected, one corrected, one of no known version."""
-    take_in(pumps.home, tmp_path, grave("MADE-1", "< 2.5"), grave("MADE-2", "< 2.2", "CVE-2020-0002"))
-    judge(pumps.home, "default")
-    refresh(pumps.home, "default")
-    return pumps
+def queue(prepared: Path, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
+    """Return a copy of it, open."""
+    home = Path(shutil.copytree(prepared, tmp_path / "home"))
+    with django_db_blocker.unblock(), open_store(home, writer=True) as opened:
+        yield opened
 
 
 def person(name: str, role: Role) -> str:
@@ -387,3 +414,68 @@ def test_another_site_sees_and_changes_nothing(queue: Store) -> None:
     assert totals(elsewhere, wall_clock()).devices == 0
     with pytest.raises(ConfigurationError, match="no action"):
         step(elsewhere, [only().pk], Step(owner="IT", team=True), actor="user:x", reason="")
+
+
+def test_what_a_scanner_alone_sees_is_work_too_and_what_it_confirms_is_sure(queue: Store) -> None:
+    from medwarden.store.models import Scan, ScanHost, ScannerSighting, WorkAction
+
+    now = wall_clock()
+    site = {"tenant_id": "default", "site_id": "main"}
+    scan = Scan.objects.create(
+        **site, id="sc-1", scanner="nessus", form="nessus", source="s.nessus", digest="0" * 64,
+        started_ns=now, ended_ns=now, imported_ns=now, actor="user:anna", hosts=1, known=1, sightings=2,
+    )  # fmt: skip
+    host = ScanHost.objects.create(
+        **site, id="sh-1", scan=scan, device="d-main-3", how="by address", seen_ns=now
+    )
+    for cve, remedy in (("CVE-2020-0001", ""), ("CVE-2014-0160", "Upgrade OpenSSL to 1.0.1g or later.")):
+        ScannerSighting.objects.create(
+            **site, host=host, device="d-main-3", scanner="nessus", vulnerability=cve, check_id="1",
+            title="Heartbleed", outcome="vulnerable", score=7.5, remedy=remedy, seen_ns=now, since_ns=now,
+        )  # fmt: skip
+    refresh(queue.home, "default")
+    row = only()
+    assert (row.devices, row.findings, row.shown["perhaps"]) == (2, 4, 0)
+    advised = WorkAction.objects.get(title="Upgrade OpenSSL to 1.0.1g or later")
+    assert (advised.devices, advised.shown["vulnerabilities"]) == (1, ["CVE-2014-0160"])
+    from medwarden.store.queries.work import ActionFilter, actions
+
+    about = actions(scope(), ActionFilter(device="d-main-3"), now_ns=now)
+    assert {a.id for a in about.items} >= {row.pk, advised.pk}
+
+
+def test_what_an_action_would_change_is_the_score_once_it_is_done(queue: Store) -> None:
+    from medwarden.app.judge import assess
+    from medwarden.store.models import Device
+
+    assess("default", "main", ["d-main-1", "d-main-2", "d-main-3"])
+    effect = shown_of(scope(), only().pk).effect
+    assert effect is not None
+    assert (effect.devices, effect.of) == (2, 2)
+    assert effect.worst_after < effect.worst
+    before = list(Device.objects.filter(pk__in=("d-main-1", "d-main-3")).values_list("risk_score", flat=True))
+    assert effect.worst == max(before)
+    Device.objects.filter(pk__in=("d-main-1", "d-main-3")).update(firmware="3.0")
+    match_devices(queue.home, "default", "main", ["d-main-1", "d-main-3"])
+    assess("default", "main", ["d-main-1", "d-main-3"])
+    after = list(Device.objects.filter(pk__in=("d-main-1", "d-main-3")).values_list("risk_score", flat=True))
+    assert effect.worst_after == max(after)
+    assert effect.points == sum(before) - sum(after)
+
+
+def test_the_queue_keeps_up_by_itself_and_says_what_is_wrong_with_its_rules(
+    queue: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medwarden.app import work_round
+    from medwarden.store.models import Device
+
+    monkeypatch.setattr(work_round, "EVERY_S", 0.0)
+    work_round.keep_up(queue.home)
+    assert not work_round.keep_up(queue.home), "nothing changed"
+    Device.objects.filter(pk="d-main-1").update(firmware="3.0")
+    match_devices(queue.home, "default", "main", ["d-main-1"])
+    assert work_round.keep_up(queue.home)
+    assert only().devices == 1
+    (queue.home / "work.yaml").write_text("due_days: never\n")
+    work_round.keep_up(queue.home)
+    assert "work.yaml" in caplog.text

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from medwarden.app.risk_world import World
 from medwarden.app.surroundings import surroundings_with
 from medwarden.model.device import Device
 from medwarden.model.risk import RiskLevel
@@ -57,7 +58,7 @@ def effect_of(
     here = [known[device] for device in chosen if device in known]
     if not here:
         return None
-    context = surroundings_with(tenant, site, here)
+    context = World(tenant, site).around(surroundings_with(tenant, site, here), here)
     scores = [_scores(device, context, kind, subjects[device.id], vulnerabilities) for device in here]
     before, after = [b for b, _ in scores], [a for _, a in scores]
     return Effect(

@@ -211,7 +211,7 @@ def change_actions(
         note=note,
     )
     batch = change(data_folder(home), names, wanted, actor=_actor(), reason=reason)
-    click.echo(f"done; `medwarden work undo {batch}` takes it back" if batch else "nothing changed")
+    click.echo(f"done; to take it back: medwarden work undo {batch}" if batch else "nothing changed")
     return 0
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -258,3 +261,34 @@ def test_any_part_may_be_anything(
 def test_any_bytes_are_a_document_or_an_error_of_ours(document: bytes) -> None:
     with pytest.raises(MalformedInput):
         read_vex(document, "it.json")
+
+
+def test_published_advisories_are_read_as_statements(shared: Path) -> None:
+    """Advisories of the same form say the same things; none of the real ones is lost."""
+    read_ones, statements = 0, 0
+    for path in sorted((shared / "knowledge" / "vuln" / "csaf_icsma").rglob("*.json"))[:40]:
+        found = read_vex(path.read_bytes(), path.name)
+        assert not found.problems, (path.name, found.problems[:2])
+        assert found.by_vendor is False, "an authority is no maker"
+        read_ones, statements = read_ones + 1, statements + len(found.statements)
+    assert read_ones == 40
+    assert statements > 100
+
+
+def test_examples_of_cyclonedx_are_read_or_say_why_not(shared: Path) -> None:
+    archive = shared / "knowledge" / "standards" / "cyclonedx_bom_examples.tar.zst"
+    says: dict[str, int] = {}
+    with zstandard.open(archive, "rb") as packed, tarfile.open(fileobj=packed, mode="r|") as examples:
+        for entry in examples:
+            held = examples.extractfile(entry) if "VEX/" in entry.name and "vex" in entry.name else None
+            if held is None or not entry.name.endswith(".json"):
+                continue
+            try:
+                found = read_vex(held.read(), entry.name)
+            except MalformedInput as error:
+                assert entry.name in str(error)
+                continue
+            for statement in found.statements:
+                says[statement.says.value] = says.get(statement.says.value, 0) + 1
+    assert set(says) == {"not_affected", "affected", "fixed", "under_investigation"}
+    assert sum(says.values()) > 20
