@@ -93,11 +93,13 @@ def follow(
     ``before`` and ``since`` are what :func:`concerned` and the newest edition were before. On an open store
     of a writer.
     """
+    from medwarden.app.recalls import refresh as compare_recalls
     from medwarden.app.vulnerabilities import refresh
 
     if progress is not None:
         progress(0, 2, "matching devices")
     scores = _scores(tenant)
+    recalled = compare_recalls(home, tenant)
     refresh(home, tenant)
     if progress is not None:
         progress(1, 2, "saying what changed")
@@ -117,7 +119,10 @@ def follow(
     )
     if progress is not None:
         progress(2, 2, "")
-    return msgspec.structs.replace(effect, sentences=_sentences(effect, changes, since))
+    sentences = _sentences(effect, changes, since)
+    if recalled:
+        sentences += (f"What recalls say of {_count(recalled, 'device', 'devices')} changed.",)
+    return msgspec.structs.replace(effect, sentences=sentences)
 
 
 def _devices(pairs: Iterable[tuple[str, str]]) -> int:

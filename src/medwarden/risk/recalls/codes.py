@@ -256,6 +256,33 @@ def _gs1(text: str, reader: _Reader) -> str:
     return _GS1.sub(take, text)
 
 
+_NUMBERED = re.compile(
+    rf"\b(?:models?(?:\s*{_NO}|\s*:|(?=\s+[A-Z]{{0,4}}[-\s]?\d))|cat(?:alog(?:ue)?)?\.?\s*{_NO}|ref\b(?=\s*[:#.]?\s*\w)"
+    rf"|(?:part|item|product|material|article|order|reference|reorder|list)\s*{_NO}|p/n(?:'?s)?\b)",
+    re.IGNORECASE,
+)
+_LEADS = ("model", "cat", "ref", "part", "item", "product", "material", "article", "order", "list", "p/n")
+_LONGEST_NUMBERS = 400
+
+
 def models_in(description: str) -> frozenset[str]:
-    """Return the model and catalogue numbers that stand behind their headings in a description."""
-    return read_limits(description).models if _HEADINGS.search(description) else frozenset()
+    """Return the model and catalogue numbers that stand behind their headings in a description.
+
+    A list of them ends at the first piece that is none.
+    """
+    lower = description.lower()
+    if not any(lead in lower for lead in _LEADS):
+        return frozenset()
+    found: set[str] = set()
+    for heading in _NUMBERED.finditer(description):
+        for part in _SPLIT.split(description[heading.end() : heading.end() + _LONGEST_NUMBERS]):
+            piece = part.strip(" .:#=-*\"'()").split(". ")[0]
+            if not piece:
+                continue
+            first = piece.split()[0].strip(".:#")
+            if _MODEL.match(first) is None or not any(c.isdigit() for c in first):
+                break
+            found.add(key(first))
+            if " " in piece:
+                break
+    return frozenset(found)

@@ -14,7 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from medwarden.model.vulnerability import Aspect
-from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, plain
+from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, plain, same_maker
 from medwarden.risk.recalls.codes import Limits, read_limits
 from medwarden.risk.recalls.days import days_of, widest
 from medwarden.risk.recalls.facts import DeviceFacts
@@ -27,6 +27,9 @@ RULES = "recalls-1"
 """Goes up whenever the same facts and notices may come to another verdict."""
 
 _MOST_KEPT = 50_000
+_MISPRINT = 2
+"""Letters by which a misprint may be longer or shorter (see :func:`same_maker`)."""
+
 _LONG_NUMBER = re.compile(r"(?<!\d)\d{12,14}(?!\d)")
 
 
@@ -92,6 +95,8 @@ class Engine:
         self._held: list[_Held] = []
         self._by_identifier: defaultdict[str, list[int]] = defaultdict(list)
         self._by_maker: defaultdict[frozenset[str], _Maker] = defaultdict(_Maker)
+        self._by_key: defaultdict[str, list[_Maker]] = defaultdict(list)
+        self._letters: defaultdict[str, list[str]] = defaultdict(list)
         self._of_vendor: dict[str, list[_Maker]] = {}
         self._products: dict[tuple[object, ...], tuple[_Product, ...]] = {}
 
@@ -106,8 +111,13 @@ class Engine:
             self._held.append(_Held(notice, scope))
             for identifier in {*scope.identifiers, *_long_numbers(scope.codes)}:
                 self._by_identifier[identifier].append(at)
-            self._by_maker[self._makers.keys(scope.maker or notice.maker)].waiting.append(at)
+            keys = self._makers.keys(scope.maker or notice.maker)
+            if keys not in self._by_maker:
+                for one in keys:
+                    self._by_key[one].append(self._by_maker[keys])
+            self._by_maker[keys].waiting.append(at)
         self._of_vendor.clear()
+        self._letters.clear()
         self._products.clear()
 
     def _indexed(self, maker: _Maker) -> defaultdict[str, list[int]]:
@@ -124,7 +134,10 @@ class Engine:
     def _described(self, at: int) -> Described:
         held = self._held[at]
         if held.product is None:
-            held.product = described(f"{held.scope.product}\n{held.notice.title}", held.scope.models)
+            title, product = held.notice.title.removesuffix("…"), " ".join(held.scope.product.split())
+            held.product = described(
+                product if title in product else f"{product} . {title}", held.scope.models
+            )
         return held.product
 
     def judge(self, facts: DeviceFacts) -> tuple[RecallMatch, ...]:
@@ -185,16 +198,29 @@ class Engine:
         return _Product(at, agrees, why, aspects)
 
     def _indexes(self, vendor: str) -> list[_Maker]:
+        """Return the makers that a vendor may be: by key, by house, by misprint."""
         known = self._of_vendor.get(vendor)
         if known is None:
             mine = self._makers.keys(vendor)
-            known = [
-                index
-                for keys, index in self._by_maker.items()
-                if keys and mine and self._makers.agree(mine, keys)
-            ]
-            self._of_vendor[vendor] = known
+            near = set(self._makers.house(mine)) if mine else set()
+            for one in mine:
+                near.update(other for other in self._beside(one) if same_maker(one, other))
+            found = {id(maker): maker for key in near for maker in self._by_key.get(key, ())}
+            known = self._of_vendor[vendor] = list(found.values())
         return known
+
+    def _beside(self, one: str) -> set[str]:
+        """Return the keys that may be a misprint or a longer form of ``one``: they share a first letter."""
+        if not self._letters:
+            for name in self._by_key:
+                self._letters[name[:1]].append(name)
+                self._letters[f"-{name[1:2]}"].append(name)
+        close = (*self._letters.get(one[:1], ()), *self._letters.get(f"-{one[1:2]}", ()))
+        return {
+            name
+            for name in close
+            if abs(len(name) - len(one)) <= _MISPRINT or name.startswith(one) or one.startswith(name)
+        }
 
     def _candidates(self, vendor: str, model: str, maker: tuple[str, ...]) -> set[int]:
         words, codes = model_words(model, maker)

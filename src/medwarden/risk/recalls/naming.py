@@ -62,9 +62,14 @@ def model_words(model: str, maker: tuple[str, ...] = ()) -> tuple[tuple[str, ...
     return words, codes
 
 
+def _lower(text: str) -> str:
+    """Return a text as :func:`plain` does, the short way where it is plain already."""
+    return " ".join(text.lower().split()) if text.isascii() and text.isprintable() else plain(text)
+
+
 def described(product: str, models: tuple[str, ...] = ()) -> Described:
     """Take a notice's description of a product apart."""
-    text = plain(product[:4000])
+    text = _lower(" ".join(product[:4000].split()))
     glued = _GLUE.sub(r"\1", text)
     ordered = tuple(_TOKEN.findall(glued))
     closer = _TOKEN.findall(_SPACED.sub(r"\1", glued))

@@ -52,6 +52,14 @@ CLASSES = {
 }
 """Classes of notices (21 CFR 7.3 (m)) with their colour and what they mean."""
 
+SOURCES = {
+    "fda_recall": "the FDA's recall database",
+    "fda_enforcement": "the FDA's enforcement reports",
+    "maker": "a letter of the maker, entered here",
+    "csaf": "a CSAF document",
+}
+"""Where a notice came from, in words."""
+
 _WORKS = (("open", "To do"), ("closed", "Closed"), ("ended", "Ended by the publisher"), ("all", "All"))
 _PER_PAGE = 50
 _LARGEST = 20 << 20
@@ -178,6 +186,7 @@ def recall(request: HttpRequest, number: str) -> HttpResponse:
         **_case_words(),
         "notice": view,
         "body": body,
+        "source_words": SOURCES,
         "class_meaning": CLASSES[view.recall_class][2],
         "wanted": wanted,
         "text": text_of(request),
