@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medwarden.inventory.ballots import THRESHOLD, ballot_key, decide, lineage
+from medwarden.inventory.ballots import THRESHOLD, ballot_key, decide, is_kind_of, lineage
 from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.model.device import Ballot
 
@@ -92,3 +92,26 @@ def test_a_verdict_is_a_probability_and_knows_no_order(votes: list[Ballot], rng:
     assert 0.0 <= verdict.runner_up_confidence <= verdict.confidence < 1.0
     assert verdict.confidence + verdict.runner_up_confidence <= 1.0
     assert (verdict.label is not None) == (verdict.confidence >= THRESHOLD)
+
+
+def test_open_kinds_of_pumps_together_are_an_infusion_pump() -> None:
+    both = [_ballot("syringe_pump", "hint", "a"), _ballot("pca_pump", "hint", "b")]
+    verdict = decide("category", both)
+    assert verdict.label == "infusion_pump"
+    assert THRESHOLD <= verdict.confidence < 1.0
+    assert len(verdict.ballots) == 2
+    assert decide("category", [_ballot("syringe_pump", "hint"), _ballot("printer", "hint")]).label is None
+
+
+@pytest.mark.parametrize(
+    ("category", "answer", "right"),
+    [
+        ("syringe_pump", "infusion_pump", True),
+        ("infusion_pump", "infusion_pump", True),
+        ("infusion_pump", "syringe_pump", False),
+        ("laptop", "workstation", True),
+        ("nvr", "ip_camera", False),
+    ],
+)
+def test_an_answer_may_be_the_general_kind(category: str, answer: str, right: bool) -> None:
+    assert is_kind_of(category, answer) is right

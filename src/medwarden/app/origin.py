@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import json
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -113,20 +114,57 @@ def origin(
     ids = queries.ids_over_time(scope, device)
     size = min(max(1, limit), _MOST_INPUTS)
     with closing(Lake(home / LAKE_FOLDER, writer=False)) as lake:
-        rows = lake.query(
-            "SELECT sensor, batch, source, mac, ip, vlan, min(ts_ns) AS first_ns, max(last_ns) AS last_ns, "
-            "sum(count)::BIGINT AS count FROM evidence "
-            "WHERE list_contains(?, device) AND field = ? AND value = ? "
-            "GROUP BY sensor, batch, source, mac, ip, vlan ORDER BY last_ns DESC, batch, ip",
-            [ids, field, value],
-            tenant=scope.tenant,
-            sites=scope.sites,
-        ).to_pylist()
+        rows = lake.query(*_question(ids, field, value), tenant=scope.tenant, sites=scope.sites).to_pylist()
         if not rows:
             raise ConfigurationError(f"the device never said {field[:80]} = {value[:80]!r}")
         shown = rows[max(0, offset) : max(0, offset) + size]
         heard = tuple(_heard(scope, lake, row, value, look) for row in shown)
     return Origin(device, field, value, heard, len(rows), max(0, offset))
+
+
+_FACTS = (
+    "SELECT sensor, batch, source, mac, ip, vlan, min(ts_ns) AS first_ns, max(last_ns) AS last_ns, "
+    "sum(count)::BIGINT AS count, NULL AS port FROM evidence "
+    "WHERE list_contains(?, device) AND field = ? AND value = ? "
+    "GROUP BY sensor, batch, source, mac, ip, vlan ORDER BY last_ns DESC, batch, ip"
+)
+_TALKS = (
+    "SELECT sensor, batch, 'traffic' AS source, {own}_mac AS mac, {own}_ip AS ip, vlan, "
+    "min(start_ns) AS first_ns, max(end_ns) AS last_ns, count(*)::BIGINT AS count, {port} AS port "
+    "FROM flows WHERE list_contains(?, {own}_device){also} "
+    "GROUP BY ALL ORDER BY last_ns DESC, batch, ip"
+)
+_SERVICE = re.compile(r"(tcp|udp)/(\d{1,5})\b")
+_PROTOCOLS = {"tcp": 6, "udp": 17}
+_OF_TRAFFIC = ("flow.", "oui.", "mac.", "model.")
+
+
+def follows_from_traffic(field: str) -> bool:
+    """Tell whether a field was not said but concluded from addresses and conversations of a device.
+
+    What a model weighs together (``model.rest``) is taken for its traffic, which it looks at as well.
+    """
+    return field.startswith(_OF_TRAFFIC)
+
+
+def _question(ids: Sequence[str], field: str, value: str) -> tuple[str, list[object]]:
+    """Return the statement and its parameters that find where a device said or did something.
+
+    A service (``flow.serves`` = ``tcp/104``) is found by its flows; a maker of interfaces and behaviour by
+    all that the device sent.
+    """
+    if not follows_from_traffic(field):
+        return _FACTS, [ids, field, value]
+    service = _SERVICE.match(value) if field.startswith("flow.") else None
+    if service is None:
+        return _TALKS.format(own="client", port="NULL", also=""), [ids]
+    own = "server" if field == "flow.serves" else "client"
+    also = " AND server_port = ? AND ip_protocol = ?"
+    return _TALKS.format(own=own, port="server_port", also=also), [
+        ids,
+        int(service[2]),
+        _PROTOCOLS[service[1]],
+    ]
 
 
 def _heard(scope: Scope, lake: Any, row: dict[str, Any], value: str, look: bool) -> Heard:  # noqa: ANN401
@@ -211,6 +249,13 @@ def look_again(path: Path, content: str, value: str, row: dict[str, Any]) -> tup
 _CUT = Mention(-1, None, "")
 
 
+def _wanted(value: str, row: dict[str, Any]) -> tuple[bytes, ...]:
+    """Return what a packet or line must hold: the value, or the port of a service where nothing was said."""
+    if row.get("source") == "traffic":
+        return () if row.get("port") is None else (str(row["port"]).encode(),)
+    return _needles(value)
+
+
 def _needles(value: str) -> tuple[bytes, ...]:
     """Return how a value may stand in bytes: as text in either case, in UTF-16, in JSON."""
     texts = {value, value.lower(), value.upper(), json.dumps(value)[1:-1]}
@@ -228,7 +273,8 @@ def _address_bytes(row: dict[str, Any]) -> tuple[bytes, ...]:
 
 
 def _packets(path: Path, value: str, row: dict[str, Any]) -> Iterator[Mention]:
-    needles, addresses = _needles(value), _address_bytes(row)
+    said = row.get("source") != "traffic"
+    needles, addresses = (_needles(value) if said else ()), _address_bytes(row)
     number = octets = 0
     magic = b""
     for piece in pieces(path):
@@ -268,7 +314,7 @@ def _times(head: bytes, magic: bytes) -> tuple[int, ...]:
 
 
 def _lines(path: Path, value: str, row: dict[str, Any]) -> Iterator[Mention]:
-    needles = tuple(needle for needle in _needles(value) if b"\0" not in needle)
+    needles = tuple(needle for needle in _wanted(value, row) if b"\0" not in needle)
     addresses = tuple(text.encode() for text in (row["mac"], row["ip"]) if text)
     octets, number, rest = 0, 0, b""
     with opened_log(path) as log:
@@ -288,4 +334,6 @@ def _lines(path: Path, value: str, row: dict[str, Any]) -> Iterator[Mention]:
 
 def _mentions(line: bytes, needles: Sequence[bytes], addresses: Sequence[bytes]) -> bool:
     low = line.lower()
-    return any(n in line for n in needles) and (not addresses or any(a.lower() in low for a in addresses))
+    return (not needles or any(n in line for n in needles)) and (
+        not addresses or any(a.lower() in low for a in addresses)
+    )

@@ -17,14 +17,16 @@ import msgspec
 from medwarden.app.log_intake import take_in_log
 from medwarden.app.simulate import Request, simulate, start_of
 from medwarden.app.study import study
+from medwarden.inventory.ballots import is_kind_of
 from medwarden.inventory.book import Book
+from medwarden.inventory.company import Company
 from medwarden.inventory.identity import Resolver
 from medwarden.inventory.labelling import identify
 from medwarden.inventory.labels.calibration import Calibration
 from medwarden.inventory.labels.example import LEARNT, Example, canonical, example_of
 from medwarden.inventory.labels.from_rules import examples_of_rules
 from medwarden.inventory.labels.in_use import model_in_use, shipped_model, use_model
-from medwarden.inventory.labels.joint import fit_joint, voted
+from medwarden.inventory.labels.joint import calibration_name, fit_joint
 from medwarden.inventory.labels.model import LabelModel
 from medwarden.inventory.labels.training import Settings, train
 from medwarden.inventory.labels.views import examples_in_time
@@ -121,38 +123,44 @@ def train_model(
 
 
 def joint_calibrations(model: LabelModel, recipe: Recipe) -> dict[str, Calibration]:
-    """Return how often rules and ``model`` together are right, by level, on a recipe's further hospitals."""
-    outcomes: dict[str, list[tuple[float, bool]]] = {level: [] for level in LEARNT}
+    """Return how often rules and ``model`` together are right, by level, on a recipe's further hospitals.
+
+    An infusion pump is right for a syringe pump: see :func:`~medwarden.inventory.ballots.is_kind_of`.
+    """
+    outcomes: dict[str, list[tuple[float, bool]]] = {}
     before = model_in_use()
     use_model(model.calibrated({}))
     try:
         for seed in recipe.joint:
-            for device, truth in _simulated_devices(seed, recipe):
-                found = identify(device)
-                for level, answers in outcomes.items():
+            for device, truth, company in _simulated_devices(seed, recipe):
+                found = identify(device, company=company)
+                for level in LEARNT:
                     verdict, true = found.verdict(level), truth.get(level)
-                    if true and verdict is not None and verdict.label is not None and voted(verdict):
-                        right = comparable(level, verdict.label, found.vendor) == comparable(
-                            level, true, truth.get("vendor")
-                        )
-                        answers.append((verdict.confidence, right))
+                    if true and verdict is not None and verdict.label is not None:
+                        given = comparable(level, verdict.label, found.vendor)
+                        wanted = comparable(level, true, truth.get("vendor"))
+                        right = given == wanted or (level == "category" and is_kind_of(wanted, given))
+                        named = outcomes.setdefault(calibration_name(verdict), [])
+                        named.append((verdict.confidence, right))
     finally:
         use_model(None if before is shipped_model() else before)
     return fit_joint(outcomes)
 
 
-def _simulated_devices(seed: int, recipe: Recipe) -> list[tuple[Device, dict[str, str]]]:
+def _simulated_devices(seed: int, recipe: Recipe) -> list[tuple[Device, dict[str, str], Company]]:
     request = Request(devices=recipe.joint_devices, hours=recipe.hours, seed=seed, start=start_of(MOMENT))
     with tempfile.TemporaryDirectory(prefix="medwarden-train-") as name:
         folder = Path(name)
         written = simulate(request, folder)
         truths = msgspec.json.decode((folder / "truth.json").read_bytes(), type=_Truth).devices
-        by_mac = {mac: device for device in study(written.captures).devices for mac in device.macs}
+        studied = study(written.captures)
+    by_mac = {mac: device for device in studied.devices for mac in device.macs}
     found = []
     for truth in truths:
         device = next((by_mac[mac] for mac in truth.macs if mac in by_mac), None)
         if device is not None:
-            found.append((device, canonical({level: getattr(truth, level, None) for level in LEARNT})))
+            said = canonical({level: getattr(truth, level, None) for level in LEARNT})
+            found.append((device, said, studied.company))
     return found
 
 

@@ -177,6 +177,11 @@ _IS_A = {
 """Categories that are a kind of another one (pumps: 21 CFR 880.5725), not only like it from outside."""
 
 
+def is_kind_of(category: str, answer: str) -> bool:
+    """Tell whether an answer is a category itself or the kind that it is one of."""
+    return answer == category or _IS_A.get(category) == answer
+
+
 def _kind_of_several(probabilities: dict[str, float], threshold: float) -> tuple[str, float] | None:
     """Return the kind that several open answers are all kinds of, where they are probable enough together."""
     sums: dict[str, float] = {}

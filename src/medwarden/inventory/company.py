@@ -197,10 +197,13 @@ class Company:
         monitors: Counter[int] = Counter()
         cameras: Counter[int] = Counter()
         sends_hl7 = False
+        told: set[str] = set()
         for talk in device.conversations:
             if talk.role != "client" or not talk.established or talk.peer_device is None:
                 continue
-            sends_hl7 |= talk.port in _MLLP
+            if talk.port in _MLLP:
+                sends_hl7 = True
+                told.add(talk.peer_device)
             peer = self._members.get(talk.peer_device)
             if peer is None or peer.category is None:
                 continue
@@ -208,6 +211,7 @@ class Company:
                 monitors[talk.port] += 1
             elif peer.category == "ip_camera" and talk.port in _RTSP:
                 cameras[talk.port] += 1
+        yield from _of_messages(device, told)
         rule = f"{COMPANY_RULE}watched"
         for port, count in monitors.items():
             if count >= FEWEST and port not in (80, 443):
@@ -218,6 +222,19 @@ class Company:
             if count > FEWEST:
                 words = f"tcp/{port} of {count} cameras"
                 yield Ballot("category", "nvr", TRUST["likely"], rule, "flow.client_of", words)
+
+
+def _of_messages(device: Device, told: set[str]) -> Iterator[Ballot]:
+    """Vote by HL7 (MLLP) of several senders that goes on to other receivers: engines alone stand between."""
+    senders = {
+        talk.peer_device
+        for talk in device.conversations
+        if talk.role == "server" and talk.established and talk.port in _MLLP and talk.peer_device
+    }
+    if len(senders) >= FEWEST and len(senders | told) > max(len(senders), FEWEST):
+        words = f"tcp/2575 from {len(senders)} senders, on to {len(told)} others"
+        rule = f"{COMPANY_RULE}messages"
+        yield Ballot("category", "interface_engine", TRUST["likely"], rule, "flow.serves", words)
 
 
 def _general(category: str) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from medwarden.inventory.ballots import MODEL_RULE, ballot_key, decide, lineage
+from medwarden.inventory.ballots import MODEL_RULE, ballot_key, decide, is_kind_of, lineage
 from medwarden.inventory.company import Company
 from medwarden.inventory.declared import (
     carries_patient_data,
@@ -22,8 +22,9 @@ from medwarden.inventory.declared import (
 )
 from medwarden.inventory.imaging import medical_name
 from medwarden.inventory.imposters import doubted
+from medwarden.inventory.labels.example import LEARNT
 from medwarden.inventory.labels.in_use import model_in_use
-from medwarden.inventory.labels.joint import as_often_right
+from medwarden.inventory.labels.joint import as_often_right, voted
 from medwarden.inventory.management import managed_verdict
 from medwarden.inventory.places import place_of
 from medwarden.inventory.plan import Plan
@@ -86,9 +87,20 @@ def _verdicts(ballots: list[Ballot]) -> dict[str, Verdict]:
     fitting = [b for b in by_level["os_version"] if b.rule not in of_others]
     verdicts["os_version"] = decide("os_version", fitting if system is not None else [])
     model = model_in_use()
-    if model is not None:
-        for level, calibration in model.about.joint.items():
-            verdicts[level] = as_often_right(verdicts[level], calibration)
+    learnt = model.about.joint if model is not None else {}
+    for level in LEARNT:
+        if voted(verdicts[level]):
+            verdicts[level] = as_often_right(verdicts[level], learnt)
+    if _agreeing(verdicts):
+        for level in LEARNT:
+            if not voted(verdicts[level]):
+                verdicts[level] = as_often_right(verdicts[level], learnt)
+        _agreeing(verdicts)
+    return verdicts
+
+
+def _agreeing(verdicts: dict[str, Verdict]) -> bool:
+    """Make class and category say the same, and tell whether they did by themselves."""
     kind = verdicts["category"]
     if kind.label is not None:
         # A category says its class, unless the class is something else with more certainty.
@@ -96,12 +108,13 @@ def _verdicts(ballots: list[Ballot]) -> dict[str, Verdict]:
         whole = verdicts["class"]
         if whole.label not in (None, implied) and whole.confidence > kind.confidence:
             verdicts["category"] = msgspec.structs.replace(kind, label=None)
-            return verdicts
+            return False
         own = whole.confidence if whole.label == implied else 0.0
         verdicts["class"] = msgspec.structs.replace(
             whole, label=implied, confidence=max(own, kind.confidence)
         )
-    return verdicts
+        return whole.label in (None, implied)
+    return True
 
 
 def _without_hosts(ballots: list[Ballot], device_class: str | None) -> list[Ballot]:
@@ -167,7 +180,24 @@ def votes_on(device: Device, own: Device) -> list[Ballot]:
     votes = rule_votes(device, own)
     if model is not None:
         votes = [*model.trust.apply(votes), *model.judge(device, own)]
-    return doubted(own, _named_models_only(votes))
+    return doubted(own, _no_finer_kinds(_named_models_only(votes)))
+
+
+def _no_finer_kinds(votes: list[Ballot]) -> list[Ballot]:
+    """Return the votes with a trained model's for a finer kind counted for the kind that a rule says.
+
+    A syringe pump and an infusion pump of one maker look alike from outside: which one a model prefers is
+    which one it met more often.
+    """
+    said = {vote.label for vote in votes if vote.level == "category" and not vote.rule.startswith(MODEL_RULE)}
+    found = []
+    for vote in votes:
+        if vote.level == "category" and vote.rule.startswith(MODEL_RULE) and vote.label not in said:
+            general = next((label for label in said if is_kind_of(vote.label, label)), vote.label)
+            found.append(msgspec.structs.replace(vote, label=general))
+        else:
+            found.append(vote)
+    return found
 
 
 def _named_models_only(votes: list[Ballot]) -> list[Ballot]:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from medwarden.app.origin import follows_from_traffic
 from medwarden.inventory.labelling import what_is_missing
 from medwarden.kernel.clock import NANOSECONDS
-from medwarden.model.device import Conversation, Device, Verdict
+from medwarden.model.device import Ballot, Conversation, Device, Verdict
 from medwarden.model.evidence import LedgerEntry
 from medwarden.operations.in_use import Use, in_use
 from medwarden.store import queries
@@ -38,14 +39,27 @@ _OFFLINE_AFTER = 24 * _HOUR
 MOST_GRAPH_PEERS = 40
 
 
+class Voted(NamedTuple):
+    """A vote as the page shows it, and the fact that leads to packets or lines: field and value.
+
+    ``level`` is told instead where a vote follows from the answer at another level.
+    """
+
+    ballot: Ballot
+    field: str
+    value: str
+    level: str = ""
+
+
 class Known(NamedTuple):
-    """One level of identity: its words, the verdict, the evidence its ballots rest on."""
+    """One level of identity: its words, the verdict, the evidence its ballots rest on, the votes."""
 
     level: str
     title: str
     value: str | None
     verdict: Verdict | None
     entries: tuple[LedgerEntry, ...]
+    votes: tuple[Voted, ...] = ()
 
     @property
     def measured(self) -> bool:
@@ -72,6 +86,28 @@ def value_of(device: Device, level: str) -> str | None:
     return None if value is None else str(value)
 
 
+def voted(device: Device, verdict: Verdict | None) -> tuple[Voted, ...]:
+    """Return the votes of a verdict with what each can be followed down by; empty for what people said.
+
+    A rule may show a value in words of its own (a maker's short name); then the field's nearest fact leads.
+    """
+    ballots = verdict.ballots if verdict is not None else ()
+    heard: dict[str, list[str]] = {}
+    for entry in device.ledger:
+        heard.setdefault(entry.field, []).append(entry.value)
+    found = []
+    for ballot in ballots:
+        field, value = ballot.evidence_field, ballot.evidence_value
+        if field in LEVELS:
+            found.append(Voted(ballot, "", value, field))
+            continue
+        values = heard.get(field, [])
+        if value not in values and not follows_from_traffic(field):
+            value = next((v for v in values if v.lower() in value.lower()), values[0] if values else "")
+        found.append(Voted(ballot, field if value else "", value))
+    return tuple(found)
+
+
 def identity(device: Device) -> list[Known]:
     """Return every level with its verdict and the ledger entries behind it."""
     found = []
@@ -82,9 +118,10 @@ def identity(device: Device) -> list[Known]:
         entries = tuple(e for e in device.ledger if (e.field, e.value) in heard) or tuple(
             e for e in device.ledger if e.field in fields
         )
-        voted = verdict is not None and (bool(verdict.ballots) or level in HEADER_LEVELS)
-        if voted or value_of(device, level) is not None:
-            found.append(Known(level, _title(level), value_of(device, level), verdict, entries))
+        shown = verdict is not None and (bool(verdict.ballots) or level in HEADER_LEVELS)
+        if shown or value_of(device, level) is not None:
+            votes = voted(device, verdict)
+            found.append(Known(level, _title(level), value_of(device, level), verdict, entries, votes))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Answers that a model voted on are worth what such answers were worth; others stay as they are."""
+"""Answers are worth what such answers were worth; those of rules alone are moved half the way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medwarden.inventory.labels.calibration import Calibration
-from medwarden.inventory.labels.joint import MOST, as_often_right, fit_joint
+from medwarden.inventory.labels.joint import (
+    BY_RULES,
+    MOST,
+    MOST_BY_RULES,
+    as_often_right,
+    fit_joint,
+)
 from medwarden.inventory.labels.model import LabelModel
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.device import Ballot, Verdict
@@ -17,40 +23,66 @@ BY_MODEL = Ballot("category", "printer", 1.5, "model:12345678", "http.title", "S
 BY_RULE = Ballot("category", "printer", 1.7, "printer-title", "http.title", "Status")
 
 
+LEARNT = {
+    "category": Calibration((0.6, 0.8), (0.7, 0.95)),
+    "category" + BY_RULES: Calibration((0.6, 0.8), (0.8, 1.0)),
+}
+
+
 def verdict(confidence: float, *ballots: Ballot) -> Verdict:
     return Verdict("category", "printer", confidence, "kiosk", (1.0 - confidence) / 2, ballots)
 
 
+def agreed(confidence: float) -> Verdict:
+    return Verdict("category", "printer", confidence, ballots=(BY_RULE,))
+
+
 def test_an_answer_of_rules_and_model_gets_the_share_that_was_right() -> None:
-    risen = as_often_right(verdict(0.8, BY_RULE, BY_MODEL), Calibration((0.6, 0.8), (0.7, 0.95)))
+    risen = as_often_right(verdict(0.8, BY_RULE, BY_MODEL), LEARNT)
     assert (risen.label, risen.confidence) == ("printer", 0.95)
     assert risen.runner_up_confidence == pytest.approx(0.025)
     assert risen.ballots == (BY_RULE, BY_MODEL)
 
 
 def test_an_answer_that_is_seldom_right_is_not_given() -> None:
-    fallen = as_often_right(verdict(0.7, BY_MODEL), Calibration((0.6, 0.8), (0.3, 0.5)))
+    fallen = as_often_right(verdict(0.7, BY_MODEL), {"category": Calibration((0.6, 0.8), (0.3, 0.5))})
     assert (fallen.label, fallen.confidence) == (None, 0.4)
     assert fallen.runner_up_confidence <= fallen.confidence
 
 
+def test_an_answer_of_rules_alone_is_moved_half_the_way() -> None:
+    risen = as_often_right(agreed(0.7), LEARNT)
+    assert (risen.label, risen.confidence) == ("printer", 0.8)
+    most = as_often_right(agreed(0.94), {"category" + BY_RULES: Calibration((0.6,), (0.999,))})
+    assert most.confidence == MOST_BY_RULES
+
+
 @pytest.mark.parametrize(
-    ("given_verdict", "calibration"),
+    ("given_verdict", "calibrations"),
     [
-        (verdict(0.8, BY_RULE), Calibration((0.6, 0.8), (0.7, 0.95))),
-        (verdict(0.9995, BY_RULE, BY_MODEL), Calibration((0.6, 0.8), (0.7, 0.95))),
-        (verdict(0.8, BY_RULE, BY_MODEL), None),
-        (Verdict("category", None, 0.4, ballots=(BY_MODEL,)), Calibration((0.6, 0.8), (0.7, 0.95))),
+        (agreed(0.8), {"category": Calibration((0.6, 0.8), (0.7, 0.95))}),
+        (agreed(0.96), LEARNT),
+        (verdict(0.7, BY_RULE), LEARNT),
+        (verdict(0.9995, BY_RULE, BY_MODEL), LEARNT),
+        (verdict(0.8, BY_RULE, BY_MODEL), {}),
+        (Verdict("category", None, 0.4, ballots=(BY_MODEL,)), LEARNT),
     ],
-    ids=("rules alone", "what a person said", "not learnt", "open"),
+    ids=(
+        "rules alone, not learnt",
+        "sure rules",
+        "rules that contradict",
+        "what a person said",
+        "not learnt",
+        "open",
+    ),
 )
-def test_others_stay_as_they_are(given_verdict: Verdict, calibration: Calibration | None) -> None:
-    assert as_often_right(given_verdict, calibration) is given_verdict
+def test_others_stay_as_they_are(given_verdict: Verdict, calibrations: dict[str, Calibration]) -> None:
+    assert as_often_right(given_verdict, calibrations) is given_verdict
 
 
 @given(st.lists(st.tuples(st.floats(0.6, 1.0), st.booleans()), max_size=80), st.floats(0.0, 0.99))
 def test_any_fit_keeps_order_and_bounds(answers: list[tuple[float, bool]], confidence: float) -> None:
-    calibration = fit_joint({"category": answers}).get("category")
+    calibration = fit_joint({"category": answers})
     low = as_often_right(verdict(confidence * 0.9, BY_MODEL), calibration)
     high = as_often_right(verdict(confidence, BY_MODEL), calibration)
     assert 0.0 <= low.confidence <= high.confidence <= MOST

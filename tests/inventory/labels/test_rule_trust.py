@@ -48,4 +48,9 @@ def test_a_general_system_and_a_shorter_model_are_right() -> None:
     assert not agrees("os", "Debian", "Linux")
     assert agrees("model", "DCS-930", "DCS-930L")
     assert agrees("vendor", "B. Braun", "B Braun")
-    assert not agrees("category", "printer", "label_printer")
+    assert agrees("category", "printer", "label_printer")
+
+
+def test_the_general_kind_is_right_and_the_finer_one_is_not() -> None:
+    assert agrees("category", "infusion_pump", "syringe_pump")
+    assert not agrees("category", "syringe_pump", "infusion_pump")

@@ -94,3 +94,12 @@ def test_near_amounts_share_a_token() -> None:
     far = set(behaviour_tokens((("client tcp/80 octets/packet", 60.0),)))
     assert one & other
     assert not one & far
+
+
+@pytest.mark.parametrize("title", ["login", "sign in", "unauthorized", "web interface", "index of /"])
+def test_titles_that_any_program_shows_are_only_noticed(title: str) -> None:
+    assert words_of("http.title", title) == ("has http.title",)
+
+
+def test_titles_that_name_something_are_read() -> None:
+    assert "http.title : axis" in words_of("http.title", "axis login")

@@ -22,6 +22,7 @@ from medwarden.inventory.ballots import MODEL_RULE
 from medwarden.inventory.labels.calibration import Calibration
 from medwarden.inventory.labels.example import LEARNT, pieces_of
 from medwarden.inventory.labels.hierarchy import PATH_LEVELS, Hierarchy
+from medwarden.inventory.labels.joint import BY_RULES
 from medwarden.inventory.labels.linear import softmax
 from medwarden.inventory.labels.model_file import Arrays, digest_of, pack, unpack
 from medwarden.inventory.labels.nearest import Nearest
@@ -335,7 +336,7 @@ def _problem(about: About, arrays: Arrays) -> str | None:
     kinds = {name: array.dtype.str[1:] for name, array in arrays.items()}
     if kinds != KINDS:
         return "the model lacks arrays, or has others than it should"
-    if not set(about.joint) <= set(LEARNT):
+    if not set(about.joint) <= {*LEARNT, *(level + BY_RULES for level in LEARNT)}:
         return "the model calibrates a level that no model knows"
     known = len(arrays["numbers"])
     labels = sum(len(head.labels) for head in about.heads)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from medwarden.inventory.ballots import ballot_key, lineage
+from medwarden.inventory.ballots import ballot_key, is_kind_of, lineage
 from medwarden.inventory.labels.example import Example
 from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.model.device import Ballot
@@ -34,11 +34,13 @@ class Record(msgspec.Struct, frozen=True):
 
 
 def agrees(level: str, label: str, truth: str) -> bool:
-    """Tell whether a vote is right: the same answer, or a more general operating system."""
+    """Tell whether a vote is right: the same answer, or a more general kind or operating system."""
     if ballot_key(level, label) == ballot_key(level, truth):
         return True
     if level == "os":
         return label in lineage(truth)
+    if level == "category":
+        return is_kind_of(truth, label)
     if level == "model":
         said, true = ballot_key(level, label), ballot_key(level, truth)
         return len(said) > 2 and (said in true or true in said)
