@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,6 +167,21 @@ def test_the_worker_looks_when_the_schedule_asks_and_once(web: Upstream) -> None
         asked = len(web.asked)
         Keeper(web.home).tick()
         assert len(web.asked) == asked
+
+
+def test_the_worker_that_runs_with_the_console_looks_by_itself(web: Upstream) -> None:
+    web.files = first_look("kev")
+    reach(web, schedule=Schedule(on=True, jitter_minutes=0, feeds=("kev",)))
+    worker = subprocess.Popen([sys.executable, "-m", "medwarden", "worker", "--home", str(web.home)])
+    try:
+        end = time.monotonic() + DEADLINE_S
+        while time.monotonic() < end and not edition(web.home, "kev"):
+            assert worker.poll() is None
+            time.sleep(0.1)
+        assert edition(web.home, "kev")
+    finally:
+        worker.terminate()
+        worker.wait(30)
 
 
 def test_a_look_by_schedule_that_fails_is_tried_again_for_what_failed(web: Upstream) -> None:

@@ -23,6 +23,7 @@ from medwarden.app.knowledge_settings import (
 )
 from medwarden.feeds.registry import feed_named
 from medwarden.kernel.clock import to_datetime
+from medwarden.store.knowledge_keys import TrustedKey
 from medwarden.store.open import open_store
 
 
@@ -90,6 +91,18 @@ def set_stale_after(home: Path, feed: str, hours: int | None, *, actor: str, rea
     return stale_after_h(
         found, _changed(home, with_stale_after(read_settings(home), feed, hours), actor, reason)
     )
+
+
+def note_key(home: Path, key: TrustedKey, *, trusted: bool, actor: str, reason: str) -> None:
+    """Write to the audit that bundles of a key are taken in from now on, or no longer."""
+    with open_store(home, writer=True, role=ROLE):
+        from medwarden.store.changes import Change
+
+        with Change(actor, reason) as change:
+            action = "knowledge.key_trusted" if trusted else "knowledge.key_forgotten"
+            change.record(
+                action, f"key:{key.id}", None if trusted else key.name, key.name if trusted else None
+            )
 
 
 def next_due(home: Path) -> Due | None:

@@ -267,8 +267,11 @@ def trust(file: Path, name: str, home: Path | None) -> int:
     """Take in bundles signed with the public key in FILE. Compare its id over another way first."""
     from medwarden.app.home import data_folder
     from medwarden.app.knowledge_bundles import trust as trust_key
+    from medwarden.app.knowledge_steering import note_key
 
-    trusted = trust_key(data_folder(home), file, name or file.stem)
+    folder = data_folder(home)
+    trusted = trust_key(folder, file, name or file.stem)
+    note_key(folder, trusted, trusted=True, actor=_actor(), reason="knowledge key trust")
     click.echo(f"{trusted.id} {printable(trusted.name)}")
     return 0
 
@@ -296,8 +299,11 @@ def forget(id: str, home: Path | None) -> int:
     """Trust the key with this id (or its beginning) no longer."""
     from medwarden.app.home import data_folder
     from medwarden.app.knowledge_bundles import forget as forget_key
+    from medwarden.app.knowledge_steering import note_key
 
-    gone = forget_key(data_folder(home), id)
+    folder = data_folder(home)
+    gone = forget_key(folder, id)
+    note_key(folder, gone, trusted=False, actor=_actor(), reason="knowledge key forget")
     click.echo(f"{gone.id} {printable(gone.name)} is no longer trusted")
     return 0
 

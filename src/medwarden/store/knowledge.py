@@ -122,19 +122,31 @@ class Knowledge:
                 self.path.chmod(0o600)
                 self.db.execute("PRAGMA journal_mode = WAL")
                 self.db.execute("PRAGMA synchronous = FULL")
-            elif self.path.exists():
-                self.db = sqlite3.connect(
-                    f"{self.path.as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None
-                )
             else:
-                self.db = sqlite3.connect(":memory:", isolation_level=None)
+                self.db = self._readable() or sqlite3.connect(":memory:", isolation_level=None)
             self.db.execute("PRAGMA foreign_keys = ON")
-            if writable or not self.path.exists():
+            if writable or not self._is_made():
                 self.db.executescript(_SCHEMA)
         except OSError as error:
             raise ResourceError(f"{self.folder}: {error.strerror or error}") from error
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from error
+
+    def _readable(self) -> sqlite3.Connection | None:
+        """Return the file open for reading; None where it is absent, or being made this moment."""
+        if not self.path.exists():
+            return None
+        self.db = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
+        if self._is_made():
+            return self.db
+        self.db.close()
+        return None
+
+    def _is_made(self) -> bool:
+        """Tell whether the last table is there."""
+        return bool(
+            self.db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'feed'").fetchall()
+        )
 
     def __enter__(self) -> Knowledge:
         return self

@@ -29,7 +29,7 @@ from medwarden.store.folder import sync_directory
 from medwarden.store.knowledge import Edition, Knowledge
 from medwarden.store.knowledge_blocks import record_of, unpack
 from medwarden.store.knowledge_editions import digest_of, record_edition
-from medwarden.store.knowledge_keys import BundleKeys, Heir
+from medwarden.store.knowledge_keys import BundleKeys, Heir, TrustedKey
 
 FORMAT = 1
 _MANIFEST, _SIGNATURE, _BLOCKS = "manifest.json", "manifest.sig", "blocks/"
@@ -187,6 +187,18 @@ def write_bundle(
         for part in one.parts
         if part.digest not in known and not list_only
     }
+    _write(knowledge, keys, target, manifest, wanted, progress)
+    return manifest
+
+
+def _write(
+    knowledge: Knowledge,
+    keys: BundleKeys,
+    target: Path,
+    manifest: Manifest,
+    wanted: Mapping[str, BundledPart],
+    progress: Callable[[int, int, str], None] | None,
+) -> None:
     data = msgspec.json.encode(manifest)
     part_file = target.with_name(f".{target.name}.part")
     try:
@@ -209,7 +221,6 @@ def write_bundle(
         raise ResourceError(f"{target}: {error.strerror or error}") from error
     finally:
         part_file.unlink(missing_ok=True)
-    return manifest
 
 
 def read_bundle(
@@ -233,16 +244,7 @@ def read_bundle(
     with bundle.archive:
         manifest = bundle.manifest
         line = keys.successor(manifest.key, bundle.heirs)
-        holds = keys.holds(manifest.key, bundle.data, bundle.signature, also=line[1] if line else None)
-        if holds is False:
-            raise MalformedInput(
-                str(path), f"its signature is not of the key {manifest.key[:32]} that it names"
-            )
-        if holds is None and not unsigned:
-            raise ConfigurationError(
-                f"{path} is signed with the key {manifest.key[:32]!r}, which is not trusted here: trust it"
-                " with `medwarden knowledge key trust`, or say --unsigned where you vouch for the file"
-            )
+        holds = _held_to_its_key(keys, bundle, line[1] if line else None, unsigned=unsigned)
         ahead = manifest.made_ns - time.time_ns()
         if ahead > _AHEAD_NS and not replace:
             raise ConfigurationError(
@@ -271,11 +273,25 @@ def read_bundle(
             notes.append(f"the key {line[1].id} took the place of {line[0].id}, which signed for it")
         return Bundled(
             manifest.key,
-            holds is True,
+            holds,
             manifest.made_ns,
             tuple(knowledge.edition(id) for id in made),
             tuple(notes),
         )
+
+
+def _held_to_its_key(keys: BundleKeys, bundle: _Bundle, also: TrustedKey | None, *, unsigned: bool) -> bool:
+    """Tell whether a trusted key signed a bundle. Raises where one did not, or nobody vouches."""
+    key = bundle.manifest.key
+    holds = keys.holds(key, bundle.data, bundle.signature, also=also)
+    if holds is False:
+        raise MalformedInput(str(bundle.path), f"its signature is not of the key {key[:32]} that it names")
+    if holds is None and not unsigned:
+        raise ConfigurationError(
+            f"{bundle.path} is signed with the key {key[:32]!r}, which is not trusted here: trust it"
+            " with `medwarden knowledge key trust`, or say --unsigned where you vouch for the file"
+        )
+    return holds is True
 
 
 def _reason_against(
