@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.cli.conftest import Say
@@ -77,3 +79,16 @@ def test_vex_needs_a_document_and_something_to_tell(say: Say, home: Path, tmp_pa
     assert say("vex", "list", "--home", home, "--json").out == ""
     assert say("vex", "accept", "7", "--reason", "x", "--home", home).status == 2
     assert run(["vex", "--help"]) == 0
+
+
+def test_commands_start_without_an_open_store(home: Path) -> None:
+    """A process of its own: nothing of the store may be needed before it is open."""
+    for words in (["work", "accepted"], ["vex", "list"]):
+        ended = subprocess.run(  # noqa: S603 (our own program)
+            [sys.executable, "-m", "medwarden", *words, "--home", str(home)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr

@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from medwarden.app.risk_world import World
-from medwarden.app.surroundings import surroundings_with
 from medwarden.model.device import Device
 from medwarden.model.risk import RiskLevel
 from medwarden.risk.context import RiskContext
@@ -49,6 +47,8 @@ def effect_of(
     ``subjects`` are what it closes at each device, those among ``vulnerabilities`` by a correction, the
     others by ending the practice; ``devices`` are in the order in which they matter.
     """
+    from medwarden.app.risk_world import World
+    from medwarden.app.surroundings import surroundings_with
     from medwarden.store.queries import complete_devices
 
     if kind is WorkKind.ASK or not devices:
