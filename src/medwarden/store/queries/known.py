@@ -11,6 +11,8 @@ from django.db.models import Q
 from medwarden.model.vulnerability import Cvss, MatchState
 from medwarden.risk.context import KnownVulnerability
 from medwarden.store.models import Irrelevance, ProfileMember, VulnerabilityVerdict, VulnerabilityWeight
+from medwarden.store.queries.scans import scanned_devices
+from medwarden.store.queries.scope import Scope
 
 _AT_ONCE = 400
 _CONCERNING = (MatchState.CONFIRMED.value, MatchState.POTENTIAL.value)
@@ -28,23 +30,44 @@ class Known:
         self._by_profile: dict[str, tuple[KnownVulnerability, ...]] = {}
         self._weights: dict[str, VulnerabilityWeight] = {}
         self._words: set[tuple[str, str]] | None = None
+        self._scanned: frozenset[str] | None = None
 
     def of(self, ids: Sequence[str]) -> dict[str, tuple[KnownVulnerability, ...]]:
         """Return what concerns each of some devices; those that nothing concerns are left out."""
+        if self._scanned is None:
+            self._scanned = frozenset(scanned_devices(Scope(self._tenant), self._at_ns))
+        seen = [device for device in ids if device in self._scanned]
+        found = self._of_scanned(seen) if seen else {}
         members: dict[str, str] = {}
-        for part in _parts(ids):
+        for part in _parts([device for device in ids if device not in self._scanned]):
             rows = ProfileMember.objects.filter(tenant_id=self._tenant, device_id__in=part, until_ns=None)
             members.update(rows.values_list("device_id", "profile_id"))
         if not members:
-            return {}
+            return found
         self._read({profile for profile in members.values() if profile not in self._by_profile})
         if self._words is None:
             self._words = self._people()
-        return {
+        return found | {
             device: kept
             for device, profile in members.items()
             if (kept := self._without_words(device, profile))
         }
+
+    def _of_scanned(self, ids: Sequence[str]) -> dict[str, tuple[KnownVulnerability, ...]]:
+        """Return what concerns devices of which a scanner says something: the verdict of both, one by one."""
+        from medwarden.store.queries.vulnerabilities import VerdictFilter, verdicts
+
+        wanted = VerdictFilter(devices=tuple(ids), states=_CONCERNING)
+        views = list(verdicts(Scope(self._tenant), wanted, at_ns=self._at_ns))
+        self._weigh({view.vulnerability for view in views} - self._weights.keys())
+        found: defaultdict[str, list[KnownVulnerability]] = defaultdict(list)
+        for view in views:
+            weight = self._weights.get(view.vulnerability)
+            known = _known(weight, view.vulnerability, view.state.value, view.reason, view.since_ns)
+            if known.score is None and view.score is not None:
+                known = msgspec.structs.replace(known, score=view.score)
+            found[view.device].append(known)
+        return {device: tuple(known) for device, known in found.items()}
 
     def _without_words(self, device: str, profile: str) -> tuple[KnownVulnerability, ...]:
         known = self._by_profile[profile]

@@ -30,6 +30,7 @@ from medwarden.store.queries import identity as of_identity
 from medwarden.store.queries.scores import changes_of
 from medwarden.web import device_page, shapes
 from medwarden.web.decisions import data_folder
+from medwarden.web.device_vulnerabilities import device_vulnerabilities
 from medwarden.web.guard import requires
 from medwarden.web.policy_learning import device_policy as device_policy_now
 from medwarden.web.policy_learning import with_peers
@@ -102,7 +103,7 @@ def _patients(scope: Scope, found: Device) -> list[tuple[str, Likelihood]]:
     ]
 
 
-def _risk(_request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow) -> Tab:
+def _risk(request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow) -> Tab:
     score = queries.risk(scope.store, row.pk)
     changes = changes_of(scope.store, row.pk)
     history = [(change.at_ns, change.score, change.level) for change in changes]
@@ -114,6 +115,12 @@ def _risk(_request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow) -
         else [],
         "risk_history": list(reversed(changes)),
         "risk_chart": device_page.risk_chart(history, scope.until_ns),
+        **device_vulnerabilities(
+            scope,
+            row,
+            may_change=signed_in(request).may(Permission.CHANGE_FINDING),
+            back=request.get_full_path(),
+        ),
     }
 
 
