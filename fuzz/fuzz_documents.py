@@ -37,6 +37,7 @@ import fuzz_dissector  # noqa: E402
 import fuzz_log  # noqa: E402
 import msgspec  # noqa: E402
 from equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
+from mds2_seeds import MDS2_SEEDS, MDS2_TARGETS  # noqa: E402
 from tests.feeds.upstream import seeds_of  # noqa: E402
 from vex_seeds import VEX_SEEDS  # noqa: E402
 
@@ -413,6 +414,7 @@ def targets() -> dict[str, Callable[[bytes], object]]:
         "syslog_stream": lambda data: _cut(SyslogFraming, data),
         "ipfix_stream": lambda data: _cut(IpfixFraming, data),
         "feed_container": _container,
+        **MDS2_TARGETS,
     }
     found |= {f"scan_{kind.manifest.name}": _scan(kind) for kind in readers()}
     found |= {f"feed_{feed.manifest.id}": _feed(feed) for feed in feeds()}
@@ -481,6 +483,7 @@ def make_corpus(name: str) -> int:
     """Write seeds of one reader; return how many."""
     folder = CORPUS / f"doc-{name}"
     seeds = {**_SEEDS.get(name, {}), **EQUIPMENT_SEEDS.get(name, {}), **VEX_SEEDS.get(name, {})}
+    seeds |= MDS2_SEEDS.get(name, {})
     if name == "weights":
         default_weights()
         seeds["shipped"] = (ROOT / "src/medwarden/risk/weights.yaml").read_bytes()

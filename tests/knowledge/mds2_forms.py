@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -113,9 +115,6 @@ def xlsx(sheets: Mapping[str, Iterable[Cells]], merged: Mapping[str, Sequence[st
 
 def with_values(document: bytes, values: Mapping[str, str]) -> bytes:
     """Return a workbook whose formulas carry results, as a spreadsheet program stores them."""
-    import re
-    import zipfile
-
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(document)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for member in old.infolist():
@@ -130,10 +129,18 @@ def with_values(document: bytes, values: Mapping[str, str]) -> bytes:
     return out.getvalue()
 
 
+def moved(document: bytes, place: str, to: str) -> bytes:
+    """Return a workbook one of whose cells says that it stands elsewhere."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(document)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.infolist():
+            data = old.read(member).replace(f'r="{place}"'.encode(), f'r="{to}"'.encode())
+            new.writestr(member, data)
+    return out.getvalue()
+
+
 def with_member(document: bytes, name: str, content: bytes, *, stored: bool = False) -> bytes:
     """Return an archive with one more member."""
-    import zipfile
-
     out = io.BytesIO(document)
     with zipfile.ZipFile(out, "a", zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(name, content)

@@ -182,6 +182,11 @@ def test_a_sheet_that_reaches_too_far_is_refused_before_it_is_opened() -> None:
     assert "cells reach over" in wrong(far)
 
 
+def test_a_cell_in_a_column_that_no_sheet_has_is_refused_before_it_is_opened() -> None:
+    document = made.xlsx({"MDS2": [["ALOF-1", "q", "Yes"]]})
+    assert "cells reach over" in wrong(made.moved(document, "C1", "nullC1"))
+
+
 def test_a_text_document_is_told_from_a_spreadsheet() -> None:
     import io
     import zipfile

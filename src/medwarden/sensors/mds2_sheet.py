@@ -20,12 +20,15 @@ import python_calamine
 from medwarden.kernel.errors import MalformedInput
 from medwarden.knowledge.mds2_layout import Row, Table
 from medwarden.sensors.compound_file import CompoundError, CompoundFile, has_password, reach
-from medwarden.sensors.logs.inventory_table import MOST_CELLS, archive_refusal
+from medwarden.sensors.logs.inventory_table import archive_refusal
 
 ZIP = b"PK\x03\x04"
 MOST_ROWS = 20_000
 MOST_COLUMNS = 64
 MOST_SHEETS = 60
+MOST_CELLS = 2_000_000
+"""Places over which the cells of a form may reach."""
+
 _LONGEST_CELL = 8000
 _MOST_XML = 32 << 20
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
@@ -71,7 +74,7 @@ _LOCKED = "it is encrypted with a password: open it with the password, save it w
 
 
 def _look_into(document: bytes, source: str, remarks: list[str]) -> None:
-    reason = archive_refusal(document)
+    reason = archive_refusal(document, MOST_CELLS)
     if reason is not None:
         raise MalformedInput(source, reason)
     with zipfile.ZipFile(io.BytesIO(document)) as archive:

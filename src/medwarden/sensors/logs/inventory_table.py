@@ -41,7 +41,7 @@ MOST_MEMBERS = 4096
 MOST_CELLS = 20_000_000
 MOST_ROWS = 1_000_000
 
-_PLACE = re.compile(rb"""[\s"']r\s*=\s*["']\s*([A-Za-z]{0,3})(\d{1,7})""")
+_PLACE = re.compile(rb"""[\s"']r\s*=\s*["']\s*([A-Za-z]{0,12})(\d{1,15})""")
 _ROW = re.compile(rb"<(?:[\w.-]+:)?row(?=[\s/>])")
 _CELL = re.compile(rb"<(?:[\w.-]+:)?c(?=[\s/>])")
 _LONGEST_TEXT = 4 << 20
@@ -180,8 +180,8 @@ class InventoryTable:
         self._gathering.accept()
 
 
-def archive_refusal(document: bytes) -> str | None:
-    """Return why an archive is not to be opened, by its directory alone."""
+def archive_refusal(document: bytes, most_cells: int = MOST_CELLS) -> str | None:
+    """Return why an archive is not to be opened, by its directory and how far its cells reach."""
     try:
         with zipfile.ZipFile(io.BytesIO(document)) as archive:
             members = archive.infolist()
@@ -194,8 +194,8 @@ def archive_refusal(document: bytes) -> str | None:
         return f"a damaged spreadsheet ({error})"
     if any(member.filename.lower() in _OTHER_BOOKS for member in members):
         return "a spreadsheet in another form than XLSX: save it as XLSX or CSV"
-    if reach > MOST_CELLS:
-        return f"a spreadsheet whose cells reach over more than {MOST_CELLS:,} places"
+    if reach > most_cells:
+        return f"a spreadsheet whose cells reach over more than {most_cells:,} places"
     if len(members) > MOST_MEMBERS:
         return f"a spreadsheet of more than {MOST_MEMBERS} members"
     total = sum(member.file_size for member in members)
