@@ -344,13 +344,72 @@ def test_cases_follow_a_device_that_turned_out_to_be_another(pumps: Store, tmp_p
 
 def test_another_tenant_sees_and_changes_nothing(pumps: Store, tmp_path: Path) -> None:
     from medwarden.store.queries import Scope
-    from medwarden.store.queries.recalls import CaseFilter, cases, notices
+    from medwarden.store.queries.recall_cases import CaseFilter, cases
+    from medwarden.store.queries.recalls import notices
 
     publish(pumps.home, tmp_path, "Serial Numbers 1000 through 2000")
     refresh(pumps.home, "default")
     assert notices(Scope("other"), wall_clock()) == []
     assert cases(Scope("other"), CaseFilter(), wall_clock()).total == 0
     assert cases(Scope("default", ("elsewhere",)), CaseFilter(), wall_clock()).total == 0
-    assert cases(Scope(), CaseFilter(), wall_clock()).total == 3
+    assert cases(Scope(), CaseFilter(), wall_clock()).total == 2
+    assert cases(Scope(), CaseFilter(states=("not_affected",)), wall_clock()).total == 1
+    assert cases(Scope(), CaseFilter(notice=NUMBER), wall_clock()).total == 3
     with pytest.raises(ConfigurationError, match="no case"):
         work_on("other", [case_of("d-main-1")], Work(step="assessed", evidence="x"), actor="user:eve")
+
+
+def test_lists_over_all_notices_are_narrowed(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.store.models import Device
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.recall_cases import CaseFilter, cases
+
+    def found(**wanted: object) -> list[tuple[str, str]]:
+        page = cases(Scope(), CaseFilter(**wanted), wall_clock())  # type: ignore[arg-type]  # as the filter has them
+        assert page.total == len(page.items)
+        return sorted((view.notice, view.device) for view in page.items)
+
+    publish(pumps.home, tmp_path, "Serial Numbers 1000 through 2000", "All units", level="Class II")
+    refresh(pumps.home, "default")
+    Device.objects.filter(pk="d-main-2").update(location="Ward 7")
+    assert len(found()) == 5
+    assert found(states=("unknown",)) == [(NUMBER, "d-main-3")]
+    assert found(states=("not_affected",)) == [(NUMBER, "d-main-2")]
+    assert found(text="ward") == [("Z-0002-2026", "d-main-2")]
+    assert len(found(text="0002 pump")) == 3
+    assert found(text="nothing") == []
+    assert found(overdue=True) == []
+    work_on("default", [case_of("d-main-1")], Work(owner="Anna", due="2020-01-01"), actor="user:anna")
+    assert found(overdue=True) == found(owner="Anna") == [(NUMBER, "d-main-1")]
+    assert found(steps=("closed",)) == []
+    assert cases(Scope(), CaseFilter(), wall_clock(), limit=1).items[0].overdue, "late ones come first"
+
+
+def test_a_retired_device_is_spoken_of_no_more(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.store.models import Device
+
+    publish(pumps.home, tmp_path, "All units")
+    refresh(pumps.home, "default")
+    Device.objects.filter(pk="d-main-1").update(retired_at=1)
+    assert refresh(pumps.home, "default") == 1
+    assert set(states()) == {"d-main-2", "d-main-3"}
+    assert step_of("d-main-1") == "closed"
+    assert finding_states("d-main-1") == ["resolved"]
+
+
+def test_what_new_knowledge_means_is_said(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.app.knowledge_effect import concerned, follow
+
+    before = concerned("default")
+    publish(pumps.home, tmp_path, "All units")
+    effect = follow(pumps.home, "default", before, 0)
+    assert "What recalls say of 3 devices changed." in effect.sentences
+
+
+def test_devices_are_compared_as_they_are_judged(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.app.judge import judge_stale
+    from medwarden.store.models import RecallFacts
+
+    publish(pumps.home, tmp_path, "All units")
+    judge_stale("default", "main")
+    assert RecallFacts.objects.count() == 3

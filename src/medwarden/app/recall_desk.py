@@ -303,7 +303,7 @@ REPORT_HEADER = (
 
 def report_rows(scope: StoreScope, number: str, now_ns: int) -> list[dict[str, object]]:
     """Return a notice's devices with what was done at each, one row a device, as exports have them."""
-    from medwarden.store.queries.recalls import CaseFilter, case_steps, each_case
+    from medwarden.store.queries.recall_cases import CaseFilter, case_steps, each_case
 
     rows: list[dict[str, object]] = []
     for view in sorted(

@@ -134,6 +134,7 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
             only = None if before == now else _changed(tenant, knowledge, before, now)
             with Change(_ACTOR, "devices merged", RULES, tenant=tenant, site=place) as change:
                 follow_merges(change, place)
+            moved += _end_retired(tenant, place)
             rows = Device.objects.filter(tenant_id=tenant, site_id=place, retired_at=None)
             for part in _parts(list(rows.order_by("pk").values_list("pk", flat=True))):
                 facts = facts_of(tenant, part)
@@ -144,6 +145,22 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
                 with Change(_ACTOR, "notices changed", RULES, tenant=tenant, site=place) as change:
                     record_standing(change, place, now)
     return moved
+
+
+def _end_retired(tenant: str, site: str) -> int:
+    """End the verdicts on devices that were retired; return how many devices that were."""
+    from medwarden.store.changes import Change
+    from medwarden.store.models import RecallVerdict
+    from medwarden.store.recalls import record_verdicts
+
+    rows = RecallVerdict.objects.filter(site_id=site, until_ns=None).exclude(device__retired_at=None)
+    gone = sorted(set(rows.values_list("device_id", flat=True)))
+    for part in _parts(gone):
+        nothing: dict[str, Sequence[RecallMatch]] = dict.fromkeys(part, ())
+        with Change(_ACTOR, "devices retired", RULES, tenant=tenant, site=site) as change:
+            record_verdicts(change, nothing, rules=RULES, cause="the device was retired")
+        tell(tenant, site, part)
+    return len(gone)
 
 
 def _refresh_part(

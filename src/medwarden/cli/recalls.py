@@ -143,7 +143,7 @@ def devices(
 
     with _opened(home) as folder:
         from medwarden.app.inventory import one_device
-        from medwarden.store.queries.recalls import CaseFilter, cases
+        from medwarden.store.queries.recall_cases import CaseFilter, cases
 
         refresh(folder, _TENANT)
         wanted = CaseFilter(
@@ -192,7 +192,8 @@ def show(number: str, site: str | None, home: Path | None, as_json: bool) -> int
     """Show one notice: what it says, its versions, its devices."""
     with _opened(home):
         from medwarden.kernel.errors import ConfigurationError
-        from medwarden.store.queries.recalls import CaseFilter, each_case, notice_body, versions
+        from medwarden.store.queries.recall_cases import CaseFilter, each_case
+        from medwarden.store.queries.recalls import notice_body, versions
 
         scope = _scope(site)
         body = notice_body(scope, number)

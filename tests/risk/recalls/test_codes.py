@@ -96,8 +96,8 @@ def test_serial_numbers_in_lists_ranges_and_words(text: str, serial: str, inside
 
 def test_one_text_with_everything() -> None:
     limits = read_limits(
-        "Model Number: MX750; UDI-DI: 00884838089273; Software revisions N.00 and N.01; all units manufactured "
-        "between January 2015 and March 3, 2016. Expiration date 01/2020."
+        "Model Number: MX750; UDI-DI: 00884838089273; Software revisions N.00 and N.01; all units "
+        "manufactured between January 2015 and March 3, 2016. Expiration date 01/2020."
     )
     assert limits.models == {"MX750"}
     assert limits.identifiers == {"00884838089273"}

@@ -1,9 +1,9 @@
-"""Notices, the devices they concern, and the work on them: now, at a date, and for the risk score."""
+"""Notices and the verdicts on devices: how they stand now, their versions, the past, what findings need."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from django.db.models import Count, Min, Q, QuerySet
@@ -20,7 +20,6 @@ from medwarden.store.models import (
     RecallNotice,
     RecallNoticeVersion,
     RecallStanding,
-    RecallStep,
     RecallVerdict,
 )
 from medwarden.store.queries.scope import Page, Scope, bounds
@@ -65,52 +64,6 @@ class NoticeView(msgspec.Struct, frozen=True):
         return self.affected + self.unknown + self.may_be
 
 
-class CaseView(msgspec.Struct, frozen=True):
-    """One device of a notice: verdict with its evidence, and the case where there is one (``id`` '' if not).
-
-    ``since_ns`` is since when the verdict holds, ``cause`` what began it.
-    """
-
-    id: str
-    notice: str
-    title: str
-    recall_class: str
-    device: str
-    label: str
-    site: str
-    mac: str | None
-    ip: str | None
-    vendor: str | None
-    model: str | None
-    location: str | None
-    category: str | None
-    state: str
-    reason: str
-    aspects: tuple[Aspect, ...]
-    since_ns: int
-    cause: str
-    step: str
-    owner: str
-    due_ns: int | None
-    overdue: bool
-    work_order: str
-    opened_ns: int | None
-
-
-class StepView(msgspec.Struct, frozen=True):
-    """One entry of a case."""
-
-    at_ns: int
-    actor: str
-    kind: str
-    before: str
-    after: str
-    evidence: str
-    references: tuple[str, ...]
-    undone_ns: int | None
-    undone_by: str
-
-
 class VersionView(msgspec.Struct, frozen=True):
     """One wording of a notice."""
 
@@ -147,18 +100,6 @@ class NoticeFilter(msgspec.Struct, frozen=True):
     overdue: bool = False
 
 
-class CaseFilter(msgspec.Struct, frozen=True):
-    """Which devices: of a notice, in some states or steps, of one owner, late ones, a word in them."""
-
-    notice: str = ""
-    states: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
-    owner: str = ""
-    text: str = ""
-    overdue: bool = False
-    device: str = ""
-
-
 SORTS = ("urgency", "begun", "added", "devices", "due")
 WORKS = ("open", "closed", "ended", "all")
 
@@ -171,10 +112,14 @@ def board(
     sort: str = "urgency",
     offset: int = 0,
     limit: int = 50,
+    known: Sequence[NoticeView] | None = None,
 ) -> Page[NoticeView]:
-    """Return a page of notices; by urgency: late ones first, then by class, then by devices concerned."""
+    """Return a page of notices; by urgency: late ones first, then by class, then by devices concerned.
+
+    ``known`` are the notices of the scope where they were read already.
+    """
     offset, limit = bounds(offset, limit)
-    found = [view for view in notices(scope, now_ns) if _fits(view, wanted)]
+    found = [view for view in (notices(scope, now_ns) if known is None else known) if _fits(view, wanted)]
     found.sort(key=lambda view: view.number)
     found.sort(key=_order(sort.removeprefix("-")), reverse=sort.startswith("-"))
     return Page(tuple(found[offset : offset + limit]), len(found), offset, limit)
@@ -297,128 +242,6 @@ def versions(scope: Scope, number: str) -> list[VersionView]:
         VersionView(r.number, r.at_ns, r.actor, r.reason, msgspec.convert(r.body, Notice))
         for r in rows.order_by("-number")
     ]
-
-
-def cases(
-    scope: Scope, wanted: CaseFilter, now_ns: int, *, offset: int = 0, limit: int = 50
-) -> Page[CaseView]:
-    """Return a page of devices that notices speak of, those with something to do first."""
-    offset, limit = bounds(offset, limit)
-    found = [view for view in each_case(scope, wanted, now_ns) if _case_fits(view, wanted)]
-    found.sort(key=_case_order)
-    return Page(tuple(found[offset : offset + limit]), len(found), offset, limit)
-
-
-_STATE_ORDER = {state.value: n for n, state in enumerate((*CONCERNING, RecallState.NOT_AFFECTED))} | {"": 9}
-
-
-def _case_order(view: CaseView) -> tuple[object, ...]:
-    done = view.step in ("", Step.CLOSED.value)
-    return (done, not view.overdue, view.due_ns or 0, _STATE_ORDER[view.state], view.label, view.notice)
-
-
-def each_case(scope: Scope, wanted: CaseFilter, now_ns: int) -> list[CaseView]:
-    """Return every device with a verdict or a case, narrowed by notice and device alone."""
-    held = scope.over(RecallVerdict.objects.filter(until_ns=None))
-    work = scope.over(RecallCase.objects.all())
-    if wanted.notice:
-        held, work = held.filter(notice__number=wanted.notice), work.filter(notice__number=wanted.notice)
-    if wanted.device:
-        held, work = held.filter(device_id=wanted.device), work.filter(device=wanted.device)
-    if wanted.states:
-        held = held.filter(state__in=wanted.states)
-    verdicts = {(v.notice_id, v.device_id): v for v in held}
-    known = {(c.notice_id, c.device): c for c in work}
-    rows = {row.pk: row for row in _notices_of({notice for notice, _ in (*verdicts, *known)})}
-    devices = _devices({device for _, device in (*verdicts, *known)})
-    return [
-        _case(rows[notice], device, devices.get(device), verdicts.get((notice, device)),
-              known.get((notice, device)), now_ns)
-        for notice, device in dict.fromkeys((*verdicts, *known))
-    ]  # fmt: skip
-
-
-def _notices_of(keys: Iterable[str]) -> list[RecallNotice]:
-    wanted = sorted(keys)
-    found: list[RecallNotice] = []
-    for start in range(0, len(wanted), _AT_ONCE):
-        found += RecallNotice.objects.filter(pk__in=wanted[start : start + _AT_ONCE]).defer("body", "closure")
-    return found
-
-
-def _devices(ids: Iterable[str]) -> dict[str, Device]:
-    wanted = sorted(ids)
-    found: dict[str, Device] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        for row in Device.objects.filter(pk__in=wanted[start : start + _AT_ONCE]):
-            found[row.pk] = row
-    return found
-
-
-def _case(
-    notice: RecallNotice,
-    device: str,
-    row: Device | None,
-    verdict: RecallVerdict | None,
-    case: RecallCase | None,
-    now_ns: int,
-) -> CaseView:
-    made = "" if row is None else " ".join(part for part in (row.vendor, row.model) if part)
-    label = (row.name or made or device) if row is not None else (case.label if case else device)
-    step = case.step if case else ""
-    due = case.due_ns if case else None
-    return CaseView(
-        id=case.pk if case else "",
-        notice=notice.number,
-        title=notice.title,
-        recall_class=notice.recall_class,
-        device=device,
-        label=label,
-        site=row.site_id if row is not None else (case.site_id if case else ""),
-        mac=next(iter(row.macs), None) if row is not None else None,
-        ip=next(iter(row.ips), None) if row is not None else None,
-        vendor=row.vendor if row is not None else None,
-        model=row.model if row is not None else None,
-        location=row.location if row is not None else None,
-        category=row.category if row is not None else None,
-        state=verdict.state if verdict else "",
-        reason=verdict.reason if verdict else "The notice says nothing of it any more.",
-        aspects=msgspec.convert(verdict.aspects, tuple[Aspect, ...]) if verdict else (),
-        since_ns=verdict.since_ns if verdict else 0,
-        cause=verdict.cause if verdict else "",
-        step=step,
-        owner=case.owner if case else "",
-        due_ns=due,
-        overdue=bool(due is not None and due < now_ns and step != Step.CLOSED.value),
-        work_order=case.work_order if case else "",
-        opened_ns=case.opened_ns if case else None,
-    )
-
-
-def _case_fits(view: CaseView, wanted: CaseFilter) -> bool:
-    if wanted.states and view.state not in wanted.states:
-        return False
-    if wanted.steps and view.step not in wanted.steps:
-        return False
-    if (wanted.overdue and not view.overdue) or (wanted.owner and view.owner != wanted.owner):
-        return False
-    said = " ".join(
-        part
-        for part in (view.label, view.device, view.notice, view.title, view.vendor, view.model, view.location,
-                     view.owner, view.work_order, view.mac, view.ip)
-        if part
-    ).lower()  # fmt: skip
-    return all(term in said for term in wanted.text.lower().split())
-
-
-def case_steps(scope: Scope, case: str) -> list[StepView]:
-    """Return the entries of a case, the latest first, those taken back too."""
-    rows = scope.over(RecallStep.objects.filter(case_id=case)).order_by("-at_ns", "-pk")
-    return [
-        StepView(r.at_ns, r.actor, r.kind, r.before, r.after, r.evidence, tuple(r.references), r.undone_ns,
-                 r.undone_by)
-        for r in rows
-    ]  # fmt: skip
 
 
 def history(scope: Scope, *, device: str = "", notice: str = "", at_ns: int | None = None) -> list[SpanView]:

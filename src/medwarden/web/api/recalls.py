@@ -16,8 +16,10 @@ from medwarden.model.role import Permission
 from medwarden.risk.recalls.outlook import Outlook
 from medwarden.store import queries
 from medwarden.store.queries import letters as of_letters
+from medwarden.store.queries import recall_cases as of_cases
 from medwarden.store.queries import recalls as of_recalls
-from medwarden.store.queries.recalls import CaseFilter, NoticeFilter
+from medwarden.store.queries.recall_cases import CaseFilter
+from medwarden.store.queries.recalls import NoticeFilter
 from medwarden.store.recalls import OWN
 from medwarden.web.api.access import needs
 from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain, schema_of
@@ -60,7 +62,7 @@ def recalls(
 
 @router.get(
     "/recalls/devices",
-    response=page_schema(of_recalls.CaseView),
+    response=page_schema(of_cases.CaseView),
     auth=SEE,
     url_name="recall_devices",
     summary="Devices and what notices say of them",
@@ -84,9 +86,7 @@ def recall_devices(
         text=q,
         overdue=overdue,
     )
-    found = of_recalls.cases(
-        scope_of(request).store, wanted, wall_clock(), offset=(page - 1) * per, limit=per
-    )
+    found = of_cases.cases(scope_of(request).store, wanted, wall_clock(), offset=(page - 1) * per, limit=per)
     return page_of(found, page, per)
 
 
@@ -181,8 +181,7 @@ class WorkIn(Schema):
 
 
 def _visible(request: HttpRequest, ids: list[str]) -> None:
-    known = {v.id for v in of_recalls.each_case(scope_of(request).store, CaseFilter(), wall_clock()) if v.id}
-    if not set(ids) <= known:
+    if not set(ids) <= of_cases.visible_cases(scope_of(request).store, ids):
         raise Http404("There is no such case in what you may see.")
 
 
@@ -223,13 +222,13 @@ def recall_undo(request: HttpRequest, case: str, body: Why) -> Any:  # noqa: ANN
 
 @router.get(
     "/recalls/cases/{case}/steps",
-    response=list_of(of_recalls.StepView),
+    response=list_of(of_cases.StepView),
     auth=SEE,
     summary="Entries of a case",
 )
 def recall_steps(request: HttpRequest, case: str) -> Any:  # noqa: ANN401 (JSON of the schema)
     """Return the entries of a case, the latest first."""
-    return plain(of_recalls.case_steps(scope_of(request).store, case))
+    return plain(of_cases.case_steps(scope_of(request).store, case))
 
 
 class CloseIn(Why):
@@ -280,7 +279,7 @@ def recall_history(request: HttpRequest, number: str, at: int | None = None) -> 
 
 @router.get(
     "/devices/{device_id}/recalls",
-    response=list_of(of_recalls.CaseView),
+    response=list_of(of_cases.CaseView),
     auth=SEE,
     summary="What notices say of a device",
 )
@@ -290,7 +289,7 @@ def device_recalls(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
     row = queries.find_device(scope, device_id)
     if row is None:
         raise Http404("There is no such device in what you may see.")
-    return plain(of_recalls.each_case(scope, CaseFilter(device=row.pk), wall_clock()))
+    return plain(of_cases.each_case(scope, CaseFilter(device=row.pk), wall_clock()))
 
 
 @router.get("/replacement", response=list_of(Outlook), auth=SEE, url_name="replacement", summary="To replace")

@@ -13,22 +13,24 @@ from django.views.decorators.http import require_GET, require_POST
 from medwarden.app import recall_desk as desk
 from medwarden.app.recalls import due_days
 from medwarden.app.replacement import replacements, total_cost
-from medwarden.kernel.clock import wall_clock
+from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.recall import RecallClass
 from medwarden.model.role import Permission
 from medwarden.risk.recalls.engine import RecallState
 from medwarden.risk.recalls.outlook import Urgency
 from medwarden.risk.recalls.workflow import FOLLOWING, WORDS, Step
+from medwarden.store.queries import recall_cases as of_cases
 from medwarden.store.queries import recalls as of_recalls
-from medwarden.store.queries.recalls import CaseFilter, CaseView, NoticeFilter, NoticeView
+from medwarden.store.queries.recall_cases import CaseFilter, CaseView
+from medwarden.store.queries.recalls import NoticeFilter, NoticeView
 from medwarden.store.recalls import OWN
 from medwarden.web.decisions import data_folder, reason_of, refused
 from medwarden.web.exports import FORMATS, download
 from medwarden.web.guard import requires
 from medwarden.web.operation_lists import text_of
 from medwarden.web.paging import cut, offset_of, page_number, paging, sort_of
-from medwarden.web.recent import forget
+from medwarden.web.recent import forget, recently
 from medwarden.web.scope import actor_of, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
 
@@ -62,6 +64,7 @@ SOURCES = {
 
 _WORKS = (("open", "To do"), ("closed", "Closed"), ("ended", "Ended by the publisher"), ("all", "All"))
 _PER_PAGE = 50
+_KEPT_NS = 10 * NANOSECONDS
 _LARGEST = 20 << 20
 _HEADER = (
     "number", "recall_class", "maker", "title", "begun", "ongoing", "origin", "affected", "unknown", "may_be",
@@ -91,10 +94,11 @@ def recalls(request: HttpRequest) -> HttpResponse:
     scope, user = scope_of(request), signed_in(request)
     wanted, number, now = _wanted(request), page_number(request), wall_clock()
     sort = sort_of(request, of_recalls.SORTS, "urgency")
+    everything = recently(of_recalls.notices, scope.store, now // _KEPT_NS * _KEPT_NS)
     page = of_recalls.board(
-        scope.store, wanted, now, sort=sort, offset=offset_of(number, _PER_PAGE), limit=_PER_PAGE
-    )
-    everything = of_recalls.notices(scope.store, now)
+        scope.store, wanted, now, sort=sort, offset=offset_of(number, _PER_PAGE), limit=_PER_PAGE,
+        known=everything,
+    )  # fmt: skip
     steps = of_recalls.step_counts(scope.store)
     context = {
         **paging(page, number),
@@ -128,7 +132,7 @@ def recall_devices(request: HttpRequest) -> HttpResponse:
     """Show devices with what notices say of them, over all notices, those with something to do first."""
     scope, user = scope_of(request), signed_in(request)
     wanted, number, now = _cases_wanted(request), page_number(request), wall_clock()
-    page = of_recalls.cases(scope.store, wanted, now, offset=offset_of(number, _PER_PAGE), limit=_PER_PAGE)
+    page = of_cases.cases(scope.store, wanted, now, offset=offset_of(number, _PER_PAGE), limit=_PER_PAGE)
     context = {
         **paging(page, number),
         **_case_words(),
@@ -180,7 +184,7 @@ def recall(request: HttpRequest, number: str) -> HttpResponse:
     view, now, nth = _notice(request, number), wall_clock(), page_number(request)
     body = of_recalls.notice_body(scope.store, number)
     wanted = _cases_wanted(request, number)
-    page = of_recalls.cases(scope.store, wanted, now, offset=offset_of(nth, _PER_PAGE), limit=_PER_PAGE)
+    page = of_cases.cases(scope.store, wanted, now, offset=offset_of(nth, _PER_PAGE), limit=_PER_PAGE)
     context = {
         **paging(page, nth),
         **_case_words(),
@@ -214,7 +218,7 @@ def recall(request: HttpRequest, number: str) -> HttpResponse:
 def recall_case(request: HttpRequest, number: str, device: str) -> HttpResponse:
     """Show one device of a notice: the verdict side by side with what it rests on, every step, the past."""
     scope, user = scope_of(request), signed_in(request)
-    found = of_recalls.each_case(scope.store, CaseFilter(notice=number, device=device), wall_clock())
+    found = of_cases.each_case(scope.store, CaseFilter(notice=number, device=device), wall_clock())
     if not found:
         raise Http404("There is no such device of that notice in what you may see.")
     view: CaseView = found[0]
@@ -223,7 +227,7 @@ def recall_case(request: HttpRequest, number: str, device: str) -> HttpResponse:
         **_case_words(),
         "case": view,
         "verdict": VERDICTS.get(view.state),
-        "steps": of_recalls.case_steps(scope.store, view.id) if view.id else [],
+        "steps": of_cases.case_steps(scope.store, view.id) if view.id else [],
         "next_steps": [(s.value, *WORDS[s]) for s in following],
         "spans": of_recalls.history(scope.store, device=device, notice=number),
         "may_change": user.may(Permission.CHANGE_FINDING),
@@ -322,9 +326,7 @@ def recall_work(request: HttpRequest) -> HttpResponse:
     )
 
     def act() -> str:
-        visible = {
-            view.id for view in of_recalls.each_case(scope.store, CaseFilter(), wall_clock()) if view.id
-        }
+        visible = {view.id for view in of_cases.each_case(scope.store, CaseFilter(), wall_clock()) if view.id}
         if not set(ids) <= visible:
             raise ConfigurationError("choose devices that you may see")
         count = desk.work_on(scope.tenant, ids, work, actor=actor_of(request))
@@ -352,7 +354,7 @@ def recall_undo(request: HttpRequest) -> HttpResponse:
     scope, case = scope_of(request), request.POST.get("id", "")[:40]
 
     def act() -> str:
-        if case not in {v.id for v in of_recalls.each_case(scope.store, CaseFilter(), wall_clock())}:
+        if case not in of_cases.visible_cases(scope.store, [case]):
             raise ConfigurationError("there is no such case in what you may see")
         kind = desk.undo(scope.tenant, case, actor=actor_of(request), reason=reason_of(request))
         return f"taken back: {kind.replace('_', ' ').removesuffix(' ns')}"
