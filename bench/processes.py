@@ -51,7 +51,7 @@ def core_seconds(capture: Path, share: tuple[int, int]) -> float:
     return time.process_time() - begin
 
 
-def read_share(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float, float, list[bytes]]:
+def read_share(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float, float, list[bytearray]]:
     """Return the processor seconds of a share and of its core, and its batches as they are sent."""
     from medwarden.app.intake import take_in
     from medwarden.app.share_plan import plan_shares
@@ -59,7 +59,7 @@ def read_share(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float
 
     take_in(head, KEY, nowhere)  # warm
     core = core_seconds(capture, share)
-    packed: list[bytes] = []
+    packed: list[bytearray] = []
     services = plan_shares(capture, KEY, share[1])  # the storing process's to find out
     begin = time.process_time()
     if share[1] == 1:
@@ -69,7 +69,7 @@ def read_share(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float
     return time.process_time() - begin, core, packed
 
 
-def in_own_process(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float, float, list[bytes]]:
+def in_own_process(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float, float, list[bytearray]]:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(read_share, capture, head, share).result()
 
@@ -98,7 +98,7 @@ def planning(capture: Path, count: int) -> float:
     return time.process_time() - begin
 
 
-def put_together(packed: Sequence[list[bytes]]) -> float:
+def put_together(packed: Sequence[list[bytearray]]) -> float:
     from medwarden.app.shares import unpack
 
     begin = time.process_time()
@@ -117,7 +117,7 @@ def main() -> None:
     shares = [(0, 1), *((at, count) for at in range(count))]
     whole = dict.fromkeys(shares, float("inf"))
     core = dict(whole)
-    packed: dict[tuple[int, int], list[bytes]] = {}
+    packed: dict[tuple[int, int], list[bytearray]] = {}
     with tempfile.TemporaryDirectory(prefix="medwarden-bench-") as folder:
         head = Path(folder) / "head.pcap"
         engines.head_of(capture, head, HEAD_PACKETS)

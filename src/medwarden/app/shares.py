@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from medwarden.app.intake import Sink, take_in
 from medwarden.app.share_plan import Services, plan_shares
-from medwarden.flowcore import FactSum
+from medwarden.flowcore import FactSum, fact_columns
 from medwarden.kernel.errors import ResourceError
 from medwarden.model.accounting import InputReport, PacketCount
 from medwarden.model.batch import Batch
@@ -42,40 +42,38 @@ DEAL = 1
 
 _BY_ADDRESSES = 0  # before there was a deal: every conversation by its pair of addresses
 
-Row = tuple[int, str | None, str | None, int | None, str, str, str, int, int]
-"""A fact: first time, MAC, IP, VLAN, field, value, source, last time, count."""
+_TEXTS = ("mac", "ip", "field", "value", "source")
 
 
-class _Wire(msgspec.Struct, array_like=True):
-    flows: bytes
-    facts: list[Row]
-
-
-_packer = msgspec.msgpack.Encoder()
-_unpacker = msgspec.msgpack.Decoder(_Wire)
-
-
-def pack(batch: Batch) -> bytes:
+def pack(batch: Batch) -> bytearray:
     """Return a batch as bytes for another process of this installation."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.flows.schema) as writer:
-        writer.write_table(batch.flows)
-    facts = [
-        (e.ts_ns, e.mac, e.ip, e.vlan, e.field, e.value, e.source, fact.last_ns, fact.count)
-        for fact in batch.facts
-        for e in (fact.evidence,)
-    ]
-    return _packer.encode(_Wire(sink.getvalue().to_pybytes(), facts))
+    columns = fact_columns(batch.facts)
+    for name in _TEXTS:
+        columns[name] = columns[name].dictionary_encode()
+    tables = (batch.flows, pa.table(columns))
+    size = pa.MockOutputStream()
+    _write(tables, size)
+    room = bytearray(size.size())  # told beforehand, so that nothing is moved as it grows
+    with pa.FixedSizeBufferWriter(pa.py_buffer(room)) as sink:
+        _write(tables, sink)
+    return room
 
 
-def unpack(packed: Sequence[bytes]) -> Batch:
+def _write(tables: Sequence[pa.Table], sink: pa.NativeFile) -> None:
+    for table in tables:
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+
+
+def unpack(packed: Sequence[bytes | bytearray]) -> Batch:
     """Return batches of several processes as one: flows in their order, equal facts summed up."""
-    wires = [_unpacker.decode(one) for one in packed]
     facts = FactSum()
-    for wire in wires:
-        facts.add_rows(wire.facts)
-    flows = pa.concat_tables([pa.ipc.open_stream(wire.flows).read_all() for wire in wires])
-    return Batch(flows, facts.take())
+    flows = []
+    for one in packed:
+        source = pa.BufferReader(one)
+        flows.append(pa.ipc.open_stream(source).read_all())
+        facts.add_columns(pa.ipc.open_stream(source).read_all())
+    return Batch(pa.concat_tables(flows), facts.take())
 
 
 class Dealt(NamedTuple):
@@ -184,12 +182,12 @@ class _Share:
 
     def _receive(self) -> bytes | None:
         assert self._source is not None
-        message = self._source.recv_bytes()
-        if message[:1] == _END:
-            self.report = msgspec.json.decode(message[1:], type=InputReport)
+        kind, message = self._source.recv_bytes(), self._source.recv_bytes()
+        if kind == _END:
+            self.report = msgspec.json.decode(message, type=InputReport)
             return None
         self._brought += 1
-        return message[1:]
+        return message
 
     def _start_anew(self) -> None:
         self.stop()
@@ -211,15 +209,20 @@ class _Share:
 def _read_share(target: Connection, parent: int, path: str, token_key: bytes, which: tuple[int, int]) -> None:
     end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to deal with
+
+    def bring(kind: bytes, message: bytes | bytearray) -> None:
+        target.send_bytes(kind)
+        target.send_bytes(message)
+
     try:
         report = take_in(
             Path(path),
             token_key,
-            lambda batch: target.send_bytes(_BATCH + pack(batch)),
+            lambda batch: bring(_BATCH, pack(batch)),
             share=which,
             services=target.recv(),
         )
-        target.send_bytes(_END + msgspec.json.encode(report))
+        bring(_END, msgspec.json.encode(report))
     except (BrokenPipeError, ConnectionResetError, EOFError):
         return  # the parent has ended or wants no more
 

@@ -454,3 +454,18 @@ class Leases:
         Where the message is short or an option overruns its field, reading what is returned raises
         MalformedInput after the facts before.
         """
+
+class DcerpcReading(Connection):
+    """What :class:`~medwarden.dissect.dcerpc.DcerpcDissector` does with every PDU."""
+
+    def token(self, pdu: bytes, at: int) -> None:
+        """Read a token of the log-in, which begins at ``at``."""
+
+class TlsReading(Connection):
+    """What :class:`~medwarden.dissect.tls.TlsDissector` does with every record."""
+
+    def client_hello(self, body: bytes) -> None:
+        """Read the first hello of the client."""
+
+    def certificate(self, der: bytes, of_server: bool) -> None:
+        """Read the certificate of one side."""

@@ -25,9 +25,11 @@ from ipaddress import ip_address
 
 import msgspec
 
+from medwarden.dissect.dcerpc_interfaces import INTERFACES
 from medwarden.dissect.http_login import login_in_query
 from medwarden.dissect.http_paths import public_path
 from medwarden.dissect.registrable import registrable_domain
+from medwarden.dissect.tls_names import ALERTS, cipher_name, version_name
 from medwarden.flowcore import LIVE_COURSE, OVER_COURSE, Course, Step
 from medwarden.kernel.errors import InternalError, MalformedInput
 from medwarden.model.evidence import MAX_VALUE, Evidence, clean
@@ -44,5 +46,8 @@ include "dispatch.pxi"
 include "recalling.pxi"
 include "dns.pxi"
 include "mdns.pxi"
+include "http_message.pxi"
 include "http.pxi"
 include "dhcp.pxi"
+include "dcerpc.pxi"
+include "tls.pxi"

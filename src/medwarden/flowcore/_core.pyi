@@ -282,10 +282,8 @@ class FactSum:
     def add_counted(self, evidence: Evidence, last_ns: int, count: int) -> None:
         """Add a fact heard ``count`` times, first as ``evidence`` says and last at ``last_ns``."""
 
-    def add_rows(
-        self, rows: Iterable[tuple[int, str | None, str | None, int | None, str, str, str, int, int]]
-    ) -> None:
-        """Add facts as rows: first time, MAC, IP, VLAN, field, value, source, last time, count.
+    def add_columns(self, table: pa.Table) -> None:
+        """Add facts as :func:`fact_columns` gives them, text in dictionaries.
 
         Of equal ones the earliest and the latest time count.
         """

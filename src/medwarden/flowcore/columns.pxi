@@ -26,6 +26,66 @@ cdef class Column:
         PyBuffer_Release(&self.view)  # does nothing where none was got
 
 
+cdef class Numbers:
+    """A column of numbers of a table that another process has sent; rows asked for lie within it."""
+
+    cdef Column numbers
+    cdef Column valid
+    cdef Py_ssize_t offset
+
+    def __cinit__(self, table, str name, Py_ssize_t width):
+        self.hold(whole_column(table, name), width)
+
+    cdef int hold(self, object array, Py_ssize_t width) except -1:
+        cdef Py_ssize_t end
+        self.offset = array.offset
+        end = self.offset + len(array)
+        buffers = array.buffers()
+        self.numbers = Column(buffers[1], width * end)
+        self.valid = Column(buffers[0], (end + 7) // 8) if array.null_count else None
+        return 0
+
+    cdef bint is_valid(self, Py_ssize_t row) noexcept:
+        row += self.offset
+        return self.valid is None or <uint8_t>self.valid.memory[row >> 3] >> (row & 7) & 1
+
+    cdef int64_t long_at(self, Py_ssize_t row) noexcept:
+        return (<int64_t *>self.numbers.memory)[self.offset + row]
+
+    cdef int32_t short_at(self, Py_ssize_t row) noexcept:
+        return (<int32_t *>self.numbers.memory)[self.offset + row]
+
+
+cdef class Words:
+    """A column of text in a dictionary, each word one object however often it is said."""
+
+    cdef list words
+    cdef Numbers indices
+
+    def __cinit__(self, table, str name):
+        array = whole_column(table, name)
+        self.words = array.dictionary.to_pylist()
+        self.indices = Numbers.__new__(Numbers, table, name, 0)
+        self.indices.hold(array.indices, 4)
+
+    cdef object at(self, Py_ssize_t row):
+        cdef int32_t word
+        if not self.indices.is_valid(row):
+            return None
+        word = self.indices.short_at(row)
+        if not 0 <= word < len(self.words):
+            raise InternalError("a word of a column is not in its dictionary")
+        return self.words[word]
+
+
+cdef object whole_column(object table, str name):
+    """Return a column as one array. Raises InternalError where it has not as many rows as the table."""
+    array = table.column(name).combine_chunks()
+    if len(array) != table.num_rows:
+        raise InternalError(f"the column {name} has {len(array)} rows of {table.num_rows}")
+    return array
+
+
 cdef class TextWriter:
     """One column of text under way."""
 

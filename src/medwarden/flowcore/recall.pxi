@@ -162,19 +162,37 @@ cdef class FactSum:
             (evidence.field, evidence.value, evidence.source), evidence.ts_ns, last_ns, count,
         )
 
-    def add_rows(self, rows):
-        """Add facts as rows; of equal ones the earliest and the latest time count."""
-        cdef Heard heard
-        cdef dict said
+    def add_columns(self, table):
+        """Add facts as columns; of equal ones the earliest and the latest time count."""
+        cdef Py_ssize_t n = table.num_rows
+        cdef Py_ssize_t row
+        cdef Numbers first = Numbers(table, "ts_ns", 8)
+        cdef Numbers last = Numbers(table, "last_ns", 8)
+        cdef Numbers count = Numbers(table, "count", 8)
+        cdef Numbers vlans = Numbers(table, "vlan", 4)
+        cdef Words macs = Words(table, "mac")
+        cdef Words ips = Words(table, "ip")
+        cdef Words fields = Words(table, "field")
+        cdef Words values = Words(table, "value")
+        cdef Words sources = Words(table, "source")
+        cdef object mac, ip, vlan
+        cdef object mac_before = None
+        cdef object ip_before = None
+        cdef object vlan_before = None
+        cdef dict said = None
         cdef tuple statement
         cdef PyObject *found
-        for first, mac, ip, vlan, field, value, source, last, count in rows:
-            said = self.said_of(mac, ip, vlan)
-            statement = (field, value, source)
+        for row in range(n):
+            mac, ip = macs.at(row), ips.at(row)
+            vlan = vlans.short_at(row) if vlans.is_valid(row) else None
+            if said is None or mac is not mac_before or ip is not ip_before or vlan != vlan_before:
+                said = self.said_of(mac, ip, vlan)
+                mac_before, ip_before, vlan_before = mac, ip, vlan
+            statement = (fields.at(row), values.at(row), sources.at(row))
             found = PyDict_GetItem(said, statement)
-            if found != NULL and first < (<Heard>found).first:
-                (<Heard>found).first = first
-            self.hear(said, statement, first, last, count)
+            if found != NULL and first.long_at(row) < (<Heard>found).first:
+                (<Heard>found).first = first.long_at(row)
+            self.hear(said, statement, first.long_at(row), last.long_at(row), count.long_at(row))
 
     def take(self):
         """Return the facts, in the order in which addresses and then facts became known, and begin anew."""

@@ -1,0 +1,61 @@
+"""Interfaces of DCE/RPC by the name their services go under.
+
+Identifiers are those of [MS-DRSR], [MS-NRPC], [MS-SAMR], [MS-RPRN] and the other open specifications of their
+services; the endpoint mapper's is The Open Group's (C706 appendix O).
+"""
+
+from __future__ import annotations
+
+INTERFACES = {
+    "e1af8308-5d1f-11c9-91a4-08002b14a0fa": "epmapper",
+    "e3514235-4b06-11d1-ab04-00c04fc2dcd2": "drsuapi",
+    "12345678-1234-abcd-ef00-01234567cffb": "netlogon",
+    "12345778-1234-abcd-ef00-0123456789ab": "lsarpc",
+    "12345778-1234-abcd-ef00-0123456789ac": "samr",
+    "12345678-1234-abcd-ef00-0123456789ab": "spoolss",
+    "76f03f96-cdfd-44fc-a22c-64950a001209": "iremotewinspool",
+    "367abb81-9844-35f1-ad32-98f038001003": "svcctl",
+    "338cd001-2244-31f1-aaaa-900038001003": "winreg",
+    "1ff70682-0a51-30e8-076d-740be8cee98b": "atsvc",
+    "378e52b0-c0a9-11cf-822d-00aa0051e40f": "sasec",
+    "86d35949-83c9-4044-b424-db363231fd0c": "itaskschedulerservice",
+    "4b324fc8-1670-01d3-1278-5a47bf6ee188": "srvsvc",
+    "6bffd098-a112-3610-9833-46c3f87e345a": "wkssvc",
+    "82273fdc-e32a-18c3-3f78-827929dc23ea": "eventlog",
+    "f6beaff7-1e19-4fbb-9f8f-b89e2018337c": "eventlog6",
+    "50abc2a4-574d-40b3-9d66-ee4fd5fba076": "dnsserver",
+    "6bffd098-a112-3610-9833-012892020162": "browser",
+    "5b821720-f63b-11d0-aad2-00c04fc324db": "dhcpsrv2",
+    "afa8bd80-7d8a-11c9-bef4-08002b102989": "mgmt",
+    "99fcfec4-5260-101b-bbcb-00aa0021347a": "ioxidresolver",
+    "000001a0-0000-0000-c000-000000000046": "isystemactivator",
+    "4d9f4ab8-7d1c-11cf-861e-0020af6e7c57": "iactivation",
+    "00000143-0000-0000-c000-000000000046": "iremunknown2",
+    "00000131-0000-0000-c000-000000000046": "iremunknown",
+    "9556dc99-828c-11cf-a37e-00aa003240c7": "iwbemservices",
+    "f309ad18-d86a-11d0-a075-00c04fb68820": "iwbemlevel1login",
+    "ccd8c074-d0e5-4a40-92b4-d074faa6ba28": "witness",
+    "897e2e5f-93f3-4376-9c9c-fd2277495c27": "frstrans",
+    "f5cc59b4-4264-101a-8c59-08002b2f8426": "frsrpc",
+    "4fc742e0-4a10-11cf-8273-00aa004ae673": "netdfs",
+    "c681d488-d850-11d0-8c52-00c04fd90f7e": "efsrpc",
+    "df1941c5-fe89-4e79-bf10-463657acf44d": "efsrpc",
+    "3919286a-b10c-11d0-9ba8-00c04fd92ef5": "dssetup",
+    "8fb6d884-2388-11d0-8c35-00c04fda2795": "w32time",
+    "5ca4a760-ebb1-11cf-8611-00a0245420ed": "termsrv",
+    "45f52c28-7f9f-101a-b52b-08002b2efabe": "winspipe",
+    "91ae6020-9e3c-11cf-8d7c-00aa00c091be": "icertpassage",
+    "f5cc5a18-4264-101a-8c59-08002b2f8426": "nspi",
+    "a4f1db00-ca47-1067-b31f-00dd010662da": "emsmdb",
+    "1544f5e0-613c-11d1-93df-00c04fd7bd09": "rfri",
+    "2f5f6520-ca46-1067-b319-00dd010662da": "tapsrv",
+    "2f5f3220-c126-1076-b549-074d078619da": "nddeapi",
+    "17fdd703-1827-4e34-79d4-24a55c53bb37": "msgsvc",
+    "5a7b91f8-ff00-11d0-a9b2-00c04fb6e6fc": "msgsvcsend",
+    "a8e0653c-2744-4389-a61d-7373df8b2292": "fileservervssagent",
+    "894de0c0-0d55-11d3-a322-00c04fa321a1": "initshutdown",
+    "fdb3a030-065f-11d1-bb9b-00a024ea5525": "qmcomm",
+    "76209fe5-9049-4336-ba84-632d907cb154": "qm2qm",
+    "41208ee0-e970-11d1-9b9e-00e02c064c39": "qmmgmt",
+}
+"""Interface identifiers by the name their services go under."""
