@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from medwarden.app.gudid import share
-from medwarden.app.registry import judge_again
+from medwarden.app.registry import judge_again, load_registry
 from medwarden.model.feed import Kind
 from medwarden.model.vulnerability import MatchState
 from medwarden.store.knowledge import Changes, Edition, Knowledge
@@ -56,8 +56,8 @@ class Effect(msgspec.Struct, frozen=True):
     """What new knowledge changed.
 
     ``records`` are new, changed or withdrawn records by kind. ``vulnerabilities`` newly concern ``devices``
-    (``surely`` of them without doubt); ``settled`` no longer concern ``relieved`` devices. ``scores`` counts
-    devices whose score changed. ``sentences`` say it.
+    (``surely`` of them without doubt); ``settled`` no longer concern ``relieved`` ones. ``recalled`` counts
+    devices of which recalls say something else, ``scores`` those whose score changed. ``sentences`` say it.
     """
 
     records: dict[str, int]
@@ -66,6 +66,7 @@ class Effect(msgspec.Struct, frozen=True):
     surely: int = 0
     settled: int = 0
     relieved: int = 0
+    recalled: int = 0
     scores: int = 0
     sentences: tuple[str, ...] = ()
 
@@ -115,14 +116,12 @@ def follow(
         surely=_devices(after.sure - before.pairs),
         settled=len({vulnerability for _, vulnerability in gone}),
         relieved=_devices(gone),
+        recalled=recalled,
         scores=sum(1 for device, score in now.items() if scores.get(device, score) != score),
     )
     if progress is not None:
         progress(2, 2, "")
-    sentences = _sentences(effect, changes, since)
-    if recalled:
-        sentences += (f"What recalls say of {_count(recalled, 'device', 'devices')} changed.",)
-    return msgspec.structs.replace(effect, sentences=sentences)
+    return msgspec.structs.replace(effect, sentences=_sentences(effect, changes, since))
 
 
 def _devices(pairs: Iterable[tuple[str, str]]) -> int:
@@ -162,9 +161,11 @@ def _sentences(effect: Effect, changes: Changes, since: int) -> tuple[str, ...]:
             f"{_count(effect.settled, 'vulnerability', 'vulnerabilities')} no longer {concern}"
             f" {_count(effect.relieved, 'device', 'devices')}"
         )
+    if effect.recalled:
+        said.append(f"What recalls say of {_count(effect.recalled, 'device', 'devices')} changed")
     if effect.scores:
         said.append(f"The risk score of {_count(effect.scores, 'device', 'devices')} changed")
-    if not (effect.vulnerabilities or effect.settled or effect.scores):
+    if not (effect.vulnerabilities or effect.settled or effect.recalled or effect.scores):
         said.append("Nothing changes for the devices of this hospital")
     return tuple(said)
 
@@ -188,6 +189,7 @@ class Watching:
         from medwarden.store.models import Tenant
 
         self._home = home
+        load_registry(home)
         with Knowledge(home) as knowledge:
             self._since = knowledge.newest
         self._before = {tenant: concerned(tenant) for tenant in Tenant.objects.values_list("pk", flat=True)}
@@ -201,12 +203,12 @@ class Watching:
         with Knowledge(self._home) as knowledge:
             changed = knowledge.newest != self._since
             ids = knowledge.changed_since(self._since).ids if changed else {}
+        if Kind.ASSIGNMENT in ids:
+            judge_again(self._home)
         share(self._home, ids.get(Kind.LISTING, ()), ids.get(Kind.PRODUCT_CODE, ()))
         effects = []
         for tenant, before in self._before.items():
             effect = Effect({})
-            if Kind.ASSIGNMENT in ids:
-                judge_again(self._home, tenant)
             if changed:
                 effect = follow(self._home, tenant, before, self._since, progress)
                 effects.append(effect)

@@ -67,14 +67,14 @@ def makers_of(macs: Iterable[str]) -> dict[str, str]:
     return {mac: maker.registered for mac, maker in found if maker is not None}
 
 
-def judge_again(home: Path, tenant: str) -> int:
+def judge_again(home: Path) -> int:
     """Load the registry, and have devices judged anew whose address has another maker now; return how many.
 
-    On an open store of a writer.
+    Of every tenant, for all share the registry. On an open store of a writer.
     """
     from medwarden.store.models import Device, Interface
 
-    rows = list(Interface.objects.filter(device__tenant_id=tenant).values_list("mac", "device_id"))
+    rows = list(Interface.objects.values_list("mac", "device_id"))
     before = makers_of({mac for mac, _ in rows})
     if not load_registry(home):
         return 0
