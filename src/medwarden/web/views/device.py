@@ -17,6 +17,7 @@ from medwarden.app.risk import what_ifs
 from medwarden.inventory.patient_data import Likelihood, patient_data
 from medwarden.inventory.story import story
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.knowledge.mds2_disclosure import needs_of
 from medwarden.model.device import Device
 from medwarden.model.policy import Policy
 from medwarden.model.role import Permission
@@ -158,7 +159,9 @@ def _policy(_request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) 
     stored = queries.policies(scope.store, subject_kind="device", subject=row.pk)
     if found.category:
         stored += queries.policies(scope.store, subject_kind="category", subject=found.category)
-    return {"learnt": learnt, "policy_text": to_text(learnt), "stored_policies": stored}
+    told = disclosure_for(scope.tenant, found)
+    needs = None if told is None else needs_of(told)
+    return {"learnt": learnt, "policy_text": to_text(learnt), "stored_policies": stored, "needs": needs}
 
 
 def _packets(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) -> Tab:

@@ -108,6 +108,10 @@ def test_differences_are_first_and_lead_to_findings(store: Store, signed_in: Sig
     assert finding.title.partition(":")[0] in records
     shown = said_on(client, f"/findings/{finding.pk}/")
     assert "MPII-1" in shown and "hl7.patient_data" in shown
+    assert f'href="{where}' in shown, "the answer leads to the form"
+    assert f"/devices/{pump.pk}/evidence/?field=hl7.patient_data" in shown, "and the other side to packets"
+    policy = said_on(client, f"/devices/{pump.pk}/?tab=policy")
+    assert "What its maker says it needs" in policy
 
 
 def test_forms_are_attached_withdrawn_and_restored_by_hand(
