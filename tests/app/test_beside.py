@@ -14,7 +14,7 @@ from tests.app.test_ingest import batches
 
 from medwarden.app import beside as beside_module
 from medwarden.app import judge, surroundings
-from medwarden.app.beside import Beside, Lost, in_parts
+from medwarden.app.beside import Answer, Beside, Lost, in_parts
 from medwarden.app.fingerprints import load_own
 from medwarden.app.ingest import Ingest
 from medwarden.app.judge import Judging, judge_stale
@@ -149,3 +149,35 @@ def test_surroundings_are_kept_and_follow_devices(
     Row.objects.filter(pk=ids[1]).update(retired_at=1)
     assert ids[1] not in surroundings.surroundings_with(tenant, site, ()).labels
     assert reads == [site, site]
+
+
+def test_this_process_judges_too_while_the_answer_is_not_there() -> None:
+    class Slow(Beside):
+        def __init__(self) -> None:
+            super().__init__(Path(), "default", "main")
+            self.asked: list[list[str]] = []
+            self.looks = 0
+
+        def ask(self, ids: Sequence[str], *, assess: bool) -> None:
+            self.asked.append(list(ids))
+
+        def ready(self) -> bool:
+            self.looks += 1
+            return self.looks % 2 == 0
+
+        def answer(self, kind: type[list[Answer]]) -> list[Answer]:
+            return msgspec.convert([f"beside {each}" for each in self.asked.pop(0)], kind)
+
+    parts = iter([[f"d-{number}"] for number in range(6)])
+    found = list(
+        in_parts(
+            Slow(),
+            lambda _under_way: next(parts, []),
+            lambda ids: [f"here {i}" for i in ids],
+            list[str],
+            assess=False,
+        )
+    )
+    assert sorted(part for part, _ in found) == [[f"d-{number}"] for number in range(6)]
+    assert all(answer[0].endswith(part[0]) for part, answer in found)
+    assert {answer[0].split(" ")[0] for _, answer in found} == {"beside", "here"}

@@ -98,6 +98,14 @@ class Beside:
         except OSError as error:
             raise Lost(f"the second judging process ended: {error}") from error
 
+    def ready(self) -> bool:
+        """Tell whether the answer to the oldest question is there, or there will be none."""
+        assert self._pipe is not None
+        try:
+            return self._pipe.poll()
+        except OSError:
+            return True  # it has ended: asking for the answer says so
+
     def answer(self, kind: type[list[Answer]]) -> list[Answer]:
         """Return the answer to the oldest question. Raises Lost where there will be none."""
         assert self._pipe is not None
@@ -123,7 +131,7 @@ def in_parts(
     """Yield the ids of each part with what was found of its devices, until ``following`` has no more.
 
     ``following`` returns the next ids and is told which are under way; ``here`` judges in this process,
-    where there is none beside or when it is lost.
+    where there is none beside, when it is lost, and while its answer is not there yet.
     """
     under_way: deque[list[str]] = deque()
     while True:
@@ -140,6 +148,11 @@ def in_parts(
                     _log.warning(_ALONE, error)
         if not under_way:
             return
+        if beside is not None and not beside.ready():
+            own = following([each for part in under_way for each in part])
+            if own:
+                yield own, here(own)
+                continue
         found: list[Answer] | None = None
         if beside is not None:
             try:

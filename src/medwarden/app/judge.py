@@ -110,13 +110,13 @@ def judge_stale(tenant: str, site: str) -> int:
     return len(judged)
 
 
-def assess_due(tenant: str, site: str) -> int:
+def assess_due(tenant: str, site: str, most: int | None = None) -> int:
     """Score the devices whose scores rest on something that changed, as far as they are not stale.
 
-    That is knowledge, a person's word, weights, findings; what the devices are is not asked again. Returns
-    how many there were.
+    That is knowledge, a person's word, weights, findings; what the devices are is not asked again. ``most``
+    leaves further ones for later. Returns how many were scored.
     """
-    ids = due_devices(site)
+    ids = due_devices(site, most)
     if ids:
         assess(tenant, site, ids, "what the score rests on changed")
     return len(ids)

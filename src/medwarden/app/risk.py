@@ -60,7 +60,8 @@ Progress = Callable[[int, int, str], None]
 class Overview(msgspec.Struct, frozen=True):
     """How risk stands in a scope: everything together, by site and by category, who moved, where devices are.
 
-    ``trend`` holds the score over time, oldest first; ``since_ns`` is what movers are compared with.
+    ``trend`` holds the score over time, oldest first; ``since_ns`` is what movers are compared with, the
+    first score of all where that is later than was asked for.
     """
 
     whole: GroupScore
@@ -112,6 +113,8 @@ def overview(scope: Scope, *, days: int = 30, now_ns: int | None = None) -> Over
     force = rules()
     shape = force.weights.groups
     whole = organisation(scope, shape)
+    went = _trend(scope, whole, since, now, force)
+    since = max(since, went[0].at_ns)  # before the first score nothing can be compared
     risen, fallen = movers(scope, since)
     return Overview(
         whole=whole,
@@ -121,7 +124,7 @@ def overview(scope: Scope, *, days: int = 30, now_ns: int | None = None) -> Over
         matrix=tuple(tuple(row) for row in matrix(scope)),
         risen=tuple(risen),
         fallen=tuple(fallen),
-        trend=tuple(_trend(scope, whole, since, now, force)),
+        trend=tuple(went),
         since_ns=since,
         rules=force.version,
     )

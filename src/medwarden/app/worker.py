@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 ROUND_SECONDS = 1.0
 TIDY_SECONDS = 3600.0
+MOST_DUE = 10_000
+"""Devices scored anew in one round, so that one that was heard of meanwhile does not wait for all of them."""
 
 
 def work(home: Path, *, once: bool = False) -> None:
@@ -86,6 +88,6 @@ def round_of_work(_store: Store) -> int:
     from medwarden.store.models import Site
 
     return sum(
-        judge_stale(tenant, site) + assess_due(tenant, site)
+        judge_stale(tenant, site) + assess_due(tenant, site, MOST_DUE)
         for tenant, site in Site.objects.values_list("tenant_id", "id")
     )

@@ -12,6 +12,9 @@ from medwarden.risk.context import RiskContext
 MOST = 8
 """Evidence shown with one factor; the ledger keeps the rest."""
 
+_indexed: tuple[tuple[LedgerEntry, ...], dict[str, list[LedgerEntry]]] = ((), {})
+"""The ledger that was asked last, by field: every factor asks the same one, one device after the other."""
+
 YES = frozenset({"yes", "true", "1"})
 
 
@@ -19,6 +22,18 @@ def said(
     device: Device, *fields: str, where: Callable[[str], bool] = lambda _value: True
 ) -> tuple[LedgerEntry, ...]:
     """Return the ledger entries of ``fields`` whose value, in lower case, ``where`` accepts."""
+    global _indexed
+    held = _indexed
+    if held[0] is not device.ledger:
+        by_field: dict[str, list[LedgerEntry]] = {}
+        for entry in device.ledger:
+            by_field.setdefault(entry.field, []).append(entry)
+        held = _indexed = (device.ledger, by_field)
+    index = held[1]
+    if len(fields) == 1:
+        return tuple(e for e in index.get(fields[0], ()) if where(e.value.lower()))
+    if not any(field in index for field in fields):
+        return ()
     wanted = frozenset(fields)
     return tuple(e for e in device.ledger if e.field in wanted and where(e.value.lower()))
 
