@@ -195,6 +195,7 @@ def test_theme_and_density_are_kept(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("width", "zoom"), [(1440, 1), (390, 1), (1280, 2)])
 def test_no_page_scrolls_sideways_or_complains(
     opened: Opener, complaints: Listener, width: int, zoom: int
@@ -215,6 +216,7 @@ def test_no_page_scrolls_sideways_or_complains(
     assert [c for c in heard if c != expected] == []
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 def test_every_page_passes_the_accessibility_rules(opened: Opener, scheme: str, width: int) -> None:
     if not AXE.is_file():
