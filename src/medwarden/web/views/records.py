@@ -20,15 +20,18 @@ from medwarden.store.attributes import clear_value, may_edit, set_value, specs, 
 from medwarden.store.models import Device as DeviceRow
 from medwarden.store.queries import books as of_books
 from medwarden.store.queries.mds2 import differences
+from medwarden.store.queries.recall_cases import CaseFilter, each_case
 from medwarden.store.sbom import bills, components
 from medwarden.web.decisions import change_by, data_folder, reason_of
 from medwarden.web.guard import requires
 from medwarden.web.recent import forget
 from medwarden.web.scope import Scope, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
+from medwarden.web.views.risk.recalls import VERDICTS
 
 _MOST_COMPONENTS = 100
 _MOST_BILLS = 10
+_MOST_RECALLS = 50
 
 
 def records(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) -> dict[str, object]:
@@ -49,6 +52,8 @@ def records(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) -
         "bills": [(bill, components(scope.store, bill.id, limit=_MOST_COMPONENTS)) for bill in listed.items],
         "more_bills": max(0, listed.total - len(listed.items)),
         **_disclosed(scope, found),
+        "recalled": each_case(scope.store, CaseFilter(device=found.id), scope.until_ns)[:_MOST_RECALLS],
+        "verdict_words": {key: words[0] for key, words in VERDICTS.items()},
     }
 
 
