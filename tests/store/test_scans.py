@@ -190,6 +190,37 @@ def test_old_sightings_end_and_hosts_that_appear_are_found(ward: Store, heard: D
     assert standing("d-main-2") == {TWO}
 
 
+def test_programs_builds_and_updates_that_scanners_report_are_part_of_the_profile(ward: Store) -> None:
+    from medwarden.store.models import Device, EvidenceEntry
+    from medwarden.store.vulnerabilities import profiles_of
+
+    Device.objects.filter(pk="d-main-1").update(os="Windows", os_version="10 1809")
+    EvidenceEntry.objects.create(
+        tenant_id="default", site_id="main", device_id="d-main-1", source="http", field="http.server",
+        value="lighttpd/1.4.31", sensor="s", count=1, first_seen=1, last_seen=2,
+    )  # fmt: skip
+    before = profiles_of("default", ["d-main-1"])["d-main-1"]
+    assert [(s.name, s.version, s.field) for s in before.software] == [("lighttpd", "1.4.31", "http.server")]
+    scanned = msgspec.structs.replace(
+        host(macs=(mac_of(1),), login=True),
+        sightings=(ScanSighting(f"check-{ONE}", ScanOutcome.VULNERABLE, 445, installed="10.0.17763.7434"),),
+        software=(ScanSoftware("openssh", "8.0", "openbsd"),),
+        updates=("KB5060531",),
+    )
+    done = taken(report(scanned))
+    profile = profiles_of("default", ["d-main-1"])["d-main-1"]
+    assert {(s.name, s.field, s.doubt) for s in profile.software} == {
+        ("lighttpd", "http.server", ""),
+        ("openssh", "scan:nessus", ""),
+    }
+    assert (profile.build, profile.updates) == ("10.0.17763.7434", {"KB5060531"})
+    from medwarden.store.scans import remove_scan
+
+    with Change("user:anna", "wrong", site="main") as change:
+        remove_scan(change, done.id, whole=True)
+    assert profiles_of("default", ["d-main-1"])["d-main-1"] == before
+
+
 def test_lists_show_reports_and_hosts_of_the_readers_sites(ward: Store) -> None:
     from medwarden.store.queries import Scope
     from medwarden.store.queries.scans import scan_hosts, scans

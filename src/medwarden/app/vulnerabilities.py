@@ -158,21 +158,9 @@ def refresh(home: Path, tenant: str) -> int:
     writer.
     """
     from medwarden.store.changes import Change
-    from medwarden.store.models import Device, Site
-    from medwarden.store.queries.vulnerabilities import (
-        members_of,
-        newest_judged,
-        profiles_with,
-        without_profile,
-    )
+    from medwarden.store.queries.vulnerabilities import members_of, newest_judged, profiles_with
     from medwarden.store.scores import mark_due
-    from medwarden.store.vulnerabilities import (
-        profiles_in_use,
-        profiles_of,
-        record_members,
-        record_verdicts,
-        standing,
-    )
+    from medwarden.store.vulnerabilities import profiles_in_use, record_verdicts, standing
 
     moved: set[str] = set()
     weighed: set[str] = set()
@@ -180,16 +168,7 @@ def refresh(home: Path, tenant: str) -> int:
         edition = knowledge.newest
         if edition == 0:
             return 0
-        for site in Site.objects.filter(tenant_id=tenant).values_list("pk", flat=True):
-            everyone = list(
-                Device.objects.filter(tenant_id=tenant, site_id=site).values_list("pk", flat=True)
-            )
-            first = set(without_profile(tenant, site))
-            for start in range(0, len(everyone), _AT_ONCE):
-                part = everyone[start : start + _AT_ONCE]
-                cause = "the device was new" if first.issuperset(part) else "the device's identity changed"
-                with Change("rule:matching", "knowledge changed", RULES, tenant=tenant, site=site) as change:
-                    record_members(change, profiles_of(tenant, part), cause)
+        _note_members(tenant)
         profiles = profiles_in_use(tenant)
         behind = {key for key, stood in standing(tenant).items() if stood != (edition, RULES)}
         if not behind:
@@ -218,6 +197,22 @@ def refresh(home: Path, tenant: str) -> int:
         tell(tenant, site, devices)
     _score_due(tenant)
     return len(moved)
+
+
+def _note_members(tenant: str) -> None:
+    """Note which profile each device of a tenant has now."""
+    from medwarden.store.changes import Change
+    from medwarden.store.models import Device, Site
+    from medwarden.store.queries.vulnerabilities import without_profile
+    from medwarden.store.vulnerabilities import profiles_of, record_members
+
+    for site in Site.objects.filter(tenant_id=tenant).values_list("pk", flat=True):
+        everyone = list(Device.objects.filter(tenant_id=tenant, site_id=site).values_list("pk", flat=True))
+        first = set(without_profile(tenant, site))
+        for part in _parts(everyone):
+            cause = "the device was new" if first.issuperset(part) else "the device's identity changed"
+            with Change("rule:matching", "knowledge changed", RULES, tenant=tenant, site=site) as change:
+                record_members(change, profiles_of(tenant, part), cause)
 
 
 def _score_due(tenant: str) -> None:
@@ -260,6 +255,7 @@ def _small_engine(home: Path, knowledge: Knowledge, only: frozenset[str]) -> Eng
         for record in knowledge.vulnerability(identifier):
             engine.add_vulnerability(record)
     for advisory in knowledge.advisories():
+        engine.learn_updates(advisory)
         kept = tuple(record for record in advisory.vulnerabilities if (record.id or advisory.id) in only)
         if kept:
             engine.add_advisory(msgspec.structs.replace(advisory, vulnerabilities=kept))

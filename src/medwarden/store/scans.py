@@ -87,26 +87,11 @@ def record_scan(
         id=scan_id, tenant_id=change.tenant, site_id=site, scanner=report.scanner, form=report.form,
         title=report.title, source=source[:255], digest=digest, started_ns=report.started_ns,
         ended_ns=report.ended_ns, imported_ns=change.now_ns, actor=change.actor[:150],
-        hosts=len(report.hosts), known=len(report.hosts) - len(unknown), sightings=0, rejected=report.rejected,
-        problems=list(report.problems),
+        hosts=len(report.hosts), known=len(report.hosts) - len(unknown), sightings=0,
+        rejected=report.rejected, problems=list(report.problems),
     )  # fmt: skip
     scan.save(force_insert=True)
-    hosts = [
-        _host(scan, host, found, number)
-        for number, (host, found) in enumerate(zip(report.hosts, known, strict=True))
-    ]
-    insert_rows(hosts)
-    sightings = 0
-    for start in range(0, len(hosts), _AT_ONCE):
-        rows = [
-            row
-            for host, said in zip(
-                hosts[start : start + _AT_ONCE], report.hosts[start : start + _AT_ONCE], strict=True
-            )
-            for row in _sightings(change, scan, host, said, report)
-        ]
-        insert_rows(rows)
-        sightings += len(rows)
+    sightings = _stored(change, scan, report, known)
     scan.sightings = sightings
     scan.save(update_fields=["sightings"])
     ended = settle(change, site, scan.scanner, devices, whole=whole)
@@ -122,6 +107,22 @@ def record_scan(
         scan.pk, scan.form, scan.scanner, scan.title, scan.hosts, scan.known, devices, sightings,
         vulnerabilities, ended, report.rejected, report.problems, unknown,
     )  # fmt: skip
+
+
+def _stored(change: Change, scan: Scan, report: ScanReport, known: Sequence[Known]) -> int:
+    """Store the hosts of a report with what was seen on them; return how many sightings that were."""
+    hosts = [
+        _host(scan, host, found, number)
+        for number, (host, found) in enumerate(zip(report.hosts, known, strict=True))
+    ]
+    insert_rows(hosts)
+    sightings = 0
+    for start in range(0, len(hosts), _AT_ONCE):
+        parts = zip(hosts[start : start + _AT_ONCE], report.hosts[start : start + _AT_ONCE], strict=True)
+        rows = [row for host, said in parts for row in _sightings(change, scan, host, said, report)]
+        insert_rows(rows)
+        sightings += len(rows)
+    return sightings
 
 
 def _host(scan: Scan, host: ScannedHost, known: Known, number: int) -> ScanHost:

@@ -153,6 +153,11 @@ class Engine:
                 claims = self._updates.completed(record.claims, record.remedies)
                 self._file(claims, record.id or advisory.id, advisory.id, advisory.title)
 
+    def learn_updates(self, advisory: Advisory) -> None:
+        """Learn which builds updates make from an advisory whose claims are not filed."""
+        for record in advisory.vulnerabilities:
+            self._updates.completed(record.claims, record.remedies)
+
     def _file(self, claims: Iterable[ProductClaim], vulnerability: str, advisory: str, title: str) -> None:
         for claim in claims:
             entry = _Entry(claim, vulnerability, advisory, title if advisory else "")

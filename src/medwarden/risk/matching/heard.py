@@ -71,7 +71,7 @@ Browsers are left out: their versions change weekly, and every computer would be
 
 FIELDS = frozenset(
     {
-        "http.server", "http.user_agent", "rtsp.server", "sip.server", "ssdp.server", "upnp.server",
+        "http.server", "http.user_agent", "rtsp.server", "sip.server", "ssdp.server",
         "ssh.identification", "ftp.banner", "smtp.banner", "tds.server_version", "smb.native_lanman",
         "dicom.implementation_version_name", "dicomweb.source_implementation", "fhir.software_name",
         "fhir.software_version", "hl7.software_product", "hl7.software_vendor", "hl7.software_version",
@@ -87,7 +87,6 @@ _LISTED = frozenset(
         "rtsp.server",
         "sip.server",
         "ssdp.server",
-        "upnp.server",
         "nmap.product",
     }
 )
