@@ -109,6 +109,18 @@ def test_a_persons_word_attaches_and_keeps_apart(pumps: Store) -> None:
         attach_form("default", form, actor="user:anna", reason=" ", device="d-main-1")
 
 
+def test_words_on_two_devices_that_turn_out_to_be_one_stay(pumps: Store) -> None:
+    from medwarden.store.models import DisclosureAttachment
+
+    form = bring_in()
+    attach_form("default", form, actor="user:anna", reason="so", device="d-main-1")
+    attach_form("default", form, actor="user:anna", reason="so", device="d-main-2")
+    DisclosureAttachment.objects.filter(device_id="d-main-2").update(device_id="d-main-1")
+    assert (
+        attach_form("default", form, actor="user:anna", reason="undo", device="d-main-1", belongs=None) == 2
+    )
+
+
 def test_findings_follow_the_evidence_and_the_devices_identity(pumps: Store) -> None:
     from medwarden.app.judge import assess
     from medwarden.store.models import Conversation, Device

@@ -165,8 +165,9 @@ class Disclosure(msgspec.Struct, frozen=True):
     @property
     def title(self) -> str:
         """Return how a person calls the form."""
-        number = f" {self.document}" if self.document else ""
-        return f"MDS2{number} of {self.released}" if self.released else f"MDS2{number}"
+        named = self.document.upper().startswith("MDS2")
+        number = self.document if named else " ".join(part for part in ("MDS2", self.document) if part)
+        return f"{number} of {self.released}" if self.released else number
 
 
 class NetworkNeeds(msgspec.Struct, frozen=True):

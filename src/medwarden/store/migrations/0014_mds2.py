@@ -66,11 +66,6 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["device"], name="disclosure_device")],
                 "constraints": [
                     models.UniqueConstraint(
-                        condition=models.Q(("device__isnull", False), ("ended_ns", None)),
-                        fields=("tenant", "series", "device"),
-                        name="disclosure_of_device",
-                    ),
-                    models.UniqueConstraint(
                         condition=models.Q(("device__isnull", True), ("ended_ns", None)),
                         fields=("tenant", "series", "vendor", "model"),
                         name="disclosure_of_model",

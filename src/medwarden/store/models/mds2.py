@@ -46,7 +46,8 @@ class DisclosureForm(TenantScoped):
 class DisclosureAttachment(TenantScoped):
     """A person's word that a series of forms is of a device or of a maker's model, or that it is not.
 
-    It counts until another word takes its place or it is taken back (``ended_ns``).
+    It counts until another word takes its place or it is taken back (``ended_ns``). Two devices that turn out
+    to be one bring theirs with them.
     """
 
     series = models.CharField(max_length=40)
@@ -62,11 +63,6 @@ class DisclosureAttachment(TenantScoped):
 
     class Meta:
         constraints = [
-            UniqueConstraint(
-                fields=["tenant", "series", "device"],
-                condition=Q(ended_ns=None, device__isnull=False),
-                name="disclosure_of_device",
-            ),
             UniqueConstraint(
                 fields=["tenant", "series", "vendor", "model"],
                 condition=Q(ended_ns=None, device__isnull=True),
