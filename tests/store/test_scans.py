@@ -213,7 +213,7 @@ def test_programs_builds_and_updates_that_scanners_report_are_part_of_the_profil
         ("lighttpd", "http.server", ""),
         ("openssh", "scan:nessus", ""),
     }
-    assert (profile.build, profile.updates) == ("10.0.17763.7434", {"KB5060531"})
+    assert (profile.build, set(profile.updates)) == ("10.0.17763.7434", {"KB5060531"})
     from medwarden.store.scans import remove_scan
 
     with Change("user:anna", "wrong", site="main") as change:
