@@ -172,6 +172,10 @@ def test_the_plan_keeps_its_word(pumps: Store) -> None:
     from medwarden.store.queries import Scope
 
     found = plan_site(Scope(), RiskLevel.LOW)
+    done = {(a.kind, a.subject) for chosen in found.chosen for a in chosen.option.actions}
+    assert done
+    assert (ActionKind.DISABLE_SERVICE, "tcp/104") not in done, "images are what it is there for"
+    assert ActionKind.ISOLATE not in {kind for kind, _ in done}, "it is used in care"
     assert found.before == overview(Scope()).whole.score
     for chosen in found.chosen:
         (answer,) = what_ifs(Scope(), chosen.device, [chosen.option.actions])

@@ -21,6 +21,7 @@ from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Device, DeviceClass
 from medwarden.model.risk import RiskLevel
+from medwarden.operations.in_use import clinical_ports, clinical_protocols
 from medwarden.policy.learn import learn_device
 from medwarden.risk.context import PolicyInForce, RiskContext
 from medwarden.risk.counterfactual import Action, ActionKind, WhatIf, actions_for, what_if
@@ -179,8 +180,24 @@ class _Site:
                 segments=self.segments(device),
                 each_vulnerability=_ONE_BY_ONE,
             )
-            chosen = [(action,) for action in offered]
+            chosen = [(action,) for action in offered if not _is_its_work(device, action)]
         return [what_if(device, context, actions, learnt) for actions in chosen]
+
+
+def _is_its_work(device: Device, action: Action) -> bool:
+    """Tell whether an action would switch off what the device is there for: a clinical service."""
+    if action.kind is not ActionKind.DISABLE_SERVICE:
+        return False
+    transport, _, port = action.subject.partition("/")
+    usual = categories().get(device.category or "")
+    return (
+        (transport, int(port)) in clinical_ports()
+        or (usual is not None and action.subject in usual.ports)
+        or any(
+            s.application in clinical_protocols() and f"{s.transport}/{s.port}" == action.subject
+            for s in device.services
+        )
+    )
 
 
 def _learnt(device: Device, context: RiskContext) -> PolicyInForce | None:
@@ -235,7 +252,8 @@ def plan_site(
     """Return the cheapest set of actions that brings all in scope to ``level`` or below.
 
     Looked at are the ``most`` worst devices, each with its single actions and the pairs of correcting and
-    limiting; nothing is taken out of use. Raises ConfigurationError for a level that cannot be aimed at.
+    limiting; nothing is taken out of use or off its clinical work, and nothing is isolated
+    that is used in care or by other devices. Raises ConfigurationError for a level that cannot be aimed at.
     """
     if level not in TARGETS:
         raise ConfigurationError("aim at low, medium or high")
@@ -264,6 +282,9 @@ def _options(site: _Site, device: Device, stored: int) -> list[Option]:
     context = site.context([device])
     learnt = _learnt(device, context)
     offered = actions_for(device, context, learnt=learnt, segments=site.segments(device))
+    offered = tuple(action for action in offered if not _is_its_work(device, action))
+    if context.medical(device) or any(c.established and c.scope == "internal" for c in device.conversations):
+        offered = tuple(a for a in offered if a.kind is not ActionKind.ISOLATE)
     services = [a for a in offered if a.kind is ActionKind.DISABLE_SERVICE][:_SERVICES]
     single = [a for a in offered if a.kind is not ActionKind.DISABLE_SERVICE] + services
     sets: list[tuple[Action, ...]] = [(action,) for action in single]
