@@ -84,7 +84,7 @@ def test_vex_needs_a_document_and_something_to_tell(say: Say, home: Path, tmp_pa
 def test_commands_start_without_an_open_store(home: Path) -> None:
     """A process of its own: nothing of the store may be needed before it is open."""
     for words in (["work", "accepted"], ["vex", "list"]):
-        ended = subprocess.run(  # noqa: S603 (our own program)
+        ended = subprocess.run(
             [sys.executable, "-m", "medwarden", *words, "--home", str(home)],
             capture_output=True,
             text=True,

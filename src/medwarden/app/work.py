@@ -175,7 +175,7 @@ def _kev_days(knowledge: Knowledge, vulnerabilities: set[str]) -> dict[str, str]
 def refresh_site(tenant: str, site: str, rules: Rules, clock: Clock = wall_clock) -> Moves:
     """Bring the actions of one site in line with what is open there."""
     from medwarden.store.changes import Change
-    from medwarden.store.work import record_actions
+    from medwarden.store.work import count_devices, record_actions
     from medwarden.store.work_changes import contradictions
     from medwarden.store.work_items import standing
 
@@ -183,10 +183,12 @@ def refresh_site(tenant: str, site: str, rules: Rules, clock: Clock = wall_clock
     stands = standing(tenant, site, now)
     built = build(tenant, site, stands.concerns, stands.facts, rules)
     against = contradictions(tenant, site, stands.concerns)
+    concerned = len(frozenset[str]().union(*(c.devices for c in stands.concerns)))
     with Change(
         ACTOR, "what is open changed", f"work {rules.number}", tenant=tenant, site=site, clock=clock
-    ) as c:
-        return record_actions(c, site, built, against)
+    ) as change:
+        count_devices(tenant, site, concerned, now)
+        return record_actions(change, site, built, against)
 
 
 def lapse(tenant: str, clock: Clock = wall_clock) -> int:

@@ -17,7 +17,7 @@ from medwarden.risk.work.choice import CHOICE_RULES, Choice
 from medwarden.risk.work.states import BY_PERSON, WorkState
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
-from medwarden.store.models import User, WorkAction, WorkEvent, WorkRemedy
+from medwarden.store.models import Setting, User, WorkAction, WorkEvent, WorkRemedy
 
 _AT_ONCE = 400
 LONGEST_NOTE = 2000
@@ -57,6 +57,20 @@ def record_remedies(change: Change, chosen: Mapping[tuple[str, str], Choice], ed
     insert_rows(fresh)
     update_rows(altered, ("key", "choice", "edition", "rules"))
     return len(fresh) + moved
+
+
+DEVICES_OPEN = "work.devices_open"
+"""Setting of a site that counts the devices on which anything is open: a counter, no decision."""
+
+
+def count_devices(tenant: str, site: str, devices: int, now_ns: int) -> None:
+    """Keep on how many devices of a site anything is open, each counted once."""
+    Setting.objects.update_or_create(
+        tenant_id=tenant,
+        site_id=site,
+        key=DEVICES_OPEN,
+        defaults={"value": devices, "updated_ns": now_ns},
+    )
 
 
 class Moves(msgspec.Struct):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from django.db.models import Min, Q
@@ -87,7 +87,7 @@ def _concerns(
     yield from _of_verdicts(tenant, site, now_ns, alone, borne, keys)
     if scanned:
         yield from _of_scanned(tenant, site, now_ns, sorted(scanned), borne)
-    yield from _of_findings(tenant, site, devices, borne)
+    yield from _of_findings(tenant, site, devices, borne, keys)
 
 
 def _about(tenant: str, site: str, device: str = "") -> About:
@@ -168,10 +168,12 @@ def _of_verdicts(
         for row in _remedies(tenant, by_profile, keys)
     }
     by_profile = {profile: by_profile[profile] for profile in {profile for profile, _ in remedies}}
+    if not by_profile:
+        return
     weights = {w.vulnerability: w for w in VulnerabilityWeight.objects.filter(tenant_id=tenant)}
     people = _people(tenant, now_ns)
     aside = _SetAside(tenant, site)
-    first = _first_known(tenant)
+    first = _first_known(tenant, {key for key, _ in remedies.values()} if keys is not None else None)
     since = dict(
         ProfileMember.objects.filter(tenant_id=tenant, site_id=site)
         .values_list("device_id")
@@ -223,10 +225,14 @@ def _verdicts(profiles: Collection[str]) -> Iterator[VulnerabilityVerdict]:
 
 
 def _remedies(tenant: str, profiles: Collection[str], keys: Collection[str] | None) -> Iterator[WorkRemedy]:
+    rows = WorkRemedy.objects.filter(tenant_id=tenant)
+    if keys is not None and len(keys) <= _AT_ONCE:
+        yield from (row for row in rows.filter(key__in=list(keys)) if row.profile_id in profiles)
+        return
     wanted = sorted(profiles)
     for start in range(0, len(wanted), _AT_ONCE):
-        rows = WorkRemedy.objects.filter(tenant_id=tenant, profile_id__in=wanted[start : start + _AT_ONCE])
-        yield from rows if keys is None else (row for row in rows if row.key in keys)
+        part = rows.filter(profile_id__in=wanted[start : start + _AT_ONCE])
+        yield from part if keys is None else (row for row in part if row.key in keys)
 
 
 def _people(tenant: str, now_ns: int) -> set[tuple[str, str]]:
@@ -260,22 +266,22 @@ class _SetAside:
         return frozenset(found["false_positive"]), frozenset(found["accepted"])
 
 
-def _first_known(tenant: str) -> dict[tuple[str, str], int]:
+def _first_known(tenant: str, only: Collection[str] | None) -> dict[tuple[str, str], int]:
     """Return when each vulnerability was first said to concern any profile of an action, by both.
 
     A device that gets another version on which it still is open does not begin anew.
     """
     keys: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for profile, vulnerability, key in WorkRemedy.objects.filter(tenant_id=tenant).values_list(
-        "profile_id", "vulnerability", "key"
-    ):
+    remedies = WorkRemedy.objects.filter(tenant_id=tenant)
+    if only is not None and len(only) <= _AT_ONCE:
+        remedies = remedies.filter(key__in=list(only))
+    for profile, vulnerability, key in remedies.values_list("profile_id", "vulnerability", "key"):
         keys[profile, vulnerability].append(key)
     found: dict[tuple[str, str], int] = {}
-    rows = (
-        VulnerabilityVerdict.objects.filter(tenant_id=tenant, state__in=CONCERNING)
-        .values_list("profile_id", "vulnerability")
-        .annotate(first=Min("since_ns"))
-    )
+    known_rows = VulnerabilityVerdict.objects.filter(tenant_id=tenant, state__in=CONCERNING)
+    if only is not None and len(keys) <= _AT_ONCE:
+        known_rows = known_rows.filter(profile_id__in=sorted({profile for profile, _ in keys}))
+    rows = known_rows.values_list("profile_id", "vulnerability").annotate(first=Min("since_ns"))
     for profile, vulnerability, first in rows:
         for key in keys.get((profile, vulnerability), ()):
             known = found.get((key, vulnerability))
@@ -339,7 +345,9 @@ def _advised(view: VerdictView) -> Choice:
 # ---------------------------------------------------------------- findings
 
 
-def _of_findings(tenant: str, site: str, devices: About, borne: _Borne) -> Iterator[Concern]:
+def _of_findings(
+    tenant: str, site: str, devices: About, borne: _Borne, keys: Collection[str] | None
+) -> Iterator[Concern]:
     groups: defaultdict[tuple[str, str, str], list[Finding]] = defaultdict(list)
     rows = (
         Finding.objects.filter(tenant_id=tenant, site_id=site, state__in=(*_UNDONE, "accepted"))
@@ -348,6 +356,8 @@ def _of_findings(tenant: str, site: str, devices: About, borne: _Borne) -> Itera
     )
     if len(devices) <= _AT_ONCE:
         rows = rows.filter(device_id__in=list(devices))
+    if keys is not None:
+        rows = rows.filter(type__in=_types_of(rows.order_by().values_list("kind", "type").distinct(), keys))
     for row in rows:
         if row.device_id in devices:
             groups[row.kind, row.type, subject_of(row)].append(row)
@@ -373,6 +383,15 @@ def _of_findings(tenant: str, site: str, devices: About, borne: _Borne) -> Itera
             accepted=accepted,
             vulnerability=False,
         )
+
+
+def _types_of(kinds: Iterable[tuple[str, str]], keys: Collection[str]) -> list[str]:
+    """Return the types of findings that actions of these keys may hold."""
+    return [
+        name
+        for kind, name in kinds
+        if kind == FindingKind.RECALL.value or Choice(ActionKind.PRACTICE, (name,)).key in keys
+    ]
 
 
 def subject_of(finding: Finding) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import msgspec
 from django.db.models import Count, Q, QuerySet
@@ -15,11 +15,13 @@ from medwarden.risk.work.states import WorkState
 from medwarden.store.models import (
     Device,
     RiskAcceptance,
+    Setting,
     VulnerabilityWeight,
     WorkAction,
     WorkEvent,
 )
 from medwarden.store.queries.scope import Page, Scope, bounds
+from medwarden.store.work import DEVICES_OPEN
 from medwarden.store.work_items import action_concerns, device_keys
 
 _AT_ONCE = 400
@@ -223,19 +225,11 @@ def totals(scope: Scope, now_ns: int) -> Totals:
     )
     findings = sum(rows.values_list("findings", flat=True))
     accepted = scope.over(RiskAcceptance.objects.filter(state="approved", expires_ns__gt=now_ns)).count()
-    devices = len(_devices_of(scope, list(rows.values_list("pk", "site_id", "key")), now_ns))
+    held = Setting.objects.filter(tenant_id=scope.tenant, key=DEVICES_OPEN).exclude(site=None)
+    if scope.sites is not None:
+        held = held.filter(site_id__in=scope.sites)
+    devices = sum(msgspec.convert(value, int) for value in held.values_list("value", flat=True))
     return Totals(findings=findings, devices=devices, accepted=accepted, **numbers)
-
-
-def _devices_of(scope: Scope, found: Sequence[tuple[str, str, str]], now_ns: int) -> set[str]:
-    everyone: set[str] = set()
-    by_site: defaultdict[str, set[str]] = defaultdict(set)
-    for _, site, key in found:
-        by_site[site].add(key)
-    for site, keys in by_site.items():
-        for concern in action_concerns(scope.tenant, site, keys, now_ns):
-            everyone |= concern.devices
-    return everyone
 
 
 def action_counts(scope: Scope, now_ns: int, view: str = "open") -> dict[str, dict[str, int]]:
