@@ -49,6 +49,14 @@ def test_a_file_that_a_person_brings_is_as_old_as_its_publisher_says(home: Path,
     assert kev.looked_ns - kev.as_of_ns > 300 * 24 * HOUR
 
 
+def test_files_without_a_date_are_not_called_fresh(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "oui.csv"
+    path.write_bytes(making.oui(("MA-L", "A0FFEE", "Acme")))
+    import_files(home, [path], unsigned=True)
+    assert next(s for s in status(home) if s.manifest.id == "oui").undated
+    assert not brought(home, tmp_path, today()).undated
+
+
 def test_the_operator_says_from_when_a_feed_is_stale(home: Path, tmp_path: Path) -> None:
     kev = brought(home, tmp_path, today())
     write_settings(home, SyncSettings(stale_after={"kev": 24 * 365}))

@@ -45,6 +45,12 @@ class FeedStatus(msgspec.Struct, frozen=True):
     on_request: bool
 
     @property
+    def undated(self) -> bool:
+        """Tell whether nobody says of when the knowledge is: files that a person brought, without a date."""
+        edition = self.edition
+        return edition is not None and edition.proof == "unsigned" and not edition.updated
+
+    @property
     def tried_ns(self) -> int:
         """Return when somebody last tried to bring it up to date; 0 for never."""
         return max(self.looked_ns, self.failed_ns)
@@ -54,7 +60,7 @@ class Source(msgspec.Struct, frozen=True):
     """A feed as pages, tables and programs show it: everything of :class:`FeedStatus` in plain fields.
 
     ``records`` counts what is in use, ``seen`` to ``rejected`` what the last import brought: seen = kept +
-    passed + rejected.
+    passed + rejected. ``undated``: files that do not say of when they are; ``as_of_ns`` is when they came.
     """
 
     id: str
@@ -82,6 +88,7 @@ class Source(msgspec.Struct, frozen=True):
     age_h: float | None
     stale_after_h: int
     stale: bool
+    undated: bool
     warning: str
     looked_ns: int
     tried_ns: int
@@ -203,6 +210,7 @@ def _source(one: FeedStatus) -> Source:
         age_h=one.age_h,
         stale_after_h=one.stale_after_h,
         stale=one.stale,
+        undated=one.undated,
         warning=one.warning,
         looked_ns=one.looked_ns,
         tried_ns=one.tried_ns,
