@@ -6,8 +6,8 @@ the same. Where only some notices changed, only those are judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from pathlib import Path
 
 import msgspec
@@ -31,12 +31,19 @@ _MOST_CHANGED = 20_000
 """Changed recalls up to which only those are judged anew."""
 
 _ACTOR = "rule:recalls"
+_NEW = "new or changed notices"
+
+
+_FEW = 200
+"""Notices up to which their words are looked up one by one."""
 
 
 class _Loaded(msgspec.Struct):
+    """An engine that holds notices without the words that no verdict needs; ``kept`` are stored already."""
+
     key: tuple[Path, str, int, int, float]
     engine: Engine
-    notices: dict[str, Notice]
+    kept: set[str]
 
 
 _loaded: list[_Loaded] = []
@@ -52,33 +59,39 @@ def _load(home: Path, tenant: str, knowledge: Knowledge) -> _Loaded:
     for held in _loaded:
         if held.key == key:
             return held
-    notices = {notice.id: notice for notice in _published(knowledge)}
-    notices |= {notice.id: notice for notice in own_notices(tenant)}
-    _loaded[:] = [_Loaded(key, engine_of(notices.values(), own_aliases(home)), notices)]
+    own = own_notices(tenant)
+    mine = {notice.id for notice in own}
+    by_number: dict[str, list[Recall]] = {}
+    for record in knowledge.recalls():
+        if record.id not in mine:
+            short = msgspec.structs.replace(record, action="", reason="")
+            by_number.setdefault(record.id, []).append(short)
+    notices = (of_recalls(by_number.pop(number)) for number in list(by_number))
+    engine = engine_of(chain(notices, own), own_aliases(home))
+    _loaded[:] = [_Loaded(key, engine, set())]
     return _loaded[0]
 
 
-def _published(knowledge: Knowledge) -> Iterator[Notice]:
-    """Yield what feeds tell: one notice for a recall, whoever tells of it."""
-    by_number: dict[str, list[Recall]] = {}
-    for record in knowledge.recalls():
-        by_number.setdefault(record.id, []).append(record)
-    for records in by_number.values():
-        yield of_recalls(records)
-
-
-def _some(home: Path, tenant: str, knowledge: Knowledge, numbers: Iterable[str]) -> _Loaded:
-    """Return some notices with an engine of their own."""
+def _whole(tenant: str, knowledge: Knowledge, numbers: Collection[str]) -> list[Notice]:
+    """Return notices with all their words; numbers that nobody tells of have none."""
     from medwarden.store.recalls import own_notices
 
-    wanted = set(numbers)
-    notices = {notice.id: notice for notice in own_notices(tenant) if notice.id in wanted}
-    for number in sorted(wanted - notices.keys()):
-        records = knowledge.recall(number)
-        if records:
-            notices[number] = of_recalls(records)
+    found = [notice for notice in own_notices(tenant) if notice.id in numbers]
+    left = set(numbers) - {notice.id for notice in found}
+    by_number: dict[str, list[Recall]] = {}
+    if len(left) <= _FEW:
+        by_number = {number: list(knowledge.recall(number)) for number in sorted(left)}
+    else:
+        for record in knowledge.recalls():
+            if record.id in left:
+                by_number.setdefault(record.id, []).append(record)
+    return found + [of_recalls(records) for records in by_number.values() if records]
+
+
+def _some(home: Path, tenant: str, knowledge: Knowledge, numbers: Collection[str]) -> _Loaded:
+    """Return some notices with an engine of their own."""
     key = home, tenant, -1, -1, 0.0
-    return _Loaded(key, engine_of(notices.values(), own_aliases(home)), notices)
+    return _Loaded(key, engine_of(_whole(tenant, knowledge, numbers), own_aliases(home)), set())
 
 
 def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int:
@@ -102,7 +115,7 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
             loaded = _load(home, tenant, knowledge)
             some = {device: facts[device] for device in changed}
             cause = "what is known of the device changed"
-            moved += _judge(tenant, site, loaded, some, cause, only=None)
+            moved += _judge(tenant, site, knowledge, loaded, some, cause, only=None)
     return len(moved)
 
 
@@ -132,6 +145,7 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
             if now.edition == 0 and now.notices_ns == 0 and before.edition <= 0:
                 continue
             only = None if before == now else _changed(tenant, knowledge, before, now)
+            small = _some(home, tenant, knowledge, only) if only else None
             with Change(_ACTOR, "devices merged", RULES, tenant=tenant, site=place) as change:
                 follow_merges(change, place)
             moved += _end_retired(tenant, place)
@@ -140,7 +154,18 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
                 facts = facts_of(tenant, part)
                 with Change(_ACTOR, "devices changed", RULES, tenant=tenant, site=place) as change:
                     changed = set(record_facts(change, facts))
-                moved += _refresh_part(home, tenant, place, knowledge, facts, changed, only, before != now)
+                behind = before != now and only is None
+                whole = set(facts) if behind else changed
+                cause = (
+                    "notices were compared with devices" if behind else "what is known of the device changed"
+                )
+                if whole:
+                    loaded = _load(home, tenant, knowledge)
+                    these = {device: each for device, each in facts.items() if device in whole}
+                    moved += len(_judge(tenant, place, knowledge, loaded, these, cause, only=None))
+                rest = {device: each for device, each in facts.items() if device not in whole}
+                if rest and small is not None:
+                    moved += len(_judge(tenant, place, knowledge, small, rest, _NEW, only=only))
             if before != now:
                 with Change(_ACTOR, "notices changed", RULES, tenant=tenant, site=place) as change:
                     record_standing(change, place, now)
@@ -163,30 +188,6 @@ def _end_retired(tenant: str, site: str) -> int:
     return len(gone)
 
 
-def _refresh_part(
-    home: Path,
-    tenant: str,
-    site: str,
-    knowledge: Knowledge,
-    facts: dict[str, DeviceFacts],
-    changed: set[str],
-    only: frozenset[str] | None,
-    behind: bool,
-) -> int:
-    """Judge some devices: those that changed by all notices, the others by the notices that changed."""
-    moved: list[str] = []
-    whole = set(facts) if behind and only is None else changed
-    if whole:
-        loaded = _load(home, tenant, knowledge)
-        cause = "what is known of the device changed" if not behind else "notices were compared with devices"
-        moved += _judge(tenant, site, loaded, {d: facts[d] for d in facts if d in whole}, cause, only=None)
-    rest = {device: each for device, each in facts.items() if device not in whole}
-    if rest and behind and only:
-        loaded = _some(home, tenant, knowledge, only)
-        moved += _judge(tenant, site, loaded, rest, "new or changed notices", only=only)
-    return len(moved)
-
-
 def _changed(tenant: str, knowledge: Knowledge, before: object, now: object) -> frozenset[str] | None:
     """Return the numbers of notices that changed since a site was judged, or None for too many to tell."""
     from medwarden.store.recalls import Standing, own_changed
@@ -203,6 +204,7 @@ def _changed(tenant: str, knowledge: Knowledge, before: object, now: object) -> 
 def _judge(
     tenant: str,
     site: str,
+    knowledge: Knowledge,
     loaded: _Loaded,
     facts: dict[str, DeviceFacts],
     cause: str,
@@ -214,10 +216,12 @@ def _judge(
     from medwarden.store.recalls import record_notices, record_verdicts
 
     judged: dict[str, Sequence[RecallMatch]] = {d: loaded.engine.judge(each) for d, each in facts.items()}
-    numbers = sorted({match.notice for found in judged.values() for match in found} | set(only or ()))
+    numbers = {match.notice for found in judged.values() for match in found} | set(only or ())
+    fresh = _whole(tenant, knowledge, numbers - loaded.kept) if numbers - loaded.kept else []
     with Change(_ACTOR, cause, RULES, tenant=tenant, site=site) as change:
-        record_notices(change, [loaded.notices[number] for number in numbers if number in loaded.notices])
+        record_notices(change, fresh)
         moved = record_verdicts(change, judged, rules=RULES, cause=cause, only=only)
+    loaded.kept |= numbers
     tell(tenant, site, moved)
     return moved
 
