@@ -415,16 +415,20 @@ _UNDOABLE = frozenset({"state", "owner", "due", "work_order", "labels", "note"})
 
 
 def action_events(scope: Scope, action_id: str) -> list[EventRow]:
-    """Return the history of an action, the latest first."""
+    """Return the history of an action, the latest first; a decision is offered for undoing once."""
     rows = scope.over(WorkEvent.objects.filter(action_id=action_id)).order_by("-at_ns", "-pk")
-    return [
-        EventRow(
-            row.at_ns, row.actor, row.what, row.before, row.after, row.reason, row.batch, row.undone_ns,
-            row.undone_by,
-            row.undone_ns is None and row.what in _UNDOABLE and not row.actor.startswith("rule:"),
-        )
-        for row in rows
-    ]  # fmt: skip
+    found, offered = [], set[str]()
+    for row in rows:
+        undoable = row.undone_ns is None and row.what in _UNDOABLE and not row.actor.startswith("rule:")
+        found.append(
+            EventRow(
+                row.at_ns, row.actor, row.what, row.before, row.after, row.reason, row.batch, row.undone_ns,
+                row.undone_by, undoable and row.batch not in offered,
+            )
+        )  # fmt: skip
+        if undoable:
+            offered.add(row.batch)
+    return found
 
 
 def acceptances(scope: Scope, *, action_id: str = "", states: Collection[str] = ()) -> list[AcceptanceRow]:
