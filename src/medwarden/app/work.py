@@ -6,6 +6,7 @@ that page, API and command show the same rows.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,8 +37,6 @@ _AT_ONCE = 400
 
 Pair = tuple[str, str]
 """A profile and a vulnerability."""
-
-_stamps: dict[tuple[Path, str, str], tuple[object, ...]] = {}
 
 
 def own_rules(home: Path) -> Rules:
@@ -72,23 +71,25 @@ def refresh(home: Path, tenant: str, clock: Clock = wall_clock) -> Moves:
 
 
 def refresh_if_changed(home: Path, tenant: str, clock: Clock = wall_clock) -> bool:
-    """Do the same where anything it follows from changed since this process last did; tell whether it did."""
-    stamp = _stamp(home, tenant, clock())
-    if _stamps.get((home, tenant, "")) == stamp:
+    """Do the same where anything it follows from changed since any process last did; tell whether it did."""
+    from medwarden.store.work import keep_stamp, kept_stamp
+
+    if kept_stamp(tenant) == _stamp(home, tenant, clock()):
         return False
     refresh(home, tenant, clock)
-    _stamps[home, tenant, ""] = _stamp(home, tenant, clock())
+    keep_stamp(tenant, _stamp(home, tenant, clock()), clock())
     return True
 
 
-def _stamp(home: Path, tenant: str, now_ns: int) -> tuple[object, ...]:
+def _stamp(home: Path, tenant: str, now_ns: int) -> str:
     from medwarden.store.work_changes import newest_changes
 
     path = home / OWN_FILE
     rules = path.stat().st_mtime_ns if path.is_file() else 0
     with Knowledge(home) as knowledge:
         edition = knowledge.newest
-    return (edition, rules, now_ns // (3600 * 10**9), *newest_changes(tenant, now_ns))
+    parts = (edition, rules, now_ns // (3600 * 10**9), *newest_changes(tenant, now_ns))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 # ---------------------------------------------------------------- remedies

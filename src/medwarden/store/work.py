@@ -73,6 +73,22 @@ def count_devices(tenant: str, site: str, devices: int, now_ns: int) -> None:
     )
 
 
+_STAMP = "work.stamp"
+
+
+def kept_stamp(tenant: str) -> str:
+    """Return by what the queue was last brought up to date, '' where it never was."""
+    row = Setting.objects.filter(tenant_id=tenant, site=None, key=_STAMP).first()
+    return "" if row is None else str(row.value)
+
+
+def keep_stamp(tenant: str, stamp: str, now_ns: int) -> None:
+    """Keep by what the queue was brought up to date, so that no other process does it again."""
+    Setting.objects.update_or_create(
+        tenant_id=tenant, site=None, key=_STAMP, defaults={"value": stamp, "updated_ns": now_ns}
+    )
+
+
 class Moves(msgspec.Struct):
     """What bringing actions up to date came to, by id."""
 
