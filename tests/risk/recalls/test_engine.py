@@ -19,7 +19,7 @@ def one(facts: DeviceFacts, *notices: Notice) -> RecallMatch | None:
 @pytest.mark.parametrize(
     ("codes", "facts", "state", "words"),
     [
-        ("Serial Numbers 1000 through 2000", pump(serial="1500"), RecallState.AFFECTED, "is one of 1000 to 2000"),
+        ("Serial Numbers 1000 through 2000", pump(serial="1500"), RecallState.AFFECTED, "of 1000 to 2000"),
         ("Serial Numbers 1000 through 2000", pump(serial="2500"), RecallState.NOT_AFFECTED, "none of those"),
         ("Serial Numbers 1000 through 2000", pump(), RecallState.UNKNOWN, "missing: its serial number"),
         ("Lot numbers: A1, B2345", pump(serial="1500"), RecallState.UNKNOWN, "missing: its lot"),

@@ -11,9 +11,11 @@ from medwarden.risk.recalls.findings import Standing, findings_of, severity_of
 from medwarden.risk.recalls.workflow import Step
 
 
-def standing(state: RecallState = RecallState.AFFECTED, step: Step | None = None, **more: object) -> Standing:
+def standing(
+    state: RecallState = RecallState.AFFECTED, step: Step | None = None, status: str = "Open"
+) -> Standing:
     aspect = Aspect("serial", True, "1500", "serial", "1000 to 2000", "the serial number 1500 is one of them")
-    about = notice(codes="All units", recall_class=RecallClass.I, **more)
+    about = notice(codes="All units", recall_class=RecallClass.I, status=status)
     return Standing("d1", "Pump 1", about, state, "It is meant.", 7, (aspect,), step)
 
 

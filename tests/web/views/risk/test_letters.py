@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -104,7 +105,7 @@ def test_the_api_says_and_does_the_same(open_question: Store, signed_in: ClientM
     del open_question
     client, api = signed_in(Role.BIOMEDICAL_ENGINEER), "/api/v1"
 
-    def post(path: str, body: dict[str, object]) -> int:
+    def post(path: str, body: Mapping[str, object]) -> int:
         return client.post(f"{api}{path}", json.dumps(body), content_type="application/json").status_code
 
     asking = client.get(f"{api}/letters/suggested").json()[0]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -92,8 +94,8 @@ def test_work_on_one_and_on_many(recalled: Device, signed_in: ClientMaker) -> No
         client.post("/risk/recalls/undo/", undo)
     assert case_of(recalled).step == "found"
     many = list(RecallCase.objects.filter(notice__number="FSN-1").values_list("pk", flat=True))
-    form = {"id": many, "notice": "FSN-1", "step": "assessed", "evidence": "all looked at"}
-    client.post("/risk/recalls/work/", form)
+    bulk = {"id": many, "notice": "FSN-1", "step": "assessed", "evidence": "all looked at"}
+    client.post("/risk/recalls/work/", bulk)
     assert set(RecallCase.objects.values_list("step", flat=True)) == {"assessed"}
 
 
@@ -202,18 +204,18 @@ def test_the_api_says_and_does_the_same(recalled: Device, signed_in: ClientMaker
     assert client.get(f"{api}/devices/nobody/recalls").status_code == 404
     case = case_of(recalled).pk
 
-    def post(path: str, body: dict[str, object]) -> object:
+    def post(path: str, body: Mapping[str, object]) -> tuple[int, Any]:
         answer = client.post(f"{api}{path}", json.dumps(body), content_type="application/json")
         return answer.status_code, answer.json() if answer.content else None
 
-    assert post("/recalls/work", {"cases": [case], "step": "assessed"})[0] == 422  # type: ignore[index]
-    assert post("/recalls/work", {"cases": ["x"], "step": "assessed"})[0] == 404  # type: ignore[index]
+    assert post("/recalls/work", {"cases": [case], "step": "assessed"})[0] == 422
+    assert post("/recalls/work", {"cases": ["x"], "step": "assessed"})[0] == 404
     work = {"cases": [case], "step": "assessed", "evidence": "looked", "references": ["DMS 1"]}
     assert post("/recalls/work", work) == (200, {"cases": 1})
     assert client.get(f"{api}/recalls/cases/{case}/steps").json()[0]["evidence"] == "looked"
     assert post(f"/recalls/cases/{case}/undo", {"reason": "no"}) == (200, {"kind": "step"})
-    assert post("/recalls/notices/FSN-1/close", {"reason": "x"})[0] == 422  # type: ignore[index]
-    status, record = post("/recalls/notices/FSN-1/close", {"reason": "x", "despite": "y"})  # type: ignore[misc]
+    assert post("/recalls/notices/FSN-1/close", {"reason": "x"})[0] == 422
+    status, record = post("/recalls/notices/FSN-1/close", {"reason": "x", "despite": "y"})
     assert (status, record["despite"]) == (200, "y")
     assert post("/recalls/notices/FSN-1/reopen", {"reason": "z"}) == (204, None)
     assert client.get(f"{api}/recalls/notices/FSN-1/history").json()
