@@ -337,7 +337,8 @@ def measure(home: Path, number: int) -> None:
         assess_due(TENANT, SITE)
     print(
         f"history: {RiskScore.objects.count() - rows[0]:,} scores and "
-        f"{FactorSpan.objects.count() - rows[1]:,} factor spans more take {(size(database) - before) / number:,.0f} bytes a device"
+        f"{FactorSpan.objects.count() - rows[1]:,} factor spans more take "
+        f"{(size(database) - before) / number:,.0f} bytes a device"
     )
     first = Device.objects.order_by("pk").values_list("pk", flat=True)[0]
     for _ in range(3):

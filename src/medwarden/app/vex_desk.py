@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from medwarden.app import vulnerabilities
 from medwarden.app.vex import TakenIn, decide, justified, reopen, take_back, take_in, weigh
 from medwarden.app.vex_export import Chosen, Written, set_publisher, write

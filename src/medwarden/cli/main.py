@@ -40,7 +40,6 @@ _COMMANDS = {
     "vulnerabilities": "medwarden.cli.vulnerabilities",
     "work": "medwarden.cli.work",
     "vex": "medwarden.cli.vex",
-    "vex": "medwarden.cli.vex",
     "scans": "medwarden.cli.scans",
     "recalls": "medwarden.cli.recalls",
     "letters": "medwarden.cli.letters",

@@ -1,4 +1,4 @@
-"""The demonstration's advisories: documents that the feeds read whole, with scores that belong to their vectors."""
+"""The demonstration's advisories: documents that feeds read whole, with the scores of their vectors."""
 
 from __future__ import annotations
 
