@@ -194,7 +194,7 @@ def _pairs(facts: Iterable[tuple[str, str]]) -> Iterator[Software]:
         said.setdefault(field, []).append(value.strip())
     for name_field, version_field in _PAIRS:
         names, versions = said.get(name_field, []), said.get(version_field, [])
-        if len(names) == 1 and len(versions) == 1:
+        if len(names) == 1 and len(versions) == 1 and names[0]:
             first = re.split(r"[\s/]", names[0].lower())[0]
             product, vendor = KNOWN.get(first, (names[0], ""))
             makers = said.get("hl7.software_vendor", []) if name_field.startswith("hl7") else []
