@@ -1,10 +1,12 @@
-"""Live judging asks the store who else uses the same services."""
+"""The store says who else uses the same services, and that tells what silent devices are."""
 
 from __future__ import annotations
 
 from medwarden.app.ingest import Ingest
 from medwarden.app.judge import judge_stale
 from medwarden.inventory.company import COMPANY_RULE
+from medwarden.inventory.labelling import identify
+from medwarden.model.device import Device
 from medwarden.model.inventory_delta import (
     ConversationIncrement,
     DeviceChange,
@@ -19,6 +21,7 @@ from medwarden.store.open import Store
 
 NOW = 1_790_000_000 * 10**9
 SITE = "main"
+EVERYBODYS = 445
 SERVER, SILENT = "d-server", "d-silent"
 PUMPS = {f"d-pump{n}": f"00:03:b1:00:00:0{n}" for n in range(1, 4)}
 """Pumps of a maker that makes hardly anything else; what is silent has an interface of a module maker."""
@@ -47,29 +50,34 @@ def house(port: int) -> InventoryDelta:
     )
 
 
-def judged(store: Store, port: int) -> dict[str, tuple[str | None, str | None]]:
-    """Store a site, judge it twice, and return category and vendor by device."""
-    from medwarden.store.models import Device
+def told(store: Store, port: int) -> dict[str, tuple[str | None, str | None]]:
+    """Store and judge a site, and return category and vendor by device, in the company the store knows."""
+    from medwarden.store.models import Device as Row
+    from medwarden.store.queries import complete_devices
+    from medwarden.store.queries.company import company_around
 
     tenant = Ingest(store, "capture", kind="capture").writer.tenant
     with Change("test", "test", tenant=tenant, site=SITE) as change:
         apply_delta(change, house(port))
     assert judge_stale(tenant, SITE) == len(PUMPS) + 2
-    Device.objects.filter(pk__in=(SILENT, SERVER)).update(stale=True)
-    assert judge_stale(tenant, SITE) == 2
-    rows = Device.objects.values_list("pk", "category", "vendor")
-    return {device: (category, vendor) for device, category, vendor in rows}
+    devices = complete_devices(list(Row.objects.values_list("pk", flat=True)))
+    company = company_around(SITE, devices)
+    found = [identify(device, None, company) for device in devices]
+    told_of = {device.id for device in found if by_company(device)}
+    assert (SILENT in told_of) == (port != EVERYBODYS)
+    return {device.id: (device.category, device.vendor) for device in found}
+
+
+def by_company(device: Device) -> bool:
+    category = device.verdict("category")
+    return category is not None and any(b.rule.startswith(COMPANY_RULE) for b in category.ballots)
 
 
 def test_a_silent_device_and_the_server_are_known_by_the_others(store: Store) -> None:
-    from medwarden.store.queries.device import verdicts_of
-
-    found = judged(store, 443)
+    found = told(store, 443)
     assert found[SILENT] == ("infusion_pump", "ICU Medical")
     assert found[SERVER] == ("infusion_server", "ICU Medical")
-    (category,) = (v for v in verdicts_of([SILENT])[SILENT] if v.level == "category")
-    assert any(ballot.rule.startswith(COMPANY_RULE) for ballot in category.ballots)
 
 
 def test_everybodys_services_say_nothing(store: Store) -> None:
-    assert judged(store, 445)[SILENT] == (None, None)
+    assert told(store, EVERYBODYS)[SILENT] == (None, None)

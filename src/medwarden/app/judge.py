@@ -19,7 +19,6 @@ from medwarden.app.risk_world import World
 from medwarden.app.spoofing import find_contradictions
 from medwarden.app.surroundings import surroundings, surroundings_with
 from medwarden.app.vulnerabilities import match_devices
-from medwarden.inventory.company import keeps_company
 from medwarden.inventory.labelling import identify, labelling_version
 from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import wall_clock
@@ -36,7 +35,6 @@ from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
 from medwarden.store.places import plan_rows
 from medwarden.store.queries import complete_devices, due_devices, stale_devices
-from medwarden.store.queries.company import company_around
 from medwarden.store.scores import mark_due, record_scores
 
 _AT_ONCE = 200
@@ -62,10 +60,12 @@ class Judging:
         return Plan(plan_rows(self.tenant, self.site))
 
     def identified(self, ids: Sequence[str]) -> list[Device]:
-        """Return devices with what they are, by their own evidence and the company they keep."""
-        devices = complete_devices(ids)
-        company = company_around(self.site, devices)
-        return [identify(device, self._plan, company) for device in devices]
+        """Return devices with what they are, by their own evidence.
+
+        The company they keep is not asked here: what it says depends on who was judged before, and the same
+        devices would be answered otherwise in another order.
+        """
+        return [identify(device, self._plan) for device in complete_devices(ids)]
 
     def assessed(self, ids: Sequence[str]) -> list[Outcome]:
         """Return the scores and findings of devices; what is around them is read once."""
@@ -162,39 +162,15 @@ def _identify_stale(tenant: str, site: str, beside: Beside | None) -> list[str]:
         return [i for i in stale_devices(site, _AT_ONCE + len(waiting)) if i not in waiting][:_AT_ONCE]
 
     parts = in_parts(beside, following, judging.identified, list[Device], assess=False)
-    beside_others: list[str] = []
     for ids, devices in parts:
-        _record_identities(tenant, site, ids, devices)
+        with Change(
+            "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
+        ) as change:
+            record_identities(change, devices)
+            mark_due(change, ids)
+        find_contradictions(tenant, site, devices)
         judged |= dict.fromkeys(ids)
-        beside_others += [device.id for device in devices if keeps_company(device)]
-    if len(judged) > 1:
-        _identify_by_company(tenant, site, beside_others, beside)
     return list(judged)
-
-
-def _identify_by_company(tenant: str, site: str, ids: Sequence[str], beside: Beside | None) -> None:
-    """Judge those who are told by others once more: at first, not all of these were known.
-
-    Others count by evidence of their own, so that one more look settles it, in whatever order all came.
-    """
-    judging = Judging(tenant, site)
-    starts = iter(range(0, len(ids), _AT_ONCE))
-
-    def following(_under_way: Sequence[str]) -> list[str]:
-        start = next(starts, len(ids))
-        return list(ids[start : start + _AT_ONCE])
-
-    for part, devices in in_parts(beside, following, judging.identified, list[Device], assess=False):
-        _record_identities(tenant, site, part, devices)
-
-
-def _record_identities(tenant: str, site: str, ids: Sequence[str], devices: Sequence[Device]) -> None:
-    with Change(
-        "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
-    ) as change:
-        record_identities(change, devices)
-        mark_due(change, ids)
-    find_contradictions(tenant, site, devices)
 
 
 def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None, reason: str) -> None:

@@ -105,14 +105,6 @@ def services_used(device: Device) -> dict[Service, Conversation]:
     return found
 
 
-def keeps_company(device: Device) -> bool:
-    """Tell whether others may tell what a device is: it uses services of theirs, or serves them."""
-    return bool(services_used(device)) or any(
-        talk.role == "server" and talk.established and talk.peer_device is not None and tells(talk.port)
-        for talk in device.conversations
-    )
-
-
 class Company:
     """Who uses which service since when (nanoseconds), and what is known of them, by the ids of devices."""
 

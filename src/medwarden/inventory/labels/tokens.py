@@ -68,15 +68,9 @@ _PRESENCE_ONLY = frozenset(
         "dhcp.subnet_mask",
         "dhcp.serial_number",
         "mdns.txt.mac",
-        "dicom.operator",
-        "eapol.user",
-        "hl7.operator",
-        "radius.user",
     }
 )
-"""Fields whose values belong to one device, its network or its people, never to its kind; the names of people
-are tokens of one installation besides, which no other will ever see.
-"""
+"""Fields whose values belong to one device or to its network, never to its kind."""
 
 _PERSONAL = re.compile(r"serial|_id$|\.mac$|address|\.uid$|uuid|\.udi$|key_hash|fingerprint|asset|password")
 _KINDS_BY_ID = frozenset(
