@@ -25,7 +25,7 @@ from medwarden.app.knowledge_settings import ordinary_feeds, read_settings
 from medwarden.app.knowledge_status import standing
 from medwarden.app.knowledge_sync import sync
 from medwarden.kernel.errors import ConfigurationError, MedwardenError, ResourceError
-from medwarden.store.folder import FolderLock, prepare, replace_durably
+from medwarden.store.folder import FolderLock, prepare
 from medwarden.store.knowledge import FOLDER
 from medwarden.store.open import open_store
 from medwarden.transport.http import HttpSession
@@ -253,12 +253,7 @@ def _said(effects: Sequence[Effect]) -> list[str]:
 
 
 def _keep(home: Path, job: Job) -> None:
-    path = home / FOLDER / STATE
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_durably(path, msgspec.json.encode(job), 0o600)
-    except OSError as error:
-        raise ResourceError(f"{path}: {error.strerror or error}") from error
+    schedule.write_state(home / FOLDER / STATE, job)
 
 
 class Keeper:

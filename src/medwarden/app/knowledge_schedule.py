@@ -64,10 +64,14 @@ def read_looks(home: Path) -> Looks:
 
 def write_looks(home: Path, looks: Looks) -> None:
     """Remember. Raises ResourceError for the disk."""
-    path = home / FOLDER / STATE
+    write_state(home / FOLDER / STATE, looks)
+
+
+def write_state(path: Path, state: msgspec.Struct) -> None:
+    """Keep a state as JSON for this user alone, whole or not at all. Raises ResourceError for the disk."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_durably(path, msgspec.json.encode(looks), 0o600)
+        replace_durably(path, msgspec.json.encode(state), 0o600)
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror or error}") from error
 

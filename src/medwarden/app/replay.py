@@ -75,7 +75,7 @@ def _replay(
 ) -> Replayed:
     from medwarden.app.identity import settle
     from medwarden.app.ingest import Ingest
-    from medwarden.app.judge import judge_stale
+    from medwarden.app.judge import assess_due, judge_stale
     from medwarden.store import queries
 
     sensor = "capture" if site is None else f"capture@{site}"
@@ -91,6 +91,7 @@ def _replay(
     heard = (ingest.writer.site, *(ingest.others.sites() if ingest.others else ()))
     for place in heard:
         judge_stale(ingest.writer.tenant, place)
+        assess_due(ingest.writer.tenant, place)  # of a replay that was cut off before it had scored
     settle(ingest.writer.tenant)
     known = queries.devices(queries.Scope(ingest.writer.tenant), limit=1).total
     return Replayed(tuple(replay.reports), beside, known, ingest.new_devices)

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medwarden.app.segments import SETTING, claim
+from medwarden.kernel.errors import ConfigurationError
 from medwarden.store.open import open_store
+
+if TYPE_CHECKING:
+    from medwarden.store.queries.scope import Scope
+
+
+def scope_of_site(site: str | None) -> Scope:
+    """Return what a command about one site, or about all (None), may see; on an open store.
+
+    Raises ConfigurationError where there is no such site.
+    """
+    from medwarden.store.models import DEFAULT_TENANT, Site
+    from medwarden.store.queries import Scope
+
+    if site is not None and not Site.objects.filter(tenant_id=DEFAULT_TENANT, pk=site).exists():
+        raise ConfigurationError(f"there is no site {site[:60]!r}")
+    return Scope(DEFAULT_TENANT, None if site is None else (site,))
 
 
 def site_rows(home: Path) -> list[dict[str, object]]:

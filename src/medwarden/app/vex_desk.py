@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medwarden.app import vulnerabilities
+from medwarden.app.sites import scope_of_site
 from medwarden.app.vex import TakenIn, decide, justified, reopen, take_back, take_in, weigh
 from medwarden.app.vex_export import Chosen, Written, set_publisher, write
 from medwarden.app.work import refresh
@@ -27,14 +28,12 @@ SAYINGS = ("irrelevant", "not_affected", "fixed")
 @contextmanager
 def _desk(home: Path, site: str | None = None) -> Iterator[Scope]:
     with open_store(home, writer=True, role="vex"):
-        from medwarden.store.models import DEFAULT_TENANT, Site
-        from medwarden.store.queries import Scope
+        from medwarden.store.models import DEFAULT_TENANT
 
-        if site is not None and not Site.objects.filter(tenant_id=DEFAULT_TENANT, pk=site).exists():
-            raise ConfigurationError(f"there is no site {site[:60]!r}")
+        scope = scope_of_site(site)
         vulnerabilities.refresh(home, DEFAULT_TENANT)
         weigh(home, DEFAULT_TENANT)
-        yield Scope(DEFAULT_TENANT, None if site is None else (site,))
+        yield scope
 
 
 def import_file(home: Path, path: Path, *, actor: str, author: str = "") -> TakenIn:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from medwarden.app import vulnerabilities
+from medwarden.app.sites import scope_of_site
 from medwarden.app.work import (
     accept,
     action_named,
@@ -78,14 +79,12 @@ class Wanted(msgspec.Struct, frozen=True):
 def _desk(home: Path, site: str | None = None) -> Iterator[Scope]:
     """Open the store, bring verdicts and queue up to date, and yield what the command may see."""
     with open_store(home, writer=True, role="work"):
-        from medwarden.store.models import DEFAULT_TENANT, Site
-        from medwarden.store.queries import Scope
+        from medwarden.store.models import DEFAULT_TENANT
 
-        if site is not None and not Site.objects.filter(tenant_id=DEFAULT_TENANT, pk=site).exists():
-            raise ConfigurationError(f"there is no site {site[:60]!r}")
+        scope = scope_of_site(site)
         vulnerabilities.refresh(home, DEFAULT_TENANT)
         refresh(home, DEFAULT_TENANT)
-        yield Scope(DEFAULT_TENANT, None if site is None else (site,))
+        yield scope
 
 
 def queue(home: Path, asked: Asked, *, site: str | None = None) -> tuple[list[ActionRow], Totals]:
