@@ -44,6 +44,7 @@ from medwarden.store.models.inventory import (
     MergedDevice,
     Service,
 )
+from medwarden.store.models.life_cycle import DeviceSupport, SupportListImport, SupportListRow
 from medwarden.store.models.mds2 import DisclosureAttachment, DisclosureForm
 from medwarden.store.models.places import FloorPlanRow
 from medwarden.store.models.policy import Policy, PolicyVersion
@@ -99,6 +100,7 @@ __all__ = [
     "Conversation",
     "Device",
     "DeviceElsewhere",
+    "DeviceSupport",
     "DeviceText",
     "DisclosureAttachment",
     "DisclosureForm",
@@ -152,6 +154,8 @@ __all__ = [
     "Setting",
     "Site",
     "SoftwareComponent",
+    "SupportListImport",
+    "SupportListRow",
     "Tenant",
     "User",
     "VerdictChange",

@@ -23,6 +23,8 @@ class Device(Scoped):
     ``location`` is ``place`` (model ``Place`` as JSON) in one line.
     ``stale``: something was heard since the device was last identified and assessed; ``score_due_ns``: since
     when something else that counts for its score is different (null: the score is up to date).
+    ``support_ends`` is the first day (ISO 8601) on which support of its model, firmware or system ends or
+    ended for sure, null where nobody says any; ``DeviceSupport`` tells who says so.
     """
 
     id = models.CharField(primary_key=True, max_length=40)
@@ -61,6 +63,7 @@ class Device(Scoped):
     score_due_ns = models.BigIntegerField(null=True)
     risk_likelihood = models.SmallIntegerField(default=0, db_default=0)
     risk_impact = models.SmallIntegerField(default=0, db_default=0)
+    support_ends = models.CharField(max_length=10, null=True)
 
     class Meta:
         indexes = [
@@ -76,6 +79,7 @@ class Device(Scoped):
             Index(fields=["tenant", "category", "id"], name="device_category"),
             Index(fields=["tenant", "vendor", "model", "id"], name="device_vendor"),
             Index(fields=["tenant", "subnet", "id"], name="device_subnet"),
+            Index(fields=["tenant", "support_ends", "id"], name="device_support_ends"),
             Index(fields=["tenant", "unsure", "subnet", "doubts"], name="device_unsure"),
             Index(
                 fields=[

@@ -83,7 +83,8 @@ class VulnerabilityVerdict(TenantScoped):
 class VulnerabilityWeight(TenantScoped):
     """How much a vulnerability matters: CVSS base score, whether it is exploited, how probably it will be.
 
-    ``exploited`` is by CISA's catalogue or CISA's own word, ``exploits`` tells of public exploit code.
+    ``exploited`` is by CISA's catalogue or CISA's own word, ``exploits`` tells of public exploit code,
+    ``exploit_count`` how many distinct exploits are known and ``exploits_by`` how many of each source.
     ``vectors`` are the CVSS vectors as published, one for each version of CVSS, with who scored;
     ``weaknesses`` CWE ids.
     """
@@ -92,6 +93,8 @@ class VulnerabilityWeight(TenantScoped):
     score = models.FloatField(null=True)
     exploited = models.BooleanField(default=False)
     exploits = models.BooleanField(default=False)
+    exploit_count = models.IntegerField(default=0, db_default=0)
+    exploits_by = models.JSONField(default=dict)
     epss = models.FloatField(null=True)
     vectors = models.JSONField(default=list)
     weaknesses = models.JSONField(default=list)
