@@ -23,7 +23,7 @@ def _scope(to: str, *, null: bool = False) -> models.ForeignKey[models.Model, mo
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("store", "0016_weaknesses")]
+    dependencies: ClassVar = [("store", "0017_company")]
 
     operations: ClassVar = [
         migrations.CreateModel(

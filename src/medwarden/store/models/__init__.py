@@ -17,6 +17,7 @@ from medwarden.store.models.books import (
     ComponentList,
     SoftwareComponent,
 )
+from medwarden.store.models.company import CompanyMember, ServiceUse
 from medwarden.store.models.findings import Finding, FindingEvent
 from medwarden.store.models.identity import (
     DeviceElsewhere,
@@ -96,6 +97,7 @@ __all__ = [
     "BookRow",
     "BookVersion",
     "CaptureJob",
+    "CompanyMember",
     "ComponentList",
     "Conversation",
     "Device",
@@ -151,6 +153,7 @@ __all__ = [
     "ScannerSighting",
     "Sensor",
     "Service",
+    "ServiceUse",
     "Setting",
     "Site",
     "SoftwareComponent",
