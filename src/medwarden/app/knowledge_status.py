@@ -139,9 +139,9 @@ def _status(
     title = feed.manifest.title
     warning = ""
     if ahead:
-        warning = f"{title} was brought in the future: this machine's clock was moved, so its age is unknown"
+        warning = f"{title}: brought in the future; this machine's clock was moved, so its age is unknown"
     elif stale and age is not None:
-        warning = f"{title} is {_span(age)} old and should not be older than {_span(most_h)}"
+        warning = f"{title}: {_span(age)} old, should not be older than {_span(most_h)}"
     return FeedStatus(
         manifest=feed.manifest,
         edition=edition,
@@ -173,7 +173,8 @@ def _as_of(edition: Edition, looked: int) -> int:
 
 
 def _span(hours: float) -> str:
-    return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
+    count, unit = (int(hours), "hour") if hours < 72 else (int(hours // 24), "day")
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
 
 
 def sources(home: Path, now_ns: int | None = None) -> tuple[Source, ...]:
@@ -227,7 +228,7 @@ def standing(home: Path, now_ns: int | None = None) -> Standing:
     found = [one for one in status(home, now_ns) if one.edition is not None or one.failure]
     used = [one for one in found if one.edition is not None]
     sentences = [one.warning for one in used if one.warning]
-    sentences += [f"{one.manifest.title} failed last: {one.failure}" for one in found if one.failure]
+    sentences += [f"{one.manifest.title}: failed last, {one.failure}" for one in found if one.failure]
     if not used:
         sentences.append("No knowledge was taken in yet: no vulnerability, advisory or recall can be told")
     return Standing(

@@ -11,7 +11,7 @@ from medwarden.model.finding import FindingKind, FindingState, Severity
 from medwarden.store.queries import FindingFilter, FindingRow
 from medwarden.store.queries.findings import SORTS
 from medwarden.web.device_list import Choice, toggled
-from medwarden.web.templatetags.console import words
+from medwarden.web.templatetags.console import type_words, words
 
 PER_PAGE = 50
 PARAMETERS = ("state", "severity", "kind", "type", "category")
@@ -67,7 +67,13 @@ def menus(query: QueryDict, counts: dict[str, dict[str, int]]) -> list[tuple[str
             name,
             titles[name],
             [
-                Choice(v, words(v), counts[name].get(v, 0), v in query.getlist(name), toggled(query, name, v))
+                Choice(
+                    v,
+                    _words(name, v),
+                    counts[name].get(v, 0),
+                    v in query.getlist(name),
+                    toggled(query, name, v),
+                )
                 for v in values
             ],
         )
@@ -75,10 +81,14 @@ def menus(query: QueryDict, counts: dict[str, dict[str, int]]) -> list[tuple[str
     ]
 
 
+def _words(parameter: str, value: str) -> str:
+    return type_words(value) if parameter == "type" else words(value)
+
+
 def chips(query: QueryDict) -> list[tuple[str, str, str]]:
     """Return (words, value, URL without it) for every filter in the URL."""
     found = [
-        (words(name), words(value), toggled(query, name, value))
+        (words(name), _words(name, value), toggled(query, name, value))
         for name in PARAMETERS
         for value in query.getlist(name)
     ]

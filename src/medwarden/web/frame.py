@@ -46,6 +46,15 @@ RISK: tuple[tuple[str, str], ...] = (
     ("risk_vex", "VEX"),
     ("risk_knowledge", "Knowledge"),
 )
+RISK_BENEATH = {
+    "risk_recall_devices": "risk_recalls",
+    "risk_letters": "risk_recalls",
+    "risk_replacement": "risk_recalls",
+    "risk_groups": "risk",
+    "risk_plan": "risk",
+}
+"""Pages without a tab of their own, and the tab they belong to."""
+
 BELONGS = {
     "device": "devices",
     "answer": "devices",
@@ -113,6 +122,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         context["devices_tabs"] = DEVICES
         context["operations_tabs"] = OPERATIONS
         context["risk_tabs"] = RISK
+        context["risk_tab"] = RISK_BENEATH.get(match.url_name or "", "") if match else ""
         context["settings_tabs"] = [(name, title) for name, title, p in SETTINGS if p is None or user.may(p)]
         try:
             context["scope"] = scope_of(request)

@@ -76,3 +76,13 @@ def test_a_heading_says_how_it_is_sorted() -> None:
     assert 'aria-sort="descending"' in shown
     assert 'href="?sort=risk"' in shown
     assert "aria-sort" not in drawn("{% sort_heading 'Risk' 'risk' 'name' True %}", "/devices/")
+
+
+def test_types_and_factors_are_called_by_their_titles() -> None:
+    assert console.type_words("unsupported_os") == "Operating system without updates"
+    assert console.type_words("vulnerability") == "Known vulnerability"
+    assert console.type_words("never_heard_of") == "Never heard of"
+    cause = "traffic changed: new or changed: unsupported_os; gone: never_heard_of"
+    assert console.factors_in_words(cause) == (
+        "traffic changed: new or changed: Operating system without updates; gone: never_heard_of"
+    )

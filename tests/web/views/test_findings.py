@@ -109,3 +109,15 @@ def test_download_follows_the_filter(signed_in: SignedIn) -> None:
     answer = signed_in(Role.ANALYST).get("/findings/export.csv?severity=high")
     lines = answer.getvalue().decode().splitlines()
     assert len(lines) - 1 >= Finding.objects.filter(severity="high", state="open").count() > 0
+
+
+def test_the_same_elsewhere_is_the_same_vulnerability(signed_in: SignedIn) -> None:
+    first, second, third = Finding.objects.filter(state="open").order_by("pk")[:3]
+    for one, name in ((first, "20-001-01"), (second, "20-001-01"), (third, "20-002-02")):
+        Finding.objects.filter(pk=one.pk).update(
+            type="vulnerability", title=f"Affected by ICSMA-{name}: pump"
+        )
+    page = signed_in(Role.VIEWER).get(f"/findings/{first.pk}/").content.decode()
+    assert f"/findings/{second.pk}/" in page
+    assert f"/findings/{third.pk}/" not in page
+    assert "Known vulnerability</a></nav>" in page

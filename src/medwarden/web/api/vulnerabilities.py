@@ -53,6 +53,7 @@ class VulnerabilityQuery(Schema):
     exploited: bool = False
     least: float = Field(0.0, description="CVSS base score from which they are listed")
     seen_by: str = Field("", description="medwarden, a scanner, both or contradicted")
+    exploits: int = Field(0, description="Public exploits from which they are listed")
     sort: str = Field("-grave", description="One of " + ", ".join(SORTS) + "; - for descending")
     page: int = 1
     per: int = 100
@@ -83,7 +84,7 @@ def vulnerabilities(request: HttpRequest, asked: Query[VulnerabilityQuery]) -> d
     page, per, sort = *_paged(asked.page, asked.per), asked.sort
     if asked.state not in STATES or sort.removeprefix("-") not in SORTS:
         raise ConfigurationError("no such state or order: see the description")
-    wanted = ListFilter(asked.q, asked.state, asked.exploited, asked.least, asked.seen_by)
+    wanted = ListFilter(asked.q, asked.state, asked.exploited, asked.least, asked.seen_by, asked.exploits)
     found = vulnerability_page(
         scope_of(request).store, wanted, at_ns=wall_clock(), sort=sort, offset=(page - 1) * per, limit=per
     )

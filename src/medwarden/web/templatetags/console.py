@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -17,6 +19,8 @@ from django.utils.safestring import SafeString, mark_safe
 from medwarden.kernel.clock import NANOSECONDS, to_datetime, wall_clock
 from medwarden.knowledge import taxonomy
 from medwarden.model.risk import RiskLevel
+from medwarden.risk.matching.findings import TYPE as VULNERABILITY
+from medwarden.risk.registry import all_factors
 from medwarden.store.queries import AuditRow, DeviceRow, SensorRow
 from medwarden.web import icons, static_files
 
@@ -24,7 +28,11 @@ register = template.Library()
 KEPT = ("site", "range")
 _NANOSECONDS_FROM = 10**17  # 1973: no count in an audit entry comes near
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-_SHORT_FORMS = {"ap": "Access point", "ip": "IP", "mac": "MAC", "vlan": "VLAN"}
+_SHORT_FORMS = {
+    "ap": "Access point", "ip": "IP", "mac": "MAC", "vlan": "VLAN",
+    "os": "Operating system", "os_version": "OS version", "phi": "Patient data",
+}  # fmt: skip
+_FACTOR_ID = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
 _PREFIXES = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -153,6 +161,24 @@ def percent(value: float | None) -> str:
 def words(value: str | None) -> str:
     """Turn an identifier into words in sentence case; short forms stay what they are."""
     return _SHORT_FORMS.get(value or "") or (value or "").replace("_", " ").capitalize()
+
+
+@cache
+def _factor_titles() -> dict[str, str]:
+    return {factor.id: factor.title for factor in all_factors()}
+
+
+@register.filter
+def type_words(value: str) -> str:
+    """Return how a person calls a type of finding, which most often is a factor of risk."""
+    return "Known vulnerability" if value == VULNERABILITY else _factor_titles().get(value) or words(value)
+
+
+@register.filter
+def factors_in_words(text: str) -> str:
+    """Name the factors in a sentence by their titles instead of their ids."""
+    titles = _factor_titles()
+    return _FACTOR_ID.sub(lambda found: titles.get(found[0], found[0]), text)
 
 
 @register.inclusion_tag("web/part/meter.html")
@@ -291,11 +317,16 @@ def audit_change(entry: AuditRow) -> dict[str, object]:
     names = list(dict.fromkeys([*old, *new]))
     return {
         "changes": [
-            (n.replace("_", " "), _plain(old.get(n)), _plain(new.get(n)))
-            for n in names
-            if old.get(n) != new.get(n)
+            (words(n), _said(n, old.get(n)), _said(n, new.get(n))) for n in names if old.get(n) != new.get(n)
         ]
     }
+
+
+def _said(name: str, value: object) -> str | None:
+    plain = _plain(value)
+    if plain and name == "category":
+        return category_name(plain)
+    return factors_in_words(plain) if plain and name == "factors" else plain
 
 
 def _plain(value: object) -> str | None:

@@ -17,6 +17,7 @@ from medwarden.kernel.clock import from_datetime
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.finding import TRANSITIONS, FindingEvidence, FindingState
 from medwarden.model.role import Permission
+from medwarden.risk.matching.findings import TYPE as VULNERABILITY
 from medwarden.store import queries
 from medwarden.store.changes import Change
 from medwarden.store.findings import transition
@@ -112,9 +113,10 @@ def finding(request: HttpRequest, finding_id: str) -> HttpResponse:
     if found is None:
         raise Http404("There is no such finding in what you may see.")
     row, steps = found
+    about = _about(row)
     others = queries.findings(
         scope.store,
-        queries.FindingFilter(type=(row.type,), state=("open", "acknowledged")),
+        queries.FindingFilter(type=(row.type,), state=("open", "acknowledged"), text=about),
         limit=10,
     )
     context = {
@@ -123,10 +125,16 @@ def finding(request: HttpRequest, finding_id: str) -> HttpResponse:
         "steps": list(reversed(steps)),
         "allowed": steps_for(signed_in(request), FindingState(row.state)),
         "accept_days": ACCEPT_DAYS,
+        "about": about,
         "others": [o for o in others.items if o.id != row.id],
         "others_total": others.total - sum(o.id == row.id for o in others.items),
     }
     return render(request, "web/finding.html", context)
+
+
+def _about(row: queries.FindingRow) -> str:
+    """Return what tells findings of one type apart: the advisory, notice or CVE that the title names."""
+    return row.title.rpartition(": ")[0].rpartition(" ")[2] if row.type == VULNERABILITY else ""
 
 
 def _down(request: HttpRequest, device: str, evidence: FindingEvidence) -> str:

@@ -10,6 +10,8 @@ from medwarden.kernel.clock import NANOSECONDS
 from medwarden.model.finding import Severity
 from medwarden.model.risk import RiskLevel
 from medwarden.model.role import Permission
+from medwarden.risk.matching.findings import TYPE as VULNERABILITY
+from medwarden.risk.recalls.findings import TYPE as RECALL
 from medwarden.store import queries
 from medwarden.store.models import User
 from medwarden.web import shapes
@@ -20,13 +22,14 @@ from medwarden.web.scope import scope_of, signed_in
 
 _SITTING = 30 * 60 * NANOSECONDS
 _DAY = 24 * 3600 * NANOSECONDS
+_SEVERAL = {VULNERABILITY: "Known vulnerabilities", RECALL: "Recalls and notices"}
 _MATTER = (Severity.CRITICAL.value, Severity.HIGH.value)
 
 
 def last_look(user: User, now: int) -> int:
-    """Return when this person looked before this sitting; looks within half an hour are one sitting."""
+    """Return when this person looked before this sitting, 0 for never; looks within half an hour are one."""
     row, new = LastLook.objects.get_or_create(
-        owner=user, defaults={"tenant_id": user.tenant_id, "before_ns": now - _DAY, "now_ns": now}
+        owner=user, defaults={"tenant_id": user.tenant_id, "before_ns": 0, "now_ns": now}
     )
     if not new and now - row.now_ns > _SITTING:
         row.before_ns, row.now_ns = row.now_ns, now
@@ -42,13 +45,14 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Show the overview; changes count from the start of the time range, for all time from the last look."""
     scope, user = scope_of(request), signed_in(request)
     looked = last_look(user, scope.until_ns)
-    since = looked if scope.since_ns is None else scope.since_ns
+    since = (looked or scope.until_ns - _DAY) if scope.since_ns is None else scope.since_ns
     numbers = queries.overview(scope.store, since)
     trend = recently(queries.trend, scope.store, on_the_minute(scope.until_ns) or scope.until_ns)
     fresh = queries.devices(scope.store, queries.DeviceFilter(added_since=since), sort="-added", limit=8)
     context = {
         "numbers": numbers,
         "since": since,
+        "looked": looked > 0 and scope.since_ns is None,
         "levels": _identified(numbers),
         "risk": _bars(numbers.risk_levels, [level.value for level in reversed(RiskLevel)]),
         "risky": numbers.risk_levels.get("critical", 0) + numbers.risk_levels.get("high", 0),
@@ -92,13 +96,20 @@ def _bars(counts: dict[str, int], order: list[str]) -> list[tuple[str, int, floa
 def _types(
     scope: queries.Scope, since: int, most: int = 8
 ) -> list[tuple[queries.FindingType, str, str, int]]:
-    """Return open finding types with their words without the device, severity, and how many are new."""
+    """Return open finding types with their words without the device, severity, and how many are new.
+
+    Of a vulnerability the words name one advisory of many, so its type stands for them.
+    """
     fresh = queries.finding_counts(scope, queries.FindingFilter(state=("open",), opened_since=since))["type"]
     severities = [s.value for s in Severity]
     return [
-        (t, t.title.rpartition(": ")[0] or t.title, severities[t.severity_rank], fresh.get(t.type, 0))
+        (t, _title(t), severities[t.severity_rank], fresh.get(t.type, 0))
         for t in queries.finding_types(scope)[:most]
     ]
+
+
+def _title(type: queries.FindingType) -> str:
+    return _SEVERAL.get(type.type) or type.title.rpartition(": ")[0] or type.title
 
 
 def _actions(scope: queries.Scope) -> list[tuple[queries.Action, float]]:

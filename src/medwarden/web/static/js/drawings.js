@@ -35,7 +35,7 @@ async function drawChart(element) {
     xAxis: data.time
       ? { type: "time", axisLine: { lineStyle: { color: token("--line-firm") } }, axisLabel: { color: text, hideOverlap: true }, splitLine: { show: false } }
       : { type: "category", data: data.labels, axisLine: { lineStyle: { color: token("--line-firm") } }, axisLabel: { color: text } },
-    yAxis: { type: "value", min: 0, max: data.max, splitNumber: 4, axisLabel: { color: text, formatter: format }, splitLine: { lineStyle: { color: token("--line-soft") } } },
+    yAxis: { type: "value", min: 0, max: data.max, interval: data.max === 100 ? 25 : undefined, splitNumber: 4, axisLabel: { color: text, formatter: format }, splitLine: { lineStyle: { color: token("--line-soft") } } },
     series: data.series.map((one) => ({
       name: one.name, type: data.kind ?? "bar", data: one.values, stack: data.stacked ? "all" : undefined,
       barMaxWidth: 16, symbol: one.values.length > 40 ? "none" : "circle", symbolSize: 5, step: data.step ? "end" : undefined, lineStyle: { width: 1.5 }, areaStyle: data.kind === "line" && !data.step ? { opacity: 0.12 } : undefined,

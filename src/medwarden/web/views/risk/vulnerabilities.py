@@ -50,7 +50,7 @@ from medwarden.web.vulnerability_words import (
 HEADER = tuple(VulnerabilityRow.__struct_fields__)
 DEVICE_HEADER = (
     "device", "label", "mac", "ip", "vulnerability", "advisory", "state", "reason", "seen_by",
-    "contradiction", "score", "exploited", "epss", "remedy", "since_ns",
+    "contradiction", "score", "exploited", "exploit_count", "epss", "remedy", "since_ns",
 )  # fmt: skip
 _PER_PAGE = 50
 _LEVELS = (("9", "Critical"), ("7", "High or worse"), ("4", "Medium or worse"))
@@ -72,6 +72,7 @@ def asked(request: HttpRequest) -> ListFilter:
         exploited=request.GET.get("exploited") == "1",
         least=float(least) if least in ("4", "7", "9") else 0.0,
         seen_by=by if by in _SEEN_BY or by in SCANNERS else "",
+        exploits=1 if request.GET.get("exploits") == "1" else 0,
     )
 
 
@@ -96,6 +97,7 @@ def vulnerabilities(request: HttpRequest) -> HttpResponse:
         "levels": _LEVELS,
         "text": wanted.text,
         "sort": sort,
+        "with_exploits": sum(row.exploit_count > 0 and row.devices > 0 for row in every),
         "exploited": sum(row.exploited and row.devices > 0 for row in every),
         "contradicted": sum(bool(row.contradictions) for row in every),
         "affected": sum(row.confirmed > 0 for row in every),
