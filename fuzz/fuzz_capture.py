@@ -5,31 +5,23 @@
     .venv/bin/python fuzz/fuzz_capture.py --make-corpus     (seeds anew from tests/dissect/cases)
 
 Held to: every packet is parsed or rejected with its reason, flows hold no packet twice, a file read in
-pieces comes to the same as read at once, and what ends a file is one MalformedInput. What is being tried
-stands in ``fuzz/crashes/capture-last.bin`` all the while, for a fault in native code ends the process.
+pieces comes to the same as read at once, and what ends a file is one MalformedInput.
 """
-
-# ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import mmap
 import random
-import signal
 import struct
 import sys
-import time
-import traceback
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
-from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from fuzz_dissector import mutate, unpack  # noqa: E402
+from fuzz import engine  # noqa: E402
+from fuzz.engine import Finding, Target, command, committed  # noqa: E402
+from fuzz.fuzz_dissector import mutate, unpack  # noqa: E402
 from tests.flowcore import packets as made  # noqa: E402
 
 from medwarden.app.packet_stage import PacketStage  # noqa: E402
@@ -39,21 +31,12 @@ from medwarden.kernel.errors import MalformedInput  # noqa: E402
 from medwarden.model.evidence import MAX_VALUE  # noqa: E402
 from medwarden.model.segment import Dissector, Transport  # noqa: E402
 
-CORPUS = ROOT / "fuzz" / "corpus" / "capture"
-CONVERSATIONS = ROOT / "fuzz" / "corpus"
-CRASHES = ROOT / "fuzz" / "crashes"
-LAST = CRASHES / "capture-last.bin"
-HANG_SECONDS = 5.0  # of the processor's time
+CORPUS = engine.CORPUS / "capture"
 MAX_INPUT = 1 << 15
-MAX_POOL = 1024
 FORMS = ("little", "nanoseconds", "big", "pcapng")
 KEY = b"only for the fuzzer............."
 
 Outcome = tuple[int, int, int, int, str, tuple[tuple[str, int], ...], frozenset[tuple[str, str]]]
-
-
-class Finding(Exception):
-    """The reader, the core or a dissector did what none may do."""
 
 
 def run(data: bytes, piece: int) -> Outcome:
@@ -172,7 +155,7 @@ def make_corpus() -> int:
     number = 0
     for number, member in enumerate(dissectors(), 1):
         frames: list[bytes] = []
-        for path in sorted((CONVERSATIONS / member.manifest.name).glob("*.bin")):
+        for path in sorted((engine.CORPUS / member.manifest.name).glob("*.bin")):
             frames += frames_of(member, path.read_bytes())
             if sum(map(len, frames)) > 2_000:
                 break
@@ -181,74 +164,32 @@ def make_corpus() -> int:
     return number + 1
 
 
-def _hung(signum: int, frame: FrameType | None) -> None:
-    del signum, frame
-    raise Finding(f"one input took more than {HANG_SECONDS} s")
+def signature(data: bytes, chance: random.Random) -> Hashable:
+    """Return what makes an input new: how it ended, why packets were rejected, which fields it tells."""
+    came = check(data, chance)
+    return came[4], tuple(reason for reason, _ in came[5]), frozenset(field for field, _ in came[6])
 
 
-def guarded(data: bytes, chance: random.Random, last: mmap.mmap) -> Outcome:
-    """Run :func:`check` against the clock; a finding is written down with its input and raised again."""
-    last[: len(data) + 4] = len(data).to_bytes(4, "big") + data
-    signal.setitimer(signal.ITIMER_PROF, HANG_SECONDS)
-    try:
-        return check(data, chance)
-    except Exception as error:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        path = CRASHES / f"capture-{hashlib.blake2b(data, digest_size=8).hexdigest()}.bin"
-        path.write_bytes(data)
-        print(f"FINDING in capture, input kept as {path}")
-        traceback.print_exception(error)
-        raise
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def loop(seconds: float, seed: int, last: mmap.mmap) -> None:
-    """Mutate for ``seconds``."""
-    chance = random.Random(seed)
-    pool = [path.read_bytes() for path in sorted(CORPUS.glob("*.bin"))]
-    known: set[tuple[str, tuple[str, ...], frozenset[str]]] = set()
-    run(pool[0], MAX_INPUT)  # libraries are loaded on first use, which is no hang
-    end, tried = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        first = tried < len(pool)
-        data = pool[tried] if first else mutate(chance.choice(pool), pool, chance, MAX_INPUT)
-        came = guarded(data, chance, last)
-        tried += 1
-        signature = (came[4], tuple(reason for reason, _ in came[5]), frozenset(f for f, _ in came[6]))
-        if signature not in known and len(pool) < MAX_POOL:
-            known.add(signature)
-            if not first:
-                pool.append(data)
-    print(f"capture: {tried} inputs in {seconds:.0f} s, {len(known)} outcomes, no finding")
-
-
-def main() -> int:
-    """Read the command line and fuzz; 0 without a finding, 1 with one."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--replay", type=Path)
-    parser.add_argument("--make-corpus", action="store_true")
-    given = parser.parse_args()
-    if given.make_corpus:
-        print(f"capture: {make_corpus()} seeds")
-        return 0
-    signal.signal(signal.SIGPROF, _hung)
-    CRASHES.mkdir(exist_ok=True)
-    with LAST.open("w+b") as file:
-        file.truncate(MAX_INPUT + (1 << 20))
-        with mmap.mmap(file.fileno(), 0) as last:
-            try:
-                if given.replay is not None:
-                    print(guarded(given.replay.read_bytes(), random.Random(given.seed), last))
-                else:
-                    loop(given.seconds, given.seed, last)
-            except Exception:  # noqa: BLE001 - printed and kept by guarded(); the exit status says so
-                return 1
-    LAST.unlink()
-    return 0
+def targets() -> dict[str, Target]:
+    """Return the one target; single dissectors, which have their own, are not part of its code."""
+    roots = (
+        "medwarden.app.packet_stage",
+        "medwarden.flowcore._core",
+        "medwarden.dissect._core",
+        "medwarden.dissect.observer",
+        "medwarden.dissect.recall",
+    )
+    return {
+        "capture": Target(
+            "capture",
+            roots,
+            signature,
+            lambda: committed("capture"),
+            lambda data, pool, chance: mutate(data, pool, chance, MAX_INPUT),
+            make_corpus,
+        )
+    }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(targets(), __doc__ or ""))

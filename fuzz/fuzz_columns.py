@@ -5,33 +5,30 @@
 
 Seeds are lines of the cases of Zeek's and Suricata's logs. Every input is read as JSON and as text with tabs,
 by columns of all forms, and then through the parsers, once with no line taken for a plain one: both must tell
-the same. What is being tried stands in ``crashes/columns-last.bin``, for a fault in native code ends the
-process; README.md says how to build the reader so that every access is checked.
+the same. README.md says how to build the reader so that every access is checked.
 """
-
-# ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
-import mmap
 import random
 import sys
-import time
-import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from unittest.mock import patch
 
 import msgspec
 import numpy as np
-from fuzz_log import CASES, CRASHES, MAX_INPUT, SETTING, Finding, mutate
 
-from medwarden.model.batch import Batch
-from medwarden.model.log_source import LogTally
-from medwarden.sensors.logs._columns import (
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+from fuzz.engine import Finding, Target, command  # noqa: E402
+from fuzz.fuzz_log import CASES, SETTING, mutate  # noqa: E402
+
+from medwarden.model.batch import Batch  # noqa: E402
+from medwarden.model.log_source import LogTally  # noqa: E402
+from medwarden.sensors.logs._columns import (  # noqa: E402
     BLANK,
     COUNT,
     MOMENT,
@@ -42,8 +39,8 @@ from medwarden.sensors.logs._columns import (
     Columns,
     line_starts,
 )
-from medwarden.sensors.logs.plain_lines import LineForm, Places, PlainLines, Read
-from medwarden.sensors.logs.registry import parser_named
+from medwarden.sensors.logs.plain_lines import LineForm, Places, PlainLines, Read  # noqa: E402
+from medwarden.sensors.logs.registry import parser_named  # noqa: E402
 
 PATHS = {
     ("ts",): MOMENT, ("timestamp",): MOMENT, ("id.orig_h",): WORD, ("src_ip",): WORD, ("id.orig_p",): COUNT,
@@ -161,51 +158,22 @@ def seeds() -> Iterator[bytes]:
             yield from (f"{line}\n".encode() for line in lines)
 
 
-def tried(data: bytes, kept: mmap.mmap) -> tuple[int, ...]:
-    """Check an input, written down before."""
-    kept[: 4 + len(data)] = len(data).to_bytes(4, "big") + data
+def signature(data: bytes, chance: random.Random) -> tuple[int, ...]:
+    """Return what makes an input new: how many lines are blank, sound or odd."""
+    del chance
     return check(data)
 
 
-def fuzz(seconds: float, seed: int) -> int:
-    """Fuzz; return how many findings there were."""
-    chance, pool = random.Random(seed), list(seeds())
-    seen: set[tuple[int, ...]] = set()
-    until, runs = time.monotonic() + seconds, 0
-    CRASHES.mkdir(exist_ok=True)
-    with (CRASHES / "columns-last.bin").open("w+b") as file:
-        file.truncate(4 + MAX_INPUT)
-        with mmap.mmap(file.fileno(), 0) as kept:
-            while time.monotonic() < until:
-                data = pool[runs] if runs < len(pool) else mutate(chance.choice(pool), pool, chance)
-                runs += 1
-                try:
-                    came = tried(data, kept)
-                except Exception:  # noqa: BLE001 - whatever escapes is the finding
-                    target = CRASHES / f"columns-{hashlib.sha256(data).hexdigest()[:16]}.bin"
-                    target.write_bytes(data)
-                    print(f"columns: a finding in {target}")
-                    traceback.print_exc()
-                    return 1
-                if came not in seen and len(pool) < 2048:
-                    seen.add(came)
-                    pool.append(data)
-    print(f"columns: {runs} runs, {len(seen)} outcomes, no finding")
-    return 0
-
-
-def main() -> int:
-    """Run what the command line asks for."""
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    arguments.add_argument("--seconds", type=float, default=10.0)
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--replay", type=Path)
-    given = arguments.parse_args()
-    if given.replay is not None:
-        print(check(given.replay.read_bytes()))
-        return 0
-    return fuzz(given.seconds, given.seed)
+def targets() -> dict[str, Target]:
+    """Return the one target."""
+    roots = (
+        "medwarden.sensors.logs._columns",
+        "medwarden.sensors.logs.plain_lines",
+        "medwarden.sensors.logs.zeek",
+        "medwarden.sensors.logs.suricata_eve",
+    )
+    return {"columns": Target("columns", roots, signature, lambda: list(seeds()), mutate)}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(targets(), __doc__ or ""))

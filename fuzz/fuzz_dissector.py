@@ -6,32 +6,25 @@
     .venv/bin/python fuzz/fuzz_dissector.py --all --make-corpus     (seeds anew from tests/dissect/cases)
 
 Seeds are the files of ``fuzz/corpus/<name>/``. With atheris installed (``--atheris``) coverage guides the
-mutation; without, a loop of our own keeps every input that leads to a new outcome. A finding is written to
-``fuzz/crashes/`` and ends the run with status 1.
+mutation; without, the loop of ``engine.py`` keeps every input that leads to a new outcome.
 
 An input is a conversation: for each segment one octet (bit 0: from the client, bits 1-2: transport, TCP, UDP
 or Ethernet among those of the manifest) and two octets of length, then the payload.
 """
 
-# ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
-
 from __future__ import annotations
 
-import argparse
-import hashlib
-import importlib
 import json
 import random
-import signal
 import sys
-import time
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
 
 from medwarden.dissect.phi import Tokeniser  # noqa: E402
 from medwarden.dissect.registry import dissectors  # noqa: E402
@@ -39,20 +32,14 @@ from medwarden.kernel.errors import MalformedInput  # noqa: E402
 from medwarden.model.evidence import MAX_VALUE  # noqa: E402
 from medwarden.model.segment import Dissector, Segment, Transport  # noqa: E402
 
-CORPUS = ROOT / "fuzz" / "corpus"
-CRASHES = ROOT / "fuzz" / "crashes"
 CASES = ROOT / "tests" / "dissect" / "cases"
-HANG_SECONDS = 1.0  # of the processor's time: other work on the machine makes no finding
 MAX_INPUT = 8192
-MAX_POOL = 4096
+MOST_PIECES = 512
+"""Into how many segments a conversation is cut: more of them try nothing new."""
 TOKENISER = Tokeniser(b"only for the fuzzer.............")
 
 Conversation = list[tuple[int, bytes]]
 Outcome = tuple[frozenset[tuple[str, str]], str]
-
-
-class Finding(Exception):
-    """The dissector did what none may do."""
 
 
 def unpack(data: bytes) -> Conversation:
@@ -74,6 +61,12 @@ def pack(conversation: Conversation) -> bytes:
     )
 
 
+def carried_by(member: type[Dissector], flags: int) -> Transport:
+    """Return what carries a payload with these flags."""
+    transports = member.manifest.transports
+    return transports[(flags >> 1) % len(transports)]
+
+
 def segments(member: type[Dissector], conversation: Conversation, piece: int) -> Iterator[Segment]:
     """Yield the segments of a conversation, TCP payloads in pieces of ``piece`` octets."""
     manifest = member.manifest
@@ -82,7 +75,7 @@ def segments(member: type[Dissector], conversation: Conversation, piece: int) ->
     offsets = [0, 0]
     for flags, payload in conversation:
         from_client = bool(flags & 1)
-        transport = manifest.transports[(flags >> 1) % len(manifest.transports)]
+        transport = carried_by(member, flags)
         size = piece if transport is Transport.TCP else len(payload)
         for start in range(0, len(payload), size or 1):
             part = payload[start : start + size]
@@ -126,10 +119,20 @@ def check(member: type[Dissector], data: bytes, chance: random.Random) -> Outcom
         if member.recognises(payload, bool(flags & 1)) not in (True, False):
             raise Finding("recognises() answered neither yes nor no")
     whole = run(member, conversation, 1 << 20)
-    cut = run(member, conversation, chance.choice((1, 2, 3, 7, 100)))
-    if bool(whole[1]) is not bool(cut[1]) or (not whole[1] and whole[0] != cut[0]):
-        raise Finding(f"cut differently it tells something else: {whole} and {cut}")
+    stream = sum(
+        len(payload) for flags, payload in conversation if carried_by(member, flags) is Transport.TCP
+    )
+    if stream:
+        cut = run(member, conversation, max(chance.choice((1, 2, 3, 7, 100)), stream // MOST_PIECES))
+        if bool(whole[1]) is not bool(cut[1]) or (not whole[1] and whole[0] != cut[0]):
+            raise Finding(f"cut differently it tells something else: {whole} and {cut}")
     return whole
+
+
+def signature(member: type[Dissector], data: bytes, chance: random.Random) -> Hashable:
+    """Return what makes an input new: the fields it tells, and why it ended."""
+    told, reason = check(member, data, chance)
+    return frozenset(field for field, _ in told), reason
 
 
 def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random, most: int = MAX_INPUT) -> bytes:
@@ -162,11 +165,6 @@ def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random, most: int 
     return bytes(result[:most])
 
 
-def seeds(name: str) -> list[bytes]:
-    """Return the committed seeds of ``name``."""
-    return [path.read_bytes() for path in sorted((CORPUS / name).glob("*.bin"))]
-
-
 def make_corpus(member: type[Dissector]) -> int:
     """Write the cases of a dissector as seeds; returns how many."""
     name = member.manifest.name
@@ -186,100 +184,21 @@ def make_corpus(member: type[Dissector]) -> int:
     return count
 
 
-def _hung(signum: int, frame: FrameType | None) -> None:
-    del signum, frame
-    raise Finding(f"one input took more than {HANG_SECONDS} s")
-
-
-def guarded(member: type[Dissector], data: bytes, chance: random.Random) -> Outcome:
-    """Run :func:`check` against the clock; a finding is written down with its input and raised again."""
-    signal.setitimer(signal.ITIMER_PROF, HANG_SECONDS)
-    try:
-        return check(member, data, chance)
-    except BaseException as error:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        if not isinstance(error, KeyboardInterrupt):
-            CRASHES.mkdir(exist_ok=True)
-            digest = hashlib.blake2b(data, digest_size=8).hexdigest()
-            path = CRASHES / f"{member.manifest.name}-{digest}.bin"
-            path.write_bytes(data)
-            print(f"FINDING in {member.manifest.name}, input kept as {path}")
-            traceback.print_exception(error)
-        raise
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def loop(member: type[Dissector], seconds: float, seed: int) -> int:
-    """Mutate for ``seconds``; returns the number of inputs tried."""
-    chance = random.Random(f"{member.manifest.name}{seed}")
-    pool = seeds(member.manifest.name) or [pack([(1, b"")])]
-    known: set[tuple[frozenset[str], str]] = set()
-    for data in pool:
-        told, reason = guarded(member, data, chance)
-        known.add((frozenset(field for field, _ in told), reason))
-    end = time.monotonic() + seconds
-    tried = 0
-    while time.monotonic() < end:
-        data = mutate(chance.choice(pool), pool, chance)
-        told, reason = guarded(member, data, chance)
-        tried += 1
-        signature = (frozenset(field for field, _ in told), reason)
-        if signature not in known and len(pool) < MAX_POOL:
-            known.add(signature)
-            pool.append(data)
-    print(f"{member.manifest.name}: {tried} inputs in {seconds:.0f} s, {len(known)} outcomes, no finding")
-    return tried
-
-
-def with_atheris(member: type[Dissector], seconds: float, seed: int) -> None:
-    """Let atheris drive; it ends the process by itself."""
-    atheris = importlib.import_module("atheris")
-    chance = random.Random(seed)
-    atheris.instrument_all()
-    folder = CORPUS / member.manifest.name
-    arguments = [sys.argv[0], f"-max_total_time={int(seconds)}", f"-max_len={MAX_INPUT}", str(folder)]
-
-    def one(data: bytes) -> None:
-        guarded(member, data, chance)
-
-    atheris.Setup(arguments, one)
-    atheris.Fuzz()
-
-
-def main() -> int:
-    """Read the command line and fuzz; 0 without a finding, 1 with one, 2 for a name that is none."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("name", nargs="?", help="name of the dissector's manifest")
-    parser.add_argument("--all", action="store_true", help="every registered dissector in turn")
-    parser.add_argument("--seconds", type=float, default=60.0, help="per dissector (default 60)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed tries other inputs")
-    parser.add_argument("--replay", type=Path, help="run one kept input")
-    parser.add_argument("--make-corpus", action="store_true", help="write the cases as seeds")
-    parser.add_argument("--atheris", action="store_true", help="let atheris guide by coverage")
-    options = parser.parse_args()
-    members = [d for d in dissectors() if options.all or d.manifest.name == options.name]
-    if not members:
-        names = ", ".join(d.manifest.name for d in dissectors())
-        print(f"There is no dissector {options.name!r}; there are: {names}", file=sys.stderr)
-        return 2
-    signal.signal(signal.SIGPROF, _hung)
-    try:
-        for member in members:
-            if options.make_corpus:
-                print(f"{member.manifest.name}: {make_corpus(member)} seeds")
-            elif options.replay:
-                print(guarded(member, options.replay.read_bytes(), random.Random(options.seed)))
-            elif options.atheris:
-                with_atheris(member, options.seconds, options.seed)
-            else:
-                loop(member, options.seconds, options.seed)
-    except Exception:  # noqa: BLE001 - printed and kept by guarded(); the exit status says so
-        return 1
-    return 0
+def targets() -> dict[str, Target]:
+    """Return a target for every dissector, by the name of its manifest."""
+    found = {}
+    for member in dissectors():
+        name = member.manifest.name
+        found[name] = Target(
+            name,
+            (member.__module__,),
+            partial(signature, member),
+            partial(committed, name),
+            mutate,
+            partial(make_corpus, member),
+        )
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(targets(), __doc__ or ""))

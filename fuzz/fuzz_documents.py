@@ -9,37 +9,31 @@ Any bytes in; an answer, or one of our own errors with a sentence, out. Streams 
 (syslog, IPFIX) and answers to probers must come to the same however they arrive.
 """
 
-# ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
-
 from __future__ import annotations
 
-import argparse
+import atexit
 import datetime
-import hashlib
 import io
 import random
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
-import time
-import traceback
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-import fuzz_dissector  # noqa: E402
-import fuzz_log  # noqa: E402
 import msgspec  # noqa: E402
-from equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
-from mds2_seeds import MDS2_SEEDS, MDS2_TARGETS  # noqa: E402
+from fuzz import fuzz_dissector, fuzz_log  # noqa: E402
+from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
+from fuzz.equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
+from fuzz.mds2_seeds import MDS2_SEEDS, MDS2_TARGETS  # noqa: E402
+from fuzz.vex_seeds import VEX_SEEDS  # noqa: E402
 from tests.feeds.upstream import seeds_of  # noqa: E402
-from vex_seeds import VEX_SEEDS  # noqa: E402
 
 from medwarden.app import places  # noqa: E402
 from medwarden.app.answer_tables import read_answers  # noqa: E402
@@ -81,19 +75,12 @@ from medwarden.sensors.scans.registry import readers  # noqa: E402
 from medwarden.sensors.syslog_framing import SyslogFraming  # noqa: E402
 from medwarden.store.knowledge_blocks import bucket_of, payload_of  # noqa: E402
 
-CORPUS = ROOT / "fuzz" / "corpus"
-CRASHES = ROOT / "fuzz" / "crashes"
-CASES = ROOT / "tests" / "dissect" / "cases"
-HANG_SECONDS = 3.0  # of the processor's time
-MAX_POOL = 1024
 MOST_SENTENCE = 2_000
 MOST_CELL = 4_000
-_FOLDER = Path(tempfile.mkdtemp(prefix="medwarden-fuzz-"))
+_MEMORY = Path("/dev/shm")  # noqa: S108 - files of one's own folder in it, gone with the process
+_FOLDER = Path(tempfile.mkdtemp(prefix="medwarden-fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None))
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 _SETTING = ProbeSetting(community="public")
-
-
-class Finding(Exception):
-    """The reader did what none may do."""
 
 
 class Heard:
@@ -136,7 +123,7 @@ def _written(data: bytes) -> Path:
     return path
 
 
-def _plan(data: bytes) -> object:
+def _plan(data: bytes) -> Hashable:
     rows, problems = read_plan(places._text(data))
     Plan(rows).subnet_of("192.0.2.1")
     for problem in problems:
@@ -145,38 +132,38 @@ def _plan(data: bytes) -> object:
     return min(len(rows), 9), frozenset(p.reason[:12] for p in problems)
 
 
-def _labels(data: bytes) -> object:
+def _labels(data: bytes) -> Hashable:
     return min(len(read_labels(data.decode("utf-8", "replace"), "fuzz.tsv")), 9)
 
 
-def _rules(data: bytes) -> object:
+def _rules(data: bytes) -> Hashable:
     rules, problems = check_rules(data.decode("utf-8", "replace"), "fuzz.yaml")
     if not rules and not problems and data.strip() and not data.lstrip().startswith((b"[", b"#", b"-")):
         raise Finding("no rule and no word about it")
     return len(rules), frozenset(problem.partition(": ")[2][:16] for problem in problems)
 
 
-def _weights(data: bytes) -> object:
+def _weights(data: bytes) -> Hashable:
     return len(parse_weights(data.decode("utf-8", "replace")).points)
 
 
-def _poll_plan(data: bytes) -> object:
+def _poll_plan(data: bytes) -> Hashable:
     return len(snmp_poll.read_plan(_written(data), {"SECRET": "from-the-environment"}).devices)
 
 
-def _secrets(data: bytes) -> object:
+def _secrets(data: bytes) -> Hashable:
     return repr(read_secrets(_written(data)))
 
 
-def _ranges(data: bytes) -> object:
+def _ranges(data: bytes) -> Hashable:
     return min(len(read_ranges(data.decode("utf-8", "replace"))), 9)
 
 
-def _snmp_message(data: bytes) -> object:
+def _snmp_message(data: bytes) -> Hashable:
     return read_message(data).flags, read_message(data, plain=True).flags
 
 
-def _cut(make: Callable[[], SyslogFraming] | Callable[[], IpfixFraming], data: bytes) -> object:
+def _cut(make: Callable[[], SyslogFraming] | Callable[[], IpfixFraming], data: bytes) -> Hashable:
     came = []
     for size in (len(data) or 1, 1, 7):
         framing = make()
@@ -188,7 +175,7 @@ def _cut(make: Callable[[], SyslogFraming] | Callable[[], IpfixFraming], data: b
     return min(len(came[0][0]), 5), frozenset(came[0][1])
 
 
-def _answers(name: str) -> Callable[[bytes], object]:
+def _answers(name: str) -> Callable[[bytes], Hashable]:
     prober = probers()[name]
     stream = prober.manifest.transport.value == "tcp"
     settings = [_SETTING]
@@ -197,7 +184,8 @@ def _answers(name: str) -> Callable[[bytes], object]:
             ProbeSetting(snmp_user=SnmpUser("reader", "sha256", "password-1", "aes", "password-2"))
         )
 
-    def run(data: bytes) -> object:
+    def run(data: bytes) -> Hashable:
+        vars(secrets)["randbelow"] = lambda bound: 7 % bound  # numbers of requests, which answers must repeat
         words = []
         for setting in settings:
             line = Heard([payload for _, payload in fuzz_dissector.unpack(data)], stream)
@@ -213,7 +201,7 @@ def _answers(name: str) -> Callable[[bytes], object]:
     return run
 
 
-def _equipment(data: bytes) -> object:
+def _equipment(data: bytes) -> Hashable:
     read = read_list(data, "fuzz")
     keys = [record.key for record in read.records]
     if len(set(keys)) != len(keys):
@@ -236,7 +224,7 @@ def _equipment(data: bytes) -> object:
     )
 
 
-def _udi(data: bytes) -> object:
+def _udi(data: bytes) -> Hashable:
     said = parse_udi(data.decode("utf-8", "replace"))
     for day in (said.manufactured, said.expires):
         if day is not None:
@@ -246,7 +234,7 @@ def _udi(data: bytes) -> object:
     return said.agency, bool(said.lot), bool(said.serial), bool(said.expires)
 
 
-def _gudid(data: bytes) -> object:
+def _gudid(data: bytes) -> Hashable:
     path = _written(data)
     found = list(entries(path))
     for entry in found:
@@ -263,7 +251,7 @@ def _gudid(data: bytes) -> object:
     return frozenset((type(entry).__name__, getattr(entry, "reason", "")[:12]) for entry in found)
 
 
-def _gudid_zip(data: bytes) -> object:
+def _gudid_zip(data: bytes) -> Hashable:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, part in enumerate(data.split(b"\n\n\n")):
@@ -271,7 +259,7 @@ def _gudid_zip(data: bytes) -> object:
     return _gudid(packed.getvalue())
 
 
-def _bill(data: bytes) -> object:
+def _bill(data: bytes) -> Hashable:
     bill = read_bill(data, "fuzz")
     references = {component.ref for component in bill.components}
     if len(references) != len(bill.components) or len(references) > MOST_COMPONENTS:
@@ -284,7 +272,7 @@ def _bill(data: bytes) -> object:
     return bill.format[:14], min(len(bill.components), 6), min(wealth, 8), bool(bill.skipped)
 
 
-def _vex(data: bytes) -> object:
+def _vex(data: bytes) -> Hashable:
     """Read a document; what comes of it can be matched, and its products are printable."""
     reading = read_vex(data, "vex.json")
     engine = Engine()
@@ -300,18 +288,18 @@ def _vex(data: bytes) -> object:
     return reading.form, says, min(len(reading.statements), 6), min(len(reading.problems), 3)
 
 
-def _work_rules(data: bytes) -> object:
+def _work_rules(data: bytes) -> Hashable:
     rules = parse_work_rules(data.decode("utf-8", "replace"), "work.yaml", shipped_work())
     return rules.due_days == shipped_work().due_days, rules.priority == shipped_work().priority
 
 
-def _attributes(data: bytes) -> object:
+def _attributes(data: bytes) -> Hashable:
     file = read_attributes(data.decode("utf-8", "replace"), "fuzz.yaml")
     specs = {spec.name: spec for spec in file.attributes}
     words = []
     for check_one in (
-        *(lambda spec=spec: check_spec(spec) for spec in file.attributes),
-        *(lambda rule=r: check_rule(rule, specs[rule.attribute]) for r in file.rules if r.attribute in specs),
+        *(partial(check_spec, spec) for spec in file.attributes),
+        *(partial(check_rule, r, specs[r.attribute]) for r in file.rules if r.attribute in specs),
     ):
         try:
             check_one()
@@ -320,22 +308,22 @@ def _attributes(data: bytes) -> object:
     return len(specs), len(file.rules), tuple(words[:3])
 
 
-def _reconciliation(data: bytes) -> object:
+def _reconciliation(data: bytes) -> Hashable:
     rules = rules_with(data.decode("utf-8", "replace"), "fuzz.yaml")
     return rules.silent_days, tuple(rules.winners.values())[:6]
 
 
-def _answer_table(data: bytes) -> object:
+def _answer_table(data: bytes) -> Hashable:
     rows, problems, empty = read_answers(data, "fuzz.csv")
     if any(not row.labels or not row.target for row in rows):
         raise Finding("a line answers nothing, or about nothing")
     return min(len(rows), 5), len(problems) > 0, empty > 0, frozenset(k for row in rows for k in row.labels)
 
 
-def _feed(feed: type[Feed]) -> Callable[[bytes], object]:
+def _feed(feed: type[Feed]) -> Callable[[bytes], Hashable]:
     """Read any bytes through a feed, recognised or not: records that can be kept, or words on why not."""
 
-    def run(data: bytes) -> object:
+    def run(data: bytes) -> Hashable:
         feed.recognises("file", data[:65536])
         came: list[str] = []
         for item in feed.read(io.BytesIO(data), Provenance(feed.manifest.id, "file")):
@@ -355,16 +343,16 @@ def _feed(feed: type[Feed]) -> Callable[[bytes], object]:
     return run
 
 
-def _scan(kind: type[ScanReader]) -> Callable[[bytes], object]:
+def _scan(kind: type[ScanReader]) -> Callable[[bytes], Hashable]:
     """Read any bytes as a scanner's report: hosts within its form, the same however it is cut."""
 
-    def read(data: bytes, size: int) -> object:
+    def read(data: bytes, size: int) -> Hashable:
         reader = kind("file")
         for at in range(0, len(data), size):
             reader.feed(data[at : at + size])
         return reader.finish()
 
-    def run(data: bytes) -> object:
+    def run(data: bytes) -> Hashable:
         kind.recognises(data[:65536])
         report = kind("file")
         report.feed(data)
@@ -384,45 +372,54 @@ def _scan(kind: type[ScanReader]) -> Callable[[bytes], object]:
     return run
 
 
-def _container(data: bytes) -> object:
+def _container(data: bytes) -> Hashable:
     bounds = Bounds(most_member=1 << 20, most_bytes=4 << 20, most_members=50)
     return tuple((m.name[:20], len(m.stream.read())) for m in members(_written(data), "file", bounds))
 
 
-def targets() -> dict[str, Callable[[bytes], object]]:
-    """Return every reader by its name."""
-    found: dict[str, Callable[[bytes], object]] = {
-        "plan": _plan,
-        "labels": _labels,
-        "rules": _rules,
-        "weights": _weights,
-        "poll_plan": _poll_plan,
-        "secrets": _secrets,
-        "vlan_ranges": _ranges,
-        "equipment_list": _equipment,
-        "equipment_sheet": lambda data: _equipment(workbook(data)),
-        "udi": _udi,
-        "gudid": _gudid,
-        "gudid_zip": _gudid_zip,
-        "sbom": _bill,
-        "attributes": _attributes,
-        "vex": _vex,
-        "work_rules": _work_rules,
-        "reconciliation": _reconciliation,
-        "answer_table": _answer_table,
-        "snmp_message": _snmp_message,
-        "syslog_stream": lambda data: _cut(SyslogFraming, data),
-        "ipfix_stream": lambda data: _cut(IpfixFraming, data),
-        "feed_container": _container,
-        **MDS2_TARGETS,
+def documents() -> dict[str, tuple[Callable[[bytes], Hashable], tuple[str, ...]]]:
+    """Return every reader by its name, with the modules its code begins in."""
+    equipment = ("medwarden.sensors.equipment_list", "medwarden.inventory.reconcile")
+    gudid = ("medwarden.knowledge.gudid", "medwarden.knowledge.gudid_files")
+    mds2 = ("medwarden.sensors.mds2_document", "medwarden.knowledge.mds2_layout", "medwarden.knowledge.mds2")
+    found: dict[str, tuple[Callable[[bytes], Hashable], tuple[str, ...]]] = {
+        "plan": (_plan, ("medwarden.inventory.plan", "medwarden.app.places")),
+        "labels": (_labels, ("medwarden.inventory.score",)),
+        "rules": (_rules, ("medwarden.knowledge.fingerprints.local",)),
+        "weights": (_weights, ("medwarden.risk.weights",)),
+        "poll_plan": (_poll_plan, ("medwarden.sensors.snmp_poll",)),
+        "secrets": (_secrets, ("medwarden.app.query",)),
+        "vlan_ranges": (_ranges, ("medwarden.app.segments",)),
+        "equipment_list": (_equipment, equipment),
+        "equipment_sheet": (lambda data: _equipment(workbook(data)), equipment),
+        "udi": (_udi, ("medwarden.knowledge.udi",)),
+        "gudid": (_gudid, gudid),
+        "gudid_zip": (_gudid_zip, gudid),
+        "sbom": (_bill, ("medwarden.knowledge.sbom",)),
+        "attributes": (_attributes, ("medwarden.inventory.custom_attributes",)),
+        "vex": (
+            _vex,
+            ("medwarden.risk.work.vex.reading", "medwarden.app.vex", "medwarden.risk.matching.engine"),
+        ),
+        "work_rules": (_work_rules, ("medwarden.risk.work.rules",)),
+        "reconciliation": (_reconciliation, ("medwarden.knowledge.reconciliation",)),
+        "answer_table": (_answer_table, ("medwarden.app.answer_tables",)),
+        "snmp_message": (_snmp_message, ("medwarden.sensors.active.snmp_user",)),
+        "syslog_stream": (lambda data: _cut(SyslogFraming, data), ("medwarden.sensors.syslog_framing",)),
+        "ipfix_stream": (lambda data: _cut(IpfixFraming, data), ("medwarden.sensors.ipfix_framing",)),
+        "feed_container": (_container, ("medwarden.feeds.containers",)),
     }
-    found |= {f"scan_{kind.manifest.name}": _scan(kind) for kind in readers()}
-    found |= {f"feed_{feed.manifest.id}": _feed(feed) for feed in feeds()}
-    return found | {f"answers_{name}": _answers(name) for name in probers()}
+    found |= {name: (read, mds2) for name, read in MDS2_TARGETS.items()}
+    found |= {f"scan_{kind.manifest.name}": (_scan(kind), (kind.__module__,)) for kind in readers()}
+    found |= {f"feed_{feed.manifest.id}": (_feed(feed), (feed.__module__,)) for feed in feeds()}
+    return found | {
+        f"answers_{name}": (_answers(name), (type(prober).__module__,)) for name, prober in probers().items()
+    }
 
 
-def check(read: Callable[[bytes], object], data: bytes) -> object:
+def check(read: Callable[[bytes], Hashable], data: bytes, chance: random.Random) -> Hashable:
     """Return what came of one input; raises Finding or whatever escaped."""
+    del chance
     try:
         return read(data)
     except InternalError:
@@ -434,46 +431,7 @@ def check(read: Callable[[bytes], object], data: bytes) -> object:
         return words[:48]
 
 
-def _hung(signum: int, frame: FrameType | None) -> None:
-    del signum, frame
-    raise Finding(f"one input took more than {HANG_SECONDS} s")
-
-
-def guarded(name: str, data: bytes) -> object:
-    """Run :func:`check` against the clock; a finding is written down with its input and raised again."""
-    signal.setitimer(signal.ITIMER_PROF, HANG_SECONDS)
-    try:
-        return check(targets()[name], data)
-    except Exception as error:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        CRASHES.mkdir(exist_ok=True)
-        path = CRASHES / f"doc-{name}-{hashlib.blake2b(data, digest_size=8).hexdigest()}.bin"
-        path.write_bytes(data)
-        print(f"FINDING in {name}, input kept as {path}")
-        traceback.print_exception(error)
-        raise
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def loop(name: str, seconds: float, seed: int) -> None:
-    """Mutate for ``seconds``."""
-    chance = random.Random(f"{name}{seed}")
-    pool = [path.read_bytes() for path in sorted((CORPUS / f"doc-{name}").glob("*"))] or [b""]
-    known: set[object] = set()
-    check(targets()[name], pool[0])  # libraries are loaded on first use, which is no hang
-    end, tried = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        data = pool[tried] if tried < len(pool) else _changed(chance.choice(pool), pool, chance)
-        came = guarded(name, data)
-        tried += 1
-        if came not in known and len(pool) < MAX_POOL:
-            known.add(came)
-            pool.append(data)
-    print(f"{name}: {tried} inputs in {seconds:.0f} s, {len(known)} outcomes, no finding")
-
-
-def _changed(data: bytes, pool: list[bytes], chance: random.Random) -> bytes:
+def _changed(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
     if chance.random() < 0.5:
         return fuzz_log.mutate(data, pool, chance)
     return fuzz_dissector.mutate(data, pool, chance)
@@ -549,36 +507,16 @@ _SEEDS: dict[str, dict[str, bytes]] = {
 }
 
 
-def main() -> int:
-    """Read the command line and fuzz; 0 without a finding, 1 with one, 2 for a name that is none."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("name", nargs="?")
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--replay", type=Path)
-    parser.add_argument("--make-corpus", action="store_true")
-    given = parser.parse_args()
-    names = [name for name in targets() if given.all or name == given.name]
-    if not names:
-        print(f"There is no reader {given.name!r}; there are: {', '.join(targets())}", file=sys.stderr)
-        return 2
-    vars(secrets)["randbelow"] = lambda bound: 7 % bound  # numbers of requests, which answers must repeat
-    signal.signal(signal.SIGPROF, _hung)
-    status = 0
-    for name in names:
-        try:
-            if given.make_corpus:
-                print(f"{name}: {make_corpus(name)} seeds")
-            elif given.replay is not None:
-                print(guarded(name, given.replay.read_bytes()))
-            else:
-                loop(name, given.seconds, given.seed)
-        except Exception:  # noqa: BLE001 - printed and kept by guarded(); the exit status says so
-            status = 1
-    shutil.rmtree(_FOLDER)
-    return status
+def targets() -> dict[str, Target]:
+    """Return a target for every reader, by its name."""
+    found = {}
+    for name, (read, roots) in documents().items():
+        seeds = partial(committed, f"doc-{name}")
+        found[name] = Target(
+            f"doc-{name}", roots, partial(check, read), seeds, _changed, partial(make_corpus, name)
+        )
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(targets(), __doc__ or ""))

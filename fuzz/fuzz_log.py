@@ -6,42 +6,32 @@
     .venv/bin/python fuzz/fuzz_log.py --all --make-corpus     (seeds anew from tests/sensors/logs/cases)
 
 Seeds are the files of ``fuzz/corpus/log-<name>/``: a stream of lines, a document, or datagrams, each after
-its length in four octets. An input that leads to a new outcome is kept for mutation. A finding is written to
-``fuzz/crashes/`` and ends the run with status 1.
+its length in four octets.
 """
-
-# ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 import random
-import signal
 import sys
-import time
-import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
 
 from medwarden.model.batch import Batch  # noqa: E402
 from medwarden.model.evidence import MAX_VALUE  # noqa: E402
 from medwarden.model.log_source import Framing, LogParser, LogSetting  # noqa: E402
 from medwarden.sensors.logs.gathering import BATCH_SCHEMA  # noqa: E402
 from medwarden.sensors.logs.lines import LineFramer  # noqa: E402
-from medwarden.sensors.logs.registry import HEAD, parser_named, parsers  # noqa: E402
+from medwarden.sensors.logs.registry import HEAD, parsers  # noqa: E402
 
-CORPUS = ROOT / "fuzz" / "corpus"
-CRASHES = ROOT / "fuzz" / "crashes"
 CASES = ROOT / "tests" / "sensors" / "logs" / "cases"
-HANG_SECONDS = 2.0  # of the processor's time: other work on the machine makes no finding
 MAX_INPUT = 1 << 16
-MAX_POOL = 2048
 SETTING = LogSetting(b"only for the fuzzer.............", now_ns=1_700_000_000_000_000_000)
 WORDS = (
     b'"',
@@ -62,10 +52,6 @@ WORDS = (
 )
 
 Outcome = tuple[tuple[str, ...], int, frozenset[str]]
-
-
-class Finding(Exception):
-    """The parser did what none may do."""
 
 
 def datagrams(data: bytes) -> list[bytes]:
@@ -155,13 +141,8 @@ def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
     return bytes(result[:MAX_INPUT])
 
 
-def seeds(name: str) -> list[bytes]:
-    """Return the committed inputs of one parser."""
-    return [path.read_bytes() for path in sorted((CORPUS / f"log-{name}").glob("*"))]
-
-
-def make_corpus(name: str) -> None:
-    """Write the inputs of the cases of one parser as seeds."""
+def make_corpus(name: str) -> int:
+    """Write the inputs of the cases of one parser as seeds; return how many."""
     folder = CORPUS / f"log-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted((CASES / name).glob("*.json")):
@@ -176,65 +157,25 @@ def make_corpus(name: str) -> None:
         else:
             data = "".join(f"{line}\n" for line in case["lines"]).encode()
         (folder / f"{path.stem}.bin").write_bytes(data)
+    return len(list(folder.glob("*.bin")))
 
 
-def hung(_signal: int, _frame: FrameType | None) -> None:
-    """Raise Finding where the parser is."""
-    raise Finding(f"took longer than {HANG_SECONDS} s")
-
-
-def fuzz(name: str, seconds: float, seed: int) -> int:
-    """Fuzz one parser; return how many findings there were."""
-    form, chance = parser_named(name), random.Random(seed)
-    pool = seeds(name) or [b"{}\n"]
-    seen: set[Outcome] = set()
-    check(form, pool[0], chance)  # libraries are loaded on first use, which is no hang
-    until, runs = time.monotonic() + seconds, 0
-    signal.signal(signal.SIGPROF, hung)
-    while time.monotonic() < until:
-        data = pool[runs] if runs < len(pool) else mutate(chance.choice(pool), pool, chance)
-        runs += 1
-        try:
-            signal.setitimer(signal.ITIMER_PROF, HANG_SECONDS)
-            came = check(form, data, chance)
-            signal.setitimer(signal.ITIMER_PROF, 0)
-        except Exception:  # noqa: BLE001 - whatever escapes is the finding
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            CRASHES.mkdir(exist_ok=True)
-            target = CRASHES / f"log-{name}-{hashlib.sha256(data).hexdigest()[:16]}.bin"
-            target.write_bytes(data)
-            print(f"{name}: a finding in {target}")
-            traceback.print_exc()
-            return 1
-        if came not in seen and len(pool) < MAX_POOL:
-            seen.add(came)
-            pool.append(data)
-    print(f"{name}: {runs} runs, {len(seen)} outcomes, no finding")
-    return 0
-
-
-def main() -> int:
-    """Run what the command line asks for."""
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    arguments.add_argument("name", nargs="?")
-    arguments.add_argument("--all", action="store_true")
-    arguments.add_argument("--seconds", type=float, default=10.0)
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--replay", type=Path)
-    arguments.add_argument("--make-corpus", action="store_true")
-    given = arguments.parse_args()
-    names = [p.manifest.name for p in parsers()] if given.all else [given.name]
-    if names == [None]:
-        arguments.error("name a parser, or --all")
-    if given.make_corpus:
-        for name in names:
-            make_corpus(name)
-        return 0
-    if given.replay is not None:
-        print(check(parser_named(names[0]), given.replay.read_bytes(), random.Random(given.seed)))
-        return 0
-    return max(fuzz(name, given.seconds, given.seed) for name in names)
+def targets() -> dict[str, Target]:
+    """Return a target for every parser, by the name of its manifest."""
+    found: dict[str, Target] = {}
+    for form in parsers():
+        name = form.manifest.name
+        held_to: Callable[[bytes, random.Random], Hashable] = partial(check, form)
+        found[name] = Target(
+            f"log-{name}",
+            (form.__module__,),
+            held_to,
+            partial(committed, f"log-{name}"),
+            mutate,
+            partial(make_corpus, name),
+        )
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(targets(), __doc__ or ""))

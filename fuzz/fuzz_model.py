@@ -7,18 +7,24 @@ Half of the inputs are damaged under a seal that fits, so that what lies behind 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import random
 import struct
 import sys
-import time
 import zlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
-from medwarden.inventory.labels.model import LabelModel
-from medwarden.inventory.labels.model_file import MAGIC
-from medwarden.kernel.errors import MalformedInput
-from medwarden.knowledge.models import shipped_file
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+from fuzz.engine import Target, command  # noqa: E402
+
+from medwarden.inventory.labels.model import LabelModel  # noqa: E402
+from medwarden.inventory.labels.model_file import MAGIC  # noqa: E402
+from medwarden.kernel.errors import MalformedInput  # noqa: E402
+from medwarden.knowledge.models import shipped_file  # noqa: E402
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:
@@ -42,40 +48,54 @@ def sealed(header: bytes, body: bytes) -> bytes:
     return MAGIC + hashlib.sha256(rest).digest() + rest
 
 
-def main() -> int:
-    """Fuzz until time is over; print how many inputs were refused and taken."""
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--seconds", type=float, default=60.0)
-    options.add_argument("--seed", type=int, default=1)
-    chosen = options.parse_args()
-    whole = shipped_file()
-    if whole is None:
-        raise SystemExit("this build has no shipped model to start from")
+def parts(whole: bytes) -> tuple[bytes, bytes]:
+    """Return header and unpacked body of a file."""
     start = len(MAGIC) + 32 + 4
     (length,) = struct.unpack_from("<I", whole, start - 4)
-    header, body = whole[start : start + length], zlib.decompress(whole[start + length :])
-    rng = random.Random(chosen.seed)  # noqa: S311 - a finding must be repeatable
-    refused = taken = 0
-    until = time.monotonic() + chosen.seconds
-    while time.monotonic() < until:
-        which = rng.randrange(3)
-        data = (
-            damaged(whole, rng)
-            if which == 0
-            else sealed(damaged(header, rng), body)
-            if which == 1
-            else sealed(header, damaged(body[: rng.choice((1000, len(body)))], rng))
-        )
-        try:
-            LabelModel.from_bytes(data, "fuzz")
-            taken += 1
-        except MalformedInput:
-            refused += 1
-    sys.stdout.write(f"{refused} refused, {taken} taken, nothing else\n")
-    return 0
+    return whole[start : start + length], zlib.decompress(whole[start + length :])
+
+
+def seeds() -> list[bytes]:
+    """Return the shipped model. Raises FileNotFoundError where this tree has none."""
+    whole = shipped_file()
+    if whole is None:
+        raise FileNotFoundError("this build has no shipped model to start from")
+    return [whole]
+
+
+def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
+    """Return the shipped model with damage to the file, or to header or body under a seal that fits."""
+    del data
+    which = chance.randrange(3)
+    if which == 0:
+        return damaged(pool[0], chance)
+    header, body = shipped_parts(pool[0])
+    if which == 1:
+        return sealed(damaged(header, chance), body)
+    return sealed(header, damaged(body[: chance.choice((1000, len(body)))], chance))
+
+
+@cache
+def shipped_parts(whole: bytes) -> tuple[bytes, bytes]:
+    """Return :func:`parts`, unpacked once."""
+    return parts(whole)
+
+
+def check(data: bytes, chance: random.Random) -> str:
+    """Read a file; return why it was refused, or nothing."""
+    del chance
+    try:
+        LabelModel.from_bytes(data, "fuzz")
+    except MalformedInput as error:
+        return error.reason
+    return ""
+
+
+def targets() -> dict[str, Target]:
+    """Return the one target."""
+    roots = ("medwarden.inventory.labels.model", "medwarden.inventory.labels.model_file")
+    return {"model": Target("model", roots, check, seeds, mutate)}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(targets(), __doc__ or ""))

@@ -4,34 +4,31 @@
     .venv/bin/python fuzz/fuzz_sanitise.py --replay fuzz/crashes/sanitise-0123456789abcdef.bin
 
 What identifies a patient is never touched; everything around it is: bytes are flipped, frames lost, doubled,
-cut and moved. A finding (an exception, another length, a patient in the output) is written to
-``fuzz/crashes/`` as a capture and ends the run with status 1; mended, it goes to ``fuzz/corpus/sanitise/``.
+cut and moved. A finding is an exception, another length or a patient in the output; it is kept as a capture
+and, mended, goes to ``fuzz/corpus/sanitise/``.
 """
-
-# ruff: noqa: S311, T201 - a command that prints and whose chance guards no secret
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import random
 import re
+import struct
 import sys
-import time
-import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
+from fuzz import engine  # noqa: E402
+from fuzz.engine import Finding, Target, command  # noqa: E402
 from tests.flowcore import packets as made  # noqa: E402
 from tests.product import patients as invention  # noqa: E402
 
 from medwarden.dissect.sanitise import Sanitiser  # noqa: E402
 from medwarden.sensors.capture_rewrite import pieces  # noqa: E402
 
-CORPUS = ROOT / "fuzz" / "corpus" / "sanitise"
-CRASHES = ROOT / "fuzz" / "crashes"
+CORPUS = engine.CORPUS / "sanitise"
 PEOPLE = invention.invented(4)
 TOKENS = sorted(
     {token.encode() for p in PEOPLE for token in (*p.words, *p.numbers)},
@@ -77,57 +74,47 @@ def damaged(frames: list[bytes], chance: random.Random) -> list[bytes]:
     return out
 
 
-def fault(frames: list[bytes]) -> str:
-    """Return what is wrong with the outcome of sanitising ``frames``, or nothing."""
+def check(data: bytes, chance: random.Random) -> None:
+    """Sanitise a capture; raises Finding or whatever escaped."""
+    del chance
+    frames = list(frames_of(data))
     sanitiser = Sanitiser()
-    try:
-        for frame in frames:
-            sanitiser.learn(frame, 1)
-        sanitiser.prepare()
-        for number, frame in enumerate(frames):
-            out = sanitiser.clean(frame, 1)
-            if len(out) != len(frame):
-                return f"packet {number} came to {len(out)} bytes from {len(frame)}"
-            if found := TOLD.search(out):
-                return f"packet {number} holds {found.group()!r} at {found.start()}"
-    except Exception:  # noqa: BLE001 - whatever escapes is the finding
-        return traceback.format_exc()
-    return ""
+    for frame in frames:
+        sanitiser.learn(frame, 1)
+    sanitiser.prepare()
+    for number, frame in enumerate(frames):
+        out = sanitiser.clean(frame, 1)
+        if len(out) != len(frame):
+            raise Finding(f"packet {number} came to {len(out)} bytes from {len(frame)}")
+        if found := TOLD.search(out):
+            raise Finding(f"packet {number} holds {found.group()!r} at {found.start()}")
 
 
-def run(seconds: float, seed: int) -> int:
-    """Fuzz for a while; return the exit status."""
-    chance = random.Random(seed)
-    until, rounds, every = time.monotonic() + seconds, 0, seeds()
-    while time.monotonic() < until:
-        frames = damaged(chance.choice(every), chance)
-        rounds += 1
-        if words := fault(frames):
-            data = made.pcap(enumerate(frames))
-            CRASHES.mkdir(exist_ok=True)
-            path = CRASHES / f"sanitise-{hashlib.sha256(data).hexdigest()[:16]}.bin"
-            path.write_bytes(data)
-            print(f"{path} (seed {seed}, round {rounds}):\n{words}")
-            return 1
-    print(f"sanitise: {rounds} captures, no finding (seed {seed})")
-    return 0
+def frames_of(data: bytes) -> Iterator[bytes]:
+    """Yield the packets of a capture as :func:`written` makes it."""
+    at = 24
+    while at + 16 <= len(data):
+        (length,) = struct.unpack_from("<I", data, at + 8)
+        yield data[at + 16 : at + 16 + length]
+        at += 16 + length
 
 
-def main() -> int:
-    """Read the command line and run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--replay", type=Path)
-    chosen = parser.parse_args()
-    if chosen.replay is None:
-        return run(chosen.seconds, chosen.seed)
-    words = fault([piece.data for piece in pieces(chosen.replay) if piece.linktype >= 0])
-    print(words or "no finding")
-    return 1 if words else 0
+def written(frames: Sequence[bytes]) -> bytes:
+    """Return packets as a capture: pcap, little-endian, Ethernet."""
+    return made.pcap(enumerate(frames))
+
+
+def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
+    """Return a damaged capture."""
+    del pool
+    return written(damaged(list(frames_of(data)), chance))
+
+
+def targets() -> dict[str, Target]:
+    """Return the one target."""
+    roots = ("medwarden.dissect.sanitise", "medwarden.sensors.capture_rewrite")
+    return {"sanitise": Target("sanitise", roots, check, lambda: [written(f) for f in seeds()], mutate)}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(targets(), __doc__ or ""))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
-from equipment_seeds import workbook
+from fuzz.equipment_seeds import workbook
 from tests.knowledge import mds2_forms as made
 
 from medwarden.knowledge.mds2 import claims_of
@@ -48,7 +48,7 @@ MDS2_SEEDS: dict[str, dict[str, bytes]] = {
 }
 
 
-def _told(form: Form) -> object:
+def _told(form: Form) -> Hashable:
     """Hold a form to what it promises: every question once, claims that have questions, sentences."""
     asked = [answer.question for answer in form.answers]
     if len(asked) != len(set(asked)):
@@ -61,15 +61,15 @@ def _told(form: Form) -> object:
     return form.edition, min(len(asked), 9), frozenset(p.kind for p in form.problems), min(len(form.ports), 3)
 
 
-def _any_file(data: bytes) -> object:
+def _any_file(data: bytes) -> Hashable:
     return _told(read_form(data, "file"))
 
 
-def _sheet(data: bytes) -> object:
+def _sheet(data: bytes) -> Hashable:
     return _told(read_form(workbook(data), "file"))
 
 
-def _table(data: bytes) -> object:
+def _table(data: bytes) -> Hashable:
     rows = [
         Row(n, line.split("\t")[:64])
         for n, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1)
@@ -78,6 +78,6 @@ def _table(data: bytes) -> object:
     return None if form is None else _told(form)
 
 
-MDS2_TARGETS: dict[str, Callable[[bytes], object]] = {
+MDS2_TARGETS: dict[str, Callable[[bytes], Hashable]] = {
     "mds2": _any_file, "mds2_sheet": _sheet, "mds2_table": _table,
 }  # fmt: skip
