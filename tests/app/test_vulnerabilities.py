@@ -184,3 +184,41 @@ def test_a_device_that_is_judged_is_matched_before_it_is_scored(pumps: Store, tm
     assert judge_stale("default", "main") == 3
     assert ProfileMember.objects.filter(until_ns=None).count() == 3
     assert not Device.objects.exclude(score_due_ns=None).exists()
+
+
+def test_public_exploits_are_counted_once_and_again_the_same(pumps: Store, tmp_path: Path) -> None:
+    """A module, the entry it was made of, and one more entry are two exploits, however often brought in."""
+    from tests.feeds import making
+
+    from medwarden.store.models import Device, VulnerabilityWeight
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.scores import risk
+
+    folder = tmp_path / "published"
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 2.5"))
+    (folder / "exploits.csv").write_bytes(
+        making.exploitdb(("50001", "CVE-2020-0001"), ("50002", "CVE-2020-0001;CVE-2020-7"))
+    )
+    (folder / "modules.json").write_bytes(making.metasploit(pump=["CVE-2020-0001", "EDB-50001"]))
+    import_files(pumps.home, [folder], unsigned=True)
+    Device.objects.update(stale=False)
+    refresh(pumps.home, "default")
+
+    def weight() -> tuple[int, dict[str, int], bool]:
+        row = VulnerabilityWeight.objects.get(vulnerability="CVE-2020-0001")
+        return row.exploit_count, row.exploits_by, row.exploits
+
+    assert weight() == (2, {"metasploit": 1, "exploit_db": 1}, True)
+    import_files(pumps.home, [folder], unsigned=True)
+    refresh(pumps.home, "default")
+    assert weight() == (2, {"metasploit": 1, "exploit_db": 1}, True)
+    assert Device.objects.filter(score_due_ns__isnull=False).count() == 0
+    score = risk(Scope(), "d-main-1")
+    assert score is not None
+    (factor,) = [f for f in score.factors if f.id == "exploitable_vulnerabilities"]
+    assert "2 public exploits are known of CVE-2020-0001." in factor.why
+
+    (folder / "exploits.csv").write_bytes(making.exploitdb(("50001", "CVE-2020-0001")))
+    import_files(pumps.home, [folder], unsigned=True)
+    refresh(pumps.home, "default")
+    assert weight() == (1, {"metasploit": 1}, True)

@@ -33,6 +33,48 @@ def test_modules_are_named_by_their_vulnerabilities() -> None:
     assert len(items("metasploit", data)) == 2
 
 
+def test_an_entry_says_which_module_it_is_a_copy_of_and_where_it_was_first_seen() -> None:
+    data = (
+        b"id,file,description,date_published,author,type,platform,port,date_added,date_updated,verified,"
+        b"codes,tags,aliases,screenshot_url,application_url,source_url\n"
+        b"50003,exploits/x.rb,flaw,2026-01-01,Metasploit,remote,hardware,,2026-01-01,2026-01-02,1,"
+        b"CVE-2026-10001;CVE-2026-10002,Metasploit Framework (MSF),,,,https://example.org/flaw\n"
+    )
+    found = records("exploitdb", data, Exploitation)
+    assert [e.id for e in found] == ["CVE-2026-10001", "CVE-2026-10002"]
+    assert found[0].stands_for == (("MSF:", "EDB-50003"), ("EDB-50003", "URL:https://example.org/flaw"))
+
+
+def test_a_module_says_which_entries_and_pages_it_was_made_of() -> None:
+    references = [
+        "CVE-2026-10001",
+        "EDB-50001",
+        "EDB-x",
+        "URL-https://example.org/a",
+        "OSVDB-5",
+        "URL-ftp://x",
+    ]
+    (module,) = records("metasploit", making.metasploit(pump=references), Exploitation)
+    assert module.stands_for == (
+        ("MSF:exploit/pump", "EDB-50001"),
+        ("MSF:exploit/pump", "URL:https://example.org/a"),
+    )
+
+
+def test_references_marked_as_exploits_are_told_of_records() -> None:
+    cve = making.nvd_cve("CVE-2026-10001")
+    cve["references"] = [
+        {"url": "https://example.org/poc", "tags": ["Exploit", "Third Party Advisory"]},
+        {"url": "https://example.org/fix", "tags": ["Patch"]},
+        {"url": "https://example.org/poc", "tags": ["Exploit"]},
+    ]
+    (use,) = records("nvd", making.nvd(cve, making.nvd_cve("CVE-2026-10002")), Exploitation)
+    assert (use.id, use.exploits) == ("CVE-2026-10001", ("URL:https://example.org/poc",))
+    links = [{"url": "https://example.org/a"}, {"url": "https://example.org/b", "tags": ["exploit"]}]
+    (said,) = records("cve5", making.cve5("CVE-2026-10001", [], references=links), Exploitation)
+    assert (said.exploits, said.activity) == (("URL:https://example.org/b",), "poc")
+
+
 def test_techniques_come_with_domain_and_tactic() -> None:
     (technique,) = records("attack", making.attack("T0855"), Technique)
     assert (technique.id, technique.domains, technique.tactics) == ("T0855", ("ics-attack",), ("impact",))

@@ -20,6 +20,7 @@ from medwarden.model.feed import (
 )
 from medwarden.model.recall import Recall
 from medwarden.model.vulnerability import Advisory, Exploitation, Provenance, Vulnerability
+from medwarden.risk.exploits import count
 from medwarden.store.knowledge import Edition, Knowledge
 
 _LONGEST = 400
@@ -129,7 +130,7 @@ def _use(record: Exploitation) -> str:
     if record.epss is not None:
         said.append(f"used within 30 days with a probability of {record.epss:.1%}")
     if record.exploits:
-        said.append(f"{len(record.exploits)} public exploits")
+        said.append(count(record).words)
     if record.activity:
         said.append(f"CISA calls its use {record.activity}")
     return "; ".join(said)

@@ -19,6 +19,7 @@ from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.feed import Kind
 from medwarden.model.vulnerability import Cvss, Exploitation, Vulnerability
+from medwarden.risk.exploits import count
 from medwarden.risk.matching.engine import RULES, Engine
 from medwarden.risk.matching.findings import KINDS, findings_of
 from medwarden.risk.matching.names import Aliases
@@ -307,16 +308,19 @@ def _weight(identifier: str, records: Sequence[Vulnerability], use: Exploitation
         (remedy for record in records for remedy in record.remedies if remedy.text),
         key=lambda remedy: (remedy.fixes is not True, remedy.category != "vendor_fix"),
     )
+    exploits = count(use)
     return Weight(
         vulnerability=identifier,
         score=max((value for version, value in scores if version == newest), default=None),
         exploited=bool(use and (use.kev_added or use.activity == "active")),
-        exploits=bool(use and (use.exploits or use.activity == "poc")),
+        exploits=bool(exploits.total or (use and use.activity == "poc")),
         epss=use.epss if use else None,
         title=next((record.title for record in records if record.title), ""),
         remedy=remedies[0].text[:600] if remedies else "",
         vectors=_vectors(records),
         weaknesses=sorted({weakness for record in records for weakness in record.cwes})[:20],
+        exploit_count=exploits.total,
+        exploits_by=exploits.by,
     )
 
 

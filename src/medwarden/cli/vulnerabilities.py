@@ -85,8 +85,8 @@ def list_verdicts(
         for row in found:
             print_json(_contract(row))
         return 0
-    columns = ("device", "cve", "advisory", "verdict", "cvss", "exploited", "why")
-    print_table("", columns, [_cells(row) for row in found])
+    columns = ("device", "cve", "advisory", "verdict", "cvss", "exploited", "exploits", "why")
+    print_table("", columns, [_cells(row) for row in found], right=("exploits",))
     return 0
 
 
@@ -102,6 +102,8 @@ def _contract(row: VerdictView) -> dict[str, object]:
         "reason": row.reason,
         "evidence": list(row.evidence),
         "exploited": row.exploited,
+        "exploits": row.exploit_count,
+        "exploits_by": row.exploits_by,
         "cvss": row.score,
         "epss": row.epss,
         "since": iso(row.since_ns),
@@ -112,7 +114,8 @@ def _contract(row: VerdictView) -> dict[str, object]:
 def _cells(row: VerdictView) -> tuple[str, ...]:
     score = "" if row.score is None else f"{row.score:.1f}"
     used = "yes" if row.exploited else ""
-    return (row.label, row.vulnerability, row.advisory, row.state.value, score, used, row.reason)
+    code = str(row.exploit_count or "")
+    return (row.label, row.vulnerability, row.advisory, row.state.value, score, used, code, row.reason)
 
 
 @vulnerabilities.group()

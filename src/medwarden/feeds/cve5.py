@@ -72,6 +72,7 @@ class _Problem(msgspec.Struct):
 
 class _Reference(msgspec.Struct):
     url: str = ""
+    tags: list[str] = []
 
 
 class _Score(msgspec.Struct, rename="camel"):
@@ -192,7 +193,7 @@ def _records(record: _CveRecord, origin: Provenance) -> Iterator[Record]:
         references=tuple(dict.fromkeys(r.url for c in containers for r in c.references if r.url)),
         rejected=withdrawn,
     )
-    use = _use(about.cve_id, record.containers.adp, source)
+    use = _use(about.cve_id, containers, source)
     if use is not None:
         yield use
 
@@ -226,10 +227,13 @@ def _remedies(container: _Container) -> Iterator[Remedy]:
             yield Remedy(category=category, text=words)
 
 
-def _use(cve: str, adp: list[_Container], source: Provenance) -> Exploitation | None:
+def _use(cve: str, containers: tuple[_Container, ...], source: Provenance) -> Exploitation | None:
     said: dict[str, str] = {}
     added = ""
-    for container in adp:
+    exploits = dict.fromkeys(
+        f"URL:{text(r.url, 500)}" for c in containers for r in c.references if r.url and "exploit" in r.tags
+    )
+    for container in containers[1:]:  # the first is of the numbering authority, the others add to it
         for metric in container.metrics:
             if "other" not in metric:
                 continue
@@ -239,7 +243,7 @@ def _use(cve: str, adp: list[_Container], source: Provenance) -> Exploitation | 
                     said |= option
             elif other.type == "kev":
                 added = str(msgspec.json.decode(other.content, type=dict[str, object]).get("dateAdded", ""))
-    if not said and not added:
+    if not said and not added and not exploits:
         return None
     automatable = {"yes": True, "no": False}.get(said.get("Automatable", "").lower())
     return Exploitation(
@@ -248,6 +252,7 @@ def _use(cve: str, adp: list[_Container], source: Provenance) -> Exploitation | 
         activity=said.get("Exploitation", "").lower(),
         automatable=automatable,
         impact=said.get("Technical Impact", "").lower(),
+        exploits=tuple(exploits),
         sources=(source,),
     )
 

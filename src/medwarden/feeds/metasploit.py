@@ -9,7 +9,7 @@ import msgspec
 
 from medwarden.feeds.identifiers import cves_in
 from medwarden.feeds.json_stream import Records, decoded
-from medwarden.feeds.origin import provenance, rejected
+from medwarden.feeds.origin import provenance, rejected, text
 from medwarden.model.feed import Entry, FeedManifest, Item, Kind
 from medwarden.model.vulnerability import Exploitation, Provenance
 
@@ -60,13 +60,25 @@ class Metasploit:
                 yield rejected(origin, f"byte {found.offset}", error)
                 continue
             source = provenance(origin, module.mod_time, Metasploit.manifest.home)
+            name = f"MSF:{module.fullname}"
+            same = tuple((name, other) for other in _named(module.references))
             yield Entry(
                 tuple(
-                    Exploitation(id=cve, exploits=(f"MSF:{module.fullname}",), sources=(source,))
+                    Exploitation(id=cve, exploits=(name,), sources=(source,), stands_for=same)
                     for reference in module.references
                     for cve in cves_in(reference)
                 )
             )
+
+
+def _named(references: list[str]) -> Iterator[str]:
+    """Yield the entries of the Exploit Database and the addresses that a module refers to."""
+    for reference in references:
+        kind, _, value = reference.partition("-")
+        if kind == "EDB" and value.isdigit():
+            yield f"EDB-{value}"
+        elif kind == "URL" and value.startswith(("http://", "https://")):
+            yield f"URL:{text(value, 500)}"
 
 
 FEED = Metasploit

@@ -17,6 +17,7 @@ from medwarden.feeds.versions import EVERY
 from medwarden.model.feed import About, Entry, FeedManifest, Item, Kind
 from medwarden.model.vulnerability import (
     Cvss,
+    Exploitation,
     ProductClaim,
     ProductStatus,
     Provenance,
@@ -72,6 +73,7 @@ class Configuration(msgspec.Struct):
 
 class _Reference(msgspec.Struct):
     url: str = ""
+    tags: list[str] = []
 
 
 class _Cve(msgspec.Struct, rename="camel"):
@@ -106,10 +108,10 @@ class Nvd:
         publisher="NIST",
         licence="public domain (US government)",
         home="https://nvd.nist.gov/",
-        brings="CVE records with CVSS scores and affected products by CPE",
+        brings="CVE records with CVSS scores, affected products by CPE, links to exploits",
         changes="all day",
         stale_after_h=48,
-        kinds=(Kind.VULNERABILITY,),
+        kinds=(Kind.VULNERABILITY, Kind.EXPLOITATION),
     )
 
     @staticmethod
@@ -125,11 +127,14 @@ class Nvd:
 
     @staticmethod
     def read(stream: IO[bytes], origin: Provenance) -> Iterator[Item]:
-        """Yield one vulnerability per CVE."""
+        """Yield one vulnerability per CVE, and the references that are marked as exploits where there are."""
         records = Records(stream, origin.reference, "vulnerabilities")
         for found in records:
             try:
-                yield Entry((_vulnerability(decoded(found.data, _Held).cve, origin),))
+                cve = decoded(found.data, _Held).cve
+                record = _vulnerability(cve, origin)
+                use = _exploits(cve, record.provenance)
+                yield Entry((record,) if use is None else (record, use))
             except ValueError as error:
                 yield rejected(origin, f"byte {found.offset}", error)
         try:
@@ -159,6 +164,16 @@ def _vulnerability(cve: _Cve, origin: Provenance) -> Vulnerability:
         references=tuple(dict.fromkeys(r.url for r in cve.references if r.url)),
         rejected=cve.vuln_status == "Rejected",
     )
+
+
+def _exploits(cve: _Cve, source: Provenance) -> Exploitation | None:
+    """Return the references that NVD's analysts tag as exploits, or None without any."""
+    found = dict.fromkeys(
+        f"URL:{text(reference.url, 500)}"
+        for reference in cve.references
+        if reference.url and "Exploit" in reference.tags
+    )
+    return Exploitation(id=cve.id, exploits=tuple(found), sources=(source,)) if found else None
 
 
 def _scores(metrics: dict[str, msgspec.Raw]) -> Iterator[Cvss]:

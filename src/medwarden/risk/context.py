@@ -96,7 +96,8 @@ class Neighbourhood(msgspec.Struct, frozen=True):
 class KnownVulnerability(msgspec.Struct, frozen=True):
     """A vulnerability that concerns a device or may, and how much it matters (CVSS, KEV, EPSS, exploits).
 
-    ``vectors`` are its CVSS vectors as published, one of each version; ``weaknesses`` CWE ids.
+    ``vectors`` are its CVSS vectors as published, one of each version; ``weaknesses`` CWE ids;
+    ``exploit_count`` is how many distinct exploits are public.
     """
 
     vulnerability: str
@@ -109,6 +110,7 @@ class KnownVulnerability(msgspec.Struct, frozen=True):
     epss: float | None = None
     vectors: tuple[Cvss, ...] = ()
     weaknesses: tuple[str, ...] = ()
+    exploit_count: int = 0
 
 
 NONE_KNOWN: Mapping[str, tuple[KnownVulnerability, ...]] = MappingProxyType({})

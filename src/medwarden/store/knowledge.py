@@ -414,4 +414,5 @@ def together(one: Exploitation, other: Exploitation) -> Exploitation:
         automatable=one.automatable if one.automatable is not None else other.automatable,
         impact=one.impact or other.impact,
         sources=tuple(dict.fromkeys((*one.sources, *other.sources))),
+        stands_for=tuple(dict.fromkeys((*one.stands_for, *other.stands_for))),
     )

@@ -48,6 +48,8 @@ class Weight(msgspec.Struct, frozen=True):
     remedy: str = ""
     vectors: list[dict[str, object]] = []
     weaknesses: list[str] = []
+    exploit_count: int = 0
+    exploits_by: dict[str, int] = {}
 
 
 def profile_id(tenant: str, profile: Profile) -> str:
@@ -286,7 +288,10 @@ def record_weights(change: Change, weights: Iterable[Weight]) -> set[str]:
         for row in VulnerabilityWeight.objects.filter(tenant_id=change.tenant)
         if row.vulnerability in fresh
     }
-    names = ("score", "exploited", "exploits", "epss", "vectors", "weaknesses", "title", "remedy")
+    names = (
+        "score", "exploited", "exploits", "epss", "vectors", "weaknesses", "title", "remedy",
+        "exploit_count", "exploits_by",
+    )  # fmt: skip
     altered = []
     for name, row in rows.items():
         if any(getattr(row, field) != getattr(fresh[name], field) for field in names):

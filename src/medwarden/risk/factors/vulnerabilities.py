@@ -108,6 +108,18 @@ def _why(found: Sequence[Weighed], what: str) -> str:
     return f"{said}; the gravest is {worst.known.vulnerability}{words}."
 
 
+def _exploits(found: Sequence[Weighed]) -> str:
+    """Return how many public exploits are known of all of them, and of which are the most."""
+    counted = [one.known for one in found if one.known.exploit_count]
+    if not counted:
+        return ""
+    most = max(counted, key=lambda one: (one.exploit_count, one.vulnerability))
+    every = quantity(sum(one.exploit_count for one in counted), "public exploit is", "public exploits are")
+    if len(counted) == 1:
+        return f" {every} known of {most.vulnerability}."
+    return f" {every} known of {len(counted)} of them, {most.exploit_count} of {most.vulnerability}."
+
+
 class ExploitedVulnerabilities:
     """Vulnerabilities that are used in attacks."""
 
@@ -151,7 +163,7 @@ class ExploitableVulnerabilities:
             return None
         more = 0.2 * min(1.0, (len(found) - 1) / _MANY)
         return Hit(
-            _why(found, "vulnerabilities that can be attacked with what is public"),
+            _why(found, "vulnerabilities that can be attacked with what is public") + _exploits(found),
             _evidence(device, found),
             strength=min(1.0, 0.8 * found[0].share + more * found[0].share),
         )

@@ -136,4 +136,5 @@ def _known(
         weight.epss,
         msgspec.convert(weight.vectors, tuple[Cvss, ...]),
         tuple(weight.weaknesses),
+        weight.exploit_count,
     )

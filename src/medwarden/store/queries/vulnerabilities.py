@@ -55,6 +55,8 @@ class VerdictView(msgspec.Struct, frozen=True):
     seen_by: tuple[str, ...] = ()
     contradiction: str = ""
     until_ns: int | None = None
+    exploit_count: int = 0
+    exploits_by: dict[str, int] = {}
 
 
 class VerdictFilter(msgspec.Struct, frozen=True):
@@ -186,6 +188,8 @@ def _view(
         seen_by=found.seen_by,
         contradiction=found.contradiction,
         until_ns=word.expires_ns if word is not None and state is MatchState.IRRELEVANT else None,
+        exploit_count=weight.exploit_count if weight else 0,
+        exploits_by=weight.exploits_by if weight else {},
     )
 
 

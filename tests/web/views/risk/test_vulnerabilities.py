@@ -46,6 +46,7 @@ def matched(store: Store) -> list[Device]:
     VulnerabilityWeight.objects.create(
         tenant_id="default", vulnerability=ONE, score=9.8, exploited=True, title="Anybody can stop the pump",
         remedy="Install version 3.",
+        exploit_count=3, exploits_by={"metasploit": 1, "exploit_db": 2},
     )  # fmt: skip
     VulnerabilityWeight.objects.create(tenant_id="default", vulnerability=TWO, score=5.0, epss=0.2)
     return devices
@@ -82,6 +83,17 @@ def test_page_api_and_export_say_the_same(signed_in: SignedIn, matched: list[Dev
     assert [row["id"] for row in exported] == [ONE, TWO]
     assert [r["id"] for r in client.get("/api/v1/vulnerabilities?exploited=true").json()["items"]] == [ONE]
     assert [r["id"] for r in client.get("/api/v1/vulnerabilities?sort=score").json()["items"]] == [TWO, ONE]
+    assert [(r["exploit_count"], r["exploits_by"]) for r in api["items"]] == [
+        (3, {"metasploit": 1, "exploit_db": 2}),
+        (0, {}),
+    ]
+    assert [r["id"] for r in client.get("/api/v1/vulnerabilities?exploits=2").json()["items"]] == [ONE]
+    assert [r["id"] for r in client.get("/api/v1/vulnerabilities?sort=exploits").json()["items"]] == [
+        TWO,
+        ONE,
+    ]
+    coded = text(client.get("/risk/vulnerabilities/?exploits=1&sort=-exploits"))
+    assert "With public exploits <strong>1</strong>" in coded and TWO not in coded
     only = text(client.get("/risk/vulnerabilities/?state=confirmed&least=9"))
     assert ONE in only and TWO not in only
     assert client.get("/api/v1/vulnerabilities?state=whatever").status_code == 422
