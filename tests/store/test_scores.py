@@ -218,3 +218,74 @@ def test_movers_are_compared_with_the_date(two: list[str]) -> None:
     assert "telnet" in risen[0].cause
     assert movers(Scope(), START + HOUR) == ([], [])
     assert sum(cell.devices for row in matrix(Scope()) for cell in row) == 2
+
+
+Held = tuple[str, str, str, str]
+"""What a device is held for: category, maker, model, department."""
+
+
+def _identified(device: str, at_ns: int, held: Held) -> None:
+    """Store what a device is held for, as identifying it does."""
+    from medwarden.model.device import Device as ModelDevice
+    from medwarden.model.device import DeviceClass
+    from medwarden.model.place import Place
+    from medwarden.store.identities import record_identities
+
+    category, vendor, model, department = held
+    found = ModelDevice(
+        id=device, site="main", device_class=DeviceClass.IOMT, category=category, vendor=vendor, model=model,
+        first_seen=1, last_seen=2, place=Place(department=department),
+    )  # fmt: skip
+    with Change("rule:identity", "evidence changed", "1", site="main", clock=lambda: at_ns) as change:
+        record_identities(change, [found])
+
+
+_HELD = st.tuples(
+    st.sampled_from(["infusion_pump", "patient_monitor"]),
+    st.sampled_from(["Acme", "Other"]),
+    st.sampled_from(["M1", "M2"]),
+    st.sampled_from(["ICU", "OR"]),
+)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(st.tuples(st.integers(0, 1), _HELD, st.integers(1, 90)), min_size=1, max_size=8))
+def test_groups_as_of_a_date_are_what_devices_scored_and_were_then(
+    two: list[str], steps: list[tuple[int, Held, int]]
+) -> None:
+    """Whatever devices were held for over time, each group of a date is the score of its devices of then."""
+    from medwarden.store.models import AuditEntry, Device, FactorSpan
+    from medwarden.store.models import RiskScore as Row
+    from medwarden.store.queries.groups_at import groups_at
+
+    Row.objects.all().delete()
+    FactorSpan.objects.all().delete()
+    AuditEntry.objects.filter(action="device.identified").delete()
+    Device.objects.update(category=None, vendor=None, model=None, place=None, risk_score=0)
+    truth: list[tuple[int, dict[str, tuple[Held, int]]]] = []
+    held: dict[str, tuple[Held, int]] = {}
+    for number, (which, labels, raw) in enumerate(steps):
+        at_ns, device = START + number * HOUR, two[which]
+        _identified(device, at_ns, labels)
+        keep(at_ns, score(device, factor("telnet", raw)))
+        held = held | {device: (labels, score(device, factor("telnet", raw)).score)}
+        truth.append((at_ns + 1, held))
+    for at_ns, then in truth:
+        for kind, name_of in (
+            (GroupKind.CATEGORY, lambda labels: labels[0]),
+            (GroupKind.MODEL, lambda labels: f"{labels[1]} {labels[2]}"),
+            (GroupKind.DEPARTMENT, lambda labels: labels[3]),
+            (GroupKind.SITE, lambda _labels: "main"),
+        ):
+            found = {group.name: group for group in groups_at(Scope(), kind, at_ns, GroupShape())}
+            names = {name_of(labels) for labels, _ in then.values()}
+            assert found.keys() == names
+            for name in names:
+                members = [(d, points) for d, (labels, points) in then.items() if name_of(labels) == name]
+                assert found[name] == aggregate(kind, name, members, GroupShape())
+    assert groups_at(Scope(), GroupKind.CATEGORY, START - 1, GroupShape()) == []
+    assert groups_at(Scope(sites=("elsewhere",)), GroupKind.CATEGORY, truth[-1][0], GroupShape()) == []

@@ -97,19 +97,25 @@ def _print_groups(title: str, groups: Sequence[GroupScore]) -> None:
 
 @risk.command()
 @click.option("--kind", default="category", show_default=True, type=click.Choice(KINDS))
+@click.option("--as-of", type=click.DateTime(), help="As it stood then (UTC; a day: its end).")
 @home_option
 @json_option
 @site_option
-def levels(kind: str, home: Path | None, as_json: bool, site: str | None) -> int:
+def levels(kind: str, as_of: datetime | None, home: Path | None, as_json: bool, site: str | None) -> int:
     """Score categories, models, departments, sites or everything together, and say which devices make it."""
     from medwarden.store.open import open_store
 
     with open_store(_folder(home), writer=False):
         from medwarden.app.risk import rules
         from medwarden.risk.levels import GroupKind
+        from medwarden.store.queries.groups_at import groups_at
         from medwarden.store.queries.risk_groups import groups
 
-        found = groups(_scope(site), GroupKind(kind), rules().weights.groups)
+        shape = rules().weights.groups
+        if as_of is None:
+            found = groups(_scope(site), GroupKind(kind), shape)
+        else:
+            found = groups_at(_scope(site), GroupKind(kind), _time_of(as_of), shape)
     if as_json:
         for group in found:
             print_json({**msgspec.to_builtins(group), "why": group.why})

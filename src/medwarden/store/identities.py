@@ -12,6 +12,7 @@ from medwarden.inventory.doubt import doubts, unsure_level
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device as ModelDevice
+from medwarden.model.place import Place
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, DeviceText, Identification, RiskScore
@@ -30,7 +31,7 @@ LABELS = (
     "managed",
     "phi",
 )
-"""Concluded fields whose changes are audited."""
+"""Concluded fields whose changes are audited, the department beside them."""
 
 _SEARCHED = (
     "dicom.ae_title",
@@ -82,7 +83,8 @@ def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
     known = [(rows[d.id], d) for d in devices if d.id in rows]
     for row, device in known:
         before, after = _labels(row), _labels(device)
-        changed = [name for name in LABELS if before[name] != after[name]]
+        before["department"], after["department"] = _department(row), _department(device)
+        changed = [name for name in (*LABELS, "department") if before[name] != after[name]]
         if changed:
             change.record(
                 "device.identified",
@@ -113,6 +115,12 @@ def _labels(of: Device | ModelDevice) -> dict[str, str | bool | None]:
         value = getattr(of, name)
         labels[name] = value if value is None or isinstance(value, bool) else str(value)[:200]
     return labels
+
+
+def _department(of: Device | ModelDevice) -> str | None:
+    """Return where a device is by department, which groups of risk as of a date are read from."""
+    place = msgspec.convert(of.place, Place) if isinstance(of, Device) and of.place is not None else of.place
+    return None if place is None else place.department
 
 
 def _between_blanks(words: Sequence[str]) -> str:

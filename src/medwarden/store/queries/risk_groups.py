@@ -80,14 +80,14 @@ def groups(scope: Scope, kind: GroupKind, shape: GroupShape) -> list[GroupScore]
     keys: dict[str, tuple[str | None, ...]] = {}
     rows = _live(scope).values_list(*columns, "risk_score").annotate(n=Count("pk")).order_by()
     for *key, score, number in rows:
-        if name := _name(key):
+        if name := name_of_group(key):
             counts[name][score] += number
             keys.setdefault(name, tuple(key))
     worst: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     ranked = _live(scope).filter(risk_score__gt=0).order_by("-risk_score", "pk")
     for device, score, *key in ranked.values_list("pk", "risk_score", *columns)[:_WORST]:
-        if len(worst[_name(key)]) < SHOWN:
-            worst[_name(key)].append((device, score))
+        if len(worst[name_of_group(key)]) < SHOWN:
+            worst[name_of_group(key)].append((device, score))
     found = []
     for name, counted in counts.items():
         highest = max(counted)
@@ -98,7 +98,8 @@ def groups(scope: Scope, kind: GroupKind, shape: GroupShape) -> list[GroupScore]
     return sorted(found, key=lambda group: (-group.score, -group.devices, group.name))
 
 
-def _name(key: Iterable[object]) -> str:
+def name_of_group(key: Iterable[object]) -> str:
+    """Return what a group is called whose devices share these values; '' for a group of none."""
     parts = [str(part) for part in key if part]
     return " ".join(parts)[:200]
 
@@ -206,5 +207,6 @@ def trend(scope: Scope, days: Sequence[int], shape: GroupShape) -> list[tuple[in
 
 __all__ = [
     "BANDS", "Contribution", "GroupMoment", "MatrixCell", "Mover", "contributions", "group_history",
-    "groups", "matrix", "movers", "organisation", "organisation_at", "scores_at", "site_at", "trend",
+    "groups", "matrix", "movers", "name_of_group", "organisation", "organisation_at", "scores_at", "site_at",
+    "trend",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from medwarden.risk.counterfactual import WhatIf
 from medwarden.risk.levels import GroupKind, GroupScore
 from medwarden.risk.plan import Plan
 from medwarden.store.queries.device import find_device
+from medwarden.store.queries.groups_at import groups_at
 from medwarden.store.queries.risk_groups import groups, organisation_at
 from medwarden.store.queries.scores import ScoreChange, changes_of, risk_at
 from medwarden.web.api.access import needs
@@ -54,9 +55,13 @@ def overview(request: HttpRequest, days: int = 30) -> Any:  # noqa: ANN401 (JSON
 
 
 @router.get("/risk/groups/{kind}", response=list_of(GroupScore), auth=SEE, summary="Risk of groups")
-def of_groups(request: HttpRequest, kind: GroupKind) -> Any:  # noqa: ANN401 (JSON of the schema)
-    """Return the scores of all sites, departments, categories or models, highest first."""
-    return plain(groups(scope_of(request).store, kind, risk.rules().weights.groups))
+def of_groups(request: HttpRequest, kind: GroupKind, at_ns: int = 0) -> Any:  # noqa: ANN401 (JSON)
+    """Return the scores of all sites, departments, categories or models, highest first.
+
+    With ``at_ns`` as they stood at that moment, by what devices were held for then; 0 is now.
+    """
+    scope, shape = scope_of(request).store, risk.rules().weights.groups
+    return plain(groups_at(scope, kind, at_ns, shape) if at_ns else groups(scope, kind, shape))
 
 
 @router.get("/risk/as-of/{at_ns}", response=schema_of(GroupScore), auth=SEE, summary="Risk as of a date")

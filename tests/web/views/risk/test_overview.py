@@ -10,6 +10,7 @@ from django.test import Client
 
 from medwarden.app.risk import overview
 from medwarden.app.risk_clock import note_groups
+from medwarden.kernel.clock import wall_clock
 from medwarden.model.role import Role
 from medwarden.store.models import AuditEntry, Device
 from medwarden.store.open import Store
@@ -52,6 +53,16 @@ def test_groups_plan_and_export_open(store: Store, signed_in: SignedIn) -> None:
     for kind in ("category", "model", "site", "department"):
         assert "makes" in page(client, f"/risk/groups/{kind}/") or kind == "department"
     assert client.get("/risk/groups/planet/").status_code == 404
+    early = page(client, "/risk/groups/category/?day=2001-01-01")
+    assert "Nothing was scored then" in early and 'value="2001-01-01"' in early
+    assert "as of now" in page(client, "/risk/groups/category/?day=2999-01-01")
+    assert "as of now" in page(client, "/risk/groups/category/?day=whenever")
+    now = wall_clock()
+    for kind in ("category", "model", "site", "department"):
+        today, then = (client.get(f"/api/v1/risk/groups/{kind}?at_ns={at}").json() for at in (0, now))
+        told = [[g["name"], g["score"], g["devices"], g["by_level"]] for g in today]
+        assert [[g["name"], g["score"], g["devices"], g["by_level"]] for g in then] == told
+    assert client.get("/api/v1/risk/groups/category?at_ns=1").json() == []
     assert "cheapest way to low" in page(client, "/risk/plan/?to=low")
     assert client.get("/risk/plan/?to=none").status_code == 404
     answer = client.get("/risk/export.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from medwarden.app.risk import TARGETS, Overview, overview, plan_site
 from medwarden.app.risk_export import FORMATS, proved
-from medwarden.kernel.clock import NANOSECONDS
+from medwarden.kernel.clock import NANOSECONDS, to_datetime
 from medwarden.model.risk import RiskLevel
 from medwarden.model.role import Permission
 from medwarden.risk.levels import GroupKind, GroupScore
@@ -21,6 +22,7 @@ from medwarden.web.guard import requires
 from medwarden.web.scope import Scope, actor_of, scope_of, signed_in
 from medwarden.web.shapes import shares
 
+KINDS = ("category", "model", "department", "site")
 SHOWN = 10
 SHOWN_REASONS = 6
 DAYS = 30
@@ -119,16 +121,37 @@ def _worst(whole: GroupScore) -> list[tuple[str, str, int, int]]:
 @requires(Permission.SEE_INVENTORY)
 @require_GET
 def risk_groups(request: HttpRequest, kind: str) -> HttpResponse:
-    """Show the scores of all groups of one kind."""
+    """Show the scores of all groups of one kind, now or at the end of a day."""
     from medwarden.app.risk import rules
+    from medwarden.store.queries.groups_at import groups_at
     from medwarden.store.queries.risk_groups import groups
 
-    if kind not in ("site", "department", "category", "model"):
+    if kind not in KINDS:
         raise Http404
     scope = scope_of(request)
-    found = groups(scope.store, GroupKind(kind), rules().weights.groups)
+    day, shape = _day(request), rules().weights.groups
+    if day is None:
+        found = groups(scope.store, GroupKind(kind), shape)
+    else:
+        found = groups_at(scope.store, GroupKind(kind), _end_of(day), shape)
     rows = _rows(tuple(found[:500]), kind if kind in ("site", "category") else "")
-    return render(request, "web/risk_groups.html", {"rows": rows, "kind": kind, "total": len(found)})
+    today = to_datetime(scope.until_ns).date()
+    context = {"rows": rows, "kind": kind, "total": len(found), "day": day, "today": today, "kinds": KINDS}
+    return render(request, "web/risk_groups.html", context)
+
+
+def _day(request: HttpRequest) -> date | None:
+    """Return the day that the URL asks for; None for none, for what is no day, and for days to come."""
+    try:
+        day = date.fromisoformat(request.GET.get("day", ""))
+    except ValueError:
+        return None
+    return day if day < to_datetime(scope_of(request).until_ns).date() else None
+
+
+def _end_of(day: date) -> int:
+    """Return the end of a day (UTC) in nanoseconds."""
+    return int(datetime.combine(day, time.max, UTC).timestamp() * 1_000_000) * 1000
 
 
 @requires(Permission.SEE_INVENTORY)
