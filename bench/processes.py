@@ -45,7 +45,8 @@ def core_seconds(capture: Path, share: tuple[int, int]) -> float:
 
     stage = PacketStage(KEY, share=share)
     if share[1] > 1:
-        stage.core.deal(plan_shares(capture, KEY, share[1]))
+        plan = plan_shares(capture, KEY, share[1])
+        stage.core.deal(plan.services, plan.parts)
     begin = time.process_time()
     read_capture(capture, stage.core, on_batch=discard)
     return time.process_time() - begin
@@ -60,12 +61,12 @@ def read_share(capture: Path, head: Path, share: tuple[int, int]) -> tuple[float
     take_in(head, KEY, nowhere)  # warm
     core = core_seconds(capture, share)
     packed: list[bytearray] = []
-    services = plan_shares(capture, KEY, share[1])  # the storing process's to find out
+    plan = plan_shares(capture, KEY, share[1])  # the storing process's to find out
     begin = time.process_time()
     if share[1] == 1:
         take_in(capture, KEY, nowhere)
     else:
-        take_in(capture, KEY, lambda batch: packed.append(pack(batch)), share=share, services=services)
+        take_in(capture, KEY, lambda batch: packed.append(pack(batch)), share=share, plan=plan)
     return time.process_time() - begin, core, packed
 
 

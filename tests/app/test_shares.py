@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +24,7 @@ from medwarden.app import shares
 from medwarden.app.ingest import Ingest
 from medwarden.app.intake import Sink, content_id, take_in
 from medwarden.app.replay import Replay
+from medwarden.app.share_plan import Plan
 from medwarden.app.shares import DEAL, form_of_shares, pack, shares_of_form, take_in_shares, unpack
 from medwarden.flowcore import FlowCore, FlowCoreConfig
 from medwarden.kernel.errors import ConfigurationError, InternalError, ResourceError
@@ -156,7 +159,7 @@ def test_every_packet_is_exactly_one_share_s_whatever_its_bytes(frames: list[tup
     cores = [FlowCore(FlowCoreConfig(share=(which, 3), seed=KEY[:16])) for which in range(3)]
     alone = FlowCore(FlowCoreConfig(seed=KEY[:16]))
     for core in cores[:]:
-        core.deal({(17, 53): 2})
+        core.deal({(17, 53): 2}, (5, 1, 2))
     for kind, data, wire in frames:
         frame = made.ethernet(data if kind != 0x0800 else b"\x45" + data, kind)
         for core in (*cores, alone):
@@ -172,6 +175,9 @@ def test_services_are_dealt_out_once_to_shares_there_are() -> None:
     for wrong in ({(6, 80): 2}, {(6, 80): -1}, {(1, 80): 0}, {(6, 65_536): 0}):
         with pytest.raises(InternalError):
             FlowCore(FlowCoreConfig(share=(0, 2), seed=KEY[:16])).deal(wrong)
+    for parts in ((1,), (1, 2, 3), (-1, 2), (0, 0), (1, 1 << 32)):
+        with pytest.raises(InternalError):
+            FlowCore(FlowCoreConfig(share=(0, 2), seed=KEY[:16])).deal({}, parts)
     core = FlowCore(FlowCoreConfig(share=(0, 2), seed=KEY[:16]))
     core.deal({})
     with pytest.raises(InternalError):
@@ -211,7 +217,7 @@ def test_a_killed_process_is_started_anew(tmp_path: Path) -> None:
     path = capture(tmp_path)
     share = shares._Share(path, KEY, (0, 1))
     share.start()
-    share.deal({(6, 80): 0})
+    share.deal(Plan({(6, 80): 0}))
     assert share._process is not None
     share._process.kill()
     share._process.join()
@@ -235,6 +241,62 @@ def test_a_process_that_always_ends_is_given_up(tmp_path: Path, monkeypatch: pyt
     share.deal(None)
     with pytest.raises(ResourceError, match="goes on from there"):
         share.next()
+
+
+class Slow(shares._Share):
+    """A share that waits to be asked, and may fail."""
+
+    def __init__(self, batches: int, error: Exception | None = None) -> None:
+        super().__init__(Path("x.pcap"), KEY, (0, 1))
+        self.brought: list[int] = []
+        self._batches = batches
+        self._error = error
+
+    def next(self) -> bytes | None:
+        if len(self.brought) == self._batches:
+            if self._error is not None:
+                raise self._error
+            return None
+        self.brought.append(len(self.brought))
+        return b"%d" % self.brought[-1]
+
+
+def test_a_share_runs_ahead_of_the_others_but_not_for_ever() -> None:
+    share = Slow(50)
+    receiver = shares._Receiver(share)
+    deadline = time.monotonic() + 30
+    while len(share.brought) < shares._AHEAD and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.02)
+    assert len(share.brought) == shares._AHEAD
+    taken = []
+    while (packed := receiver.take()) is not None:
+        taken.append(packed)
+    receiver.stop()
+    assert taken == [b"%d" % at for at in range(50)]
+
+
+def test_what_receiving_comes_to_is_raised_where_batches_are_taken() -> None:
+    receiver = shares._Receiver(Slow(1, ResourceError("no more")))
+    assert receiver.take() == b"0"
+    with pytest.raises(ResourceError, match="no more"):
+        receiver.take()
+    receiver.stop()
+    waiting = shares._Receiver(Slow(50))
+    waiting.stop()  # though nobody took anything
+    assert not waiting._thread.is_alive()
+
+
+def test_processes_end_when_their_batches_are_not_wanted(tmp_path: Path) -> None:
+    path = capture(tmp_path)
+
+    def refuse(_batch: Batch) -> None:
+        raise ResourceError("the disk is full")
+
+    with pytest.raises(ResourceError, match="disk"):
+        take_in_shares(path, KEY, refuse, 2)
+    assert not [one for one in active_children() if one.is_alive()]
+    assert not [one for one in threading.enumerate() if one.name.startswith("share of")]
 
 
 PARENT = """
@@ -292,13 +354,13 @@ def test_an_input_of_an_older_version_goes_on_by_pairs_of_addresses(
     assert facts_of(old) == facts_of(new) and flows_of(old) == flows_of(new)
 
 
-def test_an_input_that_a_newer_version_dealt_out_is_not_mixed_up(tmp_path: Path, store: Store) -> None:
+def test_an_input_that_another_version_dealt_out_is_not_mixed_up(tmp_path: Path, store: Store) -> None:
     path = capture(tmp_path)
-    with pytest.raises(ResourceError, match="newer version"):
+    with pytest.raises(ResourceError, match="another version"):
         take_in_shares(path, KEY, print, 2, deal=DEAL + 1)
     ingest = Ingest(store, "shared", kind="capture")
     ingest.writer.begin_input(content_id(path), str(path), f"pcap in 2 shares by deal {DEAL + 1}")
-    with pytest.raises(ResourceError, match="newer version"):
+    with pytest.raises(ResourceError, match="another version"):
         Replay(ingest).file(path)
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from medwarden.app.packet_stage import PacketStage
-from medwarden.app.share_plan import Services
+from medwarden.app.share_plan import Plan
 from medwarden.flowcore import FlowCore
 from medwarden.inventory.flood import SAID_IN_A_FLOOD
 from medwarden.kernel.errors import ResourceError
@@ -48,18 +48,18 @@ def take_in(
     on_progress: Callable[[int], None] | None = None,
     *,
     share: tuple[int, int] = (0, 1),
-    services: Services | None = None,
+    plan: Plan | None = None,
 ) -> InputReport:
     """Read a capture and give its batches to ``sink``; the last batch ends all flows.
 
     ``on_progress`` is told the number of packets parsed so far. With a ``share`` (which, of how many) the
-    packets of others are read, but neither parsed nor counted as such; ``services`` says whose each service
-    is, None that all go by pairs of addresses. What is wrong with the file stands in the report's ``error``;
+    packets of others are read, but neither parsed nor counted as such; ``plan`` says who takes what, None
+    that all goes by pairs of addresses. What is wrong with the file stands in the report's ``error``;
     what was readable has gone to ``sink``.
     """
     stage = PacketStage(token_key, share=share)
-    if services is not None:
-        stage.core.deal(services)
+    if plan is not None:
+        stage.core.deal(plan.services, plan.parts)
 
     def on_batch(core: FlowCore) -> None:
         stage.drain(core)

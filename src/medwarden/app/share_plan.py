@@ -2,19 +2,19 @@
 
 Equal payloads belong to the same service: one process that hears them all works out what they come to, and
 knows the rest by it. Pieces of the file are read as the processes will read it, and tell how much work each
-service is and how much of it is known by what was said before. A service where that is little is divided by
-pairs of addresses, and so is what no piece showed: each process has its part of it, however much it comes to.
-The same file is always planned alike.
+service is and whether what is said of it comes again. Where it does not, and where no piece showed a service,
+it is divided by pairs of addresses: each process has a part of it, however much it comes to, and whoever has
+much of what is left whole a smaller one. The same file is always planned alike.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from medwarden.app.packet_stage import PacketStage
 from medwarden.dissect.recall import RecallingObserver
@@ -24,8 +24,19 @@ from medwarden.model.evidence import Evidence
 from medwarden.model.segment import Segment, Transport
 from medwarden.sensors.capture_file import BUFFER, _fill, opened_source
 
-Services = dict[tuple[int, int], int | None]
-"""IP protocol and port to the share that takes the service; None: each share its pairs of addresses."""
+Service = tuple[int, int]
+"""IP protocol and port."""
+
+
+class Plan(NamedTuple):
+    """Who takes what: ``services`` the share of each, None where each share has its pairs of addresses.
+
+    ``parts`` are how much of these pairs each share has, of the sum of all; none where all have as many.
+    """
+
+    services: dict[Service, int | None]
+    parts: tuple[int, ...] = ()
+
 
 _BEGINNING, _PIECES, _PIECE = 1 << 20, 12, 1 << 19
 _PART = 16  # of the file is looked at, about
@@ -39,23 +50,27 @@ _ORDERS = {
 }
 _FARTHEST, _LONGEST, _ROW = 65_600, 65_535, 6  # of the next record, a packet; headers that make sure
 _MOST_FLOWS = 50_000
-_TCP, _UDP = 6, 17
-_CALL, _BYTE, _FACT, _RECALLED, _FLOW, _PACKET = 12.0, 0.02, 2.0, 2.0, 4.0, 0.1
+_TCP, _UDP, _SYN = 6, 17, 2
+_OF_FLOW = (
+    "flow_id", "ip_protocol", "client_port", "server_port", "packets_out", "packets_in", "tcp_flags_out",
+)  # fmt: skip
+_CALL, _BYTE, _FACT, _RECALLED, _FLOW, _PACKET = 3.0, 0.01, 2.0, 0.8, 2.0, 0.13
 """Microseconds, roughly: of a payload that is read and of each byte and fact of it, of one that is recalled,
 of a flow, of a packet. What they are for a service in truth matters little where it is divided."""
-_REPEATS = 0.2
-"""Recalled payloads for each that was read, from which on a service is rather left whole: divided, each
-process would have to find out what its payloads come to."""
-_TOO_MUCH, _TOO_LITTLE = 0.7, 0.02
-"""Of a fair share: more is divided although it repeats, and less is left whole although it does not."""
+_REPEATS = 0.1
+"""How much of what was read of a service came again, from which on it is left whole: divided, each process
+would have to find out what that comes to. A look into a file sees few of its repetitions."""
+_TOO_MUCH = 0.7
+"""Of a fair share: more is divided although it repeats."""
+_PARTS = 1000  # of what is divided, about
 
 
 class _Readable(Protocol):
     def readinto(self, target: memoryview) -> int: ...
 
 
-def plan_shares(path: Path, token_key: bytes, processes: int) -> Services:
-    """Return whose each service of the capture is, as far as a look into it tells.
+def plan_shares(path: Path, token_key: bytes, processes: int) -> Plan:
+    """Return who takes what of the capture, as far as a look into it tells.
 
     Of a file that cannot be read nothing is told: whoever reads it whole says what is wrong with it.
     """
@@ -161,8 +176,8 @@ class _Work:
         self.core = self._stage.core
         self._reader = _Listening(self._stage.observer, self.core)
         self._router = Router(self.core, self._reader)
-        self._recalled = self._router.watch()
-        self._of: defaultdict[tuple[int, int], float] = defaultdict(float)
+        self._recalled, self._repeated = self._router.watch()
+        self._of: defaultdict[Service, float] = defaultdict(float)
 
     def count(self) -> None:
         """Read what waits, and count the flows that have ended."""
@@ -170,7 +185,7 @@ class _Work:
         self._router.facts.take()
         self._count_flows(final=False)
 
-    def finish(self) -> Mapping[tuple[int, int], float]:
+    def finish(self) -> Mapping[Service, float]:
         """Return the work of each service, its flows and packets included."""
         self.count()
         self._count_flows(final=True)
@@ -181,28 +196,44 @@ class _Work:
             self._of[service] += work
         return self._of
 
-    def repeats(self, service: tuple[int, int]) -> bool:
-        """Tell whether much that is said of a service is known by what was said before."""
-        return self._recalled.get(service, 0) > _REPEATS * self._reader.read[service]
+    def repeats(self, service: Service) -> bool:
+        """Tell whether much that is said of a service is said again."""
+        return self._repeated.get(service, 0) > _REPEATS * self._reader.read[service]
 
     def _count_flows(self, *, final: bool) -> None:
         flows = self.core.take_flows(final=final)
-        columns = ("flow_id", "ip_protocol", "client_port", "server_port", "packets_out", "packets_in")
-        for flow_id, protocol, client, server, there, back in zip(
-            *(flows.column(c).to_pylist() for c in columns), strict=True
-        ):
+        columns = [flows.column(name).to_pylist() for name in _OF_FLOW]
+        for flow_id, protocol, client, server, there, back, flags in zip(*columns, strict=True):
             self._stage.observer.forget((flow_id,))
+            said = self._reader.streams.pop(flow_id, _NOTHING)
             if protocol in (_TCP, _UDP):
                 service = protocol, self.core.service(protocol, client, server)
                 self._of[service] += _FLOW + _PACKET * (there + back)
+                if said.facts or flags & _SYN:
+                    self._of[service] += said.work
+
+
+class _Said(NamedTuple):
+    """What reading a stream was so far."""
+
+    work: float = 0.0
+    facts: int = 0
+
+
+_NOTHING = _Said()
 
 
 class _Listening:
-    """An observer that is asked, and how much that was of each service."""
+    """An observer that is asked, and how much that was of each service.
+
+    Of ``streams`` it stands apart: one that was not seen to begin, and tells nothing, is soon let go by who
+    reads the whole file, but every piece shows it anew.
+    """
 
     def __init__(self, observer: RecallingObserver, core: FlowCore) -> None:
-        self.work: defaultdict[tuple[int, int], float] = defaultdict(float)
-        self.read: Counter[tuple[int, int]] = Counter()
+        self.work: defaultdict[Service, float] = defaultdict(float)
+        self.streams: dict[int, _Said] = {}
+        self.read: Counter[Service] = Counter()
         self.malformed = observer.malformed
         self.applications = observer.applications
         self.root = observer.root
@@ -241,20 +272,32 @@ class _Listening:
         protocol = _TCP if segment.transport is Transport.TCP else _UDP
         service = protocol, self._core.service(protocol, segment.src_port, segment.dst_port)
         self.read[service] += 1
-        self.work[service] += _CALL + _BYTE * len(segment.payload) + _FACT * facts
+        work = _CALL + _BYTE * len(segment.payload) + _FACT * facts
+        if protocol == _TCP:
+            before = self.streams.get(segment.flow_id, _NOTHING)
+            self.streams[segment.flow_id] = _Said(before.work + work, before.facts + facts)
+        else:
+            self.work[service] += work
 
 
-def _deal_out(work: _Work, processes: int) -> Services:
-    """Divide what can be, and give the rest one by one, the most work first, each to who has least."""
+def _deal_out(work: _Work, processes: int) -> Plan:
+    """Divide what does not repeat; give the rest one by one, the most work first, each to who has least."""
     loads_of = work.finish()
     fair = sum(loads_of.values()) / processes
     loads = [0.0] * processes
-    services: Services = {}
+    services: dict[Service, int | None] = {}
     for service, load in sorted(loads_of.items(), key=lambda one: (-one[1], one[0])):
-        if load > fair * (_TOO_MUCH if work.repeats(service) else _TOO_LITTLE):
+        if load > fair * _TOO_MUCH or not work.repeats(service):
             services[service] = None
             continue
         least = loads.index(min(loads))
         services[service] = least
         loads[least] += load
-    return services
+    return Plan(services, _parts(loads, fair))
+
+
+def _parts(loads: Sequence[float], fair: float) -> tuple[int, ...]:
+    """Return what each has of the divided work, so that all do as much."""
+    lacking = [max(fair - load, 0.0) for load in loads]
+    whole = sum(lacking)
+    return tuple(round(_PARTS * one / whole) for one in lacking) if whole > 0 else ()

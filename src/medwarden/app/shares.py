@@ -2,8 +2,9 @@
 
 Every process reads the whole file and takes its share of the services, or of the address pairs where a
 service is for all (see share_plan). The parent plans while they start, and puts their batches together, round
-by round and in the order of the shares, so that the same file comes out as the same batches again. A process
-that was killed is started anew and what it had brought before is let pass.
+by round and in the order of the shares, so that the same file comes out as the same batches again; a process
+may run ahead of the others by some batches. One that was killed is started anew, and what it had brought
+before is let pass.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ import ctypes
 import os
 import re
 import signal
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from medwarden.app.intake import Sink, take_in
-from medwarden.app.share_plan import Services, plan_shares
+from medwarden.app.share_plan import Plan, plan_shares
 from medwarden.flowcore import FactSum, fact_columns
 from medwarden.kernel.errors import ResourceError
 from medwarden.model.accounting import InputReport, PacketCount
@@ -35,9 +38,11 @@ if TYPE_CHECKING:
 
 _BATCH, _END = b"B", b"E"
 _RESTARTS = 3
+_PATIENCE_S = 0.2
+_AHEAD = 3  # batches of a process that may wait for those of the others
 _PR_SET_PDEATHSIG = 1
 _FORM = re.compile(r" in (\d+) shares(?: by deal (\d+))?\Z")
-DEAL = 1
+DEAL = 2
 """Which way of dealing a file out this is; another one would make other batches of the same file."""
 
 _BY_ADDRESSES = 0  # before there was a deal: every conversation by its pair of addresses
@@ -108,24 +113,30 @@ def take_in_shares(path: Path, token_key: bytes, sink: Sink, processes: int, dea
     """
     if deal not in (DEAL, _BY_ADDRESSES):
         raise ResourceError(
-            f"{path}: a newer version has begun to read it in a way that this one does not know; "
+            f"{path}: another version has begun to read it in a way that this one does not know; "
             "finish it with that version"
         )
     shares = [_Share(path, token_key, (at, processes)) for at in range(processes)]
+    receivers: list[_Receiver] = []
     try:
         for share in shares:
             share.start()
-        services = plan_shares(path, token_key, processes) if deal == DEAL else None
+        plan = plan_shares(path, token_key, processes) if deal == DEAL else None
         for share in shares:
-            share.deal(services)
-        running = list(shares)
+            share.deal(plan)
+            receivers.append(_Receiver(share))
+        running = list(receivers)
         while running:
-            brought = [(share, share.next()) for share in running]
+            brought = [(receiver, receiver.take()) for receiver in running]
             batches = [packed for _, packed in brought if packed is not None]
-            running = [share for share, packed in brought if packed is not None]
+            running = [receiver for receiver, packed in brought if packed is not None]
             if batches:
                 sink(unpack(batches))
     finally:
+        for share in shares:
+            share.give_up()
+        for receiver in receivers:
+            receiver.stop()
         for share in shares:
             share.stop()
     return _together([share.report for share in shares])
@@ -141,7 +152,8 @@ class _Share:
         self._which = which
         self._brought = 0
         self._restarts = 0
-        self._services: Services | None = None
+        self._plan: Plan | None = None
+        self._given_up = False
         self._process: SpawnProcess | None = None
         self._source: Connection | None = None
 
@@ -157,12 +169,12 @@ class _Share:
         self._process.start()
         target.close()
 
-    def deal(self, services: Services | None) -> None:
-        """Tell the process whose each service is."""
+    def deal(self, plan: Plan | None) -> None:
+        """Tell the process who takes what."""
         assert self._source is not None
-        self._services = services
+        self._plan = plan
         with suppress(BrokenPipeError):  # it was killed: seen where its batches are waited for
-            self._source.send(services)
+            self._source.send(plan)
 
     def next(self) -> bytes | None:
         """Return the next batch, or None at the end; a process that was killed is started anew."""
@@ -170,7 +182,15 @@ class _Share:
             try:
                 return self._receive()
             except (EOFError, ConnectionResetError):  # the latter where it never heard what is its share
+                if self._given_up:
+                    return None
                 self._start_anew()
+
+    def give_up(self) -> None:
+        """Let whoever waits for a batch wait no longer; may be called from another thread."""
+        self._given_up = True
+        if self._process is not None:
+            self._process.kill()
 
     def stop(self) -> None:
         """End the process if it runs."""
@@ -201,9 +221,51 @@ class _Share:
             )
         before, self._brought = self._brought, 0
         self.start()
-        self.deal(self._services)
+        self.deal(self._plan)
         for _ in range(before):
             self._receive()
+
+
+class _Receiver:
+    """Receives the batches of a share in a thread of its own, so that its process may run ahead."""
+
+    def __init__(self, share: _Share) -> None:
+        self.share = share
+        self._over = False
+        self._room = threading.Semaphore(_AHEAD)
+        self._waiting: SimpleQueue[bytes | BaseException | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._receive, name="share of a capture", daemon=True)
+        self._thread.start()
+
+    def take(self) -> bytes | None:
+        """Return the next batch, or None at the end; raises what receiving it came to."""
+        packed = self._waiting.get()
+        self._room.release()
+        if isinstance(packed, BaseException):
+            raise packed
+        return packed
+
+    def stop(self) -> None:
+        """End the thread and the process."""
+        self._over = True
+        self._room.release()
+        while self._thread.is_alive():
+            self.share.give_up()  # once more where it was just started anew
+            self._thread.join(_PATIENCE_S)
+        self.share.stop()
+
+    def _receive(self) -> None:
+        packed: bytes | None = b""
+        while packed is not None:
+            self._room.acquire()
+            if self._over:
+                return
+            try:
+                packed = self.share.next()
+            except BaseException as error:  # noqa: BLE001 - raised where batches are taken
+                self._waiting.put(error)
+                return
+            self._waiting.put(packed)
 
 
 def _read_share(target: Connection, parent: int, path: str, token_key: bytes, which: tuple[int, int]) -> None:
@@ -220,7 +282,7 @@ def _read_share(target: Connection, parent: int, path: str, token_key: bytes, wh
             token_key,
             lambda batch: bring(_BATCH, pack(batch)),
             share=which,
-            services=target.recv(),
+            plan=target.recv(),
         )
         bring(_END, msgspec.json.encode(report))
     except (BrokenPipeError, ConnectionResetError, EOFError):

@@ -29,12 +29,13 @@ class FlowCore:
         MalformedInput above 262,144 bytes.
         """
 
-    def deal(self, services: Mapping[tuple[int, int], int | None]) -> None:
+    def deal(self, services: Mapping[tuple[int, int], int | None], parts: Sequence[int] = ()) -> None:
         """Give services, by IP protocol (6 or 17) and port, to shares, once and before the first packet.
 
-        None leaves a service to the pairs of addresses, as are those that are not named. All shares of the
-        same packets must be told the same. Raises InternalError for what is no service or no share, and when
-        it is too late.
+        None leaves a service to the pairs of addresses, as are those that are not named; of the pairs each
+        share has its part of the sum of ``parts``, or all have as many. All shares of the same packets must
+        be told the same. Raises InternalError for what is no service, no share or no division, and when it is
+        too late.
         """
 
     def service(self, protocol: int, port: int, other: int) -> int:
@@ -334,8 +335,11 @@ class Router:
         ``records`` are those of :meth:`FlowCore.take_flows`; the service is server, port and protocol.
         """
 
-    def watch(self) -> dict[tuple[int, int], int]:
-        """Count from now on what is recalled of each service, by IP protocol and port; return the counts."""
+    def watch(self) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], int]]:
+        """Count from now on what is recalled of each service, by IP protocol and port.
+
+        Returns how often, and how many different payloads that were; both go on being counted.
+        """
 
     @property
     def facts(self) -> FactSum:

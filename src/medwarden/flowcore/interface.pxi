@@ -59,13 +59,15 @@ cdef class FlowCore:
         finally:
             PyBuffer_Release(&view)
 
-    def deal(self, services):
+    def deal(self, services, parts=()):
         cdef uint8_t *dealt
         for (protocol, port), share in services.items():
             if protocol not in (PROTO_TCP, PROTO_UDP) or not 0 <= port <= 0xFFFF:
                 raise InternalError(f"protocol {protocol} has no service {port} that could be dealt out")
             if share is not None and not 0 <= share < self.c.shares:
                 raise InternalError(f"{share} is none of {self.c.shares} shares")
+        if parts and (len(parts) != self.c.shares or min(parts) < 0 or not 0 < sum(parts) <= 0xFFFFFFFF):
+            raise InternalError(f"{parts} are not the parts of {self.c.shares} shares")
         if self.c.started or self.c.dealt != NULL:
             raise InternalError("services are dealt out once, before the first packet")
         dealt = <uint8_t *>calloc(2 * DEALT, 1)
@@ -73,6 +75,8 @@ cdef class FlowCore:
             raise MemoryError("no memory left to deal services out")
         deal(self.c, dealt, services)
         self.c.dealt = dealt
+        if parts:
+            divide(self.c, parts)
 
     def service(self, protocol, port, other):
         return service_of(self.c, protocol == PROTO_UDP, port, other)

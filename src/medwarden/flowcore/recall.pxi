@@ -65,6 +65,7 @@ cdef class Step:
     cdef object application
     cdef tuple faults
     cdef int over
+    cdef bint again  # it was recalled since somebody watches
 
     def __init__(
         self, Course before not None, Course after not None, bytes payload not None, bint from_client, bint gap,
@@ -249,6 +250,7 @@ cdef class Router:
     cdef readonly uint64_t recalled
     cdef dict services  # server and protocol -> application, the oldest first
     cdef dict recalled_of  # how often, by protocol and service; None where nobody asks
+    cdef dict repeated_of  # of how many different payloads
 
     def __cinit__(self, FlowCore core not None, object reader, *, bint recall=True):
         self.core = core
@@ -340,15 +342,19 @@ cdef class Router:
 
     def watch(self):
         self.recalled_of = {}
-        return self.recalled_of
+        self.repeated_of = {}
+        return self.recalled_of, self.repeated_of
 
-    cdef int count_recalled(self, const Hand *hand) except -1:
+    cdef int count_recalled(self, Step step, const Hand *hand) except -1:
         cdef bint datagrams = hand.transport == 1
         service = (
             PROTO_UDP if datagrams else PROTO_TCP,
             service_of(self.core.c, datagrams, hand.src_port, hand.dst_port),
         )
         self.recalled_of[service] = self.recalled_of.get(service, 0) + 1
+        if not step.again:
+            step.again = True
+            self.repeated_of[service] = self.repeated_of.get(service, 0) + 1
         return 0
 
     def drain(self):
@@ -520,7 +526,7 @@ cdef class Router:
         cdef dict said
         self.recalled += 1
         if self.recalled_of is not None:
-            self.count_recalled(hand)
+            self.count_recalled(step, hand)
         if step.said:
             vlan = None if hand.vlan == NO_VLAN else hand.vlan
             for side, statement in step.said:

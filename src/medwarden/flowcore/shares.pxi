@@ -20,6 +20,7 @@ cdef inline uint32_t owner_of_ends(
     """Return the share of a conversation: the same for both of its directions."""
     cdef const uint8_t *dealt
     cdef uint8_t src, dst
+    cdef uint32_t owner
     cdef uint64_t ends
     if c.dealt != NULL and (protocol == PROTO_TCP or protocol == PROTO_UDP):
         dealt = c.dealt + (DEALT if protocol == PROTO_UDP else 0)
@@ -32,7 +33,13 @@ cdef inline uint32_t owner_of_ends(
         if src & 0x7F != BY_ADDRESS:
             return src & 0x7F
     ends = mum(src0 ^ c.seed0, src1 ^ c.seed1) + mum(dst0 ^ c.seed0, dst1 ^ c.seed1)
-    return <uint32_t>(<uint64_t><uint32_t>mum(ends, 0x9E3779B97F4A7C15ULL) * c.shares >> 32)
+    ends = <uint32_t>mum(ends, 0x9E3779B97F4A7C15ULL)
+    if not c.uneven:
+        return <uint32_t>(ends * c.shares >> 32)
+    owner = 0
+    while ends >= c.parts[owner]:
+        owner += 1
+    return owner
 
 
 cdef inline bint is_foreign(const Core *c, const Packet *p) noexcept nogil:
@@ -136,3 +143,13 @@ cdef void deal(Core *c, uint8_t *dealt, object services):
         if share is not None:
             port = <uint32_t>number + (DEALT if protocol == PROTO_UDP else 0)
             dealt[port] = <uint8_t>(dealt[port] & KNOWN_SERVICE) | <uint8_t>share
+
+
+cdef void divide(Core *c, object parts):
+    """Let the shares have these parts of the pairs of addresses; the last has what rounding leaves."""
+    cdef int at
+    before, whole = 0, sum(parts)
+    for at, part in enumerate(parts):
+        before += part
+        c.parts[at] = (before << 32) // whole
+    c.uneven = True

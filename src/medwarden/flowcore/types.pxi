@@ -378,6 +378,7 @@ cdef struct Fragments:
 cdef enum:
     FRAGMENT_SLOTS = 1024
     SAID_SLOTS = 131072
+    MOST_SHARES = 64
     OPENINGS = 2  # streams that open alike and are handed off all the same
     LISTS = 3
     LIST_DATAGRAM = 0
@@ -411,6 +412,7 @@ cdef struct Core:
     int64_t next_id  # those of other shares lie between
     uint32_t share  # this one of
     uint32_t shares  # so many processes that read the same packets
+    bint uneven  # of what goes by address the shares have their parts, else all as much
     uint32_t *by_id  # slot of a flow by the low bits of its id; a later flow may have taken the place
     uint32_t id_mask
     # ended flows waiting to be taken
@@ -467,3 +469,4 @@ cdef struct Core:
     uint64_t fragments_reassembled
     uint64_t fragments_dropped
     uint64_t out_of_memory
+    uint64_t parts[MOST_SHARES]  # where the part of each share ends, of 2^32
