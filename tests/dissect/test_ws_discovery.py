@@ -41,6 +41,16 @@ def test_an_unknown_namespace_keeps_the_senders_prefix() -> None:
     assert [(f.field, f.value) for f in _facts(body)] == [("wsd.types", "v:Pump Plain")]
 
 
+def test_scopes_of_onvif_are_read_as_meant_and_places_stay_as_they_are() -> None:
+    scopes = "onvif://www.onvif.org/hardware/AXIS%20M3045-V sdc.ctxt.loc:/root/HOSP%2FICU%2FBed4?fac=HOSP"
+    told = [
+        f.value
+        for f in _facts(f"<d:Hello><d:Scopes>{scopes}</d:Scopes></d:Hello>")
+        if f.field == "wsd.scopes"
+    ]
+    assert told == ["onvif://www.onvif.org/hardware/AXIS M3045-V", scopes.split()[1]]
+
+
 def test_elements_of_other_namespaces_are_not_discovery() -> None:
     assert _facts("<d:Hello><d:Types>T</d:Types></d:Hello>", discovery="urn:other/discovery") == []
     assert _facts("<d:Hello><a:Types>T</a:Types></d:Hello>") == []

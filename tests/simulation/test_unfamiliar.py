@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from medwarden.simulation.catalogue import models
 from medwarden.simulation.events import join, live_through
 from medwarden.simulation.hospital import Hospital
@@ -43,6 +45,15 @@ def test_a_model_is_not_named_in_dhcp_either() -> None:
     assert not any("8841" in said or "VVX410" in said for said in phones)
     phone = next(m for m in strange["voip_phone"] if m.vendor == "Cisco")
     assert "8841" not in phone.fact("platform") + phone.fact("sip")
+
+
+@pytest.mark.parametrize(
+    ("category", "known"),
+    [("voip_phone", "VVX_410"), ("ups", "Smart-UPS"), ("wifi_ap", "515"), ("digital_signage", "HD1024")],
+)
+def test_no_spelling_of_a_known_model_is_left(category: str, known: str) -> None:
+    assert any(known in str(model.facts) for model in models()[category])
+    assert not any(known in str(model.facts) for model in unfamiliar(models(), 402)[category])
 
 
 def test_series_that_makers_count_on_stay_series() -> None:

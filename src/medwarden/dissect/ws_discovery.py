@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import ClassVar
+from urllib.parse import unquote
 
 from medwarden.dissect import sdc_scopes
 from medwarden.dissect.xml_elements import Element, xml_elements
@@ -120,7 +121,7 @@ def _facts(segment: Segment, statement: list[Element]) -> list[Evidence]:
     stated = [
         ("wsd.endpoint", endpoint),
         ("wsd.types", types),
-        *(("wsd.scopes", scope) for scope in scopes),
+        *(("wsd.scopes", _as_meant(scope)) for scope in scopes),
         *(fact for scope in scopes for fact in sdc_scopes.facts_of_scope(scope)),
         *(("wsd.xaddrs", address) for address in addresses),
     ]
@@ -134,6 +135,14 @@ def _facts(segment: Segment, statement: list[Element]) -> list[Evidence]:
 def names_a_person(scope: str) -> bool:
     """Tell whether an SDC scope names a patient, encounter, workflow, operator or their group."""
     return scope.strip().lower().startswith(_PATIENT_SCOPES)
+
+
+def _as_meant(scope: str) -> str:
+    """Return a scope of ONVIF with its percent-encoding taken away (RFC 3986; Core Specification 7.3.2).
+
+    Scopes of others are left: where one lists places of a hospital, an encoded slash is part of a name.
+    """
+    return unquote(scope) if scope.startswith("onvif://") else scope
 
 
 def _qname(name: str, prefixes: dict[str, str]) -> str:

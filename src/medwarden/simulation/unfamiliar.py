@@ -47,9 +47,10 @@ _ENTERPRISE_ARCS = 7
 _UID_TAIL = 2
 _BUILD = re.compile(r"; (SM-[A-Z])?[^;)]*? Build/[^)\s]+")
 _COUNTED = re.compile(r"([A-Za-z]+)\d+,\d+")
-_LONG_NUMBER = re.compile(r"\d{4,}")
+_LONG_NUMBER = re.compile(r"\d{3,}")
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[0-9A-Za-z]+(?:[-/.][0-9A-Za-z]+)*")
+_PART = re.compile(r"[A-Za-z]+|[0-9]+|[^A-Za-z0-9 _-]+")
 
 
 def unfamiliar(known: Mapping[str, tuple[Model, ...]], seed: int) -> dict[str, tuple[Model, ...]]:
@@ -121,7 +122,8 @@ def _said(key: str, value: object, model: Model, name: str, rng: Random) -> obje
     if key == "agent":
         series = _BUILD.search(value)
         code = f"{series.group(1)}{rng.randrange(100, 999)}" if series and series.group(1) else name
-        return _BUILD.sub(f"; {code.replace(' ', '-')} Build/{rng.randrange(10**5, 10**6)}", value)
+        built = f"; {code.replace(' ', '-')} Build/{rng.randrange(10**5, 10**6)}"
+        return _renamed(_BUILD.sub(built, value), model, name)
     return _renamed(value, model, name)
 
 
@@ -131,15 +133,19 @@ def _renumbered(uid: str, arcs: int, rng: Random) -> str:
     return ".".join([*parts[:kept], *(str(rng.randrange(1, 9000)) for _ in parts[kept:])])
 
 
+def _in_any_spelling(name: str) -> str:
+    """Return a pattern of a name however its words, letters and digits are joined: VVX410 is VVX_410, too."""
+    parts: list[str] = _PART.findall(name)
+    return "[ _-]?".join(map(re.escape, parts))
+
+
 def _renamed(text: str, model: Model, name: str) -> str:
     """Return text with the model's name, and each of its words that is no plain word, put as the new name."""
-    for joint in (" ", "", "-", "_"):
-        told = re.sub("[ -]", joint, model.name)
-        text = re.sub(re.escape(told), name, text, flags=re.IGNORECASE)
+    text = re.sub(_in_any_spelling(model.name), name, text, flags=re.IGNORECASE)
     for word in _WORD.findall(model.name):
         if any(c.isdigit() for c in word) and len(word) > 1:
             whole = rf"(?<![0-9A-Za-z]){re.escape(word)}(?![0-9A-Za-z])"
             text = re.sub(whole, name.split()[-1], text, flags=re.IGNORECASE)
             for number in _LONG_NUMBER.findall(word):
-                text = re.sub(rf"(?<![0-9]){number}(?![0-9])", name.split()[-1], text)
+                text = re.sub(rf"(?<![0-9.]){number}(?![0-9.])", name.split()[-1], text)
     return text

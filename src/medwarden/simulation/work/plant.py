@@ -17,9 +17,7 @@ def bacnet(scene: Scene, me: Device) -> Iterator[int]:
     rng = scene.rng(me, "bacnet")
     vendor, model, maker = me.model.facts.get("bacnet", (0, me.model.name, me.model.vendor))
     instance = 1000 + me.number
-    asker = next((d for d in scene.site.of("bms_controller") if d is not me), None) or scene.site.roles.get(
-        "files"
-    )
+    asker = _station(scene, me) or scene.site.roles.get("files")
     at = scene.first(me, rng, scene.start + int(rng.random() * 600 * SECOND), 5)
     yield at
     invoke, asked = rng.randrange(200), False
@@ -62,10 +60,16 @@ def bacnet(scene: Scene, me: Device) -> Iterator[int]:
         yield at
 
 
+def _station(scene: Scene, me: Device) -> Device | None:
+    """Return a controller that asks others and was there before the day began, None where there is none."""
+    others = (d for d in scene.site.of("bms_controller") if d is not me)
+    return next((d for d in others if d.arrives <= scene.start), None)
+
+
 def modbus(scene: Scene, me: Device) -> Iterator[int]:
     """Be read by the plant's master: registers every minute, the identity when it connects."""
     rng = scene.rng(me, "modbus")
-    master = next((d for d in scene.site.of("bms_controller")), None) or scene.site.roles.get("files")
+    master = _station(scene, me) or scene.site.roles.get("files")
     facts = [
         str(value) for value in me.model.facts.get("modbus", (me.model.vendor, me.model.name, me.firmware))
     ]
@@ -139,7 +143,7 @@ def s7(scene: Scene, me: Device) -> Iterator[int]:
     Stations try again and again to reach a controller that is off, so one that is switched on is asked soon.
     """
     rng = scene.rng(me, "s7")
-    master = next(iter(scene.site.of("bms_controller")), None) or scene.site.roles.get("watch")
+    master = _station(scene, me) or scene.site.roles.get("watch")
     digits = [int(part) for part in me.firmware.lstrip("V").split(".")]
     version = (digits[0], digits[1], digits[2])
     at = scene.first(me, rng, scene.start + int(rng.random() * 600 * SECOND), 30)
