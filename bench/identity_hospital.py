@@ -23,8 +23,7 @@ from typing import Any
 from medwarden.app.simulate import Request, simulate, start_of
 from medwarden.app.study import study
 from medwarden.app.train import exported_devices
-from medwarden.inventory.company import company_of
-from medwarden.inventory.joined import in_company
+from medwarden.inventory.joined import Gathered, in_company
 from medwarden.inventory.labelling import identify
 from medwarden.inventory.score import (
     LEVELS,
@@ -35,7 +34,6 @@ from medwarden.inventory.score import (
     true_label,
 )
 from medwarden.inventory.score_figures import JOINT, Sampling, joint_figures, level_figures
-from medwarden.model.device import Device
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks-hospital.md"
 FIRST_SEED = 400
@@ -43,18 +41,23 @@ TARGETS = {"coverage": 0.95, "precision": 0.97, "seconds": 60.0}
 MIDNIGHT = "2026-03-02T00:00"
 _BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
 
-View = tuple[str, Callable[[Path], Sequence[Device]]]
+View = tuple[str, Callable[[Path], Gathered]]
 
 
-def _packets(folder: Path) -> Sequence[Device]:
-    return study(sorted((folder / "site-1").glob("*.pcap*"))).devices
+def _packets(folder: Path) -> Gathered:
+    return _studied(folder / "site-1", "*.pcap*")
 
 
-def _zeek(folder: Path) -> Sequence[Device]:
-    return study(sorted((folder / "logs" / "site-1" / "zeek").glob("*.log"))).devices
+def _zeek(folder: Path) -> Gathered:
+    return _studied(folder / "logs" / "site-1" / "zeek", "*.log")
 
 
-def _flows(folder: Path) -> Sequence[Device]:
+def _studied(folder: Path, names: str) -> Gathered:
+    found = study(sorted(folder.glob(names)))
+    return Gathered(found.devices, found.company)
+
+
+def _flows(folder: Path) -> Gathered:
     logs = folder / "logs" / "site-1"
     leases = [logs / "dhcp" / "DhcpSrvLog.log"]
     return in_company(exported_devices(logs / "netflow" / "netflow9.pcap", leases), identify)
@@ -84,19 +87,17 @@ def hospital(folder: Path, seed: int, devices: int, hours: float) -> Path:
     return folder
 
 
-def cases_of(name: str, seed: int, devices: Iterable[Device], truths: Iterable[dict[str, Any]]) -> list[Case]:
+def cases_of(name: str, seed: int, known: Gathered, truths: Iterable[dict[str, Any]]) -> list[Case]:
     """Return a case for every device of the truth that was there at all."""
-    known = list(devices)
-    company = company_of(known)
-    by_mac = {mac: device for device in known for mac in device.macs}
-    by_ip = {ip: device for device in known for ip in device.ips}
+    by_mac = {mac: device for device in known.devices for mac in device.macs}
+    by_ip = {ip: device for device in known.devices for ip in device.ips}
     cases = []
     for truth in truths:
         held = [address["ip"] for address in truth["addresses"]]
         device = next((by_mac[mac] for mac in truth["macs"] if mac in by_mac), None)
         device = device or next((by_ip[ip] for ip in held if ip in by_ip), None)
         labels = {level: str(truth[level] or "") for level in LEVELS}
-        cases.append(Case(name, Truth(name, f"{seed}/{truth['macs'][0]}", labels), device, company))
+        cases.append(Case(name, Truth(name, f"{seed}/{truth['macs'][0]}", labels), device, known.company))
     return cases
 
 

@@ -19,7 +19,7 @@ from medwarden.app.fingerprints import load_own
 from medwarden.app.ingest import Ingest
 from medwarden.app.judge import Judging, judge_stale
 from medwarden.app.models import load_model
-from medwarden.model.device import Device
+from medwarden.inventory.labelling import Judged
 from medwarden.store.open import Store
 
 
@@ -40,7 +40,7 @@ def test_a_second_process_identifies_and_assesses_as_this_one(store: Store, capt
     with Beside(store.home, tenant, site) as beside:
         beside.ask(ids, assess=False)
         beside.ask(ids[:1], assess=True)
-        identified = beside.answer(list[Device])
+        identified = beside.answer(list[Judged])
         assert msgspec.to_builtins(identified) == msgspec.to_builtins(here.identified(ids))
         (score, findings), *others = beside.answer(list[beside_module.Outcome])
         assert not others
@@ -71,7 +71,7 @@ def test_a_large_backlog_is_stored_with_its_help(
     assert RiskScore.objects.filter(current=True).count() == 2
 
 
-def _not_here(_self: Judging, _ids: Sequence[str]) -> list[Device]:
+def _not_here(_self: Judging, _ids: Sequence[str]) -> list[Judged]:
     raise AssertionError("this process was to store only")
 
 
@@ -88,12 +88,12 @@ def test_this_process_goes_on_alone_when_the_other_was_killed(
                 beside,
                 lambda _under_way: next(parts, []),
                 Judging(tenant, site).identified,
-                list[Device],
+                list[Judged],
                 assess=False,
             )
         )
     assert [part for part, _ in found] == [[each] for each in ids]
-    assert [device.id for _, devices in found for device in devices] == ids
+    assert [each.device.id for _, judged in found for each in judged] == ids
     assert "goes on in one process" in caplog.text
 
 
@@ -105,7 +105,7 @@ def test_a_process_that_labels_by_something_else_is_not_believed(
     with Beside(store.home, tenant, site) as beside:
         beside.ask(ids, assess=False)
         with pytest.raises(Lost, match="labels by"):
-            beside.answer(list[Device])
+            beside.answer(list[Judged])
 
 
 def test_parts_under_way_are_not_asked_for_again() -> None:

@@ -30,7 +30,7 @@ def test_cards_of_one_machine_become_one_device() -> None:
         _fact(9, macs[2], "snmp.entity_serial", "FOC2210ABC"),
         _fact(10, macs[3], "snmp.entity_serial", "FOC2210ABC"),
     )
-    (one,) = joined_devices(book, identify)
+    (one,) = joined_devices(book, identify).devices
     assert list(one.macs) == macs
     assert (one.first_seen, one.last_seen) == (SECOND, 10 * SECOND)
     assert one.serial == "FOC2210ABC" and len(book) == 1
@@ -41,4 +41,4 @@ def test_strangers_stay_two() -> None:
         _fact(1, "00:1b:21:00:00:01", "dhcp.host_name", "one"),
         _fact(1, "00:1b:21:00:00:02", "dhcp.host_name", "two"),
     )
-    assert len(joined_devices(book, identify)) == 2
+    assert len(joined_devices(book, identify).devices) == 2

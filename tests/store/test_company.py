@@ -5,7 +5,6 @@ from __future__ import annotations
 from medwarden.app.ingest import Ingest
 from medwarden.app.judge import judge_stale
 from medwarden.inventory.company import COMPANY_RULE
-from medwarden.inventory.labelling import identify
 from medwarden.model.device import Device
 from medwarden.model.inventory_delta import (
     ConversationIncrement,
@@ -54,15 +53,12 @@ def told(store: Store, port: int) -> dict[str, tuple[str | None, str | None]]:
     """Store and judge a site, and return category and vendor by device, in the company the store knows."""
     from medwarden.store.models import Device as Row
     from medwarden.store.queries import complete_devices
-    from medwarden.store.queries.company import company_around
 
     tenant = Ingest(store, "capture", kind="capture").writer.tenant
     with Change("test", "test", tenant=tenant, site=SITE) as change:
         apply_delta(change, house(port))
     assert judge_stale(tenant, SITE) == len(PUMPS) + 2
-    devices = complete_devices(list(Row.objects.values_list("pk", flat=True)))
-    company = company_around(SITE, devices)
-    found = [identify(device, None, company) for device in devices]
+    found = complete_devices(list(Row.objects.values_list("pk", flat=True)))
     told_of = {device.id for device in found if by_company(device)}
     assert (SILENT in told_of) == (port != EVERYBODYS)
     return {device.id: (device.category, device.vendor) for device in found}

@@ -2,7 +2,8 @@
 
 Identifying is sums over the evidence of one device and needs nobody's leave; the database has one
 writer. So a process beside reads and judges, and the one that holds the store writes what comes back. Where
-that process ends early, the first goes on alone: nothing was stored that would have to be taken back.
+that process ends early, the first goes on alone: nothing was stored that would have to be taken back. What
+others tell of a device may have changed since the process beside read it: the one that stores asks again.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ import msgspec
 
 from medwarden.app.models import load_model
 from medwarden.app.shares import end_with_parent
-from medwarden.inventory.labelling import labelling_version
+from medwarden.inventory.labelling import Judged, labelling_version
 from medwarden.kernel.errors import ResourceError
-from medwarden.model.device import Device
 from medwarden.model.finding import Finding
 from medwarden.model.risk import RiskScore
 
@@ -180,7 +180,7 @@ def _answer_questions(pipe: Connection, parent: int, home: str, tenant: str, sit
             pipe.send_bytes(labelling_version().encode())
             while True:
                 question = msgspec.msgpack.decode(pipe.recv_bytes(), type=_Question)
-                found: list[Device] | list[Outcome] = (
+                found: list[Judged] | list[Outcome] = (
                     judging.assessed(question.ids) if question.assess else judging.identified(question.ids)
                 )
                 pipe.send_bytes(msgspec.msgpack.encode(found))

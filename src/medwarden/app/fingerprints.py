@@ -204,7 +204,7 @@ def try_rules(
             entries = [(entry.field, entry.value) for entry in device.ledger]
             matches = index.match([*entries, *derived_facts(device)])
             if matches:
-                after = device if rules is None else identify(device)
+                after = device if rules is None else identify(device, company=studied.company)
                 matched = tuple(Matched(m.rule.id, m.field, m.value, dict(m.labels)) for m in matches)
                 found.append(Tried(device.label, device.macs, matched, _answer(device), _answer(after)))
     finally:

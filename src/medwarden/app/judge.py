@@ -1,9 +1,14 @@
-"""Identify and assess devices that were heard of since they were last looked at."""
+"""Identify and assess devices that were heard of since they were last looked at.
+
+Devices are identified by their own evidence and by the company that is stored, then those of which others
+tell something else by now; what is due is stored, so that whoever comes next goes on where one was killed.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +24,7 @@ from medwarden.app.risk_world import World
 from medwarden.app.spoofing import find_contradictions
 from medwarden.app.surroundings import surroundings, surroundings_with
 from medwarden.app.vulnerabilities import match_devices
-from medwarden.inventory.labelling import identify, labelling_version
+from medwarden.inventory.labelling import Judged, judge, labelling_version
 from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.device import Device
@@ -31,14 +36,22 @@ from medwarden.risk.mds2 import compare
 from medwarden.risk.mds2 import findings_of as declared
 from medwarden.store.chain import folder_of_database
 from medwarden.store.changes import Change
+from medwarden.store.company import note_matched, record_company
 from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
 from medwarden.store.places import plan_rows
 from medwarden.store.queries import complete_devices, due_devices, stale_devices
+from medwarden.store.queries.company import (
+    company_around,
+    members_of,
+    told_otherwise,
+    unmatched_devices,
+)
 from medwarden.store.scores import mark_due, record_scores
 
 _AT_ONCE = 200
 _SCORED_AT_ONCE = 400
+_MOST_ROUNDS = 3
 _KINDS = frozenset({FindingKind.EXPOSURE}) | DECLARED
 """What findings are brought in line with when a device is assessed."""
 
@@ -59,13 +72,16 @@ class Judging:
     def _plan(self) -> Plan:
         return Plan(plan_rows(self.tenant, self.site))
 
-    def identified(self, ids: Sequence[str]) -> list[Device]:
-        """Return devices with what they are, by their own evidence.
+    def identified(self, ids: Sequence[str]) -> list[Judged]:
+        """Return devices with what they are, by their own evidence and by the company they keep.
 
-        The company they keep is not asked here: what it says depends on who was judged before, and the same
-        devices would be answered otherwise in another order.
+        Who is met for the first time is judged alone: of a large backlog the others are not known yet, and
+        what they tell is asked for when they are.
         """
-        return [identify(device, self._plan) for device in complete_devices(ids)]
+        devices = complete_devices(ids)
+        met = members_of(ids)
+        company = company_around([d for d in devices if d.id in met]) if met else None
+        return [judge(d, self._plan, company if d.id in met else None) for d in devices]
 
     def assessed(self, ids: Sequence[str]) -> list[Outcome]:
         """Return the scores and findings of devices; what is around them is read once."""
@@ -92,19 +108,22 @@ def _outcome(device: Device, context: RiskContext) -> Outcome:
 
 
 def judge_stale(tenant: str, site: str) -> int:
-    """Identify and assess every stale device of a site; return how many there were.
+    """Identify and assess every device of a site that is stale or told otherwise; return how many there were.
 
     All are identified before any is assessed: the risk of a device depends on who its neighbours are. A
-    large backlog is judged in a second process while this one stores.
+    large backlog is judged in a second process while this one stores. What a process that was killed had
+    only identified is assessed with them.
     """
     folder = _knowledge()
-    with _beside(folder, tenant, site, len(stale_devices(site, MANY))) as beside:
-        judged = _identify_stale(tenant, site, beside)
+    with _beside(folder, tenant, site, _backlog(site)) as beside:
+        judged = list(dict.fromkeys([*_identify_stale(tenant, site, beside), *unmatched_devices(site)]))
         if judged:
             if folder is not None:
                 match_devices(folder, tenant, site, judged)
                 match_recalls(folder, tenant, site, judged)
             _assess(tenant, site, judged, beside, "identity or traffic changed")
+            with Change("rule:identity", "what follows was looked for", tenant=tenant, site=site):
+                note_matched(judged)
     if judged:
         follow(tenant, site)
         fill_devices(tenant, site, judged)
@@ -126,7 +145,7 @@ def assess_due(tenant: str, site: str, most: int | None = None) -> int:
 def identify_stale(tenant: str, site: str) -> list[str]:
     """Identify every stale device of a site and store the verdicts; return whose they are."""
     folder = _knowledge()
-    with _beside(folder, tenant, site, len(stale_devices(site, MANY))) as beside:
+    with _beside(folder, tenant, site, _backlog(site)) as beside:
         return _identify_stale(tenant, site, beside)
 
 
@@ -145,6 +164,11 @@ def _knowledge() -> Path | None:
     return folder
 
 
+def _backlog(site: str) -> int:
+    """Return how many devices of a site are to be identified, as far as it matters how many."""
+    return len(stale_devices(site, MANY)) + len(told_otherwise(site, MANY))
+
+
 def _beside(
     folder: Path | None, tenant: str, site: str, devices: int
 ) -> AbstractContextManager[Beside | None]:
@@ -154,22 +178,37 @@ def _beside(
 
 
 def _identify_stale(tenant: str, site: str, beside: Beside | None) -> list[str]:
+    """Identify stale devices, then those of which others tell something else now; return whose they are."""
     judging = Judging(tenant, site)
-    judged: dict[str, None] = {}
+    return list(
+        dict.fromkeys(
+            each for due in (stale_devices, told_otherwise) for each in _identify_due(judging, due, beside)
+        )
+    )
+
+
+def _identify_due(judging: Judging, due: Callable[[str, int], list[str]], beside: Beside | None) -> list[str]:
+    """Identify devices as long as ``due`` names any of a site; return whose they are.
+
+    One that is due again and again is left for the next time.
+    """
+    tenant, site = judging.tenant, judging.site
+    judged: Counter[str] = Counter()
 
     def following(under_way: Sequence[str]) -> list[str]:
-        waiting = set(under_way)
-        return [i for i in stale_devices(site, _AT_ONCE + len(waiting)) if i not in waiting][:_AT_ONCE]
+        waiting = {*under_way, *(each for each, rounds in judged.items() if rounds >= _MOST_ROUNDS)}
+        return [i for i in due(site, _AT_ONCE + len(waiting)) if i not in waiting][:_AT_ONCE]
 
-    parts = in_parts(beside, following, judging.identified, list[Device], assess=False)
-    for ids, devices in parts:
+    for ids, found in in_parts(beside, following, judging.identified, list[Judged], assess=False):
+        devices = [each.device for each in found]
         with Change(
             "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
         ) as change:
             record_identities(change, devices)
+            record_company(found)
             mark_due(change, ids)
         find_contradictions(tenant, site, devices)
-        judged |= dict.fromkeys(ids)
+        judged.update(ids)
     return list(judged)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -13,7 +12,7 @@ from medwarden.app.carried_exports import Watching, take_in_exports
 from medwarden.app.intake import take_in, warn_of_flood
 from medwarden.app.log_intake import setting_of, take_in_log
 from medwarden.inventory.book import Book
-from medwarden.inventory.company import Company, company_of
+from medwarden.inventory.company import Company
 from medwarden.inventory.identity import Resolver
 from medwarden.inventory.joined import joined_devices
 from medwarden.inventory.labelling import identify
@@ -29,16 +28,15 @@ Progress = Callable[[int, int, str], None]
 """Told how many inputs are done, of how many, and which one is being read."""
 
 
-class Study(msgspec.Struct, frozen=True, dict=True):
-    """The devices that a set of captures shows, identified, and what became of each input."""
+class Study(msgspec.Struct, frozen=True):
+    """The devices that a set of captures shows, identified, and what became of each input.
+
+    ``company`` is who of the devices uses which service, as they were told by it.
+    """
 
     devices: tuple[Device, ...]
     inputs: tuple[InputReport, ...]
-
-    @cached_property
-    def company(self) -> Company:
-        """Return who of the devices uses which service."""
-        return company_of(self.devices)
+    company: Company
 
 
 def study(files: Iterable[Path], *, site: str = "default", progress: Progress | None = None) -> Study:
@@ -69,4 +67,5 @@ def study(files: Iterable[Path], *, site: str = "default", progress: Progress | 
             reports += [inside] if inside is not None else []
         else:
             reports.append(take_in_log(path, form, setting_of(token_key), lambda batch, _: sink(batch)))
-    return Study(tuple(joined_devices(book, identify)), tuple(reports))
+    found = joined_devices(book, identify)
+    return Study(found.devices, tuple(reports), found.company)

@@ -138,13 +138,13 @@ def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) 
     total = 1.0 + sum(math.exp(score) for score in scores.values())
     ranked = sorted(sides, key=lambda key: (-scores[key], sides[key].label))
     first = sides[ranked[0]]
-    first.ballots.sort(key=lambda b: (-b.weight, b.rule, b.evidence_value))
+    first.ballots.sort(key=_place)
     probability = math.exp(scores[ranked[0]]) / total
     if level == "category" and probability < threshold:
         together = {key: math.exp(score) / total for key, score in scores.items()}
         climbed = _kind_of_several(together, threshold)
         if climbed is not None:
-            kept = [b for key in ranked for b in sorted(sides[key].ballots, key=lambda b: -b.weight)]
+            kept = [b for key in ranked for b in sorted(sides[key].ballots, key=_place)]
             return Verdict(
                 level=level,
                 label=climbed[0],
@@ -154,7 +154,7 @@ def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) 
                 ballots=tuple(kept[:_MOST_BALLOTS]),
             )
     second = ranked[1] if len(ranked) > 1 else None
-    kept = [b for key in ranked for b in sorted(sides[key].ballots, key=lambda b: -b.weight)]
+    kept = [b for key in ranked for b in sorted(sides[key].ballots, key=_place)]
     return Verdict(
         level=level,
         label=_spelling(first.ballots) if probability >= threshold else None,
@@ -163,6 +163,11 @@ def decide(level: str, ballots: Iterable[Ballot], threshold: float = THRESHOLD) 
         runner_up_confidence=0.0 if second is None else round(math.exp(scores[second]) / total, 4),
         ballots=tuple(kept[:_MOST_BALLOTS]),
     )
+
+
+def _place(ballot: Ballot) -> tuple[float, str, str, str]:
+    """Return where a vote stands among those for its label: the same in whatever order evidence came."""
+    return -ballot.weight, ballot.rule, ballot.evidence_value, ballot.evidence_field
 
 
 _IS_A = {

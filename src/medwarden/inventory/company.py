@@ -3,21 +3,27 @@
 A pump that says nothing but TLS to a server of the house is told by the other clients of that server: makers
 run one server for their pumps and one central station for their monitors, and nothing else connects there.
 Such a server is told by its clients in the same way. Services that everybody uses, and those of a standard
-that makers of many kinds speak, tell nothing. Only devices whose kind rests on evidence of their own are
-counted, so that a mistake does not keep itself alive by being passed round.
+that makers of many kinds speak, tell nothing.
+
+Others count by what their own evidence says of them, never by what company told of them: a mistake does not
+keep itself alive by being passed round, and what company says of a device follows from evidence alone, in
+whatever order the devices came. Numbers in the words of a vote are rounded down, so that one pump more does
+not change what is told of three hundred others.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from functools import cached_property
 
 import msgspec
 
 from medwarden.inventory.ballots import general_kinds
 from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.knowledge.taxonomy import class_of
-from medwarden.model.device import Ballot, Conversation, Device, DeviceClass, Verdict
+from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
 COMPANY_RULE = "company:"
 """Start of the rule of every vote that rests on other devices."""
@@ -28,11 +34,10 @@ Service = tuple[str, str, int]
 MOST_CLIENTS = 400
 """A service with more clients is everybody's and is not looked at."""
 MOST_SERVICES = 32
-"""Services of one device that are looked at, the busiest first."""
+"""Services of one device that are looked at, in the order in which it was first heard to use them."""
 FEWEST = 2
 _FEWEST_OF_MAKER = 3
 _SHARE = 0.8
-_STATION_SHARE = 0.6
 _FOUNDED = TRUST["likely"]
 
 _EVERYBODYS = frozenset(
@@ -45,6 +50,9 @@ _OF_STANDARDS = frozenset(
     | {5432, 5671, 5672, 6661, 8042, 8554, 8883, 11_112, 20_000, 24_105, 44_818, 47_808}
 )
 """IHE, HL7 over MLLP, DICOM, POCT1-A, plant, telephony, video, message brokers and data bases."""
+TELL_NOTHING = _EVERYBODYS | _OF_STANDARDS
+"""Ports of services that do not tell what their users are."""
+_WEB = frozenset({80, 443})
 _RTSP = frozenset({554, 8554})
 _MLLP = frozenset({2575, 2576, 6661})
 
@@ -56,26 +64,46 @@ _SERVERS = {
 _OF_ONE_MAKER = frozenset(_SERVERS.values())
 
 
-class Member(msgspec.Struct, frozen=True):
-    """A device as others are judged by it: its category and vendor as far as its own evidence bears them."""
+_COMMONPLACE = frozenset({DeviceClass.IT, DeviceClass.NET})
+"""Classes whose devices are clients and servers of everything."""
+_ROUND = (200, 100, 50, 20, 10, 5, 3, 2, 1)
 
-    device: str
+
+class Member(msgspec.Struct, frozen=True):
+    """A device as others are judged by it: class, category and vendor as its own evidence bears them."""
+
     device_class: DeviceClass
     category: str | None
     vendor: str | None
 
+    @property
+    def asks(self) -> bool:
+        """Tell whether the device may be told by others: what computers and networks are, they say alone."""
+        return self.device_class not in _COMMONPLACE
+
+    @property
+    def watched_as(self) -> str | None:
+        """Return as what a device is looked at by those who collect from many of its kind, if it is."""
+        if self.category is None:
+            return None
+        kind = _general(self.category)
+        return kind if kind == _MONITOR else _CAMERA if self.category == _CAMERA else None
+
+
+_MONITOR, _CAMERA = "patient_monitor", "ip_camera"
+
 
 def member_of(device: Device) -> Member:
-    """Return what others may conclude from a device that was identified."""
-    return Member(
-        device.id,
-        device.device_class,
-        _own(device.verdict("category")),
-        _own(device.verdict("vendor")),
-    )
+    """Return what others may conclude from a device that was identified by itself, without company."""
+    return member_by(device.device_class, device.verdict("category"), device.verdict("vendor"))
 
 
-def _own(verdict: Verdict | None) -> str | None:
+def member_by(device_class: DeviceClass, category: Verdict | None, vendor: Verdict | None) -> Member:
+    """Return what others may conclude from a device of which its own evidence says so much."""
+    return Member(device_class, _founded(category), _founded(vendor))
+
+
+def _founded(verdict: Verdict | None) -> str | None:
     """Return the label of a verdict where evidence of the device itself would carry it."""
     if verdict is None or verdict.label is None:
         return None
@@ -92,149 +120,215 @@ def tells(port: int) -> bool:
     return bool(port) and port not in _EVERYBODYS
 
 
-def services_used(device: Device) -> dict[Service, Conversation]:
-    """Return the services of others in the house that a device uses and that can tell what it is."""
-    found: dict[Service, Conversation] = {}
+def told_by_its_users(port: int) -> bool:
+    """Tell whether a service on a port is of one kind of devices: no standard's and not everybody's."""
+    return bool(port) and port not in TELL_NOTHING
+
+
+def services_used(device: Device) -> dict[Service, int]:
+    """Return the services of others in the house that can tell what a device is, and since when it uses them.
+
+    At most 32, those that it used first: new ones do not change who counts as a client of the others.
+    """
+    found: dict[Service, int] = {}
     for talk in device.conversations:
-        if talk.role == "client" and talk.established and talk.scope == "internal" and talk.port:
-            server = talk.peer_device or talk.peer_ip
-            if server and talk.port not in _EVERYBODYS | _OF_STANDARDS and server != device.id:
-                found.setdefault((server, talk.transport, talk.port), talk)
-                if len(found) >= MOST_SERVICES:
-                    break
+        if talk.role != "client" or not talk.established or talk.scope != "internal":
+            continue
+        server = talk.peer_device or talk.peer_ip
+        if server and server != device.id and told_by_its_users(talk.port):
+            service = server, talk.transport, talk.port
+            found[service] = min(talk.first_seen, found.get(service, talk.first_seen))
+    if len(found) <= MOST_SERVICES:
+        return found
+    first = sorted(found, key=lambda service: (found[service], service))
+    return {service: found[service] for service in first[:MOST_SERVICES]}
+
+
+class Circle:
+    """Who uses one service, and what they tell each other and the server.
+
+    ``users`` is None where they are too many to be told by; ``host`` is what is known of the server.
+    """
+
+    def __init__(self, service: Service, users: Mapping[str, Member] | None, host: Member | None) -> None:
+        many = users is None or len(users) > MOST_CLIENTS
+        self.service = service
+        self.users = {} if many or users is None else users
+        self._many = many
+        self._host = host
+        self._told: dict[Member | None, tuple[Ballot, ...]] = {}
+
+    @cached_property
+    def _counts(self) -> Counter[Member]:
+        return Counter(self.users.values())
+
+    def told_client(self, user: str) -> tuple[Ballot, ...]:
+        """Return what the other clients and the server say of a client."""
+        if self._many:
+            return ()
+        own = self.users.get(user)
+        told = self._told.get(own)
+        if told is None:
+            fellows = self._counts.copy()
+            if own is not None:
+                fellows[own] -= 1
+            told = self._told[own] = tuple(_of_fellows(self.service, self._host, +fellows))
+        return told
+
+    @cached_property
+    def told_server(self) -> tuple[Ballot, ...]:
+        """Return what the clients say of the server."""
+        return () if self._many else tuple(_of_clients(self.service, self._counts))
+
+
+def told_otherwise(before: Circle, after: Circle) -> set[str]:
+    """Return the devices that a service tells something else than before; both are of one service."""
+    users = before.users.keys() | after.users.keys()
+    found = {user for user in users if before.told_client(user) != after.told_client(user)}
+    if before.told_server != after.told_server:
+        found.add(before.service[0])
     return found
 
 
 class Company:
-    """Who uses which service since when (nanoseconds), and what is known of them, by the ids of devices."""
+    """Who uses which service since when (nanoseconds), and what is known of them, by the ids of devices.
+
+    Of a service that has too many clients to be looked at, None may stand for them.
+    """
 
     def __init__(
         self,
         members: Mapping[str, Member],
-        clients: Mapping[Service, Mapping[str, int]],
-        *,
-        until: int | None = None,
+        clients: Mapping[Service, Mapping[str, int] | None],
     ) -> None:
         self._members = members
         self._clients = clients
-        self._until = until
+        self._until: int | None = None
+        self._circles: dict[Service, Circle] = {}
+        self._served: dict[str, list[Service]] = {}
+        for service in clients:
+            self._served.setdefault(service[0], []).append(service)
 
     def as_of(self, moment: int) -> Company:
         """Return the company as it was at a moment; what its members are stays as it is known."""
-        return Company(self._members, self._clients, until=moment)
-
-    def _users(self, service: Service) -> list[str]:
-        users = self._clients.get(service, {})
-        until = self._until
-        return sorted(user for user, since in users.items() if until is None or since <= until)
+        earlier = copy(self)
+        earlier._until, earlier._circles = moment, {}
+        return earlier
 
     def votes(self, device: Device) -> list[Ballot]:
-        """Return the votes of the company of a device; none where it is too small or too mixed."""
-        votes = [*self._of_fellows(device), *self._of_clients(device), *self._of_watched(device)]
+        """Return the votes of the company of a device, in a fixed order; none where it is small or mixed."""
+        found = [*_of_messages(device), *self._of_watched(device)]
+        for service in services_used(device):
+            found += self._circle(service).told_client(device.id)
+        for service in self._served.get(device.id, ()):
+            found += self._circle(service).told_server
         best: dict[tuple[str, str, str, str], Ballot] = {}
-        for vote in votes:
+        for vote in sorted(
+            found, key=lambda b: (b.level, b.label, b.rule, b.evidence_field, b.evidence_value)
+        ):
             best.setdefault((vote.level, vote.label, vote.rule, vote.evidence_field), vote)
         return list(best.values())
 
-    def _of_fellows(self, device: Device) -> Iterator[Ballot]:
-        for service in services_used(device):
-            server, transport, port = service
-            users = self._users(service)
-            if len(users) > MOST_CLIENTS:
-                continue
-            said = f"{transport}/{port}"
-            fellows = [self._members[user] for user in users if user != device.id and user in self._members]
-            host = self._members.get(server)
-            kind, count, of = _common_kind(fellows)
-            if kind is None and host is not None:
-                kind, count, of = _served_by(host.category), 1, 1
-            if kind is None:
-                continue
-            words = f"{said} like {count} of {of} known clients"
-            yield Ballot(
-                "category", kind, TRUST["likely"], f"{COMPANY_RULE}fellow-clients", "flow.client_of", words
-            )
-            if kind not in _SERVERS:
-                continue
-            if host is not None and host.category in _OF_ONE_MAKER and host.vendor is not None:
-                words = f"{said} of a server of {host.vendor}"
-                yield Ballot(
-                    "vendor", host.vendor, TRUST["likely"], f"{COMPANY_RULE}server", "flow.client_of", words
-                )
-            makers = Counter(fellow.vendor for fellow in fellows if fellow.vendor is not None)
-            if len(makers) == 1 and makers.total() >= _FEWEST_OF_MAKER:
-                (maker,) = makers
-                words = f"{said} like {makers.total()} devices of {maker}"
-                yield Ballot(
-                    "vendor", maker, TRUST["likely"], f"{COMPANY_RULE}fellow-clients", "flow.client_of", words
-                )
-
-    def _of_clients(self, device: Device) -> Iterator[Ballot]:
-        served: dict[Service, list[Member]] = {}
-        for talk in device.conversations:
-            if talk.role != "server" or not talk.established or talk.peer_device is None or not talk.port:
-                continue
-            if talk.port in _EVERYBODYS | _OF_STANDARDS or talk.peer_device not in self._members:
-                continue
-            served.setdefault((device.id, talk.transport, talk.port), []).append(
-                self._members[talk.peer_device]
-            )
-        for (_, transport, port), clients in served.items():
-            kind, count, of = _common_kind(clients)
-            if kind not in _SERVERS or len(clients) > MOST_CLIENTS:
-                continue
-            words = f"{transport}/{port} to {count} of {of} known clients"
-            rule = f"{COMPANY_RULE}clients"
-            yield Ballot("category", _SERVERS[kind], TRUST["likely"], rule, "flow.serves", words)
-            makers = Counter(client.vendor for client in clients if client.vendor is not None)
-            if len(makers) == 1 and makers.total() >= FEWEST:
-                (maker,) = makers
-                words = f"{transport}/{port} to {makers.total()} devices of {maker}"
-                yield Ballot("vendor", maker, TRUST["likely"], rule, "flow.serves", words)
+    def _circle(self, service: Service) -> Circle:
+        circle = self._circles.get(service)
+        if circle is None:
+            since, until = self._clients.get(service, {}), self._until
+            users: dict[str, Member] | None = None
+            if since is not None:
+                present = (user for user, first in since.items() if until is None or first <= until)
+                users = {user: self._members.get(user, _NOBODY) for user in present}
+            circle = self._circles[service] = Circle(service, users, self._members.get(service[0]))
+        return circle
 
     def _of_watched(self, device: Device) -> Iterator[Ballot]:
         """Vote by the monitors a device collects from, and by the cameras whose pictures it takes."""
-        monitors: Counter[int] = Counter()
-        cameras: Counter[int] = Counter()
+        watched: dict[tuple[str, str, int], set[str]] = {}
         sends_hl7 = False
-        told: set[str] = set()
         for talk in device.conversations:
             if talk.role != "client" or not talk.established or talk.peer_device is None:
                 continue
-            if talk.port in _MLLP:
-                sends_hl7 = True
-                told.add(talk.peer_device)
+            sends_hl7 |= talk.port in _MLLP
             peer = self._members.get(talk.peer_device)
-            if peer is None or peer.category is None:
-                continue
-            if _general(peer.category) == "patient_monitor" and talk.port not in _EVERYBODYS:
-                monitors[talk.port] += 1
-            elif peer.category == "ip_camera" and talk.port in _RTSP:
-                cameras[talk.port] += 1
-        yield from _of_messages(device, told)
-        rule = f"{COMPANY_RULE}watched"
-        for port, count in monitors.items():
-            if count >= FEWEST and port not in (80, 443):
-                kind = "device_gateway" if sends_hl7 else "central_station"
-                words = f"udp/{port} of {count} patient monitors"
-                yield Ballot("category", kind, TRUST["likely"], rule, "flow.client_of", words)
-        for port, count in cameras.items():
-            if count > FEWEST:
-                words = f"tcp/{port} of {count} cameras"
-                yield Ballot("category", "nvr", TRUST["likely"], rule, "flow.client_of", words)
+            kind = None if peer is None else peer.watched_as
+            if kind is not None and _collected(kind, talk.port):
+                watched.setdefault((kind, talk.transport, talk.port), set()).add(talk.peer_device)
+        for (kind, transport, port), peers in watched.items():
+            said = f"{transport}/{port} of at least {_about(len(peers))}"
+            if kind == _MONITOR and len(peers) >= FEWEST:
+                collector = "device_gateway" if sends_hl7 else "central_station"
+                yield _vote("category", collector, "watched", "flow.client_of", f"{said} patient monitors")
+            elif kind == _CAMERA and len(peers) > FEWEST:
+                yield _vote("category", "nvr", "watched", "flow.client_of", f"{said} cameras")
 
 
-def _of_messages(device: Device, told: set[str]) -> Iterator[Ballot]:
+_NOBODY = Member(DeviceClass.UNKNOWN, None, None)
+
+
+def _vote(level: str, label: str, rule: str, field: str, words: str) -> Ballot:
+    return Ballot(level, label, TRUST["likely"], f"{COMPANY_RULE}{rule}", field, words)
+
+
+def _about(count: int) -> int:
+    """Return a number rounded down so far that it seldom changes."""
+    return next((step for step in _ROUND if step <= count), 0)
+
+
+def _collected(kind: str, port: int) -> bool:
+    return port in _RTSP if kind == _CAMERA else tells(port) and port not in _WEB
+
+
+def _of_fellows(service: Service, host: Member | None, fellows: Counter[Member]) -> Iterator[Ballot]:
+    """Vote for a client of a service by its other clients, or by a server that serves one kind only."""
+    _, transport, port = service
+    said = f"{transport}/{port}"
+    kind, count = _common_kind(fellows)
+    words = f"{said} like at least {_about(count)} known clients"
+    if kind is None and host is not None:
+        kind, words = _served_by(host.category), f"{said} of a server that serves such devices"
+    if kind is None:
+        return
+    yield _vote("category", kind, "fellow-clients", "flow.client_of", words)
+    if kind not in _SERVERS:
+        return
+    if host is not None and host.category in _OF_ONE_MAKER and host.vendor is not None:
+        words = f"{said} of a server of {host.vendor}"
+        yield _vote("vendor", host.vendor, "server", "flow.client_of", words)
+    maker, makes = _only_maker(fellows)
+    if maker is not None and makes >= _FEWEST_OF_MAKER:
+        words = f"{said} like at least {_about(makes)} devices of {maker}"
+        yield _vote("vendor", maker, "fellow-clients", "flow.client_of", words)
+
+
+def _of_clients(service: Service, clients: Counter[Member]) -> Iterator[Ballot]:
+    """Vote for the server of a service by its clients."""
+    _, transport, port = service
+    kind, count = _common_kind(clients)
+    if kind not in _SERVERS:
+        return
+    said = f"{transport}/{port} to at least"
+    yield _vote("category", _SERVERS[kind], "clients", "flow.serves", f"{said} {_about(count)} known clients")
+    maker, makes = _only_maker(clients)
+    if maker is not None and makes >= FEWEST:
+        yield _vote("vendor", maker, "clients", "flow.serves", f"{said} {_about(makes)} devices of {maker}")
+
+
+def _of_messages(device: Device) -> Iterator[Ballot]:
     """Vote by HL7 (MLLP) of several senders that goes on to other receivers: engines alone stand between."""
-    senders = {
-        talk.peer_device
-        for talk in device.conversations
-        if talk.role == "server" and talk.established and talk.port in _MLLP and talk.peer_device
-    }
+    senders: set[str] = set()
+    told: set[str] = set()
+    ports: set[tuple[str, int]] = set()
+    for talk in device.conversations:
+        if talk.port not in _MLLP or not talk.established or talk.peer_device is None:
+            continue
+        if talk.role == "client":
+            told.add(talk.peer_device)
+        elif talk.role == "server":
+            senders.add(talk.peer_device)
+            ports.add((talk.transport, talk.port))
     if len(senders) >= FEWEST and len(senders | told) > max(len(senders), FEWEST):
-        words = f"tcp/2575 from {len(senders)} senders, on to {len(told)} others"
-        rule = f"{COMPANY_RULE}messages"
-        yield Ballot("category", "interface_engine", TRUST["likely"], rule, "flow.serves", words)
+        transport, port = min(ports)
+        words = f"{transport}/{port} from {len(senders)} senders, on to {len(told)} others"
+        yield _vote("category", "interface_engine", "messages", "flow.serves", words)
 
 
 def _general(category: str) -> str:
@@ -247,33 +341,42 @@ def _served_by(category: str | None) -> str | None:
     return next((kind for kind, server in _SERVERS.items() if server == category), None)
 
 
-def _common_kind(members: list[Member]) -> tuple[str | None, int, int]:
-    """Return the kind that nearly all members are, how many, and of how many of known kind.
+def _only_maker(members: Counter[Member]) -> tuple[str | None, int]:
+    """Return the one maker of all members whose maker is known, and how many those are."""
+    makers: Counter[str] = Counter()
+    for member, count in members.items():
+        if member.vendor is not None:
+            makers[member.vendor] += count
+    return next(iter(makers.items())) if len(makers) == 1 else (None, 0)
+
+
+def _common_kind(members: Counter[Member]) -> tuple[str | None, int]:
+    """Return the kind that nearly all members are, and how many are it.
 
     One specific kind where all are it, else the general one. Computers and what connects networks are in
     every company and are not concluded.
     """
-    known = [
-        member for member in members if member.category is not None or member.device_class in _COMMONPLACE
-    ]
-    general = Counter(_general(m.category) for m in known if m.category is not None)
+    known = 0
+    general: Counter[str] = Counter()
+    for member, count in members.items():
+        if member.category is not None:
+            general[_general(member.category)] += count
+        if member.category is not None or not member.asks:
+            known += count
     if not general:
-        return None, 0, 0
-    kind, count = general.most_common(1)[0]
-    if count < FEWEST or count < _SHARE * len(known) or class_of(kind) in _COMMONPLACE:
-        return None, 0, 0
-    return kind, count, len(known)
-
-
-_COMMONPLACE = frozenset({DeviceClass.IT, DeviceClass.NET})
+        return None, 0
+    kind, count = max(general.items(), key=lambda item: (item[1], item[0]))
+    if count < FEWEST or count < _SHARE * known or class_of(kind) in _COMMONPLACE:
+        return None, 0
+    return kind, count
 
 
 def company_of(devices: Iterable[Device]) -> Company:
-    """Return the company of devices that are all at hand and identified."""
+    """Return the company of devices that are all at hand and identified by themselves."""
     members: dict[str, Member] = {}
     clients: dict[Service, dict[str, int]] = {}
     for device in devices:
         members[device.id] = member_of(device)
-        for service, talk in services_used(device).items():
-            clients.setdefault(service, {})[device.id] = talk.first_seen
+        for service, since in services_used(device).items():
+            clients.setdefault(service, {})[device.id] = since
     return Company(members, clients)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -23,31 +23,49 @@ class _Identify(Protocol):
     def __call__(self, device: Device, *, company: Company | None = None) -> Device: ...
 
 
-def joined_devices(book: Book, identify: _Identify) -> list[Device]:
-    """Return the devices of a book, identified, those certainly one as one.
+class Gathered(msgspec.Struct, frozen=True):
+    """Devices with their verdicts, and the company by which those were told that others tell."""
 
-    ``identify`` gives a device its verdicts: once by itself, and again where the company it keeps tells
-    something. The book is changed.
+    devices: tuple[Device, ...]
+    company: Company
+
+
+def joined_devices(book: Book, identify: _Identify) -> Gathered:
+    """Return the devices of a book, identified, those certainly one as one. The book is changed.
+
+    They are joined as a house joins them: by what is believed of them, company included.
     """
-    return _beside_others(_by_themselves(book, identify), identify)
+    alone = {device.id: identify(device) for device in book.devices()}
+    together = _together(list(alone.values()), identify)
+    heads = _join(book, together.devices)
+    if not heads:
+        return together
+    for device in book.devices():
+        if device.id in heads:
+            alone[device.id] = identify(device)
+        else:  # who talks with a device that was joined talks with the joined one
+            before = alone[device.id]
+            alone[device.id] = msgspec.structs.replace(before, conversations=device.conversations)
+    return _together([alone[device.id] for device in book.devices()], identify)
 
 
-def in_company(devices: Iterable[Device], identify: _Identify) -> list[Device]:
+def in_company(devices: Iterable[Device], identify: _Identify) -> Gathered:
     """Return devices that are not joined, identified: by themselves, then by the company they keep."""
-    return _beside_others([identify(device) for device in devices], identify)
+    return _together([identify(device) for device in devices], identify)
 
 
-def _beside_others(found: list[Device], identify: _Identify) -> list[Device]:
-    company = company_of(found)
-    return [identify(d, company=company) if company.votes(d) else d for d in found]
+def _together(alone: Sequence[Device], identify: _Identify) -> Gathered:
+    company = company_of(alone)
+    devices = tuple(identify(d, company=company) if company.votes(d) else d for d in alone)
+    return Gathered(devices, company)
 
 
-def _by_themselves(book: Book, identify: _Identify) -> list[Device]:
-    devices = [identify(device) for device in book.devices()]
+def _join(book: Book, devices: Sequence[Device]) -> frozenset[str]:
+    """Make those of a book one that certainly are; return the ids of devices that are made of several."""
     gateways = frozenset(d.id for d in devices if any((e.field, e.value) == _GATEWAY for e in d.ledger))
     certain = [link for link in links(devices, gateways) if link.certain]
     if not certain:
-        return devices
+        return frozenset()
     grouping = Grouping(
         Decision(number, Action.JOIN, (link.left,), (link.right,), automatic=True)
         for number, link in enumerate(certain)
@@ -66,18 +84,7 @@ def _by_themselves(book: Book, identify: _Identify) -> list[Device]:
             ),
         )
     )
-    fresh = set(heads)
-    return [identify(device) if device.id in fresh else by_id[device.id] for device in _shown(book, by_id)]
-
-
-def _shown(book: Book, known: dict[str, Device]) -> list[Device]:
-    """Return the devices of the book; who talks with a device that was joined talks with the joined one."""
-    shown = []
-    for device in book.devices():
-        before = known[device.id]
-        known[device.id] = msgspec.structs.replace(before, conversations=device.conversations)
-        shown.append(device)
-    return shown
+    return frozenset(heads)
 
 
 def _one(members: list[Device], head: str, gateways: frozenset[str]) -> DeviceChange:

@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from medwarden.inventory.ballots import MODEL_RULE, ballot_key, decide, is_kind_of, lineage
-from medwarden.inventory.company import Company
+from medwarden.inventory.company import Company, Member, member_by
 from medwarden.inventory.declared import (
     carries_patient_data,
     heard_fields,
@@ -38,7 +38,7 @@ from medwarden.knowledge.makers import known_maker
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "8"
+_CODE_VERSION = "9"
 
 
 def labelling_version() -> str:
@@ -153,9 +153,6 @@ def _machine_makers(ballots: list[Ballot]) -> Iterator[Ballot]:
 _HOSTED = frozenset({DeviceClass.IOMT.value, DeviceClass.OT.value, DeviceClass.NET.value})
 """Classes whose devices are built around computers and adapters of other makers."""
 
-_COMMONPLACE = frozenset({DeviceClass.IT.value, DeviceClass.NET.value})
-"""Classes whose devices are clients and servers of everything."""
-
 _RAW_MODELS = frozenset({"declared-model", "dicom-model"})
 """Rules that take a field word for word."""
 
@@ -186,18 +183,26 @@ def votes_on(device: Device, own: Device) -> list[Ballot]:
 def _no_finer_kinds(votes: list[Ballot]) -> list[Ballot]:
     """Return the votes with a trained model's for a finer kind counted for the kind that a rule says.
 
-    A syringe pump and an infusion pump of one maker look alike from outside: which one a model prefers is
-    which one it met more often.
+    A syringe pump and an infusion pump of one maker look alike from outside, and so do Windows and Windows
+    Server: which one a model prefers is which one it met more often.
     """
-    said = {vote.label for vote in votes if vote.level == "category" and not vote.rule.startswith(MODEL_RULE)}
+    said: dict[str, list[str]] = {"category": [], "os": []}
+    for vote in votes:
+        if vote.level in said and not vote.rule.startswith(MODEL_RULE):
+            said[vote.level].append(vote.label)
     found = []
     for vote in votes:
-        if vote.level == "category" and vote.rule.startswith(MODEL_RULE) and vote.label not in said:
-            general = next((label for label in said if is_kind_of(vote.label, label)), vote.label)
+        heard = said.get(vote.level, []) if vote.rule.startswith(MODEL_RULE) else []
+        if heard and vote.label not in heard:
+            general = next((label for label in heard if _is_finer(vote, label)), vote.label)
             found.append(msgspec.structs.replace(vote, label=general))
         else:
             found.append(vote)
     return found
+
+
+def _is_finer(vote: Ballot, label: str) -> bool:
+    return label in lineage(vote.label) if vote.level == "os" else is_kind_of(vote.label, label)
 
 
 def _named_models_only(votes: list[Ballot]) -> list[Ballot]:
@@ -220,26 +225,42 @@ def _named_models_only(votes: list[Ballot]) -> list[Ballot]:
     ]
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """A device with its verdicts, what others may conclude from it, and what company said of it for them.
+
+    ``told`` is empty where nobody was asked.
+    """
+
+    device: Device
+    member: Member
+    told: tuple[Ballot, ...] = ()
+
+
 def identify(device: Device, plan: Plan | None = None, company: Company | None = None) -> Device:
     """Return ``device`` with its verdicts and what follows from them, judged from its ledger and traffic.
 
     ``plan`` says which room its switch port, access point, station or subnet is in, ``company`` which devices
     use the same services: that counts for whatever is no computer or part of the network by its own words.
     """
+    return judge(device, plan, company).device
+
+
+def judge(device: Device, plan: Plan | None = None, company: Company | None = None) -> Judged:
+    """Identify a device (:func:`identify`), and tell what its own evidence alone came to."""
     own = own_device(device)
     ballots = [*votes_on(device, own), *stated_ballots(device)]
     verdicts = _verdicts(ballots)
-    if company is not None and verdicts["class"].label not in _COMMONPLACE:
-        beside = doubted(own, company.votes(device))
-        if beside:
-            ballots += beside
-            verdicts = _verdicts(ballots)
-    device_class = DeviceClass(verdicts["class"].label or DeviceClass.UNKNOWN)
+    member = member_by(_class_of(verdicts), verdicts["category"], verdicts["vendor"])
+    told = tuple(company.votes(device)) if company is not None and member.asks else ()
+    if told:
+        ballots += doubted(own, list(told))
+        verdicts = _verdicts(ballots)
+    device_class = _class_of(verdicts)
     system = verdicts["os"].label
     heard = (ballot for ballot in ballots if ballot.level == "managed")
     verdicts["managed"] = managed_verdict(heard, own, device_class, system)
     place = place_of(own, plan)
-    return msgspec.structs.replace(
+    identified = msgspec.structs.replace(
         device,
         names=names_of(own),
         device_class=device_class,
@@ -257,6 +278,11 @@ def identify(device: Device, plan: Plan | None = None, company: Company | None =
         phi=carries_patient_data(device),
         verdicts=tuple(verdicts[level] for level in LEVELS),
     )
+    return Judged(identified, member, told)
+
+
+def _class_of(verdicts: dict[str, Verdict]) -> DeviceClass:
+    return DeviceClass(verdicts["class"].label or DeviceClass.UNKNOWN)
 
 
 def _without_vendor(model: str | None, vendor: str | None) -> str | None:

@@ -18,6 +18,7 @@ from medwarden.model.inventory_delta import (
     Merge,
 )
 from medwarden.store.changes import Change
+from medwarden.store.company import rearranged
 from medwarden.store.findings import move_findings
 from medwarden.store.folding import (
     ACTIVITY,
@@ -168,7 +169,8 @@ def _merge(change: Change, site: str, merge: Merge, *, by_decision: bool) -> Non
     if by_decision:
         obey(change, site, merge)
     else:
-        _move_rows(change, merge)
+        with rearranged((merge.gone, merge.kept), gone=merge.gone):
+            _move_rows(change, merge)
     MergedDevice.objects.filter(kept=merge.gone).update(kept=merge.kept)
     MergedDevice.objects.update_or_create(
         gone=merge.gone,

@@ -18,6 +18,7 @@ from django.db.backends.utils import CursorWrapper
 from medwarden.inventory.grouping import changed_identities
 from medwarden.model.inventory_delta import ConversationIncrement, DeviceChange, InventoryDelta, Merge
 from medwarden.store.changes import Change
+from medwarden.store.company import rearranged
 from medwarden.store.folding import APART, CONVERSATIONS, PARTS, FoldedTable
 from medwarden.store.models import Device, Identity
 from medwarden.store.parking import Parked, give_back, hand_over, pass_on
@@ -118,18 +119,19 @@ def regroup(
     before |= {i: i for i in touched - before.keys()}
     stay = touched - {found.gone} if found else touched
     after = {i: wanted.get(i, i) for i in stay}
-    _clear({before[i] for i in touched})
-    if found is not None:
-        _one_identity(found)
-        after[found.gone] = after[found.kept]
-    _devices(change, before, after)
-    if found is not None:
-        Identity.objects.filter(pk=found.gone).delete()
-    for identity in stay:
-        Identity.objects.filter(pk=identity).update(device=after[identity])
-    _show(stay)
-    _renew({after[i] for i in stay})
-    _forget(site, [i for i in stay if i not in wanted])
+    with rearranged({before[i] for i in touched} | set(after.values())):
+        _clear({before[i] for i in touched})
+        if found is not None:
+            _one_identity(found)
+            after[found.gone] = after[found.kept]
+        _devices(change, before, after)
+        if found is not None:
+            Identity.objects.filter(pk=found.gone).delete()
+        for identity in stay:
+            Identity.objects.filter(pk=identity).update(device=after[identity])
+        _show(stay)
+        _renew({after[i] for i in stay})
+        _forget(site, [i for i in stay if i not in wanted])
     made: dict[str, tuple[str, ...]] = {}
     for identity in sorted(stay):
         made[after[identity]] = (*made.get(after[identity], ()), identity)

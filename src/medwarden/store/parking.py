@@ -24,6 +24,7 @@ from medwarden.store.findings import count_open, move_findings
 from medwarden.store.models import (
     ActivityHour,
     Address,
+    CompanyMember,
     Conversation,
     Device,
     DeviceText,
@@ -35,11 +36,14 @@ from medwarden.store.models import (
     Interface,
     RiskScore,
     Service,
+    ServiceUse,
 )
 
 _COUNTED: tuple[type[Model], ...] = (Interface, Address, EvidenceEntry, Service, Conversation, ActivityHour)
 """Folded tables, whose rows :mod:`medwarden.store.members` keeps apart."""
 _PUT_AWAY: tuple[type[Model], ...] = (Identification, DeviceText, RiskScore, FactorSpan)
+_CONCLUDED_ANEW: tuple[type[Model], ...] = (CompanyMember, ServiceUse)
+"""What :func:`medwarden.store.company.rearranged` forgets of a device that is put away."""
 _OWN_PLACE = frozenset({"identity", "finding"})
 
 
@@ -69,7 +73,11 @@ def _followers() -> tuple[tuple[type[Model], str], ...]:
     found: list[tuple[type[Model], str]] = []
     for model in apps.get_app_config("store").get_models():
         name = model._meta.model_name or ""
-        if model in (*_COUNTED, *_PUT_AWAY, Device) or name in _OWN_PLACE or name.startswith("identity"):
+        if (
+            model in (*_COUNTED, *_PUT_AWAY, *_CONCLUDED_ANEW, Device)
+            or name in _OWN_PLACE
+            or name.startswith("identity")
+        ):
             continue
         for field in model._meta.concrete_fields:
             points = isinstance(field, ForeignKey) and field.related_model is Device

@@ -1,77 +1,144 @@
-"""Who uses the services that some devices use, as far as it can tell what those devices are."""
+"""Who uses which services, and what those devices are by evidence of their own.
+
+Every look is by an index and bounded: 32 services of a device, 400 clients of a service.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
+
+from django.db import connection
 
 from medwarden.inventory.company import (
     MOST_CLIENTS,
+    Circle,
     Company,
     Member,
     Service,
-    member_of,
     services_used,
     tells,
 )
 from medwarden.model.device import Device as ModelDevice
 from medwarden.model.device import DeviceClass
-from medwarden.store import models
-from medwarden.store.queries.device import verdicts_of
+from medwarden.store.models import CompanyMember
 
-_AT_ONCE = 400
+_MANY = "SELECT 1 FROM store_serviceuse WHERE server = %s AND service = %s LIMIT 1 OFFSET %s"
+_USERS = "SELECT device_id FROM store_serviceuse WHERE server = %s AND service = %s"
+_MEMBERS = (
+    "SELECT device_id, device_class, category, vendor FROM store_companymember"
+    " WHERE device_id IN (SELECT value FROM json_each(%s))"
+)
+_USED = (
+    "SELECT device_id, server, service FROM store_serviceuse"
+    " WHERE device_id IN (SELECT value FROM json_each(%s))"
+)
+# From one service of a server to the next, past all its clients: their number does not matter.
+_SERVED = """
+WITH RECURSIVE offered(server, service) AS (
+    SELECT j.value, (SELECT min(u.service) FROM store_serviceuse u WHERE u.server = j.value)
+    FROM json_each(%s) j
+    UNION ALL
+    SELECT o.server, (SELECT min(u.service) FROM store_serviceuse u
+                      WHERE u.server = o.server AND u.service > o.service)
+    FROM offered o WHERE o.service IS NOT NULL
+)
+SELECT server, service FROM offered WHERE service IS NOT NULL
+"""
 
 
-def company_around(site: str, devices: Sequence[ModelDevice]) -> Company:
-    """Return the company of devices of one site: the other clients of what they use, and whom they serve.
+def words_of(service: Service) -> str:
+    """Return transport and port of a service as they are stored, such as ``tcp/443``."""
+    return f"{service[1]}/{service[2]}"
 
-    Read are only services that can tell something and have few clients; the verdicts are those stored.
-    """
+
+def _service(server: str, words: str) -> Service:
+    transport, _, port = words.partition("/")
+    return server, transport, int(port)
+
+
+def members_of(ids: Iterable[str]) -> dict[str, Member]:
+    """Return what devices are to others; those that were not identified yet are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERS, [json.dumps(sorted(ids))])
+        return {
+            device: Member(DeviceClass(device_class), category, vendor)
+            for device, device_class, category, vendor in cursor.fetchall()
+        }
+
+
+def stored_uses(ids: Iterable[str]) -> dict[str, set[Service]]:
+    """Return the services that devices use, as they were noted when the devices were identified."""
+    found: dict[str, set[Service]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_USED, [json.dumps(sorted(ids))])
+        for device, server, words in cursor.fetchall():
+            found.setdefault(device, set()).add(_service(server, words))
+    return found
+
+
+def services_of(servers: Iterable[str]) -> set[Service]:
+    """Return the services of some devices that others use."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SERVED, [json.dumps(sorted(servers))])
+        return {_service(server, words) for server, words in cursor.fetchall()}
+
+
+def users_of(services: Iterable[Service]) -> dict[Service, list[str] | None]:
+    """Return who uses services; None for one that has too many users to be looked at."""
+    found: dict[Service, list[str] | None] = {}
+    with connection.cursor() as cursor:
+        for service in services:
+            key = [service[0], words_of(service)]
+            cursor.execute(_MANY, [*key, MOST_CLIENTS])
+            if cursor.fetchone() is not None:
+                found[service] = None
+                continue
+            cursor.execute(_USERS, key)
+            found[service] = [device for (device,) in cursor.fetchall()]
+    return found
+
+
+def circles_of(services: Iterable[Service]) -> dict[Service, Circle]:
+    """Return who uses services and what is known of them and of the servers."""
+    users = users_of(services)
+    ids = {user for some in users.values() for user in some or ()} | {server for server, _, _ in users}
+    members = members_of(ids)
+    return {
+        service: Circle(
+            service,
+            None if some is None else {user: members[user] for user in some},
+            members.get(service[0]),
+        )
+        for service, some in users.items()
+    }
+
+
+def company_around(devices: Sequence[ModelDevice]) -> Company:
+    """Return the company of some devices: the other clients of what they use, and whom they serve."""
     wanted = {service for device in devices for service in services_used(device)}
-    servers = sorted({server for server, _, _ in wanted})
-    clients: dict[Service, dict[str, int]] = {service: {} for service in wanted}
-    for start in range(0, len(servers), _AT_ONCE):
-        _read_clients(servers[start : start + _AT_ONCE], clients)
-    ids = {user for users in clients.values() for user in users}
-    ids |= {server for server, _, _ in wanted}
+    users = users_of(wanted | services_of(device.id for device in devices))
+    ids = {user for some in users.values() for user in some or ()} | {server for server, _, _ in users}
     ids |= {
         talk.peer_device
         for device in devices
         for talk in device.conversations
-        if talk.peer_device is not None and talk.established and tells(talk.port)
+        if talk.role == "client" and talk.peer_device is not None and talk.established and tells(talk.port)
     }
-    return Company(_members(site, sorted(ids)), clients)
+    clients = {service: None if some is None else dict.fromkeys(some, 0) for service, some in users.items()}
+    return Company(members_of(ids), clients)
 
 
-def _read_clients(servers: Sequence[str], clients: dict[Service, dict[str, int]]) -> None:
-    """Add to services their clients; a service that has too many is left without any."""
-    few = models.Service.objects.filter(device_id__in=servers, clients__lte=MOST_CLIENTS)
-    ports = {service for service in few.values_list("device_id", "transport", "port") if service in clients}
-    hosts = sorted({server for server, _, _ in ports})
-    rows = models.Conversation.objects.filter(
-        device_id__in=hosts,
-        role="server",
-        established=True,
-        port__in=sorted({port for _, _, port in ports}),
-    ).exclude(peer_device="")
-    for server, transport, port, user, since in rows.values_list(
-        "device_id", "transport", "port", "peer_device", "first_seen"
-    ).iterator(chunk_size=2000):
-        if (server, transport, port) in ports:
-            clients[server, transport, port][user] = since
+def told_otherwise(site: str, limit: int = 500) -> list[str]:
+    """Return ids of devices of which their company tells something else than when they were identified.
+
+    Those that are to be identified anyway (stale) are left out.
+    """
+    rows = CompanyMember.objects.filter(site_id=site, due=True, device__stale=False).order_by("device_id")
+    return list(rows.values_list("device_id", flat=True)[:limit])
 
 
-def _members(site: str, ids: Sequence[str]) -> dict[str, Member]:
-    found: dict[str, Member] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        part = list(ids[start : start + _AT_ONCE])
-        verdicts = verdicts_of(part)
-        rows = models.Device.objects.filter(pk__in=part, site_id=site)
-        for device_id, device_class in rows.values_list("pk", "device_class"):
-            known = ModelDevice(
-                device_id,
-                site,
-                device_class=DeviceClass(device_class),
-                verdicts=verdicts.get(device_id, ()),
-            )
-            found[device_id] = member_of(known)
-    return found
+def unmatched_devices(site: str) -> list[str]:
+    """Return ids of devices that were identified, and what follows from it was not looked for since."""
+    rows = CompanyMember.objects.filter(site_id=site, unmatched=True).order_by("device_id")
+    return list(rows.values_list("device_id", flat=True))
