@@ -13,18 +13,19 @@ import struct
 import sys
 import zlib
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from fuzz.engine import Target, command  # noqa: E402
+from fuzz.engine import CORPUS, Target, command, committed  # noqa: E402
+from tests.inventory.labels.conftest import KINDS, labels_of, made_up  # noqa: E402
 
+from medwarden.inventory.labels.example import example_of  # noqa: E402
 from medwarden.inventory.labels.model import LabelModel  # noqa: E402
 from medwarden.inventory.labels.model_file import MAGIC  # noqa: E402
+from medwarden.inventory.labels.training import Settings, train  # noqa: E402
 from medwarden.kernel.errors import MalformedInput  # noqa: E402
-from medwarden.knowledge.models import shipped_file  # noqa: E402
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:
@@ -55,30 +56,30 @@ def parts(whole: bytes) -> tuple[bytes, bytes]:
     return whole[start : start + length], zlib.decompress(whole[start + length :])
 
 
-def seeds() -> list[bytes]:
-    """Return the shipped model. Raises FileNotFoundError where this tree has none."""
-    whole = shipped_file()
-    if whole is None:
-        raise FileNotFoundError("this build has no shipped model to start from")
-    return [whole]
+def make_corpus() -> int:
+    """Write a small model of made-up devices, with all that the shipped one has; return how many."""
+    examples = [
+        example_of(made_up(kind, number), labels_of(kind), group=f"house {number % 4}")
+        for kind in KINDS
+        for number in range(7, 700, 60)
+    ]
+    (CORPUS / "model").mkdir(parents=True, exist_ok=True)
+    made = train(examples, seed=3, settings=Settings(tokens=60, strangers=0.0))
+    (CORPUS / "model" / "small.bin").write_bytes(made.to_bytes())
+    return 1
 
 
 def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
-    """Return the shipped model with damage to the file, or to header or body under a seal that fits."""
-    del data
-    which = chance.randrange(3)
-    if which == 0:
-        return damaged(pool[0], chance)
-    header, body = shipped_parts(pool[0])
-    if which == 1:
+    """Return a model with damage to the file, or to header or body under a seal that fits."""
+    if (which := chance.randrange(8)) == 0:
+        return damaged(data, chance)
+    try:
+        header, body = parts(data)
+    except (struct.error, zlib.error):
+        header, body = parts(pool[0])  # one that is damaged itself
+    if which < 5:
         return sealed(damaged(header, chance), body)
     return sealed(header, damaged(body[: chance.choice((1000, len(body)))], chance))
-
-
-@cache
-def shipped_parts(whole: bytes) -> tuple[bytes, bytes]:
-    """Return :func:`parts`, unpacked once."""
-    return parts(whole)
 
 
 def check(data: bytes, chance: random.Random) -> str:
@@ -94,7 +95,7 @@ def check(data: bytes, chance: random.Random) -> str:
 def targets() -> dict[str, Target]:
     """Return the one target."""
     roots = ("medwarden.inventory.labels.model", "medwarden.inventory.labels.model_file")
-    return {"model": Target("model", roots, check, seeds, mutate)}
+    return {"model": Target("model", roots, check, lambda: committed("model"), mutate, make_corpus)}
 
 
 if __name__ == "__main__":

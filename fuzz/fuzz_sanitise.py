@@ -15,27 +15,24 @@ import re
 import struct
 import sys
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from fuzz import engine  # noqa: E402
 from fuzz.engine import Finding, Target, command  # noqa: E402
 from tests.flowcore import packets as made  # noqa: E402
 from tests.product import patients as invention  # noqa: E402
 
+from fuzz import engine  # noqa: E402
 from medwarden.dissect.sanitise import Sanitiser  # noqa: E402
 from medwarden.sensors.capture_rewrite import pieces  # noqa: E402
 
 CORPUS = engine.CORPUS / "sanitise"
 PEOPLE = invention.invented(4)
-TOKENS = sorted(
-    {token.encode() for p in PEOPLE for token in (*p.words, *p.numbers)},
-    key=len,
-    reverse=True,
-)
-TOLD = re.compile(b"|".join(re.escape(token) for token in TOKENS), re.IGNORECASE)
+TOKENS = [token.lower().encode() for p in PEOPLE for token in (*p.words, *p.numbers)]
+TOLD = re.compile(b"|".join(map(re.escape, sorted(TOKENS, key=len, reverse=True))), re.IGNORECASE)
 
 
 def seeds() -> list[list[bytes]]:
@@ -50,6 +47,12 @@ def seeds() -> list[list[bytes]]:
     ]
 
 
+@lru_cache(maxsize=4096)
+def identifying(frame: bytes) -> frozenset[int]:
+    """Return the offsets of octets that tell of a patient."""
+    return frozenset(at for match in TOLD.finditer(frame) for at in range(*match.span()))
+
+
 def damaged(frames: list[bytes], chance: random.Random) -> list[bytes]:
     """Return the frames with bytes flipped that belong to nobody, and some lost, doubled, cut or moved."""
     out: list[bytes] = []
@@ -59,7 +62,7 @@ def damaged(frames: list[bytes], chance: random.Random) -> list[bytes]:
         if roll < 0.01:
             continue
         changed = bytearray(frame)
-        theirs = {at for match in TOLD.finditer(frame) for at in range(*match.span())}
+        theirs = identifying(frame)
         for _ in range(round(len(frame) * rate + chance.random() * 0.5)):
             at = chance.randrange(len(frame))
             if at not in theirs:
@@ -86,8 +89,9 @@ def check(data: bytes, chance: random.Random) -> None:
         out = sanitiser.clean(frame, 1)
         if len(out) != len(frame):
             raise Finding(f"packet {number} came to {len(out)} bytes from {len(frame)}")
-        if found := TOLD.search(out):
-            raise Finding(f"packet {number} holds {found.group()!r} at {found.start()}")
+        lower = out.lower()  # looking for one after the other is faster than for all at once
+        if found := next((token for token in TOKENS if token in lower), None):
+            raise Finding(f"packet {number} holds {found!r} at {lower.index(found)}")
 
 
 def frames_of(data: bytes) -> Iterator[bytes]:

@@ -342,6 +342,7 @@ def test_a_plan_is_read_with_secrets_from_the_environment(tmp_path: Path) -> Non
             "8 characters",
         ),
         ("[[device]]\naddress = '127.0.0.1'\nport = 0\ncommunity = 'c'\n", "port"),
+        (f"[[device]]\naddress = '{'a' * 256}'\n", "device 1: address is longer"),
     ],
 )
 def test_a_wrong_plan_is_refused_in_words(tmp_path: Path, text: str, reason: str) -> None:

@@ -73,7 +73,8 @@ class Observer(Dispatch):
 
 def checked(members: Sequence[type[Dissector]] | None) -> Sequence[type[Dissector]]:
     """Return ``members``, or all dissectors for None. Raises InternalError where a manifest is wrong."""
-    members = dissectors() if members is None else members
+    if members is None:
+        return dissectors()  # which are checked where they are found
     check_manifests(members)
     return members
 

@@ -42,6 +42,7 @@ SOURCE = "snmp_poll"
 POLL_FIELDS = FIELDS
 """Evidence fields that polling may state."""
 LEAST_INTERVAL_S = 30
+_MOST_NAME = 255  # RFC 1035, 2.3.4
 _SECRETS = ("community", "auth_password", "privacy_password")
 
 
@@ -96,6 +97,8 @@ def _device(path: Path, number: int, entry: object, environment: Mapping[str, st
         if variable is not None and str(variable) not in environment:
             raise ConfigurationError(f"{where}: there is no {variable} in the environment")
         values[name] = environment[str(variable)] if variable is not None else str(entry.get(name, ""))
+    if len(entry["address"]) > _MOST_NAME:
+        raise ConfigurationError(f"{where}: address is longer than any name of a host")
     device = PolledDevice(entry["address"], port, Credential(**values))
     try:
         SnmpSession(device.address, device.port, device.credential).close()  # a wrong setting ends here

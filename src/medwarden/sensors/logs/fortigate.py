@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from medwarden.kernel.clock import NANOSECONDS
 from medwarden.model.log_source import Framing, LogManifest, Tells
 from medwarden.sensors.logs.dhcp_facts import leased
 from medwarden.sensors.logs.firewall_facts import (
@@ -26,7 +25,7 @@ from medwarden.sensors.logs.gathering import ip_or_none, mac_or_none
 from medwarden.sensors.logs.key_values import cef, pairs
 from medwarden.sensors.logs.line_parser import LineParser, mostly
 from medwarden.sensors.logs.syslog_header import Message
-from medwarden.sensors.logs.times import ns_of_text
+from medwarden.sensors.logs.times import MOST_SECONDS, ns_of_text
 
 _CLAIM = re.compile(
     rb'devid="?F[A-Z0-9]{3,}|CEF:\d\|Fortinet\|Fortigate\||FTNTFGT|\blogid="?\d{8,10}"?\s+type="?\w+'
@@ -104,8 +103,8 @@ class Fortigate(LineParser):
     def _written(self, fields: dict[str, str]) -> int | None:
         """Return when the message was written: seconds, milli-, micro- or nanoseconds, or date and time."""
         raw = fields.get("eventtime", "")
-        if raw.isdecimal() and 10 <= len(raw) <= 19:
-            return int(raw.ljust(19, "0")) if len(raw) != 10 else int(raw) * NANOSECONDS
+        if raw.isdecimal() and 10 <= len(raw) <= 19 and int(raw[:10]) < MOST_SECONDS:
+            return int(raw.ljust(19, "0"))
         date, time, offset = fields.get("date", ""), fields.get("time", ""), fields.get("tz", "")
         offset = f"{offset[:3]}:{offset[3:]}" if re.fullmatch(r"[+-]\d{4}", offset) else ""
         return ns_of_text(f"{date}T{time}{offset}", self.setting.time_zone) if date and time else None

@@ -6,6 +6,7 @@ import csv
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
+from io import IncrementalNewlineDecoder
 
 from medwarden.kernel.errors import MalformedInput
 
@@ -19,7 +20,8 @@ class CsvRecords:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._decoder = getincrementaldecoder("utf-8-sig")("replace")
+        # A line end of two octets is one also where a piece ends between them.
+        self._decoder = IncrementalNewlineDecoder(getincrementaldecoder("utf-8-sig")("replace"), False)
         self._rest: list[str] = []
         self._letters = 0
         self._quotes = 0
