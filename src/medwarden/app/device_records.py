@@ -13,16 +13,20 @@ import msgspec
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Conversation, Device, DeviceClass
 from medwarden.model.finding import FindingKind, FindingState, Severity
+from medwarden.model.life_cycle import Subject
 from medwarden.model.policy import Direction, Policy, PolicyState
 from medwarden.operations.in_use import last_work
 from medwarden.policy.peers import within
 from medwarden.policy.replay import permits
 from medwarden.risk.context import AtWork, DeviceRecord, LiveFinding, PolicyInForce, SupportEnd
 from medwarden.risk.factors.live import LIVE
+from medwarden.store.bulk import among
 from medwarden.store.models import AttributeValue, Finding, PolicyVersion
 from medwarden.store.models import Device as Row
 from medwarden.store.models import Policy as PolicyRow
 from medwarden.store.queries.device import to_model
+from medwarden.store.queries.life_cycle import ends_of
+from medwarden.store.queries.scope import Scope
 
 SUPPORT_ATTRIBUTE = "end_of_support"
 """An attribute of a hospital's own, of kind date, that tells until when a device is supported."""
@@ -146,7 +150,7 @@ def _findings(tenant: str, ids: Sequence[str]) -> dict[str, tuple[LiveFinding, .
     kinds = [kind.value for kind in LIVE]
     for start in range(0, len(ids), _AT_ONCE):
         rows = Finding.objects.filter(
-            tenant_id=tenant, device_id__in=ids[start : start + _AT_ONCE], state__in=_STANDING
+            tenant_id=tenant, device_id__in=among(ids[start : start + _AT_ONCE]), state__in=_STANDING
         )
         rows = rows.filter(kind__in=kinds) | rows.filter(type__in=_DEFAULTS)
         columns = ("device_id", "pk", "kind", "type", "severity", "title", "opened_ns", "last_seen")
@@ -158,7 +162,16 @@ def _findings(tenant: str, ids: Sequence[str]) -> dict[str, tuple[LiveFinding, .
 
 
 def _support(tenant: str, ids: Sequence[str]) -> dict[str, SupportEnd]:
+    """Return when help for devices ends for sure: as a person entered it, else the first day that is known.
+
+    The end of an operating system counts by itself and is no end of the device.
+    """
     found = {}
+    for device, ends in ends_of(Scope(tenant), ids).items():
+        counting = [end for end in ends if end.counts and end.subject is not Subject.SYSTEM]
+        if counting:
+            first = min(counting, key=lambda end: (end.day, end.notice))
+            found[device] = SupportEnd(first.day, first.source, first.ending, first.reason, first.since_ns)
     for start in range(0, len(ids), _AT_ONCE):
         rows = AttributeValue.objects.filter(
             tenant_id=tenant,

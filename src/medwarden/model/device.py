@@ -35,7 +35,7 @@ class Attribute(msgspec.Struct, frozen=True):
     evidence: tuple[LedgerEntry, ...] = ()
 
 
-class Ballot(msgspec.Struct, frozen=True):
+class Ballot(msgspec.Struct, frozen=True, gc=False):
     """One vote for a label: which rule, on which evidence, with what weight."""
 
     level: str  # class, category, vendor, model, os, os_version, firmware, serial, managed
@@ -57,7 +57,7 @@ class Verdict(msgspec.Struct, frozen=True):
     ballots: tuple[Ballot, ...] = ()
 
 
-class Service(msgspec.Struct, frozen=True):
+class Service(msgspec.Struct, frozen=True, gc=False):
     """Something the device offers: a listening port that was seen to answer."""
 
     transport: str
@@ -70,7 +70,7 @@ class Service(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Conversation(msgspec.Struct, frozen=True):
+class Conversation(msgspec.Struct, frozen=True, gc=False):
     """Traffic of one device with one peer over one service, summed up.
 
     ``peer_device`` is None for an address that is no device of ours (``peer_ip`` then says who);

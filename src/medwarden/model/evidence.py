@@ -30,7 +30,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     source: str
 
 
-class LedgerEntry(msgspec.Struct, frozen=True):
+class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
     """A fact of one device summed up over time: what the evidence ledger keeps."""
 
     source: str

@@ -70,7 +70,7 @@ TRANSITIONS: dict[FindingState, frozenset[FindingState]] = {
 """Which state may follow which; every step needs an actor and a reason."""
 
 
-class FindingEvidence(msgspec.Struct, frozen=True):
+class FindingEvidence(msgspec.Struct, frozen=True, gc=False):
     """What a finding rests on: an evidence field and value, or a conversation in words."""
 
     field: str

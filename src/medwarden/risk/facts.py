@@ -18,9 +18,7 @@ _indexed: tuple[tuple[LedgerEntry, ...], dict[str, list[LedgerEntry]]] = ((), {}
 YES = frozenset({"yes", "true", "1"})
 
 
-def said(
-    device: Device, *fields: str, where: Callable[[str], bool] = lambda _value: True
-) -> tuple[LedgerEntry, ...]:
+def said(device: Device, *fields: str, where: Callable[[str], bool] | None = None) -> tuple[LedgerEntry, ...]:
     """Return the ledger entries of ``fields`` whose value, in lower case, ``where`` accepts."""
     global _indexed
     held = _indexed
@@ -30,12 +28,14 @@ def said(
             by_field.setdefault(entry.field, []).append(entry)
         held = _indexed = (device.ledger, by_field)
     index = held[1]
-    if len(fields) == 1:
-        return tuple(e for e in index.get(fields[0], ()) if where(e.value.lower()))
-    if not any(field in index for field in fields):
+    if index.keys().isdisjoint(fields):
         return ()
-    wanted = frozenset(fields)
-    return tuple(e for e in device.ledger if e.field in wanted and where(e.value.lower()))
+    if len(fields) == 1:
+        found = index[fields[0]]
+    else:
+        wanted = frozenset(fields)
+        found = [e for e in device.ledger if e.field in wanted]
+    return tuple(found if where is None else (e for e in found if where(e.value.lower())))
 
 
 def affirmed(device: Device, *fields: str) -> tuple[LedgerEntry, ...]:

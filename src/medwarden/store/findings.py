@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from django.db.models import Count
+from django.db.models import Count, TextField
+from django.db.models.functions import Cast
 
 from medwarden.kernel.errors import ConfigurationError
-from medwarden.model.finding import TRANSITIONS, FindingKind, FindingState
+from medwarden.model.finding import TRANSITIONS, FindingEvidence, FindingKind, FindingState
 from medwarden.model.finding import Finding as ModelFinding
-from medwarden.store.bulk import insert_rows, update_rows
+from medwarden.store.bulk import among, insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, Finding, FindingEvent
 from medwarden.store.scores import mark_due
@@ -83,10 +84,76 @@ def record_findings(
 def _reconcile(
     change: Change, devices: Sequence[str], found: dict[str, ModelFinding], kinds: frozenset[FindingKind]
 ) -> None:
-    stored = {f.pk: f for f in Finding.objects.filter(device_id__in=devices)}
-    sites = dict(Device.objects.filter(pk__in=devices).values_list("pk", "site_id"))
-    new = [f for key, f in found.items() if key not in stored and f.device in sites]
-    rows = [_new_row(change, finding, sites[finding.device]) for finding in new]
+    stored = _stored(devices, kinds | {finding.kind for finding in found.values()})
+    _open(change, [finding for key, finding in found.items() if key not in stored])
+    touched = [
+        key
+        for key, row in stored.items()
+        if (_again(change, row, found[key]) if key in found else row.kind in kinds and row.state in _STANDING)
+    ]
+    rows = list(Finding.objects.filter(pk__in=among(touched))) if touched else []
+    again = [row for row in rows if row.pk in found]
+    _update(change, again, found)
+    _move(
+        change, [row for row in again if row.state == FindingState.RESOLVED], FindingState.OPEN, "seen again"
+    )
+    over = [row for row in again if _over(change, row.state, row.accepted_until_ns)]
+    _move(change, over, FindingState.OPEN, "the time for which the risk was accepted is over")
+    ended = [row for row in rows if row.pk not in found and row.kind in kinds and row.state in _STANDING]
+    _move(change, ended, FindingState.RESOLVED, "no longer found")
+
+
+class _Stored(msgspec.Struct):
+    """A stored finding as far as it is compared; ``said`` are the values of :data:`_COMPARED`."""
+
+    kind: str
+    state: str
+    accepted_until_ns: int | None
+    evidence: str
+    mitre: str
+    said: tuple[object, ...]
+
+
+def _stored(devices: Sequence[str], kinds: frozenset[FindingKind]) -> dict[str, _Stored]:
+    """Return the findings of these kinds on devices, read as columns: most are what they were."""
+    rows = Finding.objects.filter(device_id__in=among(devices), kind__in=[kind.value for kind in kinds])
+    texts = {"evidence_text": Cast("evidence", TextField()), "mitre_text": Cast("mitre", TextField())}
+    columns = ("pk", "kind", "state", "accepted_until_ns", *texts, *_COMPARED)
+    return {
+        key: _Stored(kind, state, until_ns, evidence, mitre, tuple(said))
+        for key, kind, state, until_ns, evidence, mitre, *said in rows.annotate(**texts).values_list(*columns)
+    }
+
+
+def _again(change: Change, row: _Stored, finding: ModelFinding) -> bool:
+    """Tell whether a finding that is found once more is to be written: it says or means something new."""
+    if row.state == FindingState.RESOLVED or _over(change, row.state, row.accepted_until_ns):
+        return True
+    return _differs(row, finding)
+
+
+def _differs(row: _Stored, finding: ModelFinding) -> bool:
+    """Tell whether a finding says anything else than what is stored of it."""
+    said = (
+        finding.severity.value, finding.severity.rank, finding.title, finding.detail, finding.fix,
+        finding.rule_version, finding.first_seen, finding.last_seen,
+    )  # fmt: skip
+    if row.said != said:
+        return True
+    return _EVIDENCE.decode(row.evidence) != finding.evidence or _MITRE.decode(row.mitre) != finding.mitre
+
+
+def _over(change: Change, state: str, until_ns: int | None) -> bool:
+    return state == FindingState.ACCEPTED and until_ns is not None and until_ns < change.now_ns
+
+
+def _open(change: Change, new: Sequence[ModelFinding]) -> None:
+    """Store findings that were not there; those on devices that are gone are left out."""
+    if not new:
+        return
+    devices = Device.objects.filter(pk__in=among({finding.device for finding in new}))
+    sites = dict(devices.values_list("pk", "site_id"))
+    rows = [_new_row(change, finding, sites[finding.device]) for finding in new if finding.device in sites]
     insert_rows(rows)
     insert_rows([_event(change, row, "", FindingState.OPEN, change.reason) for row in rows])
     for row in rows:
@@ -98,21 +165,6 @@ def _reconcile(
             rule_version=row.rule_version,
             site=row.site_id,
         )
-    again = [f for f in stored.values() if f.pk in found]
-    _update(change, again, found)
-    _move(change, [f for f in again if f.state == "resolved"], FindingState.OPEN, "seen again")
-    over = [
-        f
-        for f in again
-        if f.state == "accepted" and f.accepted_until_ns is not None and f.accepted_until_ns < change.now_ns
-    ]
-    _move(change, over, FindingState.OPEN, "the time for which the risk was accepted is over")
-    ended = [
-        f
-        for f in stored.values()
-        if f.pk not in found and f.kind in kinds and f.state in ("open", "acknowledged")
-    ]
-    _move(change, ended, FindingState.RESOLVED, "no longer found")
 
 
 def move_findings(change: Change, gone: str, kept: str) -> None:
@@ -142,6 +194,12 @@ _UPDATED = (
 )
 
 
+_COMPARED = tuple(name for name in _UPDATED if name not in ("evidence", "mitre"))
+_EVIDENCE = msgspec.json.Decoder(tuple[FindingEvidence, ...])
+_MITRE = msgspec.json.Decoder(tuple[str, ...])
+_STANDING = (FindingState.OPEN.value, FindingState.ACKNOWLEDGED.value)
+
+
 def _values(finding: ModelFinding) -> dict[str, object]:
     return {
         "severity": finding.severity.value,
@@ -149,7 +207,7 @@ def _values(finding: ModelFinding) -> dict[str, object]:
         "title": finding.title,
         "detail": finding.detail,
         "fix": finding.fix,
-        "evidence": msgspec.to_builtins(finding.evidence),
+        "evidence": list(msgspec.to_builtins(finding.evidence)),  # as JSON gives it back
         "mitre": list(finding.mitre),
         "rule_version": finding.rule_version,
         "first_seen": finding.first_seen,
@@ -223,13 +281,14 @@ def _move(change: Change, rows: Sequence[Finding], state: FindingState, reason: 
 
 def count_open(device_ids: Sequence[str]) -> None:
     """Bring the number of open findings on device rows in line with the findings."""
+    held = among(device_ids)
     counts = dict(
-        Finding.objects.filter(device_id__in=device_ids, state="open")
+        Finding.objects.filter(device_id__in=held, state="open")
         .values_list("device_id")
         .annotate(n=Count("pk"))
     )
-    devices = list(Device.objects.filter(pk__in=device_ids).only("pk", "findings_open"))
-    changed = [d for d in devices if d.findings_open != counts.get(d.pk, 0)]
-    for device in changed:
-        device.findings_open = counts.get(device.pk, 0)
+    shown = Device.objects.filter(pk__in=held).values_list("pk", "findings_open")
+    changed = [
+        Device(pk=key, findings_open=counts.get(key, 0)) for key, n in shown if n != counts.get(key, 0)
+    ]
     update_rows(changed, ["findings_open"])

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from django.db import connection
 from django.db.models import TextField
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 from medwarden.kernel.errors import InternalError
 from medwarden.model.risk import Factor
 from medwarden.model.risk import RiskScore as ModelScore
-from medwarden.store.bulk import insert_rows, update_rows
+from medwarden.store.bulk import among, insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, FactorSpan, RiskScore
 
@@ -49,10 +50,7 @@ def mark_due(change: Change, ids: Iterable[str] | None = None, *, site: str | No
         rows = rows.filter(site_id=site)
     if ids is None:
         return rows.update(score_due_ns=change.now_ns)
-    wanted, marked = list(dict.fromkeys(ids)), 0
-    for start in range(0, len(wanted), _AT_ONCE):
-        marked += rows.filter(pk__in=wanted[start : start + _AT_ONCE]).update(score_due_ns=change.now_ns)
-    return marked
+    return rows.filter(pk__in=among(ids)).update(score_due_ns=change.now_ns)
 
 
 class _Held(msgspec.Struct):
@@ -86,7 +84,7 @@ class _Where(msgspec.Struct):
 
 
 def _record(change: Change, scores: Sequence[ModelScore], read_ns: int) -> None:
-    ids = [score.device for score in scores]
+    ids = among(score.device for score in scores)
     columns = ("pk", "tenant_id", "site_id", "risk_score", "risk_level")
     devices = {row[0]: _Where(*row) for row in Device.objects.filter(pk__in=ids).values_list(*columns)}
     held = _scores_of(ids)
@@ -108,7 +106,7 @@ def _record(change: Change, scores: Sequence[ModelScore], read_ns: int) -> None:
     Device.objects.filter(pk__in=ids, score_due_ns__lte=read_ns).update(score_due_ns=None)
 
 
-def _scores_of(ids: Sequence[str]) -> dict[str, _Held]:
+def _scores_of(ids: RawSQL) -> dict[str, _Held]:
     rows = RiskScore.objects.filter(device_id__in=ids, current=True).annotate(
         text=Cast("points", TextField())  # compared as it is stored
     )

@@ -5,7 +5,7 @@ Each counts by its CVSS score for where the device stands (:mod:`medwarden.risk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -14,7 +14,7 @@ from medwarden.model.device import Device
 from medwarden.model.finding import FindingEvidence
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.context import KnownVulnerability, RiskContext
-from medwarden.risk.environment import Rescored, environment_of, rescored
+from medwarden.risk.environment import Environment, Rescored, environment_of, rescored
 from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
 from medwarden.risk.facts import quantity
 
@@ -59,12 +59,36 @@ def is_exploitable(known: KnownVulnerability) -> bool:
     return not known.exploited and (known.exploits or (known.epss or 0.0) >= LIKELY)
 
 
-def weighed(device: Device, context: RiskContext) -> list[Weighed]:
+class _Group(msgspec.Struct, frozen=True):
+    """Vulnerabilities that count together: the first of them in order, and what is said of all.
+
+    ``exploits`` says in words how many public exploits are known of them.
+    """
+
+    shown: tuple[Weighed, ...]
+    count: int
+    sure: int
+    gravest: float
+    exploits: str
+
+
+class _Groups(msgspec.Struct, frozen=True):
+    """The vulnerabilities of devices that are alike in surroundings that are alike."""
+
+    exploited: _Group | None
+    exploitable: _Group | None
+    others: _Group | None
+
+
+_grouped: dict[tuple[int, Environment], tuple[tuple[KnownVulnerability, ...], _Groups]] = {}
+"""Groups by what is known and where it counts. Devices of one profile share what is known as one tuple, which
+is held here too, so that its identity stays its own."""
+_MOST_GROUPED = 20_000
+_NONE = _Groups(None, None, None)
+
+
+def weighed(known: Sequence[KnownVulnerability], environment: Environment) -> list[Weighed]:
     """Return the vulnerabilities that concern a device or may, those that count most first."""
-    known = context.vulnerabilities.get(device.id, ())
-    if not known:
-        return []
-    environment = environment_of(device, context)
     found = []
     for one in known:
         if one.state not in (MatchState.CONFIRMED, MatchState.POTENTIAL):
@@ -75,37 +99,31 @@ def weighed(device: Device, context: RiskContext) -> list[Weighed]:
     return sorted(found, key=lambda one: (-one.share, one.known.vulnerability))
 
 
-def _chosen(
-    device: Device, context: RiskContext, wanted: Callable[[KnownVulnerability], bool]
-) -> list[Weighed]:
+def _groups(device: Device, context: RiskContext) -> _Groups:
+    """Return the vulnerabilities of a device by how far attacks with them have come."""
     known = context.vulnerabilities.get(device.id, ())
-    if not any(wanted(one) for one in known):
-        return []
-    return [one for one in weighed(device, context) if wanted(one.known)]
-
-
-def _evidence(device: Device, found: Sequence[Weighed]) -> tuple[FindingEvidence, ...]:
-    said = []
-    for one in found[:_SHOWN]:
-        words = f"{one.words}. {one.known.reason}" if one.words else one.known.reason
-        said.append(
-            FindingEvidence(one.known.vulnerability, words[:300], one.known.since_ns, device.last_seen)
+    if not known:
+        return _NONE
+    key = id(known), environment_of(device, context)
+    kept = _grouped.get(key)
+    if kept is None:
+        found = weighed(known, key[1])
+        groups = _Groups(
+            _group([one for one in found if one.known.exploited]),
+            _group([one for one in found if is_exploitable(one.known)]),
+            _group([one for one in found if not one.known.exploited and not is_exploitable(one.known)]),
         )
-    return tuple(said)
+        if len(_grouped) >= _MOST_GROUPED:
+            _grouped.clear()
+        kept = _grouped[key] = known, groups
+    return kept[1]
 
 
-def _sure(found: Sequence[Weighed]) -> int:
-    return sum(one.known.state is MatchState.CONFIRMED for one in found)
-
-
-def _why(found: Sequence[Weighed], what: str) -> str:
-    sure = _sure(found)
-    both = f"{sure} {what} concern it" if sure else ""
-    perhaps = f"{len(found) - sure} {'more ' if sure else what + ' '}may" if len(found) > sure else ""
-    worst = found[0]
-    words = f" ({worst.words})" if worst.words else ""
-    said = " and ".join(part for part in (both, perhaps) if part)
-    return f"{said}; the gravest is {worst.known.vulnerability}{words}."
+def _group(found: Sequence[Weighed]) -> _Group | None:
+    if not found:
+        return None
+    sure = sum(one.known.state is MatchState.CONFIRMED for one in found)
+    return _Group(tuple(found[:_SHOWN]), len(found), sure, max(one.score for one in found), _exploits(found))
 
 
 def _exploits(found: Sequence[Weighed]) -> str:
@@ -120,6 +138,25 @@ def _exploits(found: Sequence[Weighed]) -> str:
     return f" {every} known of {len(counted)} of them, {most.exploit_count} of {most.vulnerability}."
 
 
+def _evidence(device: Device, group: _Group) -> tuple[FindingEvidence, ...]:
+    said = []
+    for one in group.shown:
+        words = f"{one.words}. {one.known.reason}" if one.words else one.known.reason
+        said.append(
+            FindingEvidence(one.known.vulnerability, words[:300], one.known.since_ns, device.last_seen)
+        )
+    return tuple(said)
+
+
+def _why(group: _Group, what: str) -> str:
+    sure, worst = group.sure, group.shown[0]
+    both = f"{sure} {what} concern it" if sure else ""
+    perhaps = f"{group.count - sure} {'more ' if sure else what + ' '}may" if group.count > sure else ""
+    words = f" ({worst.words})" if worst.words else ""
+    said = " and ".join(part for part in (both, perhaps) if part)
+    return f"{said}; the gravest is {worst.known.vulnerability}{words}."
+
+
 class ExploitedVulnerabilities:
     """Vulnerabilities that are used in attacks."""
 
@@ -131,17 +168,16 @@ class ExploitedVulnerabilities:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where a vulnerability of the device is in CISA's catalogue or said to be used."""
-        found = _chosen(device, context, lambda one: one.exploited)
-        if not found:
+        found = _groups(device, context).exploited
+        if found is None:
             return None
-        sure = _sure(found)
-        names = ", ".join(one.known.vulnerability for one in found[:_SHOWN])
-        many = quantity(len(found), "vulnerability", "vulnerabilities")
-        grave = 0.5 + 0.5 * max(one.score for one in found) / 10
-        strength = (0.8 + 0.2 * min(1.0, sure / 3)) if sure else _POTENTIAL
+        names = ", ".join(one.known.vulnerability for one in found.shown)
+        many = quantity(found.count, "vulnerability", "vulnerabilities")
+        grave = 0.5 + 0.5 * found.gravest / 10
+        strength = (0.8 + 0.2 * min(1.0, found.sure / 3)) if found.sure else _POTENTIAL
         return Hit(
-            f"{many} used in attacks{'' if sure else ' perhaps'} "
-            f"{'concerns' if len(found) == 1 else 'concern'} it: {names}.",
+            f"{many} used in attacks{'' if found.sure else ' perhaps'} "
+            f"{'concerns' if found.count == 1 else 'concern'} it: {names}.",
             _evidence(device, found),
             strength=strength * grave,
         )
@@ -158,14 +194,14 @@ class ExploitableVulnerabilities:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where exploit code is public or EPSS gives ten percent or more, and no use is known."""
-        found = _chosen(device, context, is_exploitable)
-        if not found:
+        found = _groups(device, context).exploitable
+        if found is None:
             return None
-        more = 0.2 * min(1.0, (len(found) - 1) / _MANY)
+        more = 0.2 * min(1.0, (found.count - 1) / _MANY)
         return Hit(
-            _why(found, "vulnerabilities that can be attacked with what is public") + _exploits(found),
+            _why(found, "vulnerabilities that can be attacked with what is public") + found.exploits,
             _evidence(device, found),
-            strength=min(1.0, 0.8 * found[0].share + more * found[0].share),
+            strength=min(1.0, 0.8 * found.shown[0].share + more * found.shown[0].share),
         )
 
 
@@ -180,14 +216,14 @@ class OtherVulnerabilities:
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where any other vulnerability concerns the device or may."""
-        found = _chosen(device, context, lambda one: not one.exploited and not is_exploitable(one))
-        if not found:
+        found = _groups(device, context).others
+        if found is None:
             return None
-        more = 0.2 * min(1.0, (len(found) - 1) / _MANY)
+        more = 0.2 * min(1.0, (found.count - 1) / _MANY)
         return Hit(
             _why(found, "vulnerabilities"),
             _evidence(device, found),
-            strength=min(1.0, 0.8 * found[0].share + more),
+            strength=min(1.0, 0.8 * found.shown[0].share + more),
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from django.db.models import Count, Max, Min, Sum, TextField
@@ -15,6 +16,7 @@ from medwarden.model.evidence import LedgerEntry
 from medwarden.model.place import Place
 from medwarden.model.statement import Statement
 from medwarden.store import models
+from medwarden.store.bulk import among
 from medwarden.store.models import (
     ActivityHour,
     Device,
@@ -90,7 +92,7 @@ def complete_devices(ids: Sequence[str]) -> list[ModelDevice]:
 
 def verdicts_of(ids: Sequence[str]) -> dict[str, tuple[Verdict, ...]]:
     """Return the verdicts of devices by their ids; one that was not identified yet has none."""
-    rows = Identification.objects.filter(device_id__in=ids).annotate(
+    rows = Identification.objects.filter(device_id__in=among(ids)).annotate(
         text=Cast("verdicts", TextField())  # decoded once, into what it becomes
     )
     return {
@@ -103,16 +105,46 @@ def _complete(ids: Sequence[str]) -> list[ModelDevice]:
     ledger, services, conversations = _ledger(ids), _services(ids), _conversations(ids)
     said = statements_of(ids)
     return [
-        to_model(
-            row,
-            verdicts.get(row.pk, ()),
-            ledger[row.pk],
-            services[row.pk],
-            conversations[row.pk],
-            said.get(row.pk, ()),
+        msgspec.structs.replace(
+            device,
+            verdicts=verdicts.get(device.id, ()),
+            ledger=tuple(ledger[device.id]),
+            services=tuple(services[device.id]),
+            conversations=tuple(conversations[device.id]),
+            statements=said.get(device.id, ()),
         )
-        for row in Device.objects.filter(pk__in=ids).order_by("pk")
+        for device in _rows(ids)
     ]
+
+
+_TEXTS = msgspec.json.Decoder(tuple[str, ...])
+_NUMBERS = msgspec.json.Decoder(tuple[int, ...])
+_PLACE = msgspec.json.Decoder(Place | None)
+_AS_TEXT = {f"{name}_text": Cast(name, TextField()) for name in ("macs", "ips", "vlans", "names", "place")}
+"""JSON as it is stored, decoded once into what it becomes."""
+_PLAIN = (
+    "category", "vendor", "model", "os", "os_version", "firmware", "serial", "managed", "location", "subnet",
+    "phi", "first_seen", "last_seen",
+)  # fmt: skip
+
+
+def _rows(ids: Sequence[str]) -> Iterator[ModelDevice]:
+    """Yield devices by their ids with what their rows say."""
+    rows = Device.objects.filter(pk__in=among(ids)).order_by("pk").annotate(**_AS_TEXT)
+    for key, site, kind, macs, ips, vlans, names, place, *plain in rows.values_list(
+        "pk", "site_id", "device_class", *_AS_TEXT, *_PLAIN
+    ):
+        yield ModelDevice(
+            key,
+            site,
+            _TEXTS.decode(macs),
+            _TEXTS.decode(ips),
+            _NUMBERS.decode(vlans),
+            _TEXTS.decode(names),
+            DeviceClass(kind),
+            place=_PLACE.decode(place) if place is not None else None,
+            **dict(zip(_PLAIN, plain, strict=True)),
+        )
 
 
 def to_model(
@@ -156,7 +188,7 @@ def to_model(
 
 def _ledger(ids: Sequence[str]) -> defaultdict[str, list[LedgerEntry]]:
     found: defaultdict[str, list[LedgerEntry]] = defaultdict(list)
-    rows = EvidenceEntry.objects.filter(device_id__in=ids).order_by(
+    rows = EvidenceEntry.objects.filter(device_id__in=among(ids)).order_by(
         "device_id", "field", "first_seen", "value"
     )
     for device_id, *values in rows.values_list("device_id", *LedgerEntry.__struct_fields__):
@@ -166,7 +198,7 @@ def _ledger(ids: Sequence[str]) -> defaultdict[str, list[LedgerEntry]]:
 
 def _services(ids: Sequence[str]) -> defaultdict[str, list[Service]]:
     found: defaultdict[str, list[Service]] = defaultdict(list)
-    rows = models.Service.objects.filter(device_id__in=ids).order_by("device_id", "transport", "port")
+    rows = models.Service.objects.filter(device_id__in=among(ids)).order_by("device_id", "transport", "port")
     for device_id, *values in rows.values_list("device_id", *Service.__struct_fields__):
         found[device_id].append(Service(*values))
     return found
@@ -175,19 +207,18 @@ def _services(ids: Sequence[str]) -> defaultdict[str, list[Service]]:
 _CONVERSATION = tuple("device_id" if f == "device" else f for f in Conversation.__struct_fields__)
 
 
-def _conversation(values: Iterable[object]) -> Conversation:
-    fields = dict(zip(Conversation.__struct_fields__, values, strict=True))
-    fields["peer_device"] = fields["peer_device"] or None
-    fields["peer_ip"] = fields["peer_ip"] or None
-    return msgspec.convert(fields, Conversation)
+def _conversation(values: Sequence[Any]) -> Conversation:
+    device, role, peer, peer_ip, *others = values
+    return Conversation(device, role, peer or None, peer_ip or None, *others)
 
 
 def _conversations(ids: Sequence[str]) -> defaultdict[str, list[Conversation]]:
     found: defaultdict[str, list[Conversation]] = defaultdict(list)
-    rows = models.Conversation.objects.filter(device_id__in=ids).order_by("device_id", "-last_seen", "pk")
-    for values in rows.values_list(*_CONVERSATION).iterator():
-        if len(found[values[0]]) < MOST_CONVERSATIONS:
-            found[values[0]].append(_conversation(values))
+    rows = models.Conversation.objects.filter(device_id__in=among(ids))
+    for values in rows.order_by("device_id", "-last_seen", "pk").values_list(*_CONVERSATION).iterator():
+        of_device = found[values[0]]
+        if len(of_device) < MOST_CONVERSATIONS:
+            of_device.append(_conversation(values))
     return found
 
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from medwarden.model.vulnerability import Cvss, MatchState
 from medwarden.risk.context import KnownVulnerability
+from medwarden.store.bulk import among
 from medwarden.store.models import Irrelevance, ProfileMember, VulnerabilityVerdict, VulnerabilityWeight
 from medwarden.store.queries.scans import scanned_devices
 from medwarden.store.queries.scope import Scope
@@ -40,7 +41,9 @@ class Known:
         found = self._of_scanned(seen) if seen else {}
         members: dict[str, str] = {}
         for part in _parts([device for device in ids if device not in self._scanned]):
-            rows = ProfileMember.objects.filter(tenant_id=self._tenant, device_id__in=part, until_ns=None)
+            rows = ProfileMember.objects.filter(
+                tenant_id=self._tenant, device_id__in=among(part), until_ns=None
+            )
             members.update(rows.values_list("device_id", "profile_id"))
         if not members:
             return found
