@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
+from medwarden.app.study import study
 from medwarden.app.train import FIRST_MEASURED, SHIPPED, Recipe, confirmed, train_model
 from medwarden.cli.train import train
+from medwarden.inventory.labels.example import example_of
 from medwarden.inventory.labels.in_use import shipped_model
+from medwarden.inventory.labels.vocabulary import numbers_of
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
 from medwarden.model.statement import Authority, Statement
 
+WARD = Path(__file__).resolve().parents[2] / "src" / "medwarden" / "app" / "demo" / "ward.pcap.gz"
 SMALL = Recipe(seeds=(1,), devices=12, hours=0.05, rules=False)
 
 
@@ -24,6 +29,21 @@ def test_making_a_model_again_gives_the_same_file() -> None:
     one, other = train_model(SMALL, seed=5), train_model(SMALL, seed=5)
     assert one.sources["simulated"] > 12
     assert one.model.digest == other.model.digest
+
+
+def test_no_key_that_hides_people_changes_what_is_learnt() -> None:
+    """Every study hides the names of staff with a key of its own."""
+    once, again = study([WARD]).devices, study([WARD]).devices
+    assert _operators(once).isdisjoint(_operators(again))
+    assert [numbers_of(example_of(device, {})) for device in once] == [
+        numbers_of(example_of(device, {})) for device in again
+    ]
+
+
+def _operators(devices: Iterable[Device]) -> set[str]:
+    found = {entry.value for d in devices for entry in d.ledger if entry.field == "dicom.operator"}
+    assert found
+    return found
 
 
 def test_seeds_for_measuring_are_not_trained_on() -> None:

@@ -210,6 +210,17 @@ def test_a_trained_model_names_no_model_that_nothing_else_names() -> None:
     assert labelling._named_models_only(said) == said
 
 
+def test_a_model_names_no_finer_kind_than_a_rule_says() -> None:
+    model = f"{MODEL_RULE}1"
+    said = [_vote("category", "infusion_pump", "pump-port"), _vote("os", "Windows", "windows-dhcp")]
+    guessed = [_vote("category", "syringe_pump", model), _vote("os", "Windows Server", model)]
+    labels = [vote.label for vote in labelling._no_finer_kinds([*said, *guessed])]
+    assert labels == ["infusion_pump", "Windows", "infusion_pump", "Windows"]
+    assert labelling._no_finer_kinds(guessed) == guessed
+    other = [*said, _vote("os", "Ubuntu", model)]
+    assert labelling._no_finer_kinds(other) == other
+
+
 def test_a_server_on_a_virtual_machine_has_the_maker_of_that(heard: Heard) -> None:
     device = heard(("sip.server", "Asterisk PBX 16.28.0"), macs=("00:50:56:00:00:01",))
     judged = identify(device)

@@ -21,6 +21,7 @@ from medwarden.inventory.ballots import is_kind_of
 from medwarden.inventory.book import Book
 from medwarden.inventory.company import Company
 from medwarden.inventory.identity import Resolver
+from medwarden.inventory.joined import Gathered, in_company
 from medwarden.inventory.labelling import identify
 from medwarden.inventory.labels.calibration import Calibration
 from medwarden.inventory.labels.example import LEARNT, Example, canonical, example_of
@@ -147,27 +148,36 @@ def joint_calibrations(model: LabelModel, recipe: Recipe) -> dict[str, Calibrati
     return fit_joint(outcomes)
 
 
-def _simulated_devices(seed: int, recipe: Recipe) -> list[tuple[Device, dict[str, str], Company]]:
-    request = Request(devices=recipe.joint_devices, hours=recipe.hours, seed=seed, start=start_of(MOMENT))
-    with tempfile.TemporaryDirectory(prefix="medwarden-train-") as name:
-        folder = Path(name)
-        written = simulate(request, folder)
-        truths = msgspec.json.decode((folder / "truth.json").read_bytes(), type=_Truth).devices
-        studied = study(written.captures)
-    by_mac = {mac: device for device in studied.devices for mac in device.macs}
-    found = []
-    for truth in truths:
-        device = next((by_mac[mac] for mac in truth.macs if mac in by_mac), None)
-        if device is not None:
+def _simulated_devices(seed: int, recipe: Recipe) -> Iterator[tuple[Device, dict[str, str], Company]]:
+    """Yield the devices of a joint hospital as every source shows them, what they are, and their company."""
+    truths, sources = _simulated(seed, recipe.joint_devices, recipe)
+    for seen in sources:
+        for device, truth in _known(seen.devices, truths):
             said = canonical({level: getattr(truth, level, None) for level in LEARNT})
-            found.append((device, said, studied.company))
-    return found
+            yield device, said, seen.company
 
 
 def hospital_examples(seed: int, recipe: Recipe) -> list[Example]:
     """Return the devices of one simulated hospital as examples, now and earlier, and as logs show them."""
+    truths, sources = _simulated(seed, recipe.devices, recipe)
+    group = f"hospital {seed}"
+    return [
+        example
+        for seen in sources
+        for device, truth in _known(seen.devices, truths)
+        for example in examples_in_time(
+            device, {level: getattr(truth, level) for level in LEARNT if level != "class"}, group=group
+        )
+    ]
+
+
+def _simulated(seed: int, devices: int, recipe: Recipe) -> tuple[tuple[_TrueDevice, ...], list[Gathered]]:
+    """Return what is true of a simulated hospital, and its devices as packets and, if wanted, logs show them.
+
+    The logs are Zeek's by themselves, and NetFlow with the log of a DHCP server.
+    """
     request = Request(
-        devices=recipe.devices,
+        devices=devices,
         hours=recipe.hours,
         seed=seed,
         start=start_of(MOMENT),
@@ -177,14 +187,18 @@ def hospital_examples(seed: int, recipe: Recipe) -> list[Example]:
         folder = Path(name)
         written = simulate(request, folder)
         truths = msgspec.json.decode((folder / "truth.json").read_bytes(), type=_Truth).devices
-        group = f"hospital {seed}"
-        examples = list(_examples(study(written.captures).devices, truths, group))
+        sources = [_studied(written.captures)]
         if recipe.logs:
             logs = folder / "logs" / "site-1"
-            examples += _examples(study(sorted((logs / "zeek").glob("*.log"))).devices, truths, group)
+            sources.append(_studied(sorted((logs / "zeek").glob("*.log"))))
             leases, exports = logs / "dhcp" / "dhcpd.log", logs / "netflow" / "netflow9.pcap"
-            examples += _examples(exported_devices(exports, [leases]), truths, group)
-    return examples
+            sources.append(in_company(exported_devices(exports, [leases]), identify))
+    return truths, sources
+
+
+def _studied(files: Iterable[Path]) -> Gathered:
+    found = study(files)
+    return Gathered(found.devices, found.company)
 
 
 class _TrueDevice(msgspec.Struct, frozen=True):
@@ -200,8 +214,8 @@ class _Truth(msgspec.Struct, frozen=True):
     devices: tuple[_TrueDevice, ...]
 
 
-def _examples(devices: Iterable[Device], truths: Iterable[_TrueDevice], group: str) -> Iterator[Example]:
-    """Yield examples of those devices that are in the truth, found by MAC address, else by IP address."""
+def _known(devices: Iterable[Device], truths: Iterable[_TrueDevice]) -> Iterator[tuple[Device, _TrueDevice]]:
+    """Yield those devices that are in the truth with theirs, found by MAC address, else by IP address."""
     known = list(devices)
     by_mac = {mac: device for device in known for mac in device.macs}
     by_ip = {ip: device for device in known for ip in device.ips}
@@ -210,8 +224,7 @@ def _examples(devices: Iterable[Device], truths: Iterable[_TrueDevice], group: s
         device = next((by_mac[mac] for mac in truth.macs if mac in by_mac), None)
         device = device or next((by_ip[ip] for ip in held if ip in by_ip), None)
         if device is not None:
-            labels = {level: getattr(truth, level) for level in LEARNT if level != "class"}
-            yield from examples_in_time(device, labels, group=group)
+            yield device, truth
 
 
 def exported_devices(exports: Path, logs: Iterable[Path] = ()) -> list[Device]:

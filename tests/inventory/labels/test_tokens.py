@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medwarden.dissect.phi import Tokeniser
 from medwarden.inventory.labels.tokens import (
     behaviour_tokens,
     mac_tails,
@@ -74,6 +75,15 @@ def test_numbers_of_models_stay_in_names() -> None:
 def test_values_of_personal_fields_are_only_noticed() -> None:
     assert words_of("snmp.printer_serial", "cnb1234567") == ("has snmp.printer_serial",)
     assert words_of("dhcp.client_id", "1:20f85eca9152") == ("has dhcp.client_id",)
+
+
+@pytest.mark.parametrize(
+    "field", ["dicom.operator", "hl7.operator", "eapol.user", "radius.user", "firewall.user"]
+)
+def test_people_are_only_noticed_whatever_key_hid_their_names(field: str) -> None:
+    told = [Tokeniser(key * 16).token("user", "Dr. Mara Jensen") for key in (b"a", b"b")]
+    assert told[0] != told[1]
+    assert [words_of(field, text) for text in told] == [(f"has {field}",)] * 2
 
 
 def test_a_list_keeps_its_order() -> None:

@@ -72,7 +72,11 @@ _PRESENCE_ONLY = frozenset(
 )
 """Fields whose values belong to one device or to its network, never to its kind."""
 
-_PERSONAL = re.compile(r"serial|_id$|\.mac$|address|\.uid$|uuid|\.udi$|key_hash|fingerprint|asset|password")
+_PERSONAL = re.compile(
+    r"serial|_id$|\.mac$|address|\.uid$|uuid|\.udi$|key_hash|fingerprint|asset|password|\.(?:operator|user)$"
+)
+"""Fields of one device or one person. Names of people come hashed with a key of the house: no other house
+would meet them, and no two builds of a model would be the same."""
 _KINDS_BY_ID = frozenset(
     {"bacnet.vendor_id", "enip.vendor_id", "knx.manufacturer_id", "poct1a.model_id", "snmp.sys_object_id"}
 )
