@@ -9,10 +9,11 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.test import Client
 
-from medwarden.model.role import Role
+from medwarden.model.role import Permission, Role
 from medwarden.store.models import AuditEntry, Site, User
 from medwarden.store.open import ensure_site
 from medwarden.web.models import FirstPassword
+from medwarden.web.views.settings import PERMISSION_WORDS
 
 SignedIn = Callable[..., Client]
 
@@ -116,3 +117,10 @@ def test_settings_lead_to_what_the_role_includes(signed_in: SignedIn) -> None:
     assert targets[Role.ADMINISTRATOR] == "/settings/people/"
     assert targets[Role.AUDITOR] == "/settings/audit/"
     assert targets[Role.VIEWER] == "/settings/about/"
+
+
+def test_every_permission_is_said_in_words_of_its_own(signed_in: SignedIn) -> None:
+    assert set(PERMISSION_WORDS) == set(Permission)
+    page = signed_in(Role.ADMINISTRATOR).get("/settings/about/").content.decode()
+    assert "Say what a device is" in page
+    assert "Correct identity" not in page

@@ -25,6 +25,29 @@ from medwarden.web.templatetags.console import words
 
 AUDIT_PAGE = 100
 
+PERMISSION_WORDS = {
+    Permission.SEE_INVENTORY: "See devices, findings and risk",
+    Permission.SEE_STAFF_NAMES: "See names of staff",
+    Permission.CHANGE_FINDING: "Move findings and actions on",
+    Permission.ACCEPT_RISK: "Accept a risk for a time",
+    Permission.CORRECT_IDENTITY: "Say what a device is",
+    Permission.EDIT_PLACES: "Say where devices are",
+    Permission.EDIT_BOOKS: "Bring equipment lists in",
+    Permission.LEARN_POLICY: "Learn policies from traffic",
+    Permission.APPROVE_POLICY: "Approve policies",
+    Permission.FEED_DATA: "Feed captures, logs and knowledge",
+    Permission.EXPORT: "Download lists",
+    Permission.SEE_AUDIT: "Read the audit chain",
+    Permission.CHANGE_SETTINGS: "Change settings",
+    Permission.MANAGE_USERS: "Manage people and roles",
+    Permission.BACKUP: "Back up and restore",
+    Permission.ENABLE_PROBING: "Let medwarden ask devices",
+    Permission.PROTECT_DEVICE: "Protect devices from being asked",
+    Permission.OVERRIDE_INTERLOCK: "Answer for an action on a protected device",
+    Permission.CAPTURE_DEVICE: "Record packets of a device",
+    Permission.EXPORT_RAW_CAPTURE: "Download packets with patients in them",
+}
+
 
 @requires(None)
 @require_GET
@@ -52,7 +75,7 @@ def people(request: HttpRequest) -> HttpResponse:
         {
             "people": [(user, user.pk in factors) for user in rows],
             "roles": [(role.value, words(role.value)) for role in Role],
-            "grants": [(words(p.value), [p in GRANTS[role] for role in Role]) for p in Permission],
+            "grants": [(PERMISSION_WORDS[p], [p in GRANTS[role] for role in Role]) for p in Permission],
             "sites": Site.objects.filter(tenant_id=scope.tenant).order_by("name"),
             "new_person": request.session.pop("new_person", None),
         },
@@ -203,5 +226,5 @@ def about(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "web/about.html",
-        {"permissions": [words(p.value) for p in Permission if user.may(p)]},
+        {"permissions": [PERMISSION_WORDS[p] for p in Permission if user.may(p)]},
     )

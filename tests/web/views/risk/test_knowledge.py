@@ -77,9 +77,9 @@ def test_other_pages_say_that_knowledge_is_too_old(known: Store, signed_in: Sign
     client = signed_in(Role.VIEWER)
     for page in ("/", "/risk/knowledge/record/"):
         text = client.get(page).content.decode()
-        assert "Security advisories (CSAF) is " in text, page
-        assert "what is said of risk may be behind" in text, page
-    assert "what is said of risk may be behind" not in client.get(PAGE).content.decode()
+        assert "Security advisories (CSAF): " in text, page
+        assert "What is said of risk may be behind" in text, page
+    assert "What is said of risk may be behind" not in client.get(PAGE).content.decode()
 
 
 def test_techniques_of_findings_have_names_once_attack_was_brought(
@@ -95,7 +95,7 @@ def test_techniques_of_findings_have_names_once_attack_was_brought(
     with Knowledge(store.home) as knowledge:
         name = knowledge.techniques()["T0855"].name
     text = signed_in(Role.VIEWER).get(f"/findings/{row.pk}/").content.decode()
-    assert f'<span class="mono">T0855</span> {name}, <span class="mono">T9999</span></dd>' in text
+    assert f'<span class="mono nowrap">T0855</span> {name}, <span class="mono nowrap">T9999</span></dd>' in text
 
 
 def test_pages_are_silent_where_knowledge_is_fresh_or_nobody_brought_any(
