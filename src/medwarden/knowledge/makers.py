@@ -71,6 +71,9 @@ class _Index:
                 return maker
         return None
 
+    def printed(self) -> dict[str, str]:
+        return {start: maker.name for entries in self._makers.values() for start, maker in entries}
+
     def module(self, text: str) -> ModuleMaker | None:
         for start, module in self._modules.get(text[:2], ()):
             if text.startswith(start) and _WORD_END.match(text, len(start)):
@@ -98,6 +101,12 @@ def maker_named(vendor: str) -> MakerName | None:
 def module_maker(registered: str) -> ModuleMaker | None:
     """Return the entry of a maker of modules, chips or boards, or None for other makers."""
     return _index().module(registered.strip().lower())
+
+
+@cache
+def printed_names() -> dict[str, str]:
+    """Return every printed beginning that the table knows, in lower case, with the maker's short name."""
+    return _index().printed()
 
 
 def is_module_maker(registered: str) -> bool:

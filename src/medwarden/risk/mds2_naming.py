@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from medwarden.risk.matching.likeness import Closeness, closeness
 from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, plain
-from medwarden.risk.matching.products import Closeness, closeness, product_name
+from medwarden.risk.matching.products import product_name
 
 
 class Series(msgspec.Struct, frozen=True):

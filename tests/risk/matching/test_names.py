@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medwarden.risk.matching.likeness import Closeness, closeness
 from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, repaired
-from medwarden.risk.matching.products import Closeness, closeness, product_name
+from medwarden.risk.matching.products import product_name
 
 MAKERS = Makers(packaged_aliases())
 
@@ -34,6 +35,45 @@ MAKERS = Makers(packaged_aliases())
 )
 def test_one_maker_under_many_names(claimed: str, device: str) -> None:
     assert MAKERS.agree(MAKERS.keys(claimed), MAKERS.keys(device))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "written"),
+    [
+        ("GE Healthcare", "GEHealthcare"),
+        ("GE Healthcare", "G.E. Healthcare"),
+        ("GE Healthcare", "GE Healtcare"),
+        ("Smiths Medical", "Simths Medical"),
+        ("St. Jude Medical", "St.-Jude-Medical"),
+        ("Phillips", "Phillis"),
+        ("i-SENS Inc", "iSENS, Inc."),
+        ("Boston Scientific", "BSC Boston Scientific"),
+        ("Vyaire Medical", "VyaireMedical"),
+        ("Spacelabs", "OSI Systems"),
+    ],
+)
+def test_a_maker_is_understood_as_inventories_write_it(claimed: str, written: str) -> None:
+    assert MAKERS.agree(MAKERS.keys(claimed), MAKERS.meant(written))
+
+
+@pytest.mark.parametrize("written", ["Acme Medical", "Contoso Healthcare", "Zebra", "Dell", "Hamilton Beach"])
+def test_a_stranger_stays_a_stranger(written: str) -> None:
+    ours = ("GE Healthcare", "Philips", "Medtronic", "Smiths Medical", "Zoll", "Draeger", "Natus")
+    assert not any(MAKERS.agree(MAKERS.keys(each), MAKERS.meant(written)) for each in ours)
+
+
+@pytest.mark.parametrize(
+    ("model", "behind"),
+    [
+        ("GE Medical Systems Information Technologies CADstream", "CADstream"),
+        ("CareFusion 303, Inc. BD Pyxis Anesthesia System 4000", "BD Pyxis Anesthesia System 4000"),
+        ("ZOLL Medical Corporation Defibrillator Dashboard", "Defibrillator Dashboard"),
+        ("Alaris PC unit", ""),
+        ("Philips", ""),
+    ],
+)
+def test_a_maker_in_front_of_a_model_is_taken_off(model: str, behind: str) -> None:
+    assert MAKERS.in_front(model)[1] == behind
 
 
 @pytest.mark.parametrize(
@@ -84,11 +124,51 @@ def test_a_hospital_adds_names_of_its_own() -> None:
         ("IntelliSpace PACS", "IntelliSpace Portal", Closeness.OTHER),
         ("Xeleris 3.1", "Xeleris", Closeness.SAME),
         ("Infinity Delta", "Infinity Delta XL", Closeness.MAYBE),
+        ("Alaris 8015 PC unit", "Alaris 8015 PCunit", Closeness.SAME),
+        ("Claria CRT-D", "Claria CRT-D™", Closeness.SAME),
+        ("Innova IGS 5x0", "Innova IGS 540", Closeness.SAME),
+        ("Innova IGS 5x0", "Innova IGS 640", Closeness.OTHER),
+        ("Avalon Fetal/Maternal Monitors FM20/FM30/FM40", "Avalon FM30", Closeness.SAME),
+        ("Avalon Fetal/Maternal Monitors FM20/FM30/FM40", "Avalon FM10", Closeness.OTHER),
+        ("IntelliVue Monitors MP Series (includingMP2/MX700/800)", "IntelliVue MX800", Closeness.SAME),
+        ("Tasy WebPortal", "Tsy WebPortal", Closeness.MAYBE),
+        ("Mirro ICD", "Miro ICD", Closeness.MAYBE),
+        ("Optima IGS 330", "Optima 330", Closeness.MAYBE),
+        ("SCALANCE X-200IRT", "SCALANCE X-200", Closeness.MAYBE),
+        ("SCALANCE X-200", "SCALANCE X-200IRT", Closeness.MAYBE),
+        ("MyCareLink Monitor", "MyCareLnk Monitor", Closeness.SAME),
+        ("IntelliVue patient monitor MX400-MX850", "IntelliVue Guardian EWS", Closeness.OTHER),
     ],
 )
 def test_products_are_one_or_another(claimed: str, device: str, expected: Closeness) -> None:
     claim, own = product_name(claimed), product_name(device)
     assert max(closeness(a, b).closeness for a in claim.names for b in own.names) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "versions", "left"),
+    [
+        ("Xcelera R3.3L1", ("r3.3l1",), "xcelera"),
+        ("IntelliVue MX40 B.05.32", ("b.05.32",), "intellivuemx40"),
+        ("Connex Spot Monitor rev 2", ("2",), "connexspotmonitor"),
+        ("OpenClinic GA v5.09.02", ("5.09.02",), "openclinicga"),
+        ("MRI 1.5T", (), "mri15t"),
+        ("Discovery VH", (), "discoveryvh"),
+    ],
+)
+def test_a_version_at_the_end_of_a_name_is_no_part_of_it(
+    text: str, versions: tuple[str, ...], left: str
+) -> None:
+    name = product_name(text)
+    assert name.versions == versions
+    assert name.names[0].joined == left
+
+
+def test_an_abbreviation_in_brackets_is_another_name_and_no_condition() -> None:
+    name = product_name("ZOOM LATITUDE Programmer/Recorder/Monitor (PRM) - Model 3120")
+    assert [each.joined for names in name.others for each in names] == ["prm3120"]
+    assert name.conditions == ()
+    assert product_name("Gateway (WLAN only)").conditions == ("wlan only",)
 
 
 @given(st.text(max_size=60))

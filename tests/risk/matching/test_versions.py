@@ -12,7 +12,8 @@ from medwarden.risk.matching.version_order import (
     compare_packages,
     device_version,
 )
-from medwarden.risk.matching.versions import Certainty, Place, place, read_versions, span_words
+from medwarden.risk.matching.version_places import Place, place
+from medwarden.risk.matching.versions import Certainty, read_versions, span_words
 
 READINGS = [
     ("vers:all/*", Certainty.EXACT, []),
@@ -88,7 +89,12 @@ def test_conditions_and_models_beside_versions_are_kept() -> None:
         ("C.03.11", "A.01 <= C.0x | 4.0", Place.IN),
         ("C.11", "A.01 <= C.0x", Place.ABOVE),
         ("U60", "<= U61 |<= L81", Place.IN),
-        ("L82", "<= U61 |<= L81", Place.UNKNOWN),
+        ("L82", "<= U61 |<= L81", Place.ABOVE),
+        ("U62", "<= U61 |<= L81", Place.ABOVE),
+        ("012U000061", "<= U61 |<= L81", Place.UNKNOWN),
+        ("1.0", "1.1 | 1.6", Place.OUT),
+        ("2.5", "<= 2.0", Place.ABOVE),
+        ("2.0.1", "<= 2.0", Place.UNKNOWN),
         ("2.9.9", "2.X", Place.IN),
         ("3.0", "2.X", Place.OUT),
         ("4.00", ">= 4.01 | <= 4.34", Place.BELOW),

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from medwarden.model.vulnerability import Advisory, Match, MatchState, ProductClaim, Vulnerability
+from medwarden.risk.matching.likeness import Closeness
 from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, plain, same_maker
 from medwarden.risk.matching.platforms import System, judge_system, own_system, system
-from medwarden.risk.matching.products import Closeness, ProductName, product_name
+from medwarden.risk.matching.products import ProductName, product_name
 from medwarden.risk.matching.profile import Profile
 from medwarden.risk.matching.software import judge_software, keys_of, package, software_key
 from medwarden.risk.matching.updates import Updates
 from medwarden.risk.matching.verdict import Outcome, judge, statement
 
-RULES = "matching 3"
+RULES = "matching 4"
 """Raised whenever the same device and record may come to another verdict than before."""
 
 _RANK = {
@@ -72,12 +76,13 @@ class _Product:
 class _Maker:
     """The products of one maker as it is written, and which of them have which token."""
 
-    __slots__ = ("_postings", "keys", "products", "written")
+    __slots__ = ("_near", "_postings", "keys", "products", "written")
 
     def __init__(self, written: str, keys: frozenset[str]) -> None:
         self.written, self.keys = written, keys
         self.products: dict[tuple[str, str], _Product] = {}
         self._postings: dict[str, list[_Product]] | None = None
+        self._near: dict[str, tuple[str, ...]] = {}
 
     def add(self, entry: _Entry) -> None:
         # A title only matters where it belongs to an advisory: records of one product share one place.
@@ -88,10 +93,11 @@ class _Maker:
             self._postings = None
         product.entries.append(entry)
 
-    def candidates(self, tokens: frozenset[str]) -> Iterator[_Product]:
-        """Yield the products that share a token with ``tokens``."""
+    def candidates(self, tokens: frozenset[str], *, misprints: bool = True) -> Iterator[_Product]:
+        """Yield the products that share a token with ``tokens``, or one that may be a misprint of it."""
         if self._postings is None:
             self._postings = {}
+            self._near.clear()
             for product in self.products.values():
                 written = " ".join(
                     (product.text, product.title, *{entry.claim.version for entry in product.entries[:40]})
@@ -100,21 +106,41 @@ class _Maker:
                     self._postings.setdefault(token, []).append(product)
         seen: set[int] = set()
         for token in tokens:
-            for product in self._postings.get(token, ()):
-                if id(product) not in seen:
-                    seen.add(id(product))
-                    yield product
+            for known in self._known(token, self._postings) if misprints else (token,):
+                for product in self._postings.get(known, ()):
+                    if id(product) not in seen:
+                        seen.add(id(product))
+                        yield product
+
+    def _known(self, token: str, postings: dict[str, list[_Product]]) -> tuple[str, ...]:
+        """Return the tokens of products that a token is, may be misprinted from, or is put together of."""
+        near = self._near.get(token)
+        if near is None:
+            found = {token}
+            if token.isalpha() and len(token) >= _SHORTEST_MISPRINT:
+                most = 1 if len(token) < _LONG else 2
+                close = process.extract(
+                    token, list(postings), scorer=OSA.distance, score_cutoff=most, limit=None
+                )
+                found.update(each for each, _, _ in close if each[:1] == token[:1] or len(token) >= _LONG)
+                found.update(each for each in postings if len(each) >= _SHORTEST_PART and each in token)
+            near = self._near[token] = tuple(found)
+        return near
 
 
+_SHORTEST_MISPRINT = 3
+"""Letters from which a word is looked up by its misprints too."""
+_SHORTEST_PART = 4
+"""Letters from which a word may be a part of one that was written without blanks."""
+_LONG = 9
+"""Letters from which a word may be misprinted twice."""
+
+
+@lru_cache(maxsize=65536)
 def tokens_of(text: str) -> frozenset[str]:
-    """Return what a product is looked up by: words, numbers, for misprints their ends and letters."""
-    found: set[str] = set()
-    for token in re.findall(r"[a-z]+|\d+", plain(text.replace("_", " "))):
-        if token.isdigit() or len(token) < 3:
-            found.add(token)
-        else:
-            found.update((token.rstrip("s"), token[:4], "-" + token[-4:], "~" + "".join(sorted(token))))
-    return frozenset(found)
+    """Return what a product is looked up by: its words without the s of many, and its numbers."""
+    found = re.findall(r"[a-z]+|\d+", plain(text.replace("_", " ")))
+    return frozenset(token.rstrip("s") or token for token in found)
 
 
 class Engine:
@@ -226,17 +252,39 @@ class Engine:
         return bool(keys & SYSTEM_MAKERS) or not keys or self._makers.agree(keys, self._makers.keys(vendor))
 
     def _of_device(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
-        keys = self._makers.keys(profile.vendor)
-        without = tuple(sorted(w for w in re.findall(r"[a-z]+", plain(profile.vendor)) if len(w) > 1))
+        keys = self._makers.meant(profile.vendor)
+        head, behind = self._makers.in_front(profile.model)
+        told = self._makers.meant(head) if head else frozenset()
+        if told and not keys:
+            profile = msgspec.structs.replace(profile, vendor=head, vendor_in_model=True)
+            keys = told
+        elif told and not self._makers.agree(keys, told):
+            behind = ""
         model = plain(profile.model)
         others = tuple(n for key in sorted(keys) for n in self._aliases.get((key, model), ()))
-        device = _device_name(profile.model, others, without)
+        if behind:
+            others += (behind, *(n for k in sorted(keys) for n in self._aliases.get((k, plain(behind)), ())))
         tokens = tokens_of(" ".join((profile.model, *others)))
-        makers = self._makers_of(profile.vendor, keys) if keys else tuple(self._by_maker.values())
-        agrees = True if keys else None
-        for maker in makers:
-            for product in maker.candidates(tokens):
-                yield from self._of_product(product, maker, profile, device, agrees)
+        if keys:
+            device = _device_name(profile.model, others, _telling_words(profile.vendor))
+            for maker in self._makers_of(profile.vendor, keys):
+                for product in maker.candidates(tokens):
+                    yield from self._of_product(product, maker, profile, device, True)
+            return
+        words = frozenset(re.findall(r"[a-z]+", model))
+        for maker in self._by_maker.values():
+            said = [
+                key.split() for key in sorted(maker.keys) if len(key) >= 4 and words.issuperset(key.split())
+            ]
+            named, without = bool(said), tuple(sorted({word for each in said for word in each}))
+            device = _device_name(profile.model, (), without)
+            own = (
+                msgspec.structs.replace(profile, vendor=maker.written, vendor_in_model=True)
+                if named
+                else profile
+            )
+            for product in maker.candidates(tokens, misprints=named):
+                yield from self._of_product(product, maker, own, device, True if named else None)
 
     def _of_product(
         self, product: _Product, maker: _Maker, profile: Profile, device: ProductName, agrees: bool | None
@@ -288,22 +336,31 @@ class Engine:
 
     @staticmethod
     def _closest(found: list[tuple[_Entry, Outcome]]) -> Iterator[tuple[_Entry, Outcome]]:
-        """Keep of each source the claims whose product is closest."""
+        """Keep of each source the claims that are closest, and number versions as the device does."""
         best: dict[str, Closeness] = {}
         for entry, outcome in found:
             source = entry.advisory or entry.vulnerability
             best[source] = max(best.get(source, Closeness.OTHER), outcome.closeness)
-        for entry, outcome in found:
-            if outcome.closeness is best[entry.advisory or entry.vulnerability]:
+        close = [(e, o) for e, o in found if o.closeness is best[e.advisory or e.vulnerability]]
+        told = {(e.vulnerability, e.advisory, e.claim.product) for e, o in close if not o.numbered_otherwise}
+        for entry, outcome in close:
+            said = (entry.vulnerability, entry.advisory, entry.claim.product)
+            if not outcome.numbered_otherwise or said not in told:
                 yield entry, outcome
 
 
+def _telling_words(vendor: str) -> tuple[str, ...]:
+    return tuple(sorted(word for word in re.findall(r"[a-z]+", plain(vendor)) if len(word) > 1))
+
+
+@lru_cache(maxsize=65536)
 def _device_name(model: str, others: tuple[str, ...], without: tuple[str, ...]) -> ProductName:
     name = product_name(model, without)
-    if not others:
-        return name
-    names = tuple(each for other in others for each in product_name(other, without).names)
-    return msgspec.structs.replace(name, names=name.names + names)
+    whole = product_name(model) if without else name
+    further = [*name.others, *(product_name(other, without).names for other in others)]
+    if whole.names != name.names and all(each.words - set(without) for each in whole.names):
+        further.append(whole.names)
+    return msgspec.structs.replace(name, others=tuple(names for names in further if names != name.names))
 
 
 def _is_system(product: str) -> bool:

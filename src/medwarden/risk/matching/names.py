@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
 import msgspec
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from medwarden.knowledge.makers import known_maker, short_name
+from medwarden.knowledge.makers import known_maker, printed_names, short_name
 from medwarden.knowledge.packaged import load_yaml
 
 
@@ -57,10 +58,15 @@ def repaired(text: str) -> str:
     return text
 
 
+_MARKS = re.compile("[™®©℠]")
+"""Marks that stand behind names and are no part of them; some fall apart into letters."""
+
+
 @lru_cache(maxsize=65536)
 def plain(text: str) -> str:
     """Return text in lower case, without accents, control characters and repeated spaces."""
-    letters = unicodedata.normalize("NFKD", repaired(text).replace("ß", "ss").replace("ø", "o"))
+    whole = _MARKS.sub(" ", repaired(text)).replace("ß", "ss").replace("ø", "o")
+    letters = unicodedata.normalize("NFKD", whole)
     kept = "".join(c for c in letters if not unicodedata.combining(c) and (c.isprintable() or c.isspace()))
     return " ".join(kept.replace("\u200b", "").lower().split())
 
@@ -100,6 +106,15 @@ _VAGUE = frozenset(
     }
 )
 _SHORTEST_MISPRINT = 6
+_SHORTEST_NAME = 4
+_BEHIND_MAKERS = (
+    _LEGAL_PIECE
+    | _VAGUE
+    | {"corporation", "plc", "kgaa", "kg", "nv", "bv", "se", "information", "usa", "303", "the"}
+)
+"""Words that go with a maker's name in front of a product and are no part of the product."""
+_LONGEST_MAKER = 6
+"""Words of a maker's name in front of a product."""
 
 
 class Makers:
@@ -113,6 +128,10 @@ class Makers:
             for key in keys:
                 self._related.setdefault(key, set()).update(keys)
         self._keys: dict[str, frozenset[str]] = {}
+        self._printed = {_squeezed(start): name for start, name in printed_names().items()}
+        self._printed |= {_squeezed(name): name for group in aliases.related for name in group}
+        self._printed |= {_squeezed(name): group[0] for group in aliases.vendors for name in group}
+        self._written: dict[str, frozenset[str]] = {}
 
     def keys(self, text: str) -> frozenset[str]:
         """Return the keys of the maker, or of the makers, that ``text`` names; empty for no name."""
@@ -120,6 +139,54 @@ class Makers:
         if found is None:
             found = self._keys[text] = frozenset(filter(None, self._read(text)))
         return found
+
+    def meant(self, text: str) -> frozenset[str]:
+        """Return the keys of a maker as an inventory writes it: misprinted, without blanks, with other words.
+
+        Slower than :meth:`keys`, which reads what sources write.
+        """
+        found = self._written.get(text)
+        if found is None:
+            found = self._written[text] = self.keys(text) | frozenset(filter(None, self._repaired(text)))
+        return found
+
+    def _repaired(self, text: str) -> Iterator[str]:
+        whole = plain(text)
+        if known_maker(whole) is not None or _maker_words(whole) in self._canonical:
+            return
+        squeezed = _squeezed(whole)
+        if squeezed in self._printed:
+            yield self._key(self._printed[squeezed])
+        elif len(squeezed) >= _SHORTEST_MISPRINT - 1:
+            most = 1 if len(squeezed) < 10 else 2
+            names = [n for n in self._printed if n[:1] == squeezed[:1] and len(n) >= _SHORTEST_MISPRINT]
+            near = process.extractOne(squeezed, names, scorer=OSA.distance, score_cutoff=most)
+            if near is not None:
+                yield self._key(self._printed[near[0]])
+        for vague in _VAGUE:
+            if squeezed.endswith(vague) and len(squeezed) - len(vague) >= _SHORTEST_NAME:
+                yield self._key(squeezed.removesuffix(vague))
+        words = _words(whole)
+        for start in range(1, len(words)):
+            rest = " ".join(words[start:])
+            if len(rest) >= _SHORTEST_MISPRINT and known_maker(rest) is not None:
+                yield self._key(rest)
+
+    def in_front(self, product: str) -> tuple[str, str]:
+        """Return the maker whose name a product begins with, and the product behind it; or two empty texts.
+
+        ``GE Medical Systems Information Technologies CADstream`` is a CADstream.
+        """
+        words = product.split()
+        for count in range(min(_LONGEST_MAKER, len(words) - 1), 0, -1):
+            head = " ".join(words[:count])
+            if self._printed.get(_squeezed(plain(head))) is None:
+                continue
+            end = count
+            while end < len(words) - 1 and " ".join(_words(plain(words[end]))) in _BEHIND_MAKERS | {""}:
+                end += 1
+            return head, " ".join(words[end:])
+        return "", ""
 
     def _read(self, text: str) -> set[str]:
         whole = plain(text)
@@ -164,16 +231,29 @@ def same_maker(one: str, other: str) -> bool:
     if one == other:
         return True
     shorter, longer = sorted((one, other), key=len)
-    if longer.startswith(shorter + " ") and len(shorter) >= 4 and shorter not in _VAGUE:
+    if longer.startswith(shorter + " ") and len(shorter) >= _SHORTEST_NAME and shorter not in _VAGUE:
+        return True
+    if " " in shorter and longer.endswith(" " + shorter):
+        return True
+    if len(shorter) >= _SHORTEST_NAME and one.replace(" ", "") == other.replace(" ", ""):
         return True
     if len(shorter) < _SHORTEST_MISPRINT or (one[:1] != other[:1] and one[1:2] != other[1:2]):
         return False
     return OSA.distance(one, other, score_cutoff=2) <= (1 if len(shorter) < 10 else 2)
 
 
+def _words(text: str) -> list[str]:
+    return re.sub(r"[^\w\s]|_", " ", text).split()
+
+
+def _squeezed(text: str) -> str:
+    """Return a maker's name without what is not a letter or digit, and without its legal form."""
+    return "".join(_maker_words(text, frozenset()).split())
+
+
 @lru_cache(maxsize=65536)
-def _maker_words(text: str) -> str:
-    words = re.sub(r"[^\w\s]", " ", re.sub(r"\([^()]*\)", " ", plain(text))).split()
-    while len(words) > 1 and (words[-1] in _VAGUE or words[-1] in _LEGAL_PIECE):
+def _maker_words(text: str, vague: frozenset[str] = _VAGUE) -> str:
+    words = _words(re.sub(r"\([^()]*\)", " ", plain(text)))
+    while len(words) > 1 and (words[-1] in vague or words[-1] in _LEGAL_PIECE):
         words.pop()
     return " ".join(words)

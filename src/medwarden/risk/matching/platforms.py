@@ -13,12 +13,13 @@ from types import MappingProxyType
 import msgspec
 
 from medwarden.model.vulnerability import Aspect, MatchState, ProductClaim, ProductStatus
+from medwarden.risk.matching.likeness import Closeness
 from medwarden.risk.matching.names import plain, shown
-from medwarden.risk.matching.products import Closeness
 from medwarden.risk.matching.profile import Profile
 from medwarden.risk.matching.verdict import Outcome
 from medwarden.risk.matching.version_order import begins, device_version
-from medwarden.risk.matching.versions import Certainty, Place, bounded, place, read_versions, span_words
+from medwarden.risk.matching.version_places import Place, place
+from medwarden.risk.matching.versions import Certainty, bounded, read_versions, span_words
 
 _BUILDS = MappingProxyType(
     {
@@ -192,7 +193,8 @@ def _version(claim: ProductClaim, named: System, profile: Profile) -> Aspect:
         )
     if not spans:
         return Aspect("version", True, profile.os_version, "os_version", wanted, "every version is named")
-    mine = re.search(r"\d+(?:\.\d+)+", _build(profile, named) or profile.os_version)
+    numbers = r"\d+(?:\.\d+)+" if named.family == "windows" else r"\d+(?:\.\d+)*"
+    mine = re.search(numbers, _build(profile, named) or profile.os_version)
     if mine is None:
         return Aspect(
             "version", None, profile.os_version, "os_version", wanted, "the build of the system is not known"

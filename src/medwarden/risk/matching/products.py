@@ -1,14 +1,12 @@
-"""Names of products taken apart, and how close two of them are.
+"""Names of products taken apart.
 
-A name is numbers, telling words, short letters and words of kind (``monitor``, ``pump``). Numbers decide,
-words of kind count little: an MX400 is no MX40, an Alaris PC unit no Alaris Gateway Workstation.
+A name is numbers, telling words, short letters and words of kind (``monitor``, ``pump``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from enum import IntEnum
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -27,7 +25,7 @@ KINDS = frozenset(
 )  # fmt: skip
 """What kind of thing a product is: two products of different kinds are not one, the same kind says little."""
 
-_NOISE = frozenset(
+NOISE = frozenset(
     {
         "the", "a", "an", "of", "for", "and", "or", "with", "in", "on", "by", "all", "any", "series",
         "family", "families", "model", "models", "device", "devices", "product", "products", "system",
@@ -37,7 +35,7 @@ _NOISE = frozenset(
         "installed", "including", "incl", "related", "service", "services", "equipment", "edition",
         "enabled", "using", "used", "based", "digital", "imaging", "clinical", "bedside", "worn",
         "only", "management", "diagnostic", "diagnostics", "line", "lines", "range", "type",
-        "component", "components", "instrument", "instruments", "station",
+        "component", "components", "instrument", "instruments", "station", "ultrasound",
     }
 )  # fmt: skip
 """Words that tell no product from another."""
@@ -57,12 +55,25 @@ _SHORT_PAIR = re.compile(r"(?<![a-z\d])(?:[a-z]{1,3}/[a-z]+|[a-z]+/[a-z]{1,3})(?
 _MODEL_RANGE = re.compile(
     r"(?<![a-z\d])([a-z]{1,4})-?(\d{1,5})\s*(?:-|–|\bto\b|\bthrough\b)\s*([a-z]{0,4})-?(\d{2,5})(?![a-z\d])"
 )
+_TRAILING = re.compile(
+    r"\s(?:(?:software|firmware|sw|fw|version|release|rev(?:ision)?)\b[\s.:]*)*([a-z]{1,2}\.?\d+(?:\.[a-z\d]+)+)$"
+    r"|\s(?:software|firmware|sw|fw|version|ver|release|rev(?:ision)?)\b[\s.:]*v?(\d+[a-z]?|[a-z])$"
+)
+"""A version at the end of a name: ``B.05.32``, ``R3.3L1``, ``rev K``."""
+_ABBREVIATION = re.compile(r"\(([A-Z]{2,6} ?i?[A-Z])\)")
+_OPEN_DIGIT = re.compile(r"(?<![a-z\d])(\d{1,2})x(\d)(?![a-z\d])")
+"""A digit that stands for all ten: the IGS 5x0 are the IGS 500 to 590."""
+_CHAIN = re.compile(r"(?<!\S)[a-z]{1,4}\d{1,4}[a-z]?(?:/[a-z]{0,4}\d{1,4}[a-z]?)+(?!\S)")
+"""Model numbers in one list among other words: fetal/maternal monitors FM20/FM30."""
+_INCLUDING = re.compile(
+    r"includ(?:ing|es)\s*((?:[a-z]{0,4}\d{1,4}[a-z]?)(?:\s*[/,]\s*[a-z]{0,4}\d{1,4}[a-z]?)*)$"
+)
 _EXCEPT = re.compile(r",?\s*\b(?:not\s+including|excluding|except(?:\s+for)?|other\s+than)\b\s+(.+)$")
 _LIST = re.compile(r"\s*(?:,|/|\||&|\band\b|\bor\b)\s*")
 
 
 class Name(msgspec.Struct, frozen=True):
-    """A product name taken apart; what :func:`closeness` compares.
+    """A product name taken apart; what is compared.
 
     ``words`` are telling words of three letters or more, ``numbers`` digits as written, ``codes`` letters
     and digits glued together (mx40), ``letters`` short letters (xl, k), ``kinds`` words of kind,
@@ -89,7 +100,7 @@ class ProductName(msgspec.Struct, frozen=True):
 
     ``names`` are alternatives (``MP50/MP70``); ``versions`` stand in the name (``Xeleris 3.1``);
     ``conditions`` after it (``used with Windows XP systems``), ``platform`` an operating system in it,
-    ``without`` products that it says it does not mean.
+    ``without`` products that it says it does not mean, ``others`` further readings of the whole name.
     """
 
     text: str
@@ -98,6 +109,7 @@ class ProductName(msgspec.Struct, frozen=True):
     conditions: tuple[str, ...] = ()
     platform: str = ""
     without: tuple[Name, ...] = ()
+    others: tuple[tuple[Name, ...], ...] = ()
 
 
 @lru_cache(maxsize=131072)
@@ -111,10 +123,13 @@ def product_name(text: str, without: tuple[str, ...] = ()) -> ProductName:
     if exception is not None:
         excluded = tuple(_name(each, without) for each in _LIST.split(exception.group(1)) if each)
         body = body[: exception.start()] + " series"
+    abbreviated, short = _abbreviation(text)
     body = _CODES_IN_BRACKETS.sub(r" \1 ", body)
     body = _SHORT_PAIR.sub(lambda found: found.group(0).replace("/", " "), body)
-    conditions = [remark for remark in re.findall(r"\(([^()]*)\)", body) if remark.strip()]
+    conditions = [each for each in re.findall(r"\(([^()]*)\)", body) if each.strip()]
+    conditions = [each for each in conditions if each != abbreviated]
     body = " ".join(re.sub(r"\([^()]*\)?", " ", body).split())
+    body, versions = _without_version(body, without)
     platform = ""
     found = _PLATFORM.search(body)
     if found is not None and _product_words(body[: found.start()] + body[found.end() :], without):
@@ -124,15 +139,47 @@ def product_name(text: str, without: tuple[str, ...] = ()) -> ProductName:
     if cut is not None and _product_words(body[: cut.start()], without):
         conditions.append(cut.group(0).strip())
         body = body[: cut.start()]
-    versions = tuple(found.group(1) for found in _DOTTED.finditer(body))
-    if versions:
-        rest = _DOTTED.sub(" ", body)
-        if _product_words(rest, without):
-            body = " ".join(rest.strip(" /-,").split())
-        else:
-            versions = ()
-    names = tuple(_name(each, without) for each in _alternatives(body))
-    return ProductName(text, names, versions, tuple(conditions), platform, excluded)
+    names = tuple(_name(each, without) for each in (*_alternatives(body), *_included(body, conditions)))
+    others = ((_name(short, without),),) if short else ()
+    return ProductName(text, names, versions, tuple(conditions), platform, excluded, others)
+
+
+def _included(body: str, conditions: list[str]) -> Iterator[str]:
+    """Yield the models that a remark includes: MP Series (including MP2/X2/MX700/800)."""
+    family = " ".join(word for word in _TOKEN.findall(body) if word.isalpha() and len(word) > 2)
+    for remark in conditions:
+        found = _INCLUDING.match(remark)
+        if found is not None and family:
+            yield from (f"{family} {each}" for each in _spread(_LIST.split(found.group(1))))
+
+
+def _abbreviation(text: str) -> tuple[str, str]:
+    """Return the abbreviation in brackets of the words before it, and the name with it in their place.
+
+    ``Clinical Information Center (CIC) Pro`` is a CIC Pro; numbers before the brackets are kept.
+    """
+    found = _ABBREVIATION.search(text)
+    if found is None or len(found.group(1)) < 3:
+        return "", ""
+    before = plain(text[: found.start()])
+    letters, short = iter(before), plain(found.group(1))
+    if not all(letter in letters for letter in short.replace(" ", "")):
+        return "", ""
+    numbers = re.findall(r"\d+", before)
+    return short, re.sub(r"\([^()]*\)?", " ", " ".join((short, *numbers, plain(text[found.end() :]))))
+
+
+def _without_version(body: str, without: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Take versions out of a name where a name remains, were it only the maker's own."""
+    found = tuple(each.group(1) for each in _DOTTED.finditer(body))
+    rest = _DOTTED.sub(" ", body) if found else body
+    if not found:
+        trailing = _TRAILING.search(body)
+        if trailing is not None:
+            found, rest = (trailing.group(1) or trailing.group(2),), body[: trailing.start()]
+    if found and (_product_words(rest, without) or _product_words(rest, ())):
+        return " ".join(rest.strip(" /-,").split()), found
+    return body, ()
 
 
 def _product_words(text: str, without: tuple[str, ...]) -> bool:
@@ -148,7 +195,7 @@ def _name(text: str, without: Sequence[str]) -> Name:
     if ranges:
         text = _MODEL_RANGE.sub(" ", text)
     tokens = [_known(token) for token in _TOKEN.findall(text)]
-    left = [t for t in tokens if t not in _NOISE and not _of_maker(t, without)]
+    left = [t for t in tokens if t not in NOISE and not _of_maker(t, without)]
     if not left and not ranges:
         left = [t for t in tokens if t not in without] or tokens
     words = frozenset(t for t in left if t.isalpha() and len(t) > 2 and t not in KINDS)
@@ -179,9 +226,13 @@ def _codes(text: str) -> frozenset[str]:
 @lru_cache(maxsize=65536)
 def _known(word: str) -> str:
     """Return the word of kind, or the one that tells nothing, that a word is or is a misprint of."""
-    if len(word) < 7 or word in KINDS or word in _NOISE:
+    if len(word) < 5 or word in KINDS or word in NOISE:
         return word
-    known = (each for each in (*sorted(KINDS), *sorted(_NOISE)) if len(each) >= 7 and alike(each, word))
+    known = (
+        each
+        for each in (*sorted(KINDS), *sorted(NOISE))
+        if len(each) >= 6 and each[0] == word[0] and alike(each, word)
+    )
     return next(known, word)
 
 
@@ -191,6 +242,15 @@ def _singular(word: str) -> str:
 
 def _alternatives(text: str) -> list[str]:
     """Return what a name lists: ``tc10 tc20 cardiographs`` is a TC10 and a TC20, ``522k/722k`` two pumps."""
+    open_digit = _OPEN_DIGIT.search(text)
+    if open_digit is not None:
+        ten = (f"{open_digit.group(1)}{digit}{open_digit.group(2)}" for digit in range(10))
+        return [text[: open_digit.start()] + each + text[open_digit.end() :] for each in ten]
+    chain = _CHAIN.search(text)
+    if chain is not None and chain.group(0) != text:
+        behind, before = text[chain.end() :], text[: chain.start()]
+        if "/" in before + behind:
+            return [f"{before}{each}{behind}" for each in _spread(chain.group(0).split("/"))]
     pieces = [piece for piece in _LIST.split(text) if piece]
     if len(pieces) > 1:
         coded = [piece for piece in pieces if re.search(r"\d", piece)]
@@ -199,7 +259,7 @@ def _alternatives(text: str) -> list[str]:
         worded = [
             p
             for p in pieces
-            if len(re.sub(r"[^a-z]", "", p)) >= 4 and not set(_TOKEN.findall(p)) <= KINDS | _NOISE
+            if len(re.sub(r"[^a-z]", "", p)) >= 4 and not set(_TOKEN.findall(p)) <= KINDS | NOISE
         ]
         if len(worded) == len(pieces):
             return _spread(pieces)
@@ -240,155 +300,6 @@ def _spread(pieces: list[str]) -> list[str]:
     return spread
 
 
-class Closeness(IntEnum):
-    """How close a device's product is to a claimed one."""
-
-    OTHER = 0
-    MAYBE = 1  # one name says less than the other, or more
-    SAME = 2
-
-
-class Likeness(msgspec.Struct, frozen=True):
-    """How close two products are, and why in words."""
-
-    closeness: Closeness
-    why: str
-
-
-_LONG_CODE = 4
-"""Letters and digits from which a code tells a model by itself."""
-
-_OTHER = Likeness(Closeness.OTHER, "another product")
-
-
-def closeness(claim: Name, device: Name, context: frozenset[str] = frozenset()) -> Likeness:
-    """Compare a claimed product with a device's; ``context`` are words beside the claim (its title)."""
-    if claim.joined and claim.joined == device.joined and claim.ranges == device.ranges:
-        return Likeness(Closeness.SAME, "the same name")
-    claimed, owned = _tokens(claim), _tokens(device)
-    if claim.ranges and claim.ranges != device.ranges:
-        inside = _inside(claim, device)
-        if inside:
-            claimed, owned = claimed - inside, owned - inside
-            if not _apart(claimed, owned)[1] - context:
-                return Likeness(Closeness.SAME, "a model number in the named range")
-        elif device.numbers:
-            return _OTHER
-        else:
-            return (
-                Likeness(Closeness.MAYBE, "the device's name says no model number")
-                if claimed & owned
-                else _OTHER
-            )
-    missing, extra = _apart(claimed, owned)
-    if claim.kinds and device.kinds and not claim.kinds & device.kinds and not (claim.codes & device.codes):
-        return (
-            _OTHER
-            if missing or extra
-            else Likeness(Closeness.MAYBE, "the same name for another kind of device")
-        )
-    words = {token for token in extra if token.isalpha() and len(token) > 1}
-    if claim.kinds - device.kinds and words - context and not claim.numbers:
-        return _OTHER
-    extra = {token for token in extra if token not in context}
-    if not missing and not extra:
-        if not (claim.telling and device.telling):
-            return _OTHER
-        return Likeness(Closeness.SAME, "the same name but for words that tell nothing apart")
-    missing_numbers = {token for token in missing if token.isdigit()}
-    extra_numbers = {token for token in extra if token.isdigit()}
-    if missing_numbers and extra_numbers:
-        return _OTHER
-    if not missing:
-        return _more(claim, device, extra, extra_numbers)
-    if not extra:
-        return _less(claim, device, missing, missing_numbers)
-    shared = {code for code in claim.codes & device.codes if len(code) >= _LONG_CODE}
-    if shared and not missing_numbers and not extra_numbers:
-        code = max(shared, key=len)
-        if not code.isdigit() or len(code) >= 5:
-            return Likeness(Closeness.MAYBE, f"the same model number {code} beside other words")
-    return _OTHER
-
-
-def _inside(claim: Name, device: Name) -> frozenset[str]:
-    """Return the letters and number of a device's model that lies in a range of models, or nothing."""
-    for letters, low, high in claim.ranges:
-        for code in device.codes:
-            if (
-                code.startswith(letters)
-                and code[len(letters) :].isdigit()
-                and low <= int(code[len(letters) :]) <= high
-            ):
-                return frozenset((letters, code[len(letters) :]))
-    return frozenset()
-
-
-def _more(claim: Name, device: Name, extra: set[str], numbers: set[str]) -> Likeness:
-    """The device's name says all the claim says, and more."""
-    words = {token for token in extra if token.isalpha() and len(token) > 3}
-    if claim.numbers:
-        return Likeness(Closeness.MAYBE, f"the named model with {_listed(extra)} added")
-    if numbers and not words:
-        short = {t for t in extra if t.isalpha()}
-        glued = all(any(code.startswith(t) or code.endswith(t) for code in device.codes) for t in short)
-        if glued and (claim.words or claim.whole):
-            return Likeness(Closeness.SAME, "a model of the named family")
-    if claim.whole and claim.words:
-        return Likeness(Closeness.MAYBE, f"perhaps of the named family, with {_listed(extra)} added")
-    if words and len(_tokens(claim)) == 1:
-        return _OTHER
-    return Likeness(Closeness.MAYBE, f"perhaps a variant of it, with {_listed(extra)} added")
-
-
-def _less(claim: Name, device: Name, missing: set[str], numbers: set[str]) -> Likeness:
-    """The claim's name says all the device's says, and more."""
-    if not device.telling:
-        return _OTHER
-    variants = {token for token in missing if token.isalpha() and len(token) < 3}
-    if not numbers and device.numbers and not variants:
-        shared = {code for code in claim.codes & device.codes if len(code) >= _LONG_CODE}
-        code = max(shared, key=len, default="")
-        if code and (not code.isdigit() or device.words):
-            return Likeness(Closeness.SAME, f"the same model number {code}")
-        if device.words:
-            return Likeness(Closeness.SAME, "the same name and number")
-    if not device.numbers and not any(len(word) > 3 for word in device.words):
-        return _OTHER
-    return Likeness(
-        Closeness.MAYBE, f"the named product says more than the device's name ({_listed(missing)})"
-    )
-
-
-def _tokens(name: Name) -> frozenset[str]:
-    return name.words | name.numbers | name.letters
-
-
-def _apart(claimed: frozenset[str], owned: frozenset[str]) -> tuple[set[str], set[str]]:
-    """Return the tokens only the claim has and those only the device has, misprints and gaps forgiven."""
-    missing, extra = set(claimed - owned), set(owned - claimed)
-    for token in sorted(missing, key=len, reverse=True):
-        near = next((other for other in sorted(extra) if alike(token, other)), None)
-        if near is not None:
-            missing.discard(token)
-            extra.discard(near)
-    for one, other in ((missing, extra), (extra, missing)):
-        for token in [t for t in one if t.isalpha()]:
-            parts = _made_of(token, [t for t in other if t.isalpha()])
-            if parts:
-                one.discard(token)
-                other.difference_update(parts)
-    return missing, extra
-
-
-def _made_of(whole: str, parts: Sequence[str]) -> tuple[str, ...]:
-    """Return two parts that, put together, are the whole: ``intelli`` and ``vue``."""
-    for first in parts:
-        if whole.startswith(first) and whole[len(first) :] in parts:
-            return (first, whole[len(first) :])
-    return ()
-
-
 @lru_cache(maxsize=262144)
 def alike(one: str, other: str) -> bool:
     """Tell whether two words are one: a plural, or misprinted by a letter (two in long words)."""
@@ -400,7 +311,3 @@ def alike(one: str, other: str) -> bool:
     if shorter < 5:
         return False
     return OSA.distance(one, other, score_cutoff=2) <= (1 if shorter < 9 else 2)
-
-
-def _listed(tokens: set[str]) -> str:
-    return ", ".join(sorted(tokens))

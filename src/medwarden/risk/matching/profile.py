@@ -28,7 +28,8 @@ class Profile(msgspec.Struct, frozen=True):
 
     ``vendor_sure`` and ``model_sure`` tell whether the inventory is sure of them (confidence from
     :data:`SURE` on). ``updates`` are knowledge base articles known to be installed, ``build`` the fullest
-    build of the system that was seen (10.0.17763.7434). An empty text is not known.
+    build of the system that was seen (10.0.17763.7434). ``vendor_in_model`` tells that the vendor was taken
+    from the model's name. An empty text is not known.
     """
 
     vendor: str = ""
@@ -43,10 +44,13 @@ class Profile(msgspec.Struct, frozen=True):
     software: tuple[Software, ...] = ()
     updates: frozenset[str] = frozenset()
     build: str = ""
+    vendor_in_model: bool = False
 
     @property
     def label(self) -> str:
         """Return maker and model in words."""
+        if self.vendor_in_model:
+            return self.model
         said = self.model.lower().startswith(self.vendor.lower())
         made = self.model if said else " ".join(part for part in (self.vendor, self.model) if part)
         return made or self.os or "the device"

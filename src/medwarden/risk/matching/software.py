@@ -12,11 +12,12 @@ import msgspec
 from packageurl import PackageURL
 
 from medwarden.model.vulnerability import Aspect, MatchState, ProductClaim, ProductStatus
+from medwarden.risk.matching.likeness import Closeness
 from medwarden.risk.matching.names import plain, shown
-from medwarden.risk.matching.products import Closeness
 from medwarden.risk.matching.profile import Software
 from medwarden.risk.matching.verdict import Outcome
-from medwarden.risk.matching.versions import Certainty, Place, bounded, place, read_versions, span_words
+from medwarden.risk.matching.version_places import Place, place
+from medwarden.risk.matching.versions import Certainty, bounded, read_versions, span_words
 
 
 class Package(msgspec.Struct, frozen=True):

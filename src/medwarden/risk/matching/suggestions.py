@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from rapidfuzz import fuzz, process
 
+from medwarden.risk.matching.likeness import Closeness, closeness
 from medwarden.risk.matching.names import Makers, plain, shown
-from medwarden.risk.matching.products import Closeness, closeness, product_name
+from medwarden.risk.matching.products import product_name
 
 _LIKE_MAKER = 86.0
 _LIKE_PRODUCT = 84.0

@@ -9,36 +9,33 @@ from functools import lru_cache
 import msgspec
 
 from medwarden.model.vulnerability import Aspect, MatchState, ProductClaim, ProductStatus, VersionSpan
+from medwarden.risk.matching.likeness import Closeness, Likeness, closeness
 from medwarden.risk.matching.names import plain, shown
-from medwarden.risk.matching.products import (
-    Closeness,
-    Likeness,
-    Name,
-    ProductName,
-    closeness,
-    product_name,
-)
+from medwarden.risk.matching.products import Name, ProductName, product_name
 from medwarden.risk.matching.profile import Profile
+from medwarden.risk.matching.version_places import Place, numbered_otherwise, place
 from medwarden.risk.matching.versions import (
     Certainty,
-    Place,
     Reading,
     bounded,
     by_date,
-    place,
     read_versions,
     span_words,
 )
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """The verdict of one claim on one profile. ``closeness`` ranks claims of one source."""
+    """The verdict of one claim on one profile. ``closeness`` ranks claims of one source.
+
+    ``numbered_otherwise`` tells that the claim's versions and the device's mean nothing beside each other.
+    """
 
     state: MatchState
     closeness: Closeness
     reason: str
     aspects: tuple[Aspect, ...]
     explicit: bool = False  # the source itself says fixed or not affected, of this version
+    numbered_otherwise: bool = False
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -84,11 +81,12 @@ def statement(
     if spans and (not title or not version or reading.certainty is Certainty.UNREADABLE):
         reading = Reading(bounded(spans), Certainty.EXACT)
     abbreviations = {word for each in name.conditions if re.fullmatch(r"[\w.]{2,8}", each) for word in [each]}
+    numbers = {span.exact for span in reading.spans if span.exact and _NUMBER.fullmatch(span.exact.lower())}
     return Statement(
         name,
         tuple(_models(text, reading.models, maker)),
         reading,
-        (frozenset(about) | abbreviations) - {"pc"},
+        (frozenset(about) | abbreviations | numbers) - {"pc"},
         maker,
     )
 
@@ -135,7 +133,12 @@ def judge(
     serial = _serial(claim, profile)
     aspects = (
         Aspect(
-            "vendor", vendor, profile.vendor, "vendor", claim.vendor, _vendor_words(profile, claim, vendor)
+            "vendor",
+            vendor,
+            profile.vendor,
+            "model" if profile.vendor_in_model else "vendor",
+            claim.vendor,
+            _vendor_words(profile, claim, vendor),
         ),
         Aspect(
             "product",
@@ -158,32 +161,45 @@ def judge(
         _sentence(claim, profile, source, state, aspects, version, unsure),
         aspects,
         claim.status in (ProductStatus.FIXED, ProductStatus.NOT_AFFECTED),
+        bool(version.aspect.device_value)
+        and numbered_otherwise(version.aspect.device_value, said.reading.spans),
     )
 
 
 def _product(said: Statement, device: ProductName) -> tuple[Likeness, str]:
     """Return the best likeness, and the model in the version text that it rests on."""
-    if (
-        said.product.without
-        and _best(said.product.without, device.names, said.context).closeness is Closeness.SAME
-    ):
+    if said.product.without and _best(said.product.without, device, said.context).closeness is Closeness.SAME:
         return Likeness(Closeness.OTHER, "a product that is left out by name"), ""
-    best, by = _best(said.product.names, device.names, said.context), ""
+    if _other_number_in_brackets(said.product, device):
+        return Likeness(Closeness.OTHER, "another number in brackets"), ""
+    called = (*said.product.names, *(name for names in said.product.others for name in names))
+    best, by = _best(called, device, said.context), ""
     for model, name in said.models:
-        like = _best(name.names, device.names, said.context)
+        like = _best(name.names, device, said.context)
         if like.closeness is Closeness.SAME:
             return like, model
         if like.closeness > best.closeness:
             best, by = like, model
-    if said.models and said.reading.certainty is Certainty.READ and _numbered_otherwise(said, device):
+    if said.models and said.reading.certainty is Certainty.READ and _models_elsewhere(said, device):
         return Likeness(Closeness.OTHER, "another model"), ""
     if said.models and said.reading.certainty is Certainty.READ and best.closeness is Closeness.SAME:
         listed = ", ".join(said.reading.models[:6])
         return Likeness(Closeness.MAYBE, f"the device's name does not say which of {listed} it is"), ""
+    if best.closeness is Closeness.SAME and device.without and device.without != said.product.without:
+        return Likeness(Closeness.MAYBE, "the device's name leaves other products out"), ""
     return best, by if best.closeness is Closeness.SAME else ""
 
 
-def _numbered_otherwise(said: Statement, device: ProductName) -> bool:
+def _other_number_in_brackets(product: ProductName, device: ProductName) -> bool:
+    """Tell whether both names have numbers of their own in brackets, and none in common."""
+    theirs, own = (
+        {found for each in name.conditions for found in re.findall(r"\d{3,}", each)}
+        for name in (product, device)
+    )
+    return bool(theirs and own) and not theirs & own
+
+
+def _models_elsewhere(said: Statement, device: ProductName) -> bool:
     """Tell whether the device has a model number and none of those that the source lists."""
     listed = {number for _, name in said.models for each in name.names for number in each.numbers}
     own = {number for each in device.names for number in each.numbers}
@@ -191,11 +207,25 @@ def _numbered_otherwise(said: Statement, device: ProductName) -> bool:
     return bool(own) and bool(listed) and not own & listed
 
 
-def _best(claimed: tuple[Name, ...], owned: tuple[Name, ...], context: frozenset[str]) -> Likeness:
+def _best(claimed: tuple[Name, ...], device: ProductName, context: frozenset[str]) -> Likeness:
+    """Return the best likeness of a claim's names to a device's; all models in one name must be meant."""
     return max(
-        (closeness(one, other, context) for one in claimed for other in owned),
+        (_of_all(claimed, names, context) for names in (device.names, *device.others)),
         key=lambda like: like.closeness,
     )
+
+
+def _of_all(claimed: tuple[Name, ...], owned: tuple[Name, ...], context: frozenset[str]) -> Likeness:
+    likes = [
+        max((closeness(one, other, context) for one in claimed), key=lambda like: like.closeness)
+        for other in owned
+    ]
+    best = max(likes, key=lambda like: like.closeness)
+    if best.closeness is Closeness.SAME and any(like.closeness is Closeness.OTHER for like in likes):
+        return Likeness(
+            Closeness.MAYBE, "the device's name lists several models, and not all of them are named"
+        )
+    return best
 
 
 class _Version(msgspec.Struct, frozen=True):
@@ -207,9 +237,7 @@ def _version(
     claim: ProductClaim, said: Statement, profile: Profile, device: ProductName, model: str
 ) -> _Version:
     """Compare the version, first with what stands in the product's name, then with the version text."""
-    own, field = profile.firmware, "firmware"
-    if not own and device.versions:
-        own, field = device.versions[0], "model"
+    own, field = _own_version(profile, device)
     wanted = _wanted(claim, said)
     if model:
         return _Version(
@@ -248,6 +276,15 @@ def _version(
         )
     where = place(own, spans)
     return _Version(where, _version_aspect(where, own, field, wanted))
+
+
+def _own_version(profile: Profile, device: ProductName) -> tuple[str, str]:
+    """Return the version of a device and its field: the firmware, what its name says, an unnamed system's."""
+    if profile.firmware:
+        return _without_product(profile.firmware, f"{profile.vendor} {profile.model}"), "firmware"
+    if device.versions:
+        return device.versions[0], "model"
+    return ("" if profile.os else profile.os_version), "os_version"
 
 
 def _by_number(
@@ -398,6 +435,8 @@ def _vendor_words(profile: Profile, claim: ProductClaim, agrees: bool | None) ->
         return "the device's maker is not known"
     if plain(profile.vendor) == plain(claim.vendor):
         return "the same maker"
+    if profile.vendor_in_model:
+        return f"the device's name begins with {profile.vendor}"
     return f"{profile.vendor} and {claim.vendor.strip()} are one maker or one house"
 
 
@@ -433,7 +472,7 @@ def _sentence(
     own = version.aspect.device_value
     article = "an" if profile.label[:1].lower() in "aeiou" else "a"
     device = f"the device is {article} {profile.label}" + (
-        f" with version {own}" if own and version.aspect.evidence_field == "firmware" else ""
+        f" with version {own}" if own and version.aspect.evidence_field in ("firmware", "os_version") else ""
     )
     match state:
         case MatchState.CONFIRMED:

@@ -46,6 +46,7 @@ _END: Element = (0, 0, "")
 class DeviceVersion(msgspec.Struct, frozen=True):
     """A version taken apart. ``series`` are letters glued to its first number (the U of U61).
 
+    ``given`` are its elements with the zeros at the end that ``elements`` leave out,
     ``dotted`` tells whether only numbers and dots remain, ``wild`` whether it stands for all
     that begin with it (2.x, the revision N), ``tens`` whether its last number is the first digit of those it
     stands for (C.0x).
@@ -53,6 +54,7 @@ class DeviceVersion(msgspec.Struct, frozen=True):
 
     text: str
     elements: tuple[Element, ...]
+    given: tuple[Element, ...]
     series: str
     dotted: bool
     wild: bool
@@ -83,6 +85,7 @@ def device_version(text: str) -> DeviceVersion | None:
     return DeviceVersion(
         text=text.strip(),
         elements=elements if wild else _trimmed(elements),
+        given=elements,
         series=_series(pieces),
         dotted=bool(re.fullmatch(r"[0-9.]+", plain)),
         wild=wild,
@@ -134,9 +137,9 @@ def compare(one: DeviceVersion, other: DeviceVersion) -> int | None:
 
 
 def begins(longer: DeviceVersion, shorter: DeviceVersion) -> bool:
-    """Tell whether ``longer`` goes on where ``shorter`` ends: 2.3.1 and 2.3, B.02.15 and B.02."""
-    size = len(shorter.elements)
-    return len(longer.elements) > size and longer.elements[:size] == shorter.elements
+    """Tell whether ``longer`` goes on where ``shorter`` ends, as 2.3.1 and 2.3 (and not 1.1 and 1.0)."""
+    size = len(shorter.given)
+    return len(longer.given) > size and longer.given[:size] == shorter.given
 
 
 def stands_for(wild: DeviceVersion, version: DeviceVersion) -> bool:

@@ -1,4 +1,4 @@
-"""Reading what sources write where versions belong, and telling whether a version is among them.
+"""Reading what sources write where versions belong.
 
 CSAF asks for one version or a ``vers`` range; what is published is anything from ``vers:all/*`` over
 ``<= 2.3.6`` and ``2.3.6 and below`` to a list of models or a date of making. A :class:`Reading` says how far
@@ -15,15 +15,7 @@ from functools import lru_cache
 import msgspec
 
 from medwarden.model.vulnerability import VersionSpan
-from medwarden.risk.matching.version_order import (
-    SCHEMES,
-    DeviceVersion,
-    begins,
-    compare,
-    compare_packages,
-    device_version,
-    stands_for,
-)
+from medwarden.risk.matching.version_order import compare, device_version
 
 
 class Certainty(StrEnum):
@@ -32,16 +24,6 @@ class Certainty(StrEnum):
     EXACT = "exact"
     READ = "read"  # by words, not by a notation
     UNREADABLE = "unreadable"
-
-
-class Place(StrEnum):
-    """Where a version stands beside a range."""
-
-    IN = "in"
-    BELOW = "below"
-    ABOVE = "above"
-    OUT = "out"  # not among single named versions
-    UNKNOWN = "unknown"
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -132,6 +114,8 @@ _MODEL = re.compile(
     r"(?=.*[a-z]{3})(?=.*[a-z\d])[a-z].*|[a-z]{2,}-\d+.*|.*\d[a-z]?\s*/\s*[a-z]*-?\d.*", re.IGNORECASE
 )
 _LABELLED = re.compile(r"\b(?:firmware|software)(?:\s+version)?\s*:?\s+(?P<version>[a-z]{0,2}\.?\d[\w.\-]*)")
+_LETTERED_LIST = re.compile(r"[a-z]\.\d+(?:\.[a-z]\.\d+)+")
+"""Versions of a letter and a number whose separators were misprinted: ``F.0.G.0``."""
 _DOTTED_LIST = re.compile(r"^v?\d+(?:\.\w+)+(?:\s+v?\d+(?:\.\w+)+)+$")
 
 
@@ -255,7 +239,9 @@ def _spans(text: str) -> tuple[VersionSpan, ...] | None:
         piece = re.sub(r"^(?:and|or)\s+", "", part.strip())
         if not piece or piece == "*":
             continue
-        if _DOTTED_LIST.match(re.sub(r"^(?:releases?|versions?)\s+", "", piece)):
+        if _LETTERED_LIST.fullmatch(piece):
+            parts.extend(re.findall(r"[a-z]\.\d+", piece))
+        elif _DOTTED_LIST.match(re.sub(r"^(?:releases?|versions?)\s+", "", piece)):
             parts.extend(re.sub(r"^(?:releases?|versions?)\s+", "", piece).split())
         else:
             parts.extend(re.split(r"(?<=[\w)])\s+(?=[<>])", piece) if not _RANGE.match(piece) else [piece])
@@ -384,105 +370,6 @@ def by_date(text: str) -> bool:
 def bounded(spans: tuple[VersionSpan, ...]) -> tuple[VersionSpan, ...]:
     """Return ``spans``, or none where one of them is every version."""
     return () if VersionSpan() in spans else spans
-
-
-def place(version: str, spans: tuple[VersionSpan, ...], scheme: str = "") -> Place:
-    """Tell where ``version`` stands beside ``spans``; no spans are every version.
-
-    Above is said only where every span ends below it. What cannot be compared with a span that might hold
-    it is unknown, never out.
-    """
-    if not spans:
-        return Place.IN
-    places = [_beside(version, span, scheme) for span in spans]
-    for verdict in (Place.IN, Place.UNKNOWN):
-        if verdict in places:
-            return verdict
-    if all(each is Place.ABOVE for each in places):
-        return Place.ABOVE
-    if all(each is Place.BELOW for each in places):
-        return Place.BELOW
-    return Place.OUT
-
-
-def _beside(version: str, span: VersionSpan, scheme: str) -> Place:
-    if scheme in SCHEMES:
-        return _package_beside(version, span, scheme)
-    mine = device_version(version)
-    if mine is None:
-        return Place.UNKNOWN
-    if span.exact is not None:
-        return _beside_exact(mine, device_version(span.exact))
-    high = Place.IN if span.high is None else _under(mine, device_version(span.high), span.high_included)
-    if high is not Place.IN:
-        return high
-    return Place.IN if span.low is None else _over(mine, device_version(span.low), span.low_included)
-
-
-def _beside_exact(mine: DeviceVersion, named: DeviceVersion | None) -> Place:
-    if named is None:
-        return Place.UNKNOWN
-    order = compare(mine, named)
-    if stands_for(named, mine):
-        return Place.IN
-    if order is None:
-        return Place.UNKNOWN
-    if order == 0:
-        return Place.IN
-    if begins(mine, named) or (begins(named, mine) and not named.wild):
-        return (
-            Place.UNKNOWN
-        )  # a build of the named version, or a version named more exactly than the device's
-    return Place.OUT
-
-
-def _under(mine: DeviceVersion, high: DeviceVersion | None, included: bool) -> Place:
-    if high is None:
-        return Place.UNKNOWN
-    if included and stands_for(high, mine):
-        return Place.IN
-    order = compare(mine, high)
-    if order is None:
-        return Place.UNKNOWN
-    if order == 0:
-        return Place.IN if included else Place.ABOVE
-    if order > 0:
-        return Place.UNKNOWN if included and begins(mine, high) else Place.ABOVE
-    return Place.UNKNOWN if begins(high, mine) and not (mine.dotted and high.dotted) else Place.IN
-
-
-def _over(mine: DeviceVersion, low: DeviceVersion | None, included: bool) -> Place:
-    if low is None:
-        return Place.UNKNOWN
-    order = compare(mine, low)
-    if order is None:
-        return Place.UNKNOWN
-    if order == 0:
-        return Place.IN if included else Place.BELOW
-    if order > 0:
-        return Place.IN
-    return Place.UNKNOWN if begins(low, mine) and not (mine.dotted and low.dotted) else Place.BELOW
-
-
-def _package_beside(version: str, span: VersionSpan, scheme: str) -> Place:
-    if span.exact is not None:
-        order = compare_packages(scheme, version, span.exact)
-        if order is None:
-            return Place.UNKNOWN
-        return Place.IN if order == 0 else Place.OUT
-    if span.high is not None:
-        order = compare_packages(scheme, version, span.high)
-        if order is None:
-            return Place.UNKNOWN
-        if order > 0 or (order == 0 and not span.high_included):
-            return Place.ABOVE
-    if span.low is not None:
-        order = compare_packages(scheme, version, span.low)
-        if order is None:
-            return Place.UNKNOWN
-        if order < 0 or (order == 0 and not span.low_included):
-            return Place.BELOW
-    return Place.IN
 
 
 def span_words(span: VersionSpan) -> str:

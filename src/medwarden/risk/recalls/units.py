@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from medwarden.model.vulnerability import Aspect, VersionSpan
-from medwarden.risk.matching.versions import Place, place, read_versions, span_words
+from medwarden.risk.matching.version_places import Place, place
+from medwarden.risk.matching.versions import read_versions, span_words
 from medwarden.risk.recalls.codes import Limits
 from medwarden.risk.recalls.days import Days, widest
 from medwarden.risk.recalls.facts import DeviceFacts, Said

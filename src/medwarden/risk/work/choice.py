@@ -25,7 +25,8 @@ from medwarden.model.vulnerability import (
 from medwarden.risk.matching.names import plain
 from medwarden.risk.matching.profile import Profile
 from medwarden.risk.matching.version_order import compare, device_version
-from medwarden.risk.matching.versions import Place, bounded, place, read_versions
+from medwarden.risk.matching.version_places import Place, place
+from medwarden.risk.matching.versions import bounded, read_versions
 
 CHOICE_RULES = "remedies 1"
 """Raised whenever the same words may lead to another choice than before."""
