@@ -16,6 +16,7 @@ from pathlib import Path
 from medwarden.app.attributes import fill_devices
 from medwarden.app.beside import MANY, Beside, Outcome, in_parts
 from medwarden.app.fingerprints import load_own
+from medwarden.app.life_cycle import match_support
 from medwarden.app.models import load_model
 from medwarden.app.recalls import match_devices as match_recalls
 from medwarden.app.reconcile import follow
@@ -121,6 +122,7 @@ def judge_stale(tenant: str, site: str) -> int:
             if folder is not None:
                 match_devices(folder, tenant, site, judged)
                 match_recalls(folder, tenant, site, judged)
+                match_support(folder, tenant, site, judged)
             _assess(tenant, site, judged, beside, "identity or traffic changed")
             with Change("rule:identity", "what follows was looked for", tenant=tenant, site=site):
                 note_matched(judged)

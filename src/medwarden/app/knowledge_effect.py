@@ -94,6 +94,7 @@ def follow(
     ``before`` and ``since`` are what :func:`concerned` and the newest edition were before. On an open store
     of a writer.
     """
+    from medwarden.app.life_cycle import follow_support
     from medwarden.app.recalls import refresh as compare_recalls
     from medwarden.app.vulnerabilities import refresh
 
@@ -102,6 +103,7 @@ def follow(
     scores = _scores(tenant)
     recalled = compare_recalls(home, tenant)
     refresh(home, tenant)
+    follow_support(home, tenant)
     if progress is not None:
         progress(1, 2, "saying what changed")
     after = concerned(tenant)

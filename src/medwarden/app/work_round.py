@@ -6,6 +6,7 @@ import logging
 import time
 from pathlib import Path
 
+from medwarden.app.life_cycle import refresh_support
 from medwarden.app.vex import weigh
 from medwarden.app.work import refresh_if_changed
 from medwarden.kernel.errors import ConfigurationError
@@ -31,6 +32,7 @@ def keep_up(home: Path) -> bool:
     try:
         for tenant in Tenant.objects.order_by("pk").values_list("pk", flat=True):
             weigh(home, tenant)
+            refresh_support(home, tenant)
             moved = refresh_if_changed(home, tenant) or moved
     except ConfigurationError as error:  # the operator's own rules: said again each time until mended
         _log.warning("the work queue is not kept up: %s", error)

@@ -50,6 +50,7 @@ class _Release(msgspec.Struct, rename="camel"):
     eol_from: str | None = None
     eoas_from: str | None = None
     eoes_from: str | None = None
+    discontinued_from: str | None = None
     latest: _Latest | None = None
 
 
@@ -80,7 +81,7 @@ class EndOfLife:
         publisher="endoflife.date",
         licence="MIT",
         home="https://endoflife.date/",
-        brings="support and end of life of operating systems and software by release",
+        brings="end of sale, support and life of operating systems, software and devices by release",
         changes="every day",
         stale_after_h=24 * 14,
         kinds=(Kind.LIFE_CYCLE,),
@@ -139,6 +140,7 @@ def _answer(stream: _Prefixed, origin: Provenance) -> Iterator[Item]:
                 extended_ends=release.eoes_from,
                 ended=release.is_eol if release.eol_from is None else None,
                 latest=release.latest.name if release.latest else "",
+                sale_ends=release.discontinued_from,
             )
             for release in held.releases
         )
@@ -204,6 +206,7 @@ def _cycle(held: _Cycle, label: str) -> Cycle:
         extended_ends=_day(held.eoes),
         ended=held.eol if isinstance(held.eol, bool) else None,
         latest="" if held.latest is None else str(held.latest),
+        sale_ends=_day(held.discontinued),
     )
 
 

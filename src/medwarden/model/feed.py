@@ -35,7 +35,7 @@ class Cycle(msgspec.Struct, frozen=True):
     """One release line of a product; dates are ISO 8601, None where the publisher gives none.
 
     ``ended`` tells whether support ended (or will never end: False) where the publisher says so without a
-    date. ``extended`` is the end of support that is paid for.
+    date. ``extended`` is the end of support that is paid for, ``sale_ends`` the end of sale.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Cycle(msgspec.Struct, frozen=True):
     extended_ends: str | None = None
     ended: bool | None = None
     latest: str = ""
+    sale_ends: str | None = None
 
 
 class LifeCycle(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from medwarden.kernel.clock import to_datetime
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Conversation, Device, DeviceClass
 from medwarden.model.finding import FindingKind, Severity
+from medwarden.model.life_cycle import Ending
 from medwarden.model.mds2 import Disclosure
 from medwarden.model.vulnerability import Cvss, MatchState
 from medwarden.risk.weights import Rules, shipped_rules
@@ -152,10 +153,13 @@ class AtWork(msgspec.Struct, frozen=True):
 
 
 class SupportEnd(msgspec.Struct, frozen=True):
-    """The day on which the maker stops repairing a device, and who says so."""
+    """The day on which help for a device ends, what ends then, who says so, and why it is this device."""
 
     day: date
     source: str
+    ending: Ending = Ending.SUPPORT
+    reason: str = ""
+    since_ns: int = 0
 
 
 class DeviceRecord(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from medwarden.model.device import Device, DeviceClass, Verdict
 from medwarden.model.finding import FindingEvidence, Severity
+from medwarden.model.life_cycle import Ending
 from medwarden.risk.context import RiskContext
 from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
 from medwarden.risk.facts import MOST, from_ledger, said
@@ -68,6 +69,14 @@ class UnsupportedOs:
         )
 
 
+_ENDED = {
+    Ending.SALE: "It is sold no longer",
+    Ending.SUPPORT: "Its maker supports it no longer",
+    Ending.SECURITY: "Its maker corrects its weaknesses no longer",
+    Ending.LIFE: "Its life is over by its maker's word",
+}
+
+
 class UnsupportedDevice:
     """The maker no longer repairs the device itself."""
 
@@ -84,13 +93,16 @@ class UnsupportedDevice:
     )
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
-        """Apply where the day on which support ends is known and over; full strength after five years."""
+        """Apply where the day on which help ends is known and over; full strength after five years."""
         end = context.record(device).support
         if end is None or end.day >= context.today:
             return None
         age = context.today - end.day
         return Hit(
-            f"Its maker supports it no longer since {end.day.isoformat()} ({end.source}).",
+            f"{_ENDED[end.ending]} since {end.day.isoformat()} ({end.source}).",
+            (FindingEvidence("support", end.reason[:300], end.since_ns, device.last_seen),)
+            if end.reason
+            else (),
             strength=0.6 + 0.4 * min(1.0, timedelta(days=age.days // 30 * 30) / _FULL_AGE),
         )
 
