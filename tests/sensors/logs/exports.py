@@ -95,3 +95,40 @@ def sflow(frames: Sequence[bytes], rate: int = 512, sequence: int = 1) -> bytes:
         body = struct.pack("!IIIIIIII", 1, 1, rate, rate, 0, 1, 2, 1) + flow
         samples += struct.pack("!II", 1, len(body)) + body
     return struct.pack("!II4sIIII", 5, 1, ip4("10.0.0.9"), 0, sequence, UPTIME, len(frames)) + samples
+
+
+def port_counters(
+    index: int,
+    *,
+    speed: int = 10**9,
+    status: int = 3,
+    octets: tuple[int, int] = (0, 0),
+    errors: tuple[int, int, int, int] = (0, 0, 0, 0),
+    direction: int = 1,
+) -> bytes:
+    """Return generic counters of a port; errors are discards and errors in, then out."""
+    received = (octets[0], 100, 10, 1, errors[0], errors[1], 0)
+    sent = (octets[1], 100, 10, 1, errors[2], errors[3], 0)
+    body = struct.pack("!IIQIIQ6IQ6I", index, 6, speed, direction, status, *received, *sent)
+    return struct.pack("!II", 1, len(body)) + body
+
+
+def ethernet_port(**counted: int) -> bytes:
+    """Return the counters of an Ethernet port: ``fcs``, ``late`` and ``single`` collisions, ``symbol``."""
+    places = {"fcs": 1, "single": 2, "late": 6, "symbol": 12}
+    numbers = [0] * 13
+    for name, number in counted.items():
+        numbers[places[name]] = number
+    return struct.pack("!II13I", 2, 52, *numbers)
+
+
+def sflow_counters(
+    ports: Sequence[tuple[int, Sequence[bytes]]], uptime: int = UPTIME, sequence: int = 1, wide: bool = False
+) -> bytes:
+    """Return a datagram with a counter sample for each port, in the expanded form with ``wide``."""
+    samples = b""
+    for index, records in ports:
+        source = struct.pack("!II", 0, index) if wide else struct.pack("!I", index)
+        body = struct.pack("!I", 1) + source + struct.pack("!I", len(records)) + b"".join(records)
+        samples += struct.pack("!II", 4 if wide else 2, len(body)) + body
+    return struct.pack("!II4sIIII", 5, 1, ip4("10.0.0.9"), 0, sequence, uptime, len(ports)) + samples

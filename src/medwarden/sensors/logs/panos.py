@@ -3,7 +3,11 @@
 Palo Alto Networks, "Syslog Field Descriptions", and its published CEF and LEEF templates. Columns are told
 apart by the type of log in the fourth of them. Sessions are taken from their ``end`` (or where they were
 refused); Device-ID columns, where a licence fills them, name maker, model and system. Users are kept as
-tokens. The enhanced application logs go to the vendor's cloud in a form that is not published.
+tokens.
+
+Enhanced application logs are not read: the administrator's guide ("Enhanced Application Logs") says that they
+are for the vendor's own services alone and cannot be seen on the firewall or on Panorama, and their layout is
+published nowhere. What those services conclude of them, Device-ID, is in the columns and fields named above.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The order of the columns in PAN-OS logs, and its fields under other names in CEF and LEEF.
 
-Palo Alto Networks, "Syslog Field Descriptions" (PAN-OS 7.1 to 11.1). Newer versions add columns at the end;
+Palo Alto Networks, "Syslog Field Descriptions" (PAN-OS 7.1 to 11.1) and, for CEF as its log service forwards
+it, "Log Forwarding Schema Reference". Newer versions add columns at the end;
 GLOBALPROTECT has had its present form since 9.1.3. Names are PAN-OS's own variables; an empty name is a
 column that is not read.
 """
@@ -127,14 +128,11 @@ CEF_NAMES = {
     "requestClientApplication": "user_agent",
     "shost": "machinename",
     "smac": "src_mac",
-    "PanOSSourceDeviceHost": "src_host",
-    "PanOSSourceDeviceMac": "src_mac",
-    "PanOSSourceDeviceModel": "src_model",
-    "PanOSSourceDeviceVendor": "src_vendor",
-    "PanOSSourceDeviceCategory": "src_category",
-    "PanOSSourceDeviceProfile": "src_profile",
-    "PanOSSourceDeviceOSFamily": "src_osfamily",
-    "PanOSSourceDeviceOSVersion": "src_osversion",
+    **{
+        f"PanOS{words}Device{word}": f"{side}_{word.lower()}"
+        for side, words in (("src", "Source"), ("dst", "Destination"))
+        for word in ("Category", "Profile", "Model", "Vendor", "OSFamily", "OSVersion", "Host", "Mac")
+    },
 }
 LEEF_NAMES = {
     "src": "src",

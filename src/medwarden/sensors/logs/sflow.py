@@ -2,24 +2,34 @@
 
 "sFlow Version 5" (sflow.org, 2004), XDR encoded. A flow sample stands for ``sampling_rate`` packets; what
 becomes of it is an estimate and marked so. Samples say when they were taken only by the agent's uptime, so
-flows have the time at which the datagram arrived (for files: the time of the setting).
+flows have the time at which the datagram arrived (for files: the time of the setting). Counter samples say of
+the switch itself what ``sflow_counters`` makes of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 from typing import ClassVar
 
 from medwarden.dissect.octets import ip_text
 from medwarden.kernel.errors import MalformedInput
-from medwarden.model.log_source import Framing, LogManifest, Tells
+from medwarden.model.log_source import Framing, LogManifest, LogSetting, Tells
 from medwarden.sensors.logs.flow_export import EXPORT_FIELDS, FlowExport
 from medwarden.sensors.logs.flow_record import FlowRecord
 from medwarden.sensors.logs.sampled_frame import frame_record, packet_record
+from medwarden.sensors.logs.sflow_counters import (
+    COUNTER_FIELDS,
+    ETHERNET,
+    GENERIC,
+    Interface,
+    InterfaceCounters,
+    interface,
+)
 
 _WORD = Struct("!I")
 _PAIR = Struct("!II")
-_FLOW, _FLOW_EXPANDED = 1, 3
+_FLOW, _COUNTERS, _FLOW_EXPANDED, _COUNTERS_EXPANDED = 1, 2, 3, 4
 _RAW, _IPV4, _IPV6, _SWITCH = 1, 3, 4, 1001
 _ETHERNET_HEADER, _IPV4_HEADER, _IPV6_HEADER = 1, 11, 12
 _MOST_SAMPLES = 1024
@@ -34,10 +44,14 @@ class Sflow(FlowExport):
         title="sFlow version 5",
         reference="sFlow Version 5, sflow.org, July 2004",
         framing=Framing.DATAGRAMS,
-        fields=(*EXPORT_FIELDS, "flow.agent"),
+        fields=(*EXPORT_FIELDS, "flow.agent", *COUNTER_FIELDS),
         tells=frozenset({Tells.HARDWARE_ADDRESS, Tells.PEERS, Tells.VOLUME, Tells.SERVICES}),
         ports=(6343,),
     )
+
+    def __init__(self, name: str, setting: LogSetting) -> None:
+        super().__init__(name, setting)
+        self._counters = InterfaceCounters()
 
     @staticmethod
     def recognises(head: bytes) -> bool:
@@ -57,7 +71,7 @@ class Sflow(FlowExport):
             raise MalformedInput("sflow", "datagram is shorter than its header", len(octets))
         agent = ip_text(octets[8 : 8 + size])
         sub_agent, number = _PAIR.unpack_from(octets, 8 + size)
-        _uptime, count = _PAIR.unpack_from(octets, 16 + size)
+        uptime, count = _PAIR.unpack_from(octets, 16 + size)
         if count > _MOST_SAMPLES:
             raise MalformedInput("sflow", f"{count} samples in one datagram", 20 + size)
         source = (agent, sub_agent)
@@ -74,15 +88,23 @@ class Sflow(FlowExport):
         at, taken = 24 + size, 0
         try:
             for _ in range(count):
-                at = self._sample(octets, at, now, exporter)
+                at = self._sample(octets, at, now, exporter, (source, uptime))
                 taken += 1
         finally:
             self._gathered.parsed(now, taken)
         return len(octets)
 
-    def _sample(self, octets: bytes, at: int, now: int, exporter: str | None) -> int:
-        """Take one sample in and return where it ends. Raises MalformedInput where it overruns."""
+    def _sample(
+        self, octets: bytes, at: int, now: int, exporter: str | None, taken: tuple[object, int]
+    ) -> int:
+        """Take one sample in and return where it ends; ``taken`` is by whom and at which uptime.
+
+        Raises MalformedInput where it overruns.
+        """
         kind, start, end = _block(octets, at, len(octets))
+        if kind in (_COUNTERS, _COUNTERS_EXPANDED):
+            for field, value in self._counted(octets, kind, start, end, taken):
+                self._gathered.fact(now, None, exporter, field, value)
         if kind not in (_FLOW, _FLOW_EXPANDED):
             return end
         words = 8 if kind == _FLOW else 11
@@ -107,6 +129,29 @@ class Sflow(FlowExport):
             record.vlan = record.vlan or vlan
             self._folder.add(record)
         return end
+
+    def _counted(
+        self, octets: bytes, kind: int, start: int, end: int, taken: tuple[object, int]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield what the counters of one port say. Raises MalformedInput where they overrun the sample."""
+        inner = start + (12 if kind == _COUNTERS else 16)
+        if inner > end:
+            raise MalformedInput("sflow", "counter sample is shorter than its header", start)
+        (source,) = _WORD.unpack_from(octets, inner - 8)
+        (count,) = _WORD.unpack_from(octets, inner - 4)
+        if count > _MOST_RECORDS:
+            raise MalformedInput("sflow", f"{count} records in one sample", start)
+        generic: Interface | None = None
+        ethernet: bytes | None = None
+        for _ in range(count):
+            form, body, inner = _block(octets, inner, end)
+            if form == GENERIC:
+                generic = interface(octets[body:inner])
+            elif form == ETHERNET:
+                ethernet = octets[body:inner]
+        # The id of the source holds the kind of it in its first octet where the form is the short one.
+        index = generic.index if generic else source & 0xFFFFFF if kind == _COUNTERS else source
+        yield from self._counters.take(*taken, index, generic, ethernet)
 
 
 def _block(octets: bytes, at: int, end: int) -> tuple[int, int, int]:
