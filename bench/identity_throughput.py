@@ -41,6 +41,13 @@ SITE = "main"
 SENSOR = "bench"
 AT_ONCE = 2000
 INCREMENTS = 50
+_NAMES = frozenset(
+    {
+        "browser.host_name", "browser.name", "dhcp.host_name", "mdns.host_name", "nbns.name",
+        "ntlmssp.workstation", "snmp.sys_name",
+    }
+)  # fmt: skip
+"""Fields with the name of a device, told apart by the number of its copy."""
 
 
 def hospital(devices: int) -> list[Device]:
@@ -51,7 +58,7 @@ def hospital(devices: int) -> list[Device]:
 
 
 def copies(patterns: list[Device], count: int) -> Iterator[Device]:
-    """Yield so many devices, each with an id, MAC addresses and IP addresses of its own."""
+    """Yield so many devices, each with an id, addresses and, where its pattern has any, names of its own."""
     for number in range(count):
         pattern = patterns[number % len(patterns)]
         tail = f"{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
@@ -60,6 +67,12 @@ def copies(patterns: list[Device], count: int) -> Iterator[Device]:
             id=f"d-{number:013d}",
             macs=tuple(f"{mac[:9]}{tail}" for mac in pattern.macs[:1]),
             ips=(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",),
+            ledger=tuple(
+                msgspec.structs.replace(entry, value=f"{entry.value}{number // len(patterns):03d}")
+                if entry.field in _NAMES
+                else entry
+                for entry in pattern.ledger
+            ),
         )
 
 

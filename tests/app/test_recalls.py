@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from medwarden.app.recall_desk import (
 from medwarden.app.recalls import due_days, match_devices, refresh, set_due_days
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
+from medwarden.risk.recalls.facts import DeviceFacts
 from medwarden.risk.recalls.workflow import DAY_NS, DueDays
 from medwarden.store.changes import Change
 from medwarden.store.delta import apply_delta
@@ -141,6 +143,50 @@ def test_a_new_recall_is_judged_alone_and_the_past_stays_known(pumps: Store, tmp
     assert held["d-main-1"] == "affected"
     assert len(versions(Scope(), NUMBER)) == 2
     assert RecallNotice.objects.count() == 2
+
+
+def test_a_new_recall_says_the_same_of_devices_as_if_all_were_looked_at(
+    pumps: Store,
+    heard: DeltaMaker,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from medwarden.store import recalls
+    from medwarden.store.models import Device, RecallStanding, RecallVerdict
+
+    with Change("sensor:s", "heard", site="main") as change:
+        apply_delta(change, heard(*range(4, 12)))
+    for number, (vendor, model) in enumerate(
+        [
+            ("Acme Medical, Inc.", "PumpOne"), ("ACME", "P100"), ("Acme Medical", "Monitor 7"),
+            ("Other Maker", "PumpOne P100"), ("Other Maker", "P100"), (None, "PumpOne P100"),
+            ("Acme Medical", None), ("Acme Medicl", "PumpOne P100"),
+        ],
+        4,
+    ):  # fmt: skip
+        Device.objects.filter(pk=f"d-main-{number}").update(vendor=vendor, model=model, serial="1500")
+    publish(pumps.home, tmp_path, "Serial Numbers 1000 through 2000")
+    refresh(pumps.home, "default")
+    looked_at: list[str] = []
+    facts_of = recalls.facts_of
+
+    def noting(tenant: str, ids: Sequence[str]) -> dict[str, DeviceFacts]:
+        looked_at.extend(ids)
+        return facts_of(tenant, ids)
+
+    monkeypatch.setattr(recalls, "facts_of", noting)
+    publish(pumps.home, tmp_path, "Serial Numbers 1000 through 2000", "Serial Numbers 1400 through 1600")
+    refresh(pumps.home, "default")
+    assert {"d-main-1", "d-main-2", "d-main-3"} <= set(looked_at)
+    assert {"d-main-6", "d-main-9", "d-main-10"}.isdisjoint(looked_at), "nothing can mean these"
+    found = states("Z-0002-2026")
+    assert found["d-main-1"] == "affected"
+    written = RecallVerdict.objects.count()
+    RecallStanding.objects.all().delete()
+    refresh(pumps.home, "default")
+    assert len(set(looked_at)) == 11
+    assert states("Z-0002-2026") == found
+    assert RecallVerdict.objects.count() == written
 
 
 def test_a_case_goes_from_found_to_closed_with_evidence(pumps: Store, tmp_path: Path) -> None:

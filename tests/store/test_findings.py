@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from medwarden.kernel.errors import ConfigurationError, InternalError
 from medwarden.model.finding import TRANSITIONS, Finding, FindingEvidence, FindingKind, FindingState, Severity
@@ -62,6 +64,17 @@ def step(
 ) -> None:
     with Change("user:anna", reason, clock=lambda: 200) as change:
         transition(change, f"f-{DEVICE}-{name}", state, approver=approver, accepted_until_ns=until)
+
+
+def test_what_is_found_again_as_it_was_writes_nothing(device: str) -> None:
+    assess([make("telnet"), make("ftp", Severity.LOW)])
+    audited = AuditEntry.objects.count()
+    with CaptureQueriesContext(connection) as asked:
+        assess([make("telnet"), make("ftp", Severity.LOW)], 101)
+    assert [each["sql"] for each in asked if each["sql"].startswith(("UPDATE", "INSERT", "DELETE"))] == []
+    assert AuditEntry.objects.count() == audited
+    assess([make("telnet", last=10), make("ftp", Severity.LOW)], 102)
+    assert dict(Row.objects.values_list("type", "last_seen")) == {"telnet": 10, "ftp": 9}
 
 
 def test_a_finding_opens_closes_and_reopens(device: str) -> None:

@@ -20,7 +20,7 @@ from medwarden.model.feed import Entry, Kind, Rejected
 from medwarden.model.recall import Recall
 from medwarden.model.vulnerability import Advisory, Provenance
 from medwarden.risk.recalls.engine import RULES, Engine, RecallMatch, engine_of
-from medwarden.risk.recalls.facts import DeviceFacts
+from medwarden.risk.recalls.facts import DeviceFacts, Said
 from medwarden.risk.recalls.findings import KINDS, findings_of
 from medwarden.risk.recalls.notice import Notice, of_advisory, of_recalls
 from medwarden.risk.recalls.workflow import DueDays
@@ -122,7 +122,9 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
 def refresh(home: Path, tenant: str, site: str | None = None) -> int:
     """Judge every device by the notices there are now; return of how many the verdicts changed.
 
-    Where only some notices changed since the last time, only they are judged. On an open store of a writer.
+    Where only some notices changed since the last time, only they are judged, and only devices are looked at
+    that may be meant: a device whose facts changed is judged when that is noticed (:func:`match_devices`). On
+    an open store of a writer.
     """
     from medwarden.store.changes import Change
     from medwarden.store.models import Device, Site
@@ -145,12 +147,16 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
             if now.edition == 0 and now.notices_ns == 0 and before.edition <= 0:
                 continue
             only = None if before == now else _changed(tenant, knowledge, before, now)
-            small = _some(home, tenant, knowledge, only) if only else None
+            small = None if only is None else _some(home, tenant, knowledge, only)
             with Change(_ACTOR, "devices merged", RULES, tenant=tenant, site=place) as change:
                 follow_merges(change, place)
             moved += _end_retired(tenant, place)
-            rows = Device.objects.filter(tenant_id=tenant, site_id=place, retired_at=None)
-            for part in _parts(list(rows.order_by("pk").values_list("pk", flat=True))):
+            if small is not None and only is not None:
+                looked_at = _meant(tenant, place, small.engine, only)
+            else:
+                rows = Device.objects.filter(tenant_id=tenant, site_id=place, retired_at=None)
+                looked_at = list(rows.order_by("pk").values_list("pk", flat=True))
+            for part in _parts(looked_at):
                 facts = facts_of(tenant, part)
                 with Change(_ACTOR, "devices changed", RULES, tenant=tenant, site=place) as change:
                     changed = set(record_facts(change, facts))
@@ -170,6 +176,16 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
                 with Change(_ACTOR, "notices changed", RULES, tenant=tenant, site=place) as change:
                     record_standing(change, place, now)
     return moved
+
+
+def _meant(tenant: str, site: str, engine: Engine, only: Collection[str]) -> list[str]:
+    """Return the devices of a site that the notices of an engine may mean, or that have a verdict on one."""
+    from medwarden.store.queries.recall_reach import devices_in_reach
+
+    def means(vendor: str, model: str) -> bool:
+        return bool(engine.judge(DeviceFacts("", "", vendor, models=(Said(model, "model"),))))
+
+    return devices_in_reach(tenant, site, only, means)
 
 
 def _end_retired(tenant: str, site: str) -> int:
