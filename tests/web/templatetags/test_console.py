@@ -86,3 +86,10 @@ def test_types_and_factors_are_called_by_their_titles() -> None:
     assert console.factors_in_words(cause) == (
         "traffic changed: new or changed: Operating system without updates; gone: never_heard_of"
     )
+
+
+@pytest.mark.parametrize(
+    ("unit", "one"), [("devices", "device"), ("batteries", "battery"), ("entries", "entry")]
+)
+def test_a_pager_counts_one_as_one(unit: str, one: str) -> None:
+    assert console.one_of(unit) == one

@@ -119,6 +119,12 @@ def number(value: int | float | None) -> str:
 
 
 @register.filter
+def one_of(unit: str) -> str:
+    """Return the singular of what a pager counts: ``devices``, ``batteries``."""
+    return f"{unit[:-3]}y" if unit.endswith("ies") else unit.removesuffix("s")
+
+
+@register.filter
 def get(table: dict[str, str], key: str) -> str:
     """Return a word of a table, the key itself where it has none."""
     return table.get(key, key)
