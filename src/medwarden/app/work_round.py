@@ -6,7 +6,6 @@ import logging
 import time
 from pathlib import Path
 
-from medwarden.app.life_cycle import refresh_support
 from medwarden.app.vex import weigh
 from medwarden.app.work import refresh_if_changed
 from medwarden.kernel.errors import ConfigurationError
@@ -26,6 +25,7 @@ def keep_up(home: Path) -> bool:
     """
     if time.monotonic() - _looked.get(home, float("-inf")) < EVERY_S:
         return False
+    from medwarden.app.life_cycle import refresh_support
     from medwarden.store.models import Tenant
 
     moved = False
