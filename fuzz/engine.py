@@ -48,6 +48,7 @@ MOST_BEYOND = 120
 """Seconds of the processor that a stint may take beyond what it was given: known inputs are tried first."""
 MOST_INPUT = 1 << 21
 MOST_POOL = 4096
+MOST_OUTCOMES = 1 << 16
 MOST_FOUND = 8 << 20
 
 Mutation = Callable[[bytes, Sequence[bytes], random.Random], bytes]
@@ -140,9 +141,9 @@ class Trial:
             spent = time.process_time() - start
             if self.finding:
                 break
-            if came not in self.outcomes and len(pool) < MOST_POOL:
+            if came not in self.outcomes and len(self.outcomes) < MOST_OUTCOMES:
                 self.outcomes.add(came)
-                if fresh:
+                if fresh and len(pool) < MOST_POOL:
                     pool.append(data)
                     found.append(data)
         write_found(self.target.name, [*self._found, *found])
