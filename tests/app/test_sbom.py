@@ -44,6 +44,29 @@ def names(device: str) -> set[str]:
     return {bill.source for bill in bills(Scope(), device=device).items}
 
 
+def test_devices_that_a_bill_counts_for_are_looked_at_again(pumps: Store) -> None:
+    from medwarden.store.models import Device
+    from medwarden.store.queries import Scope
+    from medwarden.store.sbom import Subject, remove_bill
+
+    def looked_at() -> list[str]:
+        stale = list(Device.objects.filter(stale=True).order_by("pk").values_list("pk", flat=True))
+        Device.objects.update(stale=False)
+        return stale
+
+    looked_at()
+    own = attach_stored("default", BILL, "own.json", Subject("d-main-2"), actor="user:anna")
+    assert looked_at() == ["d-main-2"]
+    of_model = Subject("", "b. braun", "Infusomat Space")
+    attach_stored("default", BILL, "any.json", of_model, actor="user:anna")
+    assert looked_at() == ["d-main-1", "d-main-2"]
+    attach_stored("default", BILL, "other.json", Subject("", "B. Braun", "Perfusor"), actor="user:anna")
+    assert looked_at() == []
+    with Change("user:anna", "superseded") as change:
+        remove_bill(change, Scope(), own)
+    assert looked_at() == ["d-main-2"]
+
+
 def test_a_bill_of_a_model_is_that_of_its_devices_with_the_firmware(pumps: Store) -> None:
     from medwarden.store.queries import Scope
     from medwarden.store.sbom import Subject, bills, components, remove_bill

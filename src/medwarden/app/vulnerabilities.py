@@ -169,7 +169,8 @@ def refresh(home: Path, tenant: str) -> int:
         edition = knowledge.newest
         if edition == 0:
             return 0
-        _note_members(tenant)
+        stood = set(standing(tenant).values())
+        _note_members(tenant, first_only=_moved_on(stood, edition))
         profiles = profiles_in_use(tenant)
         behind = {key for key, stood in standing(tenant).items() if stood != (edition, RULES)}
         if not behind:
@@ -200,17 +201,26 @@ def refresh(home: Path, tenant: str) -> int:
     return len(moved)
 
 
-def _note_members(tenant: str) -> None:
-    """Note which profile each device of a tenant has now."""
+def _moved_on(stood: Collection[tuple[int, str]], edition: int) -> bool:
+    """Tell whether knowledge alone moved on since all profiles were judged by one edition and these rules."""
+    return len(stood) == 1 and all(rules == RULES and judged < edition for judged, rules in stood)
+
+
+def _note_members(tenant: str, *, first_only: bool = False) -> None:
+    """Note which profile each device of a tenant has now; ``first_only`` of those that had none.
+
+    A device whose identity changes is noted when it does (:func:`match_devices`); all are gone through where
+    nothing else brought the caller here, which finds what was missed.
+    """
     from medwarden.store.changes import Change
     from medwarden.store.models import Device, Site
     from medwarden.store.queries.vulnerabilities import without_profile
     from medwarden.store.vulnerabilities import profiles_of, record_members
 
     for site in Site.objects.filter(tenant_id=tenant).values_list("pk", flat=True):
-        everyone = list(Device.objects.filter(tenant_id=tenant, site_id=site).values_list("pk", flat=True))
         first = set(without_profile(tenant, site))
-        for part in _parts(everyone):
+        everyone = Device.objects.filter(tenant_id=tenant, site_id=site).values_list("pk", flat=True)
+        for part in _parts(sorted(first) if first_only else list(everyone)):
             cause = "the device was new" if first.issuperset(part) else "the device's identity changed"
             with Change("rule:matching", "knowledge changed", RULES, tenant=tenant, site=site) as change:
                 record_members(change, profiles_of(tenant, part), cause)

@@ -84,7 +84,18 @@ def attach_bill(change: Change, bill: Bill, subject: Subject, source: str, diges
         {"bill": identifier, "name": bill.name, "components": len(bill.components), "format": bill.format},
         site=row.site_id,
     )
+    _look_again(row)
     return identifier
+
+
+def _look_again(bill: ComponentList) -> None:
+    """Have the devices that a bill counts for matched anew at the next round."""
+    rows = Device.objects.filter(tenant_id=bill.tenant_id)
+    if bill.device_id:
+        rows = rows.filter(pk=bill.device_id)
+    else:
+        rows = rows.filter(vendor__iexact=bill.vendor, model__iexact=bill.model)
+    rows.filter(retired_at=None).update(stale=True)
 
 
 def _component(row: ComponentList, at: int, component: Component) -> SoftwareComponent:
@@ -110,6 +121,7 @@ def remove_bill(change: Change, scope: Scope, identifier: str) -> None:
         None,
         site=row.site_id,
     )
+    _look_again(row)
     row.delete()
 
 
