@@ -264,9 +264,12 @@ class Engine:
         others = tuple(n for key in sorted(keys) for n in self._aliases.get((key, model), ()))
         if behind:
             others += (behind, *(n for k in sorted(keys) for n in self._aliases.get((k, plain(behind)), ())))
-        tokens = tokens_of(" ".join((profile.model, *others)))
+        told_by = (
+            (profile.model, *others) if re.search("[a-z]{2}", model) else (profile.vendor, profile.model)
+        )
+        tokens = tokens_of(" ".join(told_by))
         if keys:
-            device = _device_name(profile.model, others, _telling_words(profile.vendor))
+            device = _device_name(profile.model, others, _telling_words(profile.vendor), profile.vendor)
             for maker in self._makers_of(profile.vendor, keys):
                 for product in maker.candidates(tokens):
                     yield from self._of_product(product, maker, profile, device, True)
@@ -277,7 +280,7 @@ class Engine:
                 key.split() for key in sorted(maker.keys) if len(key) >= 4 and words.issuperset(key.split())
             ]
             named, without = bool(said), tuple(sorted({word for each in said for word in each}))
-            device = _device_name(profile.model, (), without)
+            device = _device_name(profile.model, (), without, "")
             own = (
                 msgspec.structs.replace(profile, vendor=maker.written, vendor_in_model=True)
                 if named
@@ -354,11 +357,15 @@ def _telling_words(vendor: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=65536)
-def _device_name(model: str, others: tuple[str, ...], without: tuple[str, ...]) -> ProductName:
+def _device_name(model: str, others: tuple[str, ...], without: tuple[str, ...], vendor: str) -> ProductName:
+    """Take a device's model apart; further readings are its other names, and it with its maker's words.
+
+    A product may be called by a maker's name that another maker has taken over: McKesson Cardiology.
+    """
     name = product_name(model, without)
-    whole = product_name(model) if without else name
+    whole = product_name(model if plain(model).startswith(plain(vendor)) else f"{vendor} {model}")
     further = [*name.others, *(product_name(other, without).names for other in others)]
-    if whole.names != name.names and all(each.words - set(without) for each in whole.names):
+    if without and len(whole.names) == len(name.names):  # a list of makers is no name
         further.append(whole.names)
     return msgspec.structs.replace(name, others=tuple(names for names in further if names != name.names))
 

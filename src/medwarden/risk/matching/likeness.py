@@ -161,17 +161,17 @@ def _more(claim: Name, device: Name, extra: set[str], numbers: set[str]) -> Like
     """The device's name says all the claim says, and more."""
     words = {token for token in extra if token.isalpha() and len(token) > 3}
     if claim.numbers:
-        return Likeness(Closeness.MAYBE, f"the named model with {_listed(extra)} added")
+        return Likeness(Closeness.MAYBE, f"its name adds {_listed(extra)} to that of the named model")
     if numbers and not words:
         short = {t for t in extra if t.isalpha()}
         glued = all(any(code.startswith(t) or code.endswith(t) for code in device.codes) for t in short)
         if glued and (claim.words or claim.whole):
             return Likeness(Closeness.SAME, "a model of the named family")
     if claim.whole and claim.words:
-        return Likeness(Closeness.MAYBE, f"perhaps of the named family, with {_listed(extra)} added")
+        return Likeness(Closeness.MAYBE, f"its name adds {_listed(extra)} to that of the named family")
     if words and len(_tokens(claim)) == 1:
         return _OTHER
-    return Likeness(Closeness.MAYBE, f"perhaps a variant of it, with {_listed(extra)} added")
+    return Likeness(Closeness.MAYBE, f"its name adds {_listed(extra)} to that of the named product")
 
 
 def _less(claim: Name, device: Name, missing: set[str], numbers: set[str]) -> Likeness:
@@ -189,7 +189,7 @@ def _less(claim: Name, device: Name, missing: set[str], numbers: set[str]) -> Li
     if not device.numbers and not any(len(word) > 3 for word in device.words):
         return _OTHER
     return Likeness(
-        Closeness.MAYBE, f"the named product says more than the device's name ({_listed(missing)})"
+        Closeness.MAYBE, f"the device's name leaves out what tells the named product ({_listed(missing)})"
     )
 
 

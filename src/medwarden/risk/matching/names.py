@@ -78,7 +78,9 @@ _MONTH = re.compile(
 
 def shown(text: str) -> str:
     """Return a source's words for a sentence: no underscores, no repeated blanks, months in capitals."""
-    return _MONTH.sub(lambda found: found.group(0).capitalize(), " ".join(text.replace("_", " ").split()))
+    return _MONTH.sub(
+        lambda found: found.group(0).capitalize(), " ".join(repaired(text).replace("_", " ").split())
+    )
 
 
 _APART = re.compile(r"\s*(?:[,;/|]\s*(?:and\s+)?|\s+and\s+|\s+&\s+)\s*")

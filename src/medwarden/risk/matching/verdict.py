@@ -13,6 +13,7 @@ from medwarden.risk.matching.likeness import Closeness, Likeness, closeness
 from medwarden.risk.matching.names import plain, shown
 from medwarden.risk.matching.products import Name, ProductName, product_name
 from medwarden.risk.matching.profile import Profile
+from medwarden.risk.matching.verdict_words import sentence, vendor_words
 from medwarden.risk.matching.version_places import Place, numbered_otherwise, place
 from medwarden.risk.matching.versions import (
     Certainty,
@@ -138,7 +139,7 @@ def judge(
             profile.vendor,
             "model" if profile.vendor_in_model else "vendor",
             claim.vendor,
-            _vendor_words(profile, claim, vendor),
+            vendor_words(profile, claim, vendor),
         ),
         Aspect(
             "product",
@@ -158,7 +159,7 @@ def judge(
     return Outcome(
         state,
         like.closeness,
-        _sentence(claim, profile, source, state, aspects, version, unsure),
+        sentence(claim, profile, source, state, aspects, version.aspect, unsure),
         aspects,
         claim.status in (ProductStatus.FIXED, ProductStatus.NOT_AFFECTED),
         bool(version.aspect.device_value)
@@ -261,7 +262,9 @@ def _version(
         if where is not Place.IN or said.reading.everything:
             return _Version(where, _version_aspect(where, mine, field, wanted))
     if said.reading.certainty is Certainty.UNREADABLE:
-        why = f"the version text {claim.version!r} cannot be compared with a version"
+        why = f"the source limits it to '{shown(claim.version)}', which no version can be compared with"
+        if said.reading.models:
+            why = f"the device's name does not say that it is '{shown(claim.version)}'"
         if by_date(claim.version):
             why = f"it is limited by a date ({shown(claim.version)}), and the device's is not known"
         return _Version(Place.UNKNOWN, Aspect("version", None, own, field, wanted, why))
@@ -428,65 +431,3 @@ def _state(
     if certain and all(a.agrees for a in aspects) and claim.status is ProductStatus.AFFECTED:
         return MatchState.CONFIRMED
     return MatchState.POTENTIAL
-
-
-def _vendor_words(profile: Profile, claim: ProductClaim, agrees: bool | None) -> str:
-    if agrees is None:
-        return "the device's maker is not known"
-    if plain(profile.vendor) == plain(claim.vendor):
-        return "the same maker"
-    if profile.vendor_in_model:
-        return f"the device's name begins with {profile.vendor}"
-    return f"{profile.vendor} and {claim.vendor.strip()} are one maker or one house"
-
-
-def _sentence(
-    claim: ProductClaim,
-    profile: Profile,
-    source: str,
-    state: MatchState,
-    aspects: tuple[Aspect, ...],
-    version: _Version,
-    unsure: str,
-) -> str:
-    product = aspects[1]
-    status = {
-        ProductStatus.NOT_AFFECTED: "as not affected",
-        ProductStatus.FIXED: "as fixed",
-        ProductStatus.UNDER_INVESTIGATION: "as under investigation",
-    }.get(claim.status, "as affected")
-    named, maker = shown(product.claim_value), shown(claim.vendor)
-    if not plain(named).startswith(plain(maker)):
-        named = f"{maker} {named}".strip()
-    wanted = shown(version.aspect.claim_value)
-    start = f"{source} names {named}, {wanted}, {status}"
-    doubts = [
-        f"it only counts for {a.claim_value!r}, and {a.why}"
-        if a.name == "platform" and a.agrees is None
-        else a.why
-        for a in aspects
-        if a.agrees is None
-    ]
-    if unsure:
-        doubts.append(f"the inventory is not sure of the {unsure}")
-    own = version.aspect.device_value
-    article = "an" if profile.label[:1].lower() in "aeiou" else "a"
-    device = f"the device is {article} {profile.label}" + (
-        f" with version {own}" if own and version.aspect.evidence_field in ("firmware", "os_version") else ""
-    )
-    match state:
-        case MatchState.CONFIRMED:
-            tail = f"; {device}: it is affected."
-        case MatchState.POTENTIAL:
-            why = "; ".join(doubts) or "the source is still looking into it"
-            tail = f"; {device}: it may be affected, because {why}."
-        case MatchState.FIXED:
-            tail = f"; {device}: " + (
-                "so it is fixed."
-                if claim.status is ProductStatus.FIXED
-                else f"{version.aspect.why}, so it is fixed."
-            )
-        case _:
-            against = next((a for a in aspects if a.agrees is False), version.aspect)
-            tail = f"; {device}: {against.why}, so it is not affected."
-    return start + tail
