@@ -182,4 +182,7 @@ def test_no_name_is_too_strange_and_each_is_like_itself(text: str) -> None:
 
 def test_mojibake_is_repaired_and_good_text_left_alone() -> None:
     assert repaired("YhtymÃ¤") == "Yhtymä"
+    assert repaired("mã¼ller") == "müller"
+    assert repaired("KJÃ¦R") == "KJæR"
+    assert repaired("Società São Ångström") == "Società São Ångström"
     assert repaired("Dräger Âme") == "Dräger Âme"

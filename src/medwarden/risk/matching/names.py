@@ -43,16 +43,20 @@ def packaged_aliases() -> Aliases:
     return load_yaml("aliases.yaml", Aliases)
 
 
-_MOJIBAKE = re.compile(r"[ÃÂâ][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ¤¶¼©®\s]?")
+_CONTINUED = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
+_MOJIBAKE = re.compile(rf"[ÃÂÄÅâ][{_CONTINUED}\s]?")
+_LOWERED = re.compile(rf"[ãäå](?=[{_CONTINUED}])")
+"""The first half of a broken letter, as it stands in text that was put into small letters afterwards."""
 
 
 @lru_cache(maxsize=65536)
 def repaired(text: str) -> str:
     """Return text whose UTF-8 was once read as Latin-1 or Windows-1252 as it was meant."""
-    if _MOJIBAKE.search(text):
+    broken = _LOWERED.sub(lambda found: found.group(0).upper(), text)
+    if _MOJIBAKE.search(broken):
         for wrong in ("latin-1", "cp1252"):
             try:
-                return text.encode(wrong).decode("utf-8")
+                return broken.encode(wrong).decode("utf-8")
             except (UnicodeEncodeError, UnicodeDecodeError):
                 continue
     return text
@@ -85,7 +89,31 @@ def shown(text: str) -> str:
 
 _APART = re.compile(r"\s*(?:[,;/|]\s*(?:and\s+)?|\s+and\s+|\s+&\s+)\s*")
 _LEGAL_PIECE = frozenset(
-    {"inc", "llc", "ltd", "co", "corp", "gmbh", "company", "limited", "sa", "ag", "co.", "inc.", "ltd."}
+    {
+        "inc",
+        "llc",
+        "ltd",
+        "co",
+        "corp",
+        "gmbh",
+        "company",
+        "limited",
+        "sa",
+        "ag",
+        "co.",
+        "inc.",
+        "ltd.",
+        "oy",
+        "oyj",
+        "plc",
+        "kg",
+        "kgaa",
+        "bv",
+        "nv",
+        "srl",
+        "spa",
+        "sarl",
+    }
 )
 _VAGUE = frozenset(
     {
