@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
+from fuzz.words import word  # noqa: E402
 
 from medwarden.dissect.phi import Tokeniser  # noqa: E402
 from medwarden.dissect.registry import dissectors  # noqa: E402
@@ -156,11 +157,11 @@ def signature(member: type[Dissector], data: bytes, chance: random.Random) -> Ha
 
 
 def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random, most: int = MAX_INPUT) -> bytes:
-    """Return a changed copy of at most ``most`` bytes: flips, numbers, copies, cuts, other inputs in it."""
+    """Return a changed copy of at most ``most`` bytes: flips, numbers, words, copies, cuts, other inputs."""
     result = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 4, 8))):
         at = chance.randrange(len(result) + 1)
-        match chance.randrange(7):
+        match chance.randrange(8):
             case 0 if result:
                 result[min(at, len(result) - 1)] ^= 1 << chance.randrange(8)
             case 1 if result:
@@ -179,6 +180,8 @@ def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random, most: int 
                 other = chance.choice(pool)
                 start = chance.randrange(len(other) + 1)
                 result[at:at] = other[start : start + chance.choice((4, 16, 64, 256))]
+            case 6:
+                result[at:at] = word(chance)
             case _:
                 size = chance.choice((1, 4, 32, 128))
                 result[at:at] = result[at : at + size] * chance.choice((1, 2, 8))

@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 import msgspec  # noqa: E402
 from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
+from fuzz.words import word  # noqa: E402
 
 from medwarden.model.batch import Batch  # noqa: E402
 from medwarden.model.evidence import MAX_VALUE  # noqa: E402
@@ -37,23 +38,6 @@ MOST_PIECES = 512
 CUT = 0.5
 """How many inputs of lines are read a second time, cut otherwise; the rest is for more inputs."""
 SETTING = LogSetting(b"only for the fuzzer.............", now_ns=1_700_000_000_000_000_000)
-WORDS = (
-    b'"',
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b",",
-    b"\t",
-    b"\n",
-    b"\r\n",
-    b"-",
-    b"null",
-    b"1e999",
-    b"-1",
-    b"#fields\t",
-    b"\xff",
-)
 
 # Looking the annotations of a struct up takes a third of the time of small inputs, and they never change.
 msgspec.structs.fields = cache(msgspec.structs.fields)
@@ -147,7 +131,7 @@ def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
             case 0 if result:
                 result[min(at, len(result) - 1)] ^= 1 << chance.randrange(8)
             case 1:
-                result[at:at] = chance.choice(WORDS)
+                result[at:at] = word(chance)
             case 2:
                 del result[at : at + chance.choice((1, 2, 8, 64))]
             case 3:

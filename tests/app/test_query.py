@@ -338,10 +338,12 @@ def test_secrets_are_for_their_owner(tmp_path: Path) -> None:
     assert setting.community == "s3cret"
     assert setting.snmp_user is not None
     assert "s3cret" not in repr(setting)
-    for text in ("[", 'password = "x"', "community = 3", '[snmp_user]\nnome = "x"'):
+    strange = (f"community = {'9' * 5000}", f"community = {'[' * 3000}", f"{'k' * 3000} = 1")
+    for text in ("[", 'password = "x"', "community = 3", '[snmp_user]\nnome = "x"', *strange):
         file.write_text(text)
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ConfigurationError) as refused:
             read_secrets(file)
+        assert len(str(refused.value)) < len(str(file)) + 300
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_secrets(tmp_path / "none")
     assert read_secrets(None) == ProbeSetting()

@@ -67,7 +67,8 @@ def test_a_notice_is_corrected_withdrawn_and_days_are_set(named: tuple[Path, str
     assert say("recalls", "show", "FSN-9", home=home).status == 2
     assert "I: 7 days" in say("recalls", "due", home=home).out
     assert "I: 3 days" in say("recalls", "due", "--set", "I=3", "--reason", "rule", home=home).out
-    assert say("recalls", "due", "--set", "V=3", "--reason", "rule", home=home).status == 2
+    for wrong in ("V=3", "I=", "I=²", f"I={'9' * 5000}"):
+        assert say("recalls", "due", "--set", wrong, "--reason", "rule", home=home).status == 2
     assert say("recalls", "due", "--set", "I=3", home=home).status == 2
     for kind in ("table", "csv", "json"):
         assert say("recalls", "outlook", "--as", kind, home=home).status == 0

@@ -332,6 +332,10 @@ def test_a_plan_is_read_with_secrets_from_the_environment(tmp_path: Path) -> Non
         ("", "names no"),
         ("x = [", "is no TOML"),
         ("interval_s = 1\n[[device]]\naddress = '127.0.0.1'\n", "interval_s"),
+        ("interval_s = nan\n[[device]]\naddress = '127.0.0.1'\n", "interval_s"),
+        (f"interval_s = 1{'0' * 400}\n[[device]]\naddress = '127.0.0.1'\n", "interval_s"),
+        (f"interval_s = {'9' * 5000}\n", "is no TOML"),
+        (f"x = {'[' * 3000}", "is no TOML"),
         ("[[device]]\n", "no address"),
         ("[[device]]\naddress = '127.0.0.1'\ncolour = 1\n", "colour"),
         ("[[device]]\naddress = '127.0.0.1'\ncommunity_env = 'ABSENT'\n", "ABSENT"),
@@ -344,6 +348,7 @@ def test_a_plan_is_read_with_secrets_from_the_environment(tmp_path: Path) -> Non
         ("[[device]]\naddress = '127.0.0.1'\nport = 0\ncommunity = 'c'\n", "port"),
         (f"[[device]]\naddress = '{'a' * 256}'\n", "device 1: address is longer"),
     ],
+    ids=lambda text: text[:24],
 )
 def test_a_wrong_plan_is_refused_in_words(tmp_path: Path, text: str, reason: str) -> None:
     plan = tmp_path / "switches.toml"

@@ -89,13 +89,13 @@ def read_secrets(path: Path | None, setting: ProbeSetting | None = None) -> Prob
         told = tomllib.loads(path.read_text(encoding="utf-8"))
         unknown = set(told) - {"community", "snmp_user"}
         if unknown:
-            raise ConfigurationError(f"{path}: {min(unknown)!r} is no secret that a prober uses")
+            raise ConfigurationError(f"{path}: {min(unknown)[:40]!r} is no secret that a prober uses")
         user = msgspec.convert(told["snmp_user"], SnmpUser) if "snmp_user" in told else None
         community = msgspec.convert(told.get("community", ""), str)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise ConfigurationError(f"{path} is no file of secrets: {error}") from error
+    except (ValueError, RecursionError) as error:  # all that TOML and msgspec raise, and endless nesting
+        raise ConfigurationError(f"{path} is no file of secrets: {str(error)[:200]}") from error
     return msgspec.structs.replace(setting, community=community, snmp_user=user)
 
 

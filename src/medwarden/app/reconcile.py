@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 RULES_FILE = "reconciliation.yaml"
 _DAY = 86_400 * NANOSECONDS
 _BETWEEN_S = 300.0
+_MOST_DIGITS = 9  # of the number of a line
 _RULE_VERSION = "reconcile-1"
 _log = logging.getLogger(__name__)
 _last: dict[tuple[str, str], float] = {}
@@ -343,7 +344,7 @@ def row_named(book: Book, text: str) -> str:
     if rows.filter(key=text).exists():
         return text
     found = list(rows.filter(said__asset_tag=text) | rows.filter(said__serial=text))
-    if not found and text.isdigit():
+    if not found and text.isdecimal() and len(text) <= _MOST_DIGITS:
         found = list(rows.filter(line=int(text)))
     if len(found) != 1:
         many = "several rows are" if found else "no row is"

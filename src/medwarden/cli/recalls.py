@@ -439,7 +439,7 @@ def due_days_command(pairs: tuple[str, ...], reason: str, home: Path | None) -> 
     given: dict[str, int] = {}
     for pair in pairs:
         name, _, days = pair.partition("=")
-        if name not in DueDays.__struct_fields__ or not days.isdigit():
+        if name not in DueDays.__struct_fields__ or not days.isdecimal() or len(days) > 5:
             raise click.UsageError(f"{pair!r}: write I=7, II=30, III=90 or unclassified=30")
         given[name] = int(days)
     if given and not reason:

@@ -118,6 +118,8 @@ class _Marks:
             line = f", line {mark.line + 1}" if mark is not None else ""
             problem = getattr(error, "problem", None) or "it is no YAML"
             raise ConfigurationError(f"{name}{line} cannot be used: {problem}") from error
+        except (ValueError, RecursionError) as error:  # a date or number that there is not, endless nesting
+            raise ConfigurationError(f"{name} cannot be used: {str(error)[:200]}") from error
         if not isinstance(content, dict) or not isinstance(node, yaml.MappingNode):
             raise ConfigurationError(f"{name} cannot be used: it has no parts with names")
         self.content: dict[str, object] = content

@@ -42,6 +42,7 @@ SOURCE = "snmp_poll"
 POLL_FIELDS = FIELDS
 """Evidence fields that polling may state."""
 LEAST_INTERVAL_S = 30
+_MOST_INTERVAL_S = 1e9  # what is no number at all is none either
 _MOST_NAME = 255  # RFC 1035, 2.3.4
 _SECRETS = ("community", "auth_password", "privacy_password")
 
@@ -69,13 +70,13 @@ def read_plan(path: Path, environment: Mapping[str, str] = os.environ) -> PollPl
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path}: is no TOML ({error})") from error
+    except (ValueError, RecursionError) as error:  # also a number without measure, endless nesting
+        raise ConfigurationError(f"{path}: is no TOML ({str(error)[:200]})") from error
     devices = table.get("device")
     interval = table.get("interval_s", 300)
     if not isinstance(devices, list) or not devices:
         raise ConfigurationError(f"{path}: names no [[device]]")
-    if not isinstance(interval, int | float) or interval < LEAST_INTERVAL_S:
+    if not isinstance(interval, int | float) or not LEAST_INTERVAL_S <= interval <= _MOST_INTERVAL_S:
         raise ConfigurationError(f"{path}: interval_s must be {LEAST_INTERVAL_S} or more")
     plan = tuple(_device(path, number, entry, environment) for number, entry in enumerate(devices, 1))
     return PollPlan(plan, float(interval))
@@ -87,7 +88,7 @@ def _device(path: Path, number: int, entry: object, environment: Mapping[str, st
         raise ConfigurationError(f"{where}: has no address")
     known = {"address", "port", "user", "auth", "privacy", *_SECRETS, *(f"{name}_env" for name in _SECRETS)}
     if unknown := sorted(set(entry) - known):
-        raise ConfigurationError(f"{where}: {unknown[0]} is not known")
+        raise ConfigurationError(f"{where}: {unknown[0][:40]} is not known")
     port = entry.get("port", 161)
     if not isinstance(port, int) or not 0 < port < 65536:
         raise ConfigurationError(f"{where}: port is no port")
@@ -95,7 +96,7 @@ def _device(path: Path, number: int, entry: object, environment: Mapping[str, st
     for name in _SECRETS:
         variable = entry.get(f"{name}_env")
         if variable is not None and str(variable) not in environment:
-            raise ConfigurationError(f"{where}: there is no {variable} in the environment")
+            raise ConfigurationError(f"{where}: there is no {str(variable)[:80]} in the environment")
         values[name] = environment[str(variable)] if variable is not None else str(entry.get(name, ""))
     if len(entry["address"]) > _MOST_NAME:
         raise ConfigurationError(f"{where}: address is longer than any name of a host")

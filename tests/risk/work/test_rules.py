@@ -25,7 +25,12 @@ def test_a_hospital_changes_a_part_and_keeps_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["due_days: 3", "due_days: {critical: -1}", "unknown: 1", "[]", "a: [", "effort: {update: x}"]
+    "text",
+    [
+        *("due_days: 3", "due_days: {critical: -1}", "unknown: 1", "[]", "a: [", "effort: {update: x}"),
+        *("number: 2001-99-99", f"number: {'9' * 5000}", "[" * 3000),
+    ],
+    ids=lambda text: text[:20],
 )
 def test_what_does_not_hold_is_named(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"work\.yaml cannot be used"):

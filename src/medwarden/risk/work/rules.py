@@ -13,6 +13,8 @@ from medwarden.kernel.errors import ConfigurationError
 OWN_FILE = "work.yaml"
 """Name of a hospital's own rules in its data folder."""
 
+_LONGEST_WORDS = 200
+
 
 class DueDays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Days from when something was first known."""
@@ -68,8 +70,8 @@ def parse_rules(text: str, source: str, base: Rules | None = None) -> Rules:
             whole = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
             merged[str(name)] = whole
         rules = msgspec.convert(merged, Rules)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise ConfigurationError(f"{source} cannot be used: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date there is not; endless nesting
+        raise ConfigurationError(f"{source} cannot be used: {str(error)[:_LONGEST_WORDS]}") from error
     numbers = (*msgspec.structs.astuple(rules.due_days), *msgspec.structs.astuple(rules.priority))
     if any(n < 0 for n in (*numbers, *rules.effort.values(), rules.accept_most_days, rules.vex_days)):
         raise ConfigurationError(f"{source} cannot be used: no number may be negative")

@@ -42,7 +42,7 @@ _BUILT = re.compile(
 )
 _TORN = re.compile(
     rf"Teardown (TCP|UDP|SCTP) connection (\d+) for {_END}(?: ?\([^)]*\))? to {_END}(?: ?\([^)]*\))?"
-    r" duration (\d+):(\d\d):(\d\d) bytes (\d+)(?: (.*))?"
+    r" duration (\d{1,9}):(\d\d):(\d\d) bytes (\d+)(?: (.*))?"
 )
 _ICMP = re.compile(
     r"(?:Built (inbound|outbound)|Teardown) ICMP connection for faddr ([0-9a-fA-F.:]+)/\d+(?:\([^)]*\))?"

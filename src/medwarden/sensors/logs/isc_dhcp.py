@@ -32,7 +32,7 @@ _STATEMENT = re.compile(
     r"(starts|cltt|hardware ethernet|client-hostname|uid|binding state|set vendor-class-identifier ="
     r"|option agent\.circuit-id|option agent\.remote-id|set ddns-fwd-name =) (.+?);\s*(?:#.*)?$"
 )
-_TIME = re.compile(r"\d (\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d)$|epoch (\d+)")
+_TIME = re.compile(r"\d (\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d)$|epoch (\d{1,12})(?!\d)")
 _ESCAPE = re.compile(r"\\([0-7]{3}|.)")
 _LEASE_HEAD = re.compile(rb"(?m)^(?:lease [0-9.]+ \{|ia-na \")")
 
