@@ -36,6 +36,21 @@ def test_a_subnet_is_protected_listed_and_its_protection_ended(page: Page, compl
     assert heard == []
 
 
+def test_what_was_typed_stays_where_it_is_refused(page: Page, complaints: Listener) -> None:
+    heard = complaints(page)
+    page.goto("/operations/protected/")
+    page.get_by_label("What").select_option("subnet")
+    page.get_by_label("Which").fill("10.300.0.0/24")
+    page.get_by_label("Why", exact=True).fill("dialysis, the vendor warns of restarts")
+    page.get_by_role("button", name="Protect", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("is no subnet")
+    expect(page.get_by_label("Which")).to_have_value("10.300.0.0/24")
+    expect(page.get_by_label("Why", exact=True)).to_have_value("dialysis, the vendor warns of restarts")
+    page.reload()
+    expect(page.get_by_label("Which")).to_have_value("")
+    assert heard == []
+
+
 def test_sensors_load_what_is_seen_and_what_is_not(page: Page, complaints: Listener) -> None:
     heard = complaints(page)
     page.goto("/sensors/")
@@ -60,7 +75,7 @@ def test_a_device_page_has_the_command_that_captures_it(page: Page) -> None:
 
 def test_a_list_is_sorted_filtered_and_taken_away(page: Page) -> None:
     page.goto("/operations/query/")
-    page.get_by_role("link", name="refused", exact=True).click()
+    page.get_by_role("link", name="Refused", exact=True).click()
     expect(page.get_by_text("1–20 of 20 questions")).to_be_visible()
     page.get_by_role("link", name="Device", exact=True).click()
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Device")

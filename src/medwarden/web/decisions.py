@@ -66,4 +66,6 @@ def refused(request: HttpRequest, page: str, said: str) -> HttpResponse:
 
 
 def _sentence(said: str) -> str:
+    if "." in said.partition(" ")[0].rstrip(".:,"):  # it begins with the name of a file or an address
+        return f"{said}."
     return f"{said[:1].upper()}{said[1:]}."

@@ -248,7 +248,33 @@ function setUpInstantForms() {
   });
 }
 
+// What was typed stays typed where the server refuses it: the page that says why gets the words back once
+const TYPED = "typed";
+const WORDS = "input:not([type=hidden], [type=password], [type=file]), textarea, select";
+const formsLike = (action) => $$("form[method=post]").filter((form) => form.action === action);
+function setUpTypedWords() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.dataset.instant !== undefined) return;
+    const words = $$(WORDS, form).filter((field) => field.name).map((field) => [field.name, field.value, field.checked]);
+    sessionStorage.setItem(TYPED, JSON.stringify({ action: form.action, place: formsLike(form.action).indexOf(form), words }));
+  });
+  const typed = JSON.parse(sessionStorage.getItem(TYPED));
+  sessionStorage.removeItem(TYPED);
+  const form = typed && $("[data-refused]") && formsLike(typed.action)[typed.place];
+  if (!form) return;
+  for (const [name, value, checked] of typed.words) {
+    for (const field of $$(WORDS, form).filter((one) => one.name === name)) {
+      if (field.type !== "radio" && field.type !== "checkbox") field.value ||= value;
+      else if (field.value === value) field.checked = checked;
+    }
+  }
+  const around = form.closest("details");
+  if (around) around.open = true;
+}
+
 showTab();
+setUpTypedWords();
 setUpDrawer();
 setUpMenus();
 setUpDialogs();
