@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from medwarden.app.device_records import SUPPORT_ATTRIBUTE
-from medwarden.app.risk_world import Published, published
 from medwarden.app.vulnerabilities import ALIASES_FILE, own_aliases
 from medwarden.kernel.clock import to_datetime, wall_clock
 from medwarden.kernel.errors import ResourceError
@@ -31,10 +29,10 @@ from medwarden.store.knowledge import Knowledge
 from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
+    from medwarden.app.risk_world import Published
     from medwarden.store.life_cycle import ListImport
     from medwarden.store.models import Device
-    from medwarden.store.queries import Page
-    from medwarden.store.queries.life_cycle import SupportListView, SupportRowView
+    from medwarden.store.queries.life_cycle import DeviceEnd, SupportListView
 
 STANDING = "support.standing"
 """Setting: by which notices and rules the devices of a tenant were last compared."""
@@ -59,6 +57,7 @@ def match_support(home: Path, tenant: str, site: str, ids: Sequence[str], cause:
 
     On an open store of a writer.
     """
+    from medwarden.app.risk_world import published
     from medwarden.store.changes import Change
     from medwarden.store.life_cycle import record_support
     from medwarden.store.models import Device
@@ -98,6 +97,16 @@ def refresh_support(home: Path, tenant: str) -> int:
         mark_due(change, sorted(moved))
         set_setting(change, STANDING, stamp)
     return len(moved)
+
+
+def stated_by_hand(home: Path, tenant: str, site: str, device: str) -> None:
+    """Follow a day that a person entered for a device or took away, on an open store of a writer."""
+    from medwarden.store.changes import Change
+    from medwarden.store.scores import mark_due
+
+    match_support(home, tenant, site, [device], "a day was entered by hand")
+    with Change("rule:support", "a day was entered by hand", RULES, tenant=tenant, site=site) as change:
+        mark_due(change, [device])
 
 
 def _stamp(home: Path, tenant: str) -> str:
@@ -172,6 +181,7 @@ def _system(row: Device, world: Published) -> tuple[EndOfLife, ...]:
 
 def _stated(tenant: str, ids: Sequence[str]) -> dict[str, tuple[EndOfLife, ...]]:
     """Return the days that people entered for devices of their own."""
+    from medwarden.app.device_records import SUPPORT_ATTRIBUTE
     from medwarden.store.models import AttributeValue
 
     rows = AttributeValue.objects.filter(
@@ -285,6 +295,22 @@ def removed(home: Path, tenant: str, name: str, *, actor: str, reason: str) -> N
     follow_support(home, tenant)
 
 
+def undo_list(home: Path, name: str, *, actor: str, reason: str) -> int:
+    """Take the latest import of a list back; return the number that counts now, 0 for none."""
+    with open_store(home, writer=True, role="support"):
+        from medwarden.store.models import DEFAULT_TENANT
+
+        return undone(home, DEFAULT_TENANT, name, actor=actor, reason=reason)
+
+
+def remove_list(home: Path, name: str, *, actor: str, reason: str) -> None:
+    """Remove a list with all its imports."""
+    with open_store(home, writer=True, role="support"):
+        from medwarden.store.models import DEFAULT_TENANT
+
+        removed(home, DEFAULT_TENANT, name, actor=actor, reason=reason)
+
+
 def lists(home: Path) -> list[SupportListView]:
     """Return the lists in force."""
     with open_store(home, writer=False):
@@ -294,13 +320,24 @@ def lists(home: Path) -> list[SupportListView]:
         return support_lists(DEFAULT_TENANT)
 
 
-def rows(home: Path, name: str, *, text: str = "", offset: int = 0, limit: int = 100) -> Page[SupportRowView]:
-    """Return a page of the rows of a list in force."""
-    with open_store(home, writer=False):
+def shown(
+    home: Path,
+    *,
+    when: str = "",
+    ending: str = "",
+    sure: bool = False,
+    text: str = "",
+    site: str | None = None,
+) -> list[DeviceEnd]:
+    """Return what ends of devices, the soonest first, after bringing it up to date."""
+    with open_store(home, writer=True, role="support"):
         from medwarden.store.models import DEFAULT_TENANT
-        from medwarden.store.queries.life_cycle import support_rows
+        from medwarden.store.queries import Scope
+        from medwarden.store.queries.life_cycle import SupportFilter, each_end
 
-        return support_rows(DEFAULT_TENANT, name, text=text, offset=offset, limit=limit)
+        follow_support(home, DEFAULT_TENANT)
+        scope = Scope(sites=None if site is None else (site,))
+        return list(each_end(scope, SupportFilter(when, ending, sure, text), today()))
 
 
 def today() -> date:

@@ -42,6 +42,8 @@ _COMMANDS = {
     "vex": "medwarden.cli.vex",
     "scans": "medwarden.cli.scans",
     "recalls": "medwarden.cli.recalls",
+    "support": "medwarden.cli.support",
+    "replacement": "medwarden.cli.replacement",
     "letters": "medwarden.cli.letters",
     "attributes": "medwarden.cli.attributes",
     "identity": "medwarden.cli.identity",

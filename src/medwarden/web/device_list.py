@@ -47,6 +47,7 @@ COLUMNS = (
     Column("serial", "Serial", "", shown=False),
     Column("managed", "Managed", "", shown=False),
     Column("phi", "Patient data", "", shown=False),
+    Column("support", "Support ends", "support", numeric=True, shown=False),
     Column("location", "Place", "", shown=False),
     Column("site", "Site", "", shown=False),
     Column("first_seen", "First seen", "first_seen", numeric=True, shown=False),
@@ -76,6 +77,7 @@ FACETS = (
     Facet("os", "Operating system", "os", menu=False),
     Facet("location", "Place", "location", menu=False),
     Facet("finding", "Finding", "finding", menu=False),
+    Facet("support", "Support ends", "support", menu=False),
     Facet("unsure", "Not sure from", "unsure", menu=False),
     Facet("doubt", "Because", "doubt", menu=False),
 )
@@ -113,6 +115,9 @@ DOUBTS = {
 }
 """Reasons for doubt (:class:`medwarden.inventory.doubt.Doubt`): words, and what would help."""
 
+
+SUPPORT = {"ended": "Ended", "year": "Within a year", "later": "Later"}
+"""When support ends, in words."""
 
 OWN = "own."
 """Before the name of one of the hospital's own attributes in the URL."""
@@ -204,6 +209,8 @@ def label_of(parameter: str, value: str) -> str:
         text = taxonomy.name_of(plain)
     elif parameter in ("level", "managed", "phi", "finding"):
         text = plain.replace("_", " ").capitalize()
+    elif parameter == "support":
+        text = SUPPORT.get(plain, plain)
     elif parameter == "doubt":
         text = DOUBTS.get(plain, (plain, ""))[0]
     else:

@@ -10,12 +10,14 @@ import msgspec
 
 from medwarden.app.origin import follows_from_traffic
 from medwarden.inventory.labelling import what_is_missing
-from medwarden.kernel.clock import NANOSECONDS
+from medwarden.kernel.clock import NANOSECONDS, to_datetime
 from medwarden.model.device import Ballot, Conversation, Device, Verdict
 from medwarden.model.evidence import LedgerEntry
+from medwarden.model.life_cycle import ENDING_WORDS, EndOfLife, Subject
 from medwarden.operations.in_use import Use, in_use
 from medwarden.store import queries
 from medwarden.store.models import Device as DeviceRow
+from medwarden.store.queries.life_cycle import ends_of
 from medwarden.store.queries.standing import listening_since
 from medwarden.web.icons import category_icon
 from medwarden.web.templatetags.console import age, category_name, size
@@ -65,6 +67,31 @@ class Known(NamedTuple):
     def measured(self) -> bool:
         """Tell whether a confidence belongs to what is shown; some values follow from a rule alone."""
         return self.verdict is not None and (self.value is None or self.verdict.label is not None)
+
+
+class Ends(NamedTuple):
+    """Something that ends of a device, in words: what, whether it is over, how sure that it is meant."""
+
+    end: EndOfLife
+    title: str
+    over: bool
+
+
+_SUBJECTS = {
+    Subject.MODEL: "the model",
+    Subject.FIRMWARE: "the firmware",
+    Subject.SYSTEM: "the operating system",
+    Subject.STATED: "the device",
+}
+
+
+def support(scope: queries.Scope, device: str, now_ns: int) -> list[Ends]:
+    """Return what ends of a device, the soonest first; empty where nobody says any."""
+    today = to_datetime(now_ns).date()
+    return [
+        Ends(end, f"{ENDING_WORDS[end.ending]} of {_SUBJECTS[end.subject]}".capitalize(), end.day < today)
+        for end in ends_of(scope, [device]).get(device, ())
+    ]
 
 
 def _title(level: str) -> str:

@@ -50,6 +50,9 @@ RISK_BENEATH = {
     "risk_recall_devices": "risk_recalls",
     "risk_letters": "risk_recalls",
     "risk_replacement": "risk_recalls",
+    "risk_support": "risk_recalls",
+    "risk_budget": "risk_recalls",
+    "risk_lives": "risk_recalls",
     "risk_groups": "risk",
     "risk_plan": "risk",
 }

@@ -29,7 +29,7 @@ class Aged(msgspec.Struct, frozen=True):
     """What speaks for replacing a device.
 
     ``recalls`` are class and state of notices that are open; ``support_ends`` is the day on which updates
-    end or ended; ``bought`` (ISO 8601) and ``cost`` stand in a book.
+    end or ended; ``bought`` (ISO 8601) and ``cost`` stand in a book; ``life_years`` is its useful life.
     """
 
     device: str
@@ -40,6 +40,7 @@ class Aged(msgspec.Struct, frozen=True):
     bought: str = ""
     cost: float | None = None
     currency: str = ""
+    life_years: float = OLD_YEARS
 
 
 class Outlook(msgspec.Struct, frozen=True):
@@ -88,7 +89,7 @@ def _judged(device: Aged, today: date) -> Outlook | None:
             points += 1
             why.append(f"Support of {what} ends on {device.support_ends.isoformat()}.")
     age = age_of(device.bought, today) if device.bought else None
-    if age is not None and age >= OLD_YEARS:
+    if age is not None and age >= device.life_years:
         points += 1
         why.append(f"It was bought {age:.0f} years ago.")
     if not points:

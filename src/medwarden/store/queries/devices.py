@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 from django.db.models import Count, F
+from django.db.models.expressions import OrderBy
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.store.models import Device
@@ -45,6 +46,7 @@ class DeviceRow(msgspec.Struct, frozen=True):
     last_seen: int
     added_ns: int
     retired_at: int | None
+    support_ends: str | None
 
 
 _FIELDS = tuple("site_id" if f == "site" else f for f in DeviceRow.__struct_fields__)
@@ -63,6 +65,7 @@ SORTS: dict[str, tuple[str, ...]] = {
     "os": ("os", "os_version"),
     "subnet": ("subnet",),
     "findings": ("findings_open",),
+    "support": ("support_ends",),
     "id": (),
 }
 """What lists may be sorted by; a ``-`` before the name turns the order round."""
@@ -100,11 +103,14 @@ def device_ids(scope: Scope, wanted: DeviceFilter | None = None) -> list[str]:
     return list(select(scope, wanted or DeviceFilter()).order_by("id").values_list("id", flat=True))
 
 
-def _order(sort: str) -> tuple[str, ...]:
+def _order(sort: str) -> tuple[str | OrderBy, ...]:
     name = sort.removeprefix("-")
     columns = SORTS.get(name)
     if columns is None:
         raise ConfigurationError(f"devices cannot be sorted by {name[:40]!r}: use one of {', '.join(SORTS)}")
+    if name == "support":  # where nobody names a day there is none to compare
+        day = F("support_ends")
+        return (day.desc(nulls_last=True) if sort.startswith("-") else day.asc(nulls_last=True), "id")
     sign = "-" if sort.startswith("-") else ""
     return tuple(f"{sign}{column}" for column in (*columns, "id"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import timedelta
 from functools import reduce
 from operator import or_
 
@@ -11,6 +12,7 @@ import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
+from medwarden.kernel.clock import to_datetime, wall_clock
 from medwarden.store.models import Address, Device, Finding, Interface
 from medwarden.store.queries.scope import Scope
 
@@ -33,8 +35,8 @@ class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     a whole IP or MAC address is found exactly, a prefix (``10.2.0.0/16``) as a range.
     ``unsure`` is the most general level that is not sure (``any`` for one of them), ``doubt`` a reason for
     that. ``attributes`` are values of the hospital's own attributes by name, with ``>=`` and the like for
-    numbers and dates. ``finding`` is a finding type that is open, ``retired`` shows retired devices instead
-    of the rest.
+    numbers and dates. ``support`` is when support ends: ``ended``, ``year`` (within one) or ``later``.
+    ``finding`` is a finding type that is open, ``retired`` shows retired devices instead of the rest.
     """
 
     text: str = ""
@@ -52,6 +54,7 @@ class DeviceFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     finding: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
     doubt: tuple[str, ...] = ()
+    support: tuple[str, ...] = ()
     attributes: dict[str, tuple[str, ...]] = {}
     gateway: bool | None = None
     first_seen_since: int | None = None
@@ -112,6 +115,8 @@ def select(scope: Scope, wanted: DeviceFilter) -> QuerySet[Device]:
         rows = with_attributes(rows, scope.tenant, wanted.attributes)
     if wanted.doubt:
         rows = rows.filter(reduce(or_, (Q(doubts__contains=f" {doubt} ") for doubt in wanted.doubt)))
+    if wanted.support:
+        rows = rows.filter(_support(wanted.support))
     if wanted.finding:
         open_ones = Finding.objects.filter(device_id=OuterRef("pk"), state="open", type__in=wanted.finding)
         rows = rows.filter(Exists(open_ones))
@@ -142,6 +147,19 @@ def _truth(column: str, values: tuple[str, ...]) -> Q:
         truth = _TRUTH.get(value)
         condition |= Q(**{f"{column}__isnull": True}) if truth is None else Q(**{column: truth})
     return condition
+
+
+def _support(values: tuple[str, ...]) -> Q:
+    """Return a condition on the first day on which support ends; a word that is none of ours fits nothing."""
+    today = to_datetime(wall_clock()).date()
+    now, year = today.isoformat(), (today + timedelta(days=365)).isoformat()
+    known = {
+        "ended": Q(support_ends__lt=now),
+        "year": Q(support_ends__gte=now, support_ends__lte=year),
+        "later": Q(support_ends__gt=year),
+        UNKNOWN: Q(support_ends__isnull=True),
+    }
+    return reduce(or_, (known.get(value, Q(pk__in=[])) for value in values))
 
 
 def _containing(rows: QuerySet[Device], term: str) -> QuerySet[Device]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 
 import msgspec
+from django.db.models import Q, QuerySet
 
 from medwarden.model.life_cycle import Ending, EndOfLife, Subject
 from medwarden.model.vulnerability import Aspect, MatchState
 from medwarden.store.models import DeviceSupport, SupportListImport, SupportListRow
 from medwarden.store.queries.scope import Page, Scope, bounds
+
+SORTS = {
+    "day": "day",
+    "device": "device__name",
+    "model": "device__model",
+    "ending": "ending",
+    "source": "source",
+}
+"""What the list of ends may be sorted by."""
 
 _AT_ONCE = 400
 
@@ -28,6 +38,38 @@ class SupportListView(msgspec.Struct, frozen=True):
     at_ns: int
     actor: str
     before: int
+
+
+class SupportFilter(msgspec.Struct, frozen=True):
+    """Which ends: ``when`` is ended, year (within one), later or '' for all; ``sure`` only what is confirmed.
+
+    ``ending`` is what ends, ``text`` part of a device's name, maker or model.
+    """
+
+    when: str = ""
+    ending: str = ""
+    sure: bool = False
+    text: str = ""
+
+
+class DeviceEnd(msgspec.Struct, frozen=True):
+    """One end of one device, as the list of them shows it."""
+
+    device: str
+    name: str
+    site: str
+    category: str | None
+    vendor: str | None
+    model: str | None
+    firmware: str | None
+    subject: str
+    ending: str
+    day: str
+    state: str
+    source: str
+    url: str
+    seen: str
+    reason: str
 
 
 class SupportRowView(msgspec.Struct, frozen=True):
@@ -52,6 +94,68 @@ def ends_of(scope: Scope, ids: Sequence[str]) -> dict[str, tuple[EndOfLife, ...]
         for row in rows.order_by("day", "ending", "notice"):
             found.setdefault(row.device_id, []).append(_end(row))
     return {device: tuple(ends) for device, ends in found.items()}
+
+
+def _chosen(scope: Scope, wanted: SupportFilter, today: date) -> QuerySet[DeviceSupport]:
+    rows = scope.over(DeviceSupport.objects.filter(until_ns=None, device__retired_at=None))
+    now, year = today.isoformat(), (today + timedelta(days=365)).isoformat()
+    if wanted.when == "ended":
+        rows = rows.filter(day__lt=now)
+    elif wanted.when == "year":
+        rows = rows.filter(day__gte=now, day__lte=year)
+    elif wanted.when == "later":
+        rows = rows.filter(day__gt=year)
+    if wanted.ending:
+        rows = rows.filter(ending=wanted.ending)
+    if wanted.sure:
+        rows = rows.filter(state=MatchState.CONFIRMED.value)
+    for term in wanted.text.split()[:8]:
+        rows = rows.filter(
+            Q(device__name__icontains=term)
+            | Q(device__vendor__icontains=term)
+            | Q(device__model__icontains=term)
+        )
+    return rows
+
+
+def device_ends(
+    scope: Scope,
+    wanted: SupportFilter,
+    today: date,
+    *,
+    sort: str = "day",
+    offset: int = 0,
+    limit: int = 50,
+) -> Page[DeviceEnd]:
+    """Return a page of what ends of devices by ``sort`` (of :data:`SORTS`, ``-`` turns the order round)."""
+    offset, limit = bounds(offset, limit)
+    rows = _chosen(scope, wanted, today)
+    column = SORTS.get(sort.removeprefix("-"), "day")
+    order = (f"-{column}" if sort.startswith("-") else column, "device_id", "ending", "pk")
+    return Page(tuple(_listed(rows.order_by(*order)[offset : offset + limit])), rows.count(), offset, limit)
+
+
+def each_end(scope: Scope, wanted: SupportFilter, today: date) -> Iterator[DeviceEnd]:
+    """Yield all that a filter describes, the soonest first, for exports."""
+    yield from _listed(_chosen(scope, wanted, today).order_by("day", "device_id", "ending", "pk"))
+
+
+def _listed(rows: QuerySet[DeviceSupport]) -> Iterator[DeviceEnd]:
+    columns = (
+        "device_id", "device__name", "site_id", "device__category", "device__vendor", "device__model",
+        "device__firmware", "subject", "ending", "day", "state", "source", "url", "seen", "reason",
+    )  # fmt: skip
+    for device, name, *rest in rows.values_list(*columns):
+        yield DeviceEnd(device, name or device, *rest)
+
+
+def end_counts(scope: Scope, today: date) -> dict[str, int]:
+    """Return how many devices something ends of: over, within a year, later; surely meant, without sales."""
+    found = {}
+    for when in ("ended", "year", "later"):
+        rows = _chosen(scope, SupportFilter(when=when, sure=True), today).exclude(ending=Ending.SALE.value)
+        found[when] = rows.values("device_id").distinct().count()
+    return found
 
 
 def history_of(scope: Scope, device: str) -> list[tuple[EndOfLife, int | None]]:

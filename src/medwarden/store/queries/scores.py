@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from django.db.models import Q, QuerySet
 
@@ -10,6 +12,8 @@ from medwarden.model.risk import Factor, RiskLevel
 from medwarden.model.risk import RiskScore as ModelScore
 from medwarden.store.models import FactorSpan, RiskScore
 from medwarden.store.queries.scope import Scope
+
+_AT_ONCE = 400
 
 
 def risk(scope: Scope, device_id: str) -> ModelScore | None:
@@ -67,6 +71,19 @@ def score_of(row: RiskScore, spans: QuerySet[FactorSpan]) -> ModelScore:
         row.likelihood,
         row.impact,
     )
+
+
+def factors_of(scope: Scope, ids: Sequence[str]) -> dict[str, tuple[Factor, ...]]:
+    """Return the factors that count for each of some devices now, with their raw points, without evidence."""
+    found: dict[str, list[Factor]] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        rows = scope.over(
+            FactorSpan.objects.filter(device_id__in=ids[start : start + _AT_ONCE], until_ns=None)
+        ).order_by("device_id", "factor")
+        columns = ("device_id", "factor", "title", "group", "points", "raw_points", "why")
+        for device, factor, title, group, points, raw_points, why in rows.values_list(*columns):
+            found.setdefault(device, []).append(Factor(factor, title, group, points, raw_points, why, ()))
+    return {device: tuple(factors) for device, factors in found.items()}
 
 
 def risk_history(scope: Scope, device_id: str) -> list[tuple[int, int, str]]:

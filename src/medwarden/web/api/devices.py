@@ -58,6 +58,7 @@ class DeviceQuery(Schema):
     finding: list[str] = Field([], description="Type of an open finding")
     unsure: list[str] = Field([], description="First level that is not sure: class ... model, or any")
     doubt: list[str] = Field([], description="Why it is not sure: a key of doubts in /sureness")
+    support: list[str] = Field([], description="When support ends: ended, year, later, unknown")
     risk_from: int | None = Field(None, ge=0, le=100)
     added_since: int | None = Field(None, description="Nanoseconds since the epoch")
     retired: str = Field("", description="yes: retired devices instead of the others")

@@ -9,11 +9,9 @@ from ninja import Field, Router, Schema, Status
 
 from medwarden.app import letters as letter_desk
 from medwarden.app import recall_desk as desk
-from medwarden.app.replacement import replacements
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.role import Permission
-from medwarden.risk.recalls.outlook import Outlook
 from medwarden.store import queries
 from medwarden.store.queries import letters as of_letters
 from medwarden.store.queries import recall_cases as of_cases
@@ -23,7 +21,6 @@ from medwarden.store.queries.recalls import NoticeFilter
 from medwarden.store.recalls import OWN
 from medwarden.web.api.access import needs
 from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain, schema_of
-from medwarden.web.decisions import data_folder
 from medwarden.web.recent import forget
 from medwarden.web.scope import actor_of, scope_of
 
@@ -290,12 +287,6 @@ def device_recalls(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
     if row is None:
         raise Http404("There is no such device in what you may see.")
     return plain(of_cases.each_case(scope, CaseFilter(device=row.pk), wall_clock()))
-
-
-@router.get("/replacement", response=list_of(Outlook), auth=SEE, url_name="replacement", summary="To replace")
-def replacement(request: HttpRequest) -> Any:  # noqa: ANN401 (JSON of the schema)
-    """Return the devices to plan to replace: class I recalls, end of support, age, cost from books."""
-    return plain(replacements(data_folder(), scope_of(request).store))
 
 
 @router.get(

@@ -18,6 +18,7 @@ from medwarden.web.api import (
     identity,
     kinds,
     knowledge,
+    life_cycle,
     mds2,
     operations,
     policies,
@@ -53,6 +54,7 @@ api.add_router("", policies.router)
 api.add_router("", operations.router)
 api.add_router("", mds2.router)
 api.add_router("", recalls.router)
+api.add_router("", life_cycle.router)
 api.add_router("", risk_scores.router)
 api.add_router("", vulnerabilities.router)
 api.add_router("", work.router)

@@ -91,6 +91,7 @@ def _identity(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow)
         "parts": of_identity.identities(scope.store, row.pk),
         "elsewhere": of_identity.elsewhere(scope.store, row.pk),
         "changes": of_identity.verdict_history(scope.store, row.pk),
+        "ends": device_page.support(scope.store, row.pk, scope.until_ns),
         "may_correct": user.may(Permission.CORRECT_IDENTITY),
     }
 
@@ -116,6 +117,7 @@ def _risk(request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow) ->
         else [],
         "risk_history": list(reversed(changes)),
         "risk_chart": device_page.risk_chart(history, scope.until_ns),
+        "ends": device_page.support(scope.store, row.pk, scope.until_ns),
         **device_vulnerabilities(
             scope,
             row,

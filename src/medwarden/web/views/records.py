@@ -7,8 +7,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
 from medwarden.app.attributes import fill_devices
+from medwarden.app.device_records import SUPPORT_ATTRIBUTE
 from medwarden.app.disclosures import disclosure_for
 from medwarden.app.gudid import Registered, registered
+from medwarden.app.life_cycle import stated_by_hand
 from medwarden.app.reconcile import compared
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.knowledge.mds2_disclosure import needs_of
@@ -93,6 +95,8 @@ def attribute_set(request: HttpRequest, device_id: str, name: str) -> HttpRespon
             else:
                 clear_value(change, row.pk, name, role=role)
         fill_devices(scope.tenant, row.site_id, [row.pk])
+        if name == SUPPORT_ATTRIBUTE:
+            stated_by_hand(data_folder(), scope.tenant, row.site_id, row.pk)
         forget()
         messages.success(request, "Kept." if value else "Left to the rules again.")
     except ConfigurationError as error:

@@ -12,24 +12,22 @@ from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app import recall_desk as desk
 from medwarden.app.recalls import due_days
-from medwarden.app.replacement import replacements, total_cost
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.recall import RecallClass
 from medwarden.model.role import Permission
 from medwarden.risk.recalls.engine import RecallState
-from medwarden.risk.recalls.outlook import Urgency
 from medwarden.risk.recalls.workflow import FOLLOWING, WORDS, Step
 from medwarden.store.queries import recall_cases as of_cases
 from medwarden.store.queries import recalls as of_recalls
 from medwarden.store.queries.recall_cases import CaseFilter, CaseView
 from medwarden.store.queries.recalls import NoticeFilter, NoticeView
 from medwarden.store.recalls import OWN
-from medwarden.web.decisions import data_folder, reason_of, refused
+from medwarden.web.decisions import reason_of, refused
 from medwarden.web.exports import FORMATS, download
 from medwarden.web.guard import requires
 from medwarden.web.operation_lists import text_of
-from medwarden.web.paging import cut, offset_of, page_number, paging, sort_of
+from medwarden.web.paging import offset_of, page_number, paging, sort_of
 from medwarden.web.recent import forget, recently
 from medwarden.web.scope import actor_of, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
@@ -404,26 +402,6 @@ def recall_report(request: HttpRequest, number: str, kind: str) -> HttpResponseB
 
 def _safe(number: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in number)
-
-
-@requires(Permission.SEE_INVENTORY)
-@require_GET
-def replacement(request: HttpRequest) -> HttpResponse:
-    """Show the devices to plan to replace, why, how old they are and what they cost."""
-    scope = scope_of(request)
-    found = replacements(data_folder(), scope.store)
-    urgency = request.GET.get("urgency", "")
-    chosen = [o for o in found if not urgency or o.urgency.value == urgency]
-    number = page_number(request)
-    context = {
-        **paging(cut(chosen, number), number),
-        "urgency": urgency,
-        "urgencies": [(u.value, sum(o.urgency is u for o in found)) for u in Urgency],
-        "cost": total_cost(chosen),
-        "priced": sum(o.cost is not None for o in chosen),
-        "total": len(chosen),
-    }
-    return render(request, "web/risk_replacement.html", context)
 
 
 @requires(Permission.CHANGE_SETTINGS)
