@@ -15,6 +15,7 @@ import atexit
 import datetime
 import io
 import random
+import re
 import secrets
 import shutil
 import sys
@@ -28,13 +29,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 import msgspec  # noqa: E402
-from fuzz import fuzz_dissector, fuzz_log  # noqa: E402
 from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
 from fuzz.equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
 from fuzz.mds2_seeds import MDS2_SEEDS, MDS2_TARGETS  # noqa: E402
 from fuzz.vex_seeds import VEX_SEEDS  # noqa: E402
 from tests.feeds.upstream import seeds_of  # noqa: E402
 
+from fuzz import fuzz_dissector, fuzz_log  # noqa: E402
 from medwarden.app import places  # noqa: E402
 from medwarden.app.answer_tables import read_answers  # noqa: E402
 from medwarden.app.query import read_secrets  # noqa: E402
@@ -81,6 +82,8 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - files of one's own folder in it, gone
 _FOLDER = Path(tempfile.mkdtemp(prefix="medwarden-fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None))
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 _SETTING = ProbeSetting(community="public")
+_TOLD = re.compile(r"'[^']*'?|\"[^\"]*\"?|\d+")
+"""What an error repeats of the input: another input is no other outcome."""
 
 
 class Heard:
@@ -428,7 +431,7 @@ def check(read: Callable[[bytes], Hashable], data: bytes, chance: random.Random)
         words = str(error)
         if not words.strip() or len(words) > MOST_SENTENCE:
             raise Finding(f"an error without a sentence: {words[:200]!r}") from error
-        return words[:48]
+        return _TOLD.sub("#", words)[:48]
 
 
 def _changed(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:

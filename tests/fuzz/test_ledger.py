@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from fuzz.ledger import COLUMNS, Ledger, Row
+from fuzz.run import FAMILIES, chosen
+from fuzz.sources import Sources
 
+ROOT = Path(__file__).resolve().parents[2]
 DAY = datetime.date(2026, 11, 20)
 STINT = Row("dicom", "0123456789abcdef", False, 60.0, 5000, 200, 0, DAY)
 
@@ -60,6 +63,17 @@ def test_rows_of_code_that_is_gone_are_dropped_on_demand(ledger: Ledger) -> None
     ledger.add(replace(STINT, target="hl7v2"))
     assert ledger.keep([("dicom", STINT.digest)]) == 2
     assert ledger.rows() == [STINT]
+
+
+def test_the_committed_ledger_is_one_and_its_findings_have_been_mended() -> None:
+    rows = Ledger(ROOT / "fuzz" / "ledger.csv").rows()
+    assert rows
+    assert len({row.key for row in rows}) == len(rows)
+    assert all(len(row.digest) == 16 and row.seconds > 0 for row in rows)
+    sources = Sources(ROOT / "src")
+    found = {(row.target, row.digest) for row in rows if row.findings}
+    unmended = [one.name for one in chosen(FAMILIES) if (one.name, sources.code(one.roots).digest) in found]
+    assert unmended == []
 
 
 def test_processes_that_add_at_the_same_time_lose_nothing(ledger: Ledger) -> None:
