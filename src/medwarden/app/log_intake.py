@@ -105,17 +105,18 @@ def take_in_log(
     base = going_on(since) if since else InputReport(name, form.manifest.name)
     reading = LogReading(name, form, setting, base)
     error: str | None = None
-    try:
-        with opened_log(path) as file, seldom_collecting():
-            if form.manifest.framing is Framing.DOCUMENT:
-                reading.document(file)
-            else:
-                _read_lines(reading, file, sink)
-    except MedwardenError as problem:
-        error = printable(str(problem))
-    batch = reading.take(final=True)
-    report = reading.report(error)
-    sink(batch, report)
+    with seldom_collecting():
+        try:
+            with opened_log(path) as file:
+                if form.manifest.framing is Framing.DOCUMENT:
+                    reading.document(file)
+                else:
+                    _read_lines(reading, file, sink)
+        except MedwardenError as problem:
+            error = printable(str(problem))
+        batch = reading.take(final=True)
+        report = reading.report(error)
+        sink(batch, report)
     return report
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from medwarden.app.carried_exports import CONTENT, FORMAT, Watching, take_in_exports
 from medwarden.app.inputs import find_inputs
-from medwarden.app.intake import content_id, take_in
+from medwarden.app.intake import content_id, seldom_collecting, take_in
 from medwarden.app.log_intake import grown_from, setting_of, take_in_log
 from medwarden.app.shares import form_of_shares, shares_of_form, take_in_shares
 from medwarden.kernel.errors import MedwardenError, ResourceError
@@ -115,14 +115,16 @@ class Replay:
 
     def file(self, path: Path) -> None:
         """Feed one capture or log; content that was fed to its end before is only counted as seen again."""
-        self.reports += [self._file(path), *self._inside]
+        with seldom_collecting():
+            self.reports += [self._file(path), *self._inside]
         self._inside.clear()
 
     def flush(self) -> None:
         """Store what waits."""
         waiting, self._waiting, self._rows = self._waiting, [], 0
         if waiting:
-            self.ingest.commit_group(waiting)
+            with seldom_collecting():
+                self.ingest.commit_group(waiting)
 
     def _file(self, path: Path) -> InputReport:
         form = sniff(path)

@@ -19,7 +19,7 @@ from medwarden.model.log_source import Framing, LogParser
 from medwarden.sensors.capture_file import _fill, _opened, _Plain, _Source, _source, _words
 from medwarden.sensors.logs.registry import HEAD, recognise
 
-PIECE = 2 << 20
+PIECE = 8 << 20
 """Bytes read at once: many lines for what a piece costs, few enough to stay in the cache."""
 
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}

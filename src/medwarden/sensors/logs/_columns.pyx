@@ -40,6 +40,7 @@ cdef enum:
     _MOST_ORDINALS = 128
     _MOST_PROBES = 128
     _MOST_KEY = 48
+    _SHORT_LINE = 128
     _ORDINARY = 0
     _QUOTE = 1
     _BACKSLASH = 2
@@ -85,29 +86,25 @@ include "values.pxi"
 include "fingerprint.pxi"
 
 
-cdef int64_t _line_ends(const char* at, int64_t length) noexcept nogil:
-    cdef int64_t found = 0, place
-    for place in range(length):
-        found += at[place] == 10
-    return found
-
-
 def line_starts(bytes block) -> object:
     """Return where each line of ``block`` begins; one that ends without a line feed is a line too."""
     cdef const char* begin = PyBytes_AS_STRING(block)
     cdef const char* end = begin + PyBytes_GET_SIZE(block)
     cdef const char* at = begin
-    cdef int64_t count = _line_ends(begin, end - begin) + (begin < end and (end - 1)[0] != 10)
-    starts = np.empty(count, np.int64)
+    cdef int64_t room = (end - begin) // _SHORT_LINE + 16, count = 0
+    starts = np.empty(room, np.int64)
     cdef int64_t[::1] into = starts
-    cdef int64_t line
-    for line in range(count):
-        into[line] = at - begin
+    while at != NULL and at < end:
+        if count == room:
+            room *= 4
+            starts = np.concatenate((starts, np.empty(room - count, np.int64)))
+            into = starts
+        into[count] = at - begin
+        count += 1
         at = <const char*>memchr(at, 10, end - at)
-        if at == NULL:
-            break
-        at += 1
-    return starts
+        if at != NULL:
+            at += 1
+    return starts[:count].copy()
 
 
 cdef class Columns:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from medwarden.dissect.dns import registrable_domain
 from medwarden.dissect.http_login import login_in_query
 from medwarden.dissect.http_paths import public_path
 from medwarden.sensors.logs.gathering import ip_or_none
 
+_MOST_WORDED = 1 << 13
 _TLS_VERSIONS = {
     "sslv2": "SSL 2.0", "sslv20": "SSL 2.0", "sslv3": "SSL 3.0", "sslv30": "SSL 3.0", "tlsv1": "TLS 1.0",
     "tlsv10": "TLS 1.0", "tlsv11": "TLS 1.1", "tlsv12": "TLS 1.2", "tlsv13": "TLS 1.3",
@@ -30,6 +32,7 @@ _SSH = re.compile(r"SSH-(\d+\.\d+)-")
 _CONTROL = re.compile(r"^[a-z0-9!#$%&'*+.^_`|~-]+/[a-z0-9!#$%&'*+.^_`|~-]+$", re.IGNORECASE)
 
 
+@lru_cache(_MOST_WORDED)
 def tls_version(text: str) -> str | None:
     """Return ``TLSv12`` or ``TLS 1.2`` as our TLS dissector words it, None where nobody knew."""
     key = re.sub(r"[^a-z0-9]", "", text.lower())
@@ -37,6 +40,7 @@ def tls_version(text: str) -> str | None:
     return None if key in _TLS_UNKNOWN else _TLS_VERSIONS.get(key, text)
 
 
+@lru_cache(_MOST_WORDED)
 def certificate_name(text: str) -> str | None:
     """Return a distinguished name (RFC 4514, most particular part first) with ``, `` between its parts."""
     return ", ".join(part for part in _NAME_PART.split(text) if part) or None
@@ -69,6 +73,7 @@ def community(text: str) -> str | None:
     return text if text in _COMMUNITIES else "set"
 
 
+@lru_cache(_MOST_WORDED)
 def http_path(uri: str) -> str | None:
     """Return the part of a request target that names a program, never a person."""
     path = uri.partition("://")[2].partition("/")[2] if "://" in uri[:12] else uri.lstrip("/")
@@ -87,6 +92,7 @@ def telling_target(uri: str) -> str:
     return plain if query and "://" not in uri[:12] and not login_in_query(uri) else uri
 
 
+@lru_cache(_MOST_WORDED)
 def media_type(text: str) -> str | None:
     """Return a media type without its parameters."""
     kind = text.partition(";")[0].strip().lower()
