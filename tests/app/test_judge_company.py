@@ -38,7 +38,8 @@ KINDS = {
     "server": "00:0c:29",  # a virtual machine
 }
 SERVED = {"monitor": ("udp", 24_105), "camera": ("tcp", 554)}
-PORTS = (443, 8443, 445, 2575, 24_105, 554)
+PORTS = (443, 443, 443, 24_105, 24_105, 8443, 445, 2575, 554)
+OFTEN = ("pump", "pump", "pump", "silent", "silent", "server", "monitor", "camera", "desk")
 _numbers = itertools.count(1)
 
 
@@ -171,8 +172,8 @@ _step = st.one_of(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=10, max_size=10),
-    steps=st.lists(_step, min_size=3, max_size=10),
+    kinds=st.lists(st.sampled_from(OFTEN), min_size=10, max_size=10),
+    steps=st.lists(_step, min_size=3, max_size=12),
 )
 def test_in_any_order_and_portions_the_answers_are_those_of_judging_all_at_once(
     kinds: list[str], steps: list[tuple[str, object]], store: Store, monkeypatch: pytest.MonkeyPatch
@@ -295,6 +296,32 @@ def test_a_device_that_is_heard_again_keeps_what_others_told_of_it(store: Store)
     assert house.settled()
     assert house.told() == told
     assert VerdictChange.objects.count() == changes
+
+
+def test_servers_that_are_one_bring_their_clients_together(store: Store) -> None:
+    house = House(["silent", "server", "server", "pump", "pump", "pump"])
+    house.hear((0, 1, 443), *((n, 2, 443) for n in (3, 4, 5)))
+    assert house.settled()
+    silent = house.ids[0]
+    assert not by_company(house.told()[silent])
+    house.merge(1, 2)
+    assert house.settled()
+    assert by_company(house.told()[silent])
+    assert house.told() == house.judged_at_once()
+
+
+def test_servers_that_a_person_joins_and_takes_apart_again(store: Store) -> None:
+    house = House(["silent", "server", "server", "pump", "pump", "pump"])
+    house.hear((0, 1, 443), *((n, 2, 443) for n in (3, 4, 5)))
+    assert house.settled()
+    silent, decisions, before = house.ids[0], list[int](), house.told()
+    _make_one(house, "join", 2, 1, decisions)
+    assert house.settled()
+    assert by_company(house.told()[silent])
+    assert house.told() == house.judged_at_once()
+    _take_back(house, decisions)
+    assert house.settled()
+    assert house.told() == before == house.judged_at_once()
 
 
 def test_who_collects_from_monitors_is_told_when_they_are_known(store: Store) -> None:

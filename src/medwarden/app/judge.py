@@ -123,9 +123,7 @@ def judge_stale(tenant: str, site: str) -> int:
                 match_devices(folder, tenant, site, judged)
                 match_recalls(folder, tenant, site, judged)
                 match_support(folder, tenant, site, judged)
-            _assess(tenant, site, judged, beside, "identity or traffic changed")
-            with Change("rule:identity", "what follows was looked for", tenant=tenant, site=site):
-                note_matched(judged)
+            _assess(tenant, site, judged, beside, "identity or traffic changed", matched=True)
     if judged:
         follow(tenant, site)
         fill_devices(tenant, site, judged)
@@ -214,7 +212,10 @@ def _identify_due(judging: Judging, due: Callable[[str, int], list[str]], beside
     return list(judged)
 
 
-def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None, reason: str) -> None:
+def _assess(
+    tenant: str, site: str, ids: Sequence[str], beside: Beside | None, reason: str, *, matched: bool = False
+) -> None:
+    """Score devices; ``matched``: what else follows from their identity was looked for before."""
     judging = Judging(tenant, site)
     read_ns, version = wall_clock(), rules_in_force(folder_of_database()).version
     starts = iter(range(0, len(ids), _SCORED_AT_ONCE))
@@ -229,3 +230,5 @@ def _assess(tenant: str, site: str, ids: Sequence[str], beside: Beside | None, r
             record_scores(change, [score for score, _ in outcomes], read_ns=read_ns)
             found = [finding for _, findings in outcomes for finding in findings]
             record_findings(change, part, found, kinds=_KINDS)
+            if matched:
+                note_matched(part)

@@ -182,12 +182,19 @@ class Circle:
 
 
 def told_otherwise(before: Circle, after: Circle) -> set[str]:
-    """Return the devices that a service tells something else than before; both are of one service."""
+    """Return the devices that a service tells something else than before; both are of one service.
+
+    Who does not use it is told nothing by it.
+    """
     users = before.users.keys() | after.users.keys()
-    found = {user for user in users if before.told_client(user) != after.told_client(user)}
+    found = {user for user in users if _told(before, user) != _told(after, user)}
     if before.told_server != after.told_server:
         found.add(before.service[0])
     return found
+
+
+def _told(circle: Circle, user: str) -> tuple[Ballot, ...]:
+    return circle.told_client(user) if user in circle.users else ()
 
 
 class Company:
