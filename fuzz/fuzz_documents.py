@@ -32,6 +32,7 @@ import msgspec  # noqa: E402
 from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
 from fuzz.equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
 from fuzz.mds2_seeds import MDS2_SEEDS, MDS2_TARGETS  # noqa: E402
+from fuzz.support_seeds import SUPPORT_MODULES, SUPPORT_SEEDS, SUPPORT_TARGETS  # noqa: E402
 from fuzz.vex_seeds import VEX_SEEDS  # noqa: E402
 from tests.feeds.upstream import seeds_of  # noqa: E402
 
@@ -413,6 +414,7 @@ def documents() -> dict[str, tuple[Callable[[bytes], Hashable], tuple[str, ...]]
         "feed_container": (_container, ("medwarden.feeds.containers",)),
     }
     found |= {name: (read, mds2) for name, read in MDS2_TARGETS.items()}
+    found |= {name: (read, SUPPORT_MODULES) for name, read in SUPPORT_TARGETS.items()}
     found |= {f"scan_{kind.manifest.name}": (_scan(kind), (kind.__module__,)) for kind in readers()}
     found |= {f"feed_{feed.manifest.id}": (_feed(feed), (feed.__module__,)) for feed in feeds()}
     return found | {
@@ -444,7 +446,7 @@ def make_corpus(name: str) -> int:
     """Write seeds of one reader; return how many."""
     folder = CORPUS / f"doc-{name}"
     seeds = {**_SEEDS.get(name, {}), **EQUIPMENT_SEEDS.get(name, {}), **VEX_SEEDS.get(name, {})}
-    seeds |= MDS2_SEEDS.get(name, {})
+    seeds |= MDS2_SEEDS.get(name, {}) | SUPPORT_SEEDS.get(name, {})
     if name == "weights":
         default_weights()
         seeds["shipped"] = (ROOT / "src/medwarden/risk/weights.yaml").read_bytes()
