@@ -370,6 +370,10 @@ def status(check: bool, home: Path | None, as_json: bool) -> int:
     return _DAMAGED if damaged else _STALE if whole.stale or not whole.in_use else 0
 
 
+def _ago(hours: float) -> str:
+    return f"{hours:.1f} h ago" if hours < 72 else f"{int(hours // 24):,} d ago"
+
+
 def _status_row(feed: FeedStatus) -> tuple[object, ...]:
     edition = feed.edition
     said = " ".join(
@@ -384,7 +388,7 @@ def _status_row(feed: FeedStatus) -> tuple[object, ...]:
         feed.manifest.id,
         None if edition is None else edition.id,
         None if edition is None else (edition.updated or edition.version)[:19],
-        None if feed.age_h is None else f"{feed.age_h:.1f} h ago",
+        None if feed.age_h is None else _ago(feed.age_h),
         None if edition is None else edition.records,
         None if edition is None else edition.proof,
         said or ("" if edition else "never taken in"),
