@@ -21,6 +21,7 @@ from medwarden.store.models import (
     VulnerabilityWeight,
 )
 from medwarden.store.queries.known import Known
+from medwarden.store.queries.matched_remedies import remedies_of
 from medwarden.store.queries.scans import SightingView, scanned_devices, seen_on
 from medwarden.store.queries.scope import Scope
 
@@ -82,6 +83,7 @@ def verdicts(scope: Scope, wanted: VerdictFilter, *, at_ns: int, now: bool = Tru
         scanned = sorted(set(scanned) & set(wanted.devices))
     profiles = dict.fromkeys(scanned, "") | dict(members.values_list("device_id", "profile_id"))
     known = _of_profiles({profile for profile in profiles.values() if profile}, wanted, at_ns, now)
+    remedies = remedies_of(known, wanted.vulnerability)
     weights = {w.vulnerability: w for w in VulnerabilityWeight.objects.filter(tenant_id=scope.tenant)}
     words = _people(scope.tenant, at_ns)
     ordered = sorted(profiles)
@@ -102,6 +104,7 @@ def verdicts(scope: Scope, wanted: VerdictFilter, *, at_ns: int, now: bool = Tru
                     said.get(name, ()),
                     weights.get(name),
                     words.get((device_id, name)) or words.get((profiles[device_id], name)),
+                    remedies.get((profiles[device_id], name)),
                 )
                 if view is not None and _fits(view, wanted):
                     yield view
@@ -150,8 +153,14 @@ def _view(
     said: Sequence[SightingView],
     weight: VulnerabilityWeight | None,
     word: Irrelevance | None,
+    remedy: str | None,
 ) -> VerdictView | None:
-    """Return one verdict of the own conclusion, scanners and people; None where nothing comes of them."""
+    """Return one verdict of the own conclusion, scanners and people; None where nothing comes of them.
+
+    ``remedy`` is that of the matched product; where none was chosen yet, the first of any source is shown.
+    """
+    if remedy is None:
+        remedy = weight.remedy if weight else ""
     own = Own(MatchState(row.state), row.reason, row.since_ns) if row is not None else None
     found = merged(own, [each.seen for each in said])
     if found is None or (row is None and not vulnerability.startswith("CVE-")):
@@ -184,7 +193,7 @@ def _view(
         exploits=bool(weight and weight.exploits),
         epss=weight.epss if weight else None,
         title=(weight.title if weight else "") or next((s.seen.title for s in said if s.seen.title), ""),
-        remedy=(weight.remedy if weight else "") or next((each.remedy for each in said if each.remedy), ""),
+        remedy=remedy or next((each.remedy for each in said if each.remedy), ""),
         seen_by=found.seen_by,
         contradiction=found.contradiction,
         until_ns=word.expires_ns if word is not None and state is MatchState.IRRELEVANT else None,

@@ -52,6 +52,25 @@ def matched(store: Store) -> list[Device]:
     return devices
 
 
+def test_what_to_do_is_that_of_the_product_that_is_here(
+    signed_in: SignedIn, matched: list[Device], store: Store
+) -> None:
+    from medwarden.store.models import VulnerabilityVerdict, WorkRemedy
+
+    profiles = VulnerabilityVerdict.objects.filter(vulnerability=ONE).values_list("profile_id", flat=True)
+    for profile in set(profiles):
+        WorkRemedy.objects.create(
+            tenant_id="default", profile_id=profile, vulnerability=ONE, key="k", edition=1, rules="test",
+            choice={"texts": [["Maker", "Install version 7 on this very pump.", ""]], "meanwhile": []},
+        )  # fmt: skip
+    client = signed_in(Role.ANALYST)
+    page = text(client.get(f"/risk/vulnerabilities/{ONE}/"))
+    assert "Install version 7 on this very pump." in page
+    assert "Install version 3." not in page
+    assert "Install version 7 on this very pump." in text(client.get("/risk/vulnerabilities/"))
+    assert "Install version 7 on this very pump." in text(client.get(f"/devices/{matched[0].pk}/?tab=risk"))
+
+
 def nessus(device: Device, *cves: str, login: str = "true") -> bytes:
     mac = Interface.objects.filter(device=device)[0].mac
     items = "".join(

@@ -43,6 +43,7 @@ from medwarden.web.vulnerability_words import (
     in_use,
     level_of,
     lines_of,
+    matched_remedies,
     names_of,
     scores_of,
 )
@@ -154,6 +155,7 @@ def vulnerability(request: HttpRequest, vulnerability_id: str) -> HttpResponse:
         "level": level_of(max((s.score for s in about.scores), default=_score(views))),
         "score": max((s.score for s in about.scores), default=_score(views)),
         "use": in_use(about.exploitation),
+        "matched": matched_remedies(views),
         "exploited": any(view.exploited for view in views)
         or bool(about.exploitation and about.exploitation.kev_added),
         "lines": lines_of(page.items),
