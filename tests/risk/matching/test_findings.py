@@ -23,6 +23,7 @@ class Said(msgspec.Struct, frozen=True):
     reason: str = "It is named: it is affected."
     since_ns: int = NOW - 5
     remedy: str = ""
+    evidence: tuple[dict[str, object], ...] = ()
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,19 @@ def test_many_vulnerabilities_are_counted_not_listed() -> None:
     (found,) = findings_of("main", [Said(f"CVE-2020-{n:04d}") for n in range(1, 21)], NOW)
     assert "and 12 more" in found.detail
     assert len(found.evidence) == 8
+
+
+def test_what_the_release_alone_leaves_open_is_one_finding_that_weighs_less() -> None:
+    why: dict[str, object] = {
+        "name": "product",
+        "agrees": None,
+        "why": "the release of the system is not known",
+    }
+    open_ = Said(state=MatchState.POTENTIAL, score=9.8, exploited=True, advisory="MS17-010", evidence=(why,))
+    other = msgspec.structs.replace(open_, vulnerability="CVE-2019-0708", advisory="GUIDANCE")
+    (found,) = findings_of("s", [open_, other], NOW)
+    assert found.severity is Severity.MEDIUM
+    assert found.title == "Release unknown: perhaps affected by 2 vulnerabilities: pump-1"
+    assert found.fix.startswith("Find out which release its system is")
+    known = msgspec.structs.replace(open_, state=MatchState.CONFIRMED)
+    assert [each.severity for each in findings_of("s", [known], NOW)] == [Severity.CRITICAL]

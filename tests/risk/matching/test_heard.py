@@ -98,3 +98,23 @@ def test_any_evidence_is_read_in_any_order(evidence: list[tuple[str, str]]) -> N
 
 def test_names_of_programs_are_in_lower_case() -> None:
     assert all(name == name.lower() and all(entry) for name, entry in KNOWN.items())
+
+
+@pytest.mark.parametrize(
+    ("evidence", "build"),
+    [
+        ([("browser.os_version", "10.0")], "10.0"),
+        ([("browser.os_version", "6.1")], "6.1"),
+        ([("browser.os_version", "6.1"), ("browser.os_version", "10.0")], ""),
+        ([("browser.os_version", "4.9")], ""),
+        ([("http.user_agent", "Windows-Update-Agent/10.0.22631.1 Client-Protocol/2.50")], "10.0.22631"),
+        ([("http.user_agent", "Windows-Update-Agent/7.6.7601.18 Client-Protocol/1.8")], ""),
+        ([("http.user_agent", "Microsoft IPP/10.0 (Windows 10.0)")], "10.0"),
+        ([("http.user_agent", "Microsoft-Delivery-Optimization/10.0")], "10.0"),
+        ([("http.user_agent", "Mozilla/5.0 (Windows NT 6.1; Win64)")], ""),
+        ([("dhcp.parameter_request_list", "1,3,6,15,31,33,43,44,46,47,119,121,249,252")], "10.0"),
+        ([("dhcp.parameter_request_list", "1,15,3,6,44,46,47,31,33,121,249,43,252")], ""),
+    ],
+)
+def test_what_a_windows_states_of_its_version(evidence: list[tuple[str, str]], build: str) -> None:
+    assert heard_of(evidence).build == build

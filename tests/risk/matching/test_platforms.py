@@ -80,3 +80,36 @@ def test_an_installed_update_is_a_fix() -> None:
 def test_a_linux_kernel_is_never_sure() -> None:
     outcome = judged("Linux Kernel", "< 5.10", "Linux", "4.19")
     assert outcome is None or outcome.state is MatchState.POTENTIAL
+
+
+@pytest.mark.parametrize(
+    ("stated", "os", "product", "state"),
+    [
+        ("", "Windows", "Windows 7", MatchState.POTENTIAL),
+        ("10.0", "Windows", "Windows 7", None),
+        ("10.0", "Windows", "Windows 10", MatchState.POTENTIAL),
+        ("10.0", "Windows Server", "Windows 10", None),
+        ("10.0", "Windows Server", "Windows Server 2019", MatchState.POTENTIAL),
+        ("6.1", "Windows", "Windows 7", MatchState.POTENTIAL),
+        ("6.1", "Windows", "Windows 10", None),
+        ("5.1", "Windows", "Windows XP", MatchState.CONFIRMED),
+    ],
+)
+def test_what_a_windows_states_rules_releases_out(
+    stated: str, os: str, product: str, state: MatchState | None
+) -> None:
+    claim = ProductClaim(ProductStatus.AFFECTED, "Microsoft", product, "vers:all/*")
+    named = system(product)
+    assert named is not None
+    found = judge_system(claim, named, Profile(os=os, build=stated), "ADVISORY")
+    assert (found.state if found is not None else None) is state
+
+
+def test_a_release_that_the_inventory_knows_stands_before_what_is_stated() -> None:
+    claim = ProductClaim(ProductStatus.AFFECTED, "Microsoft", "Windows 7", "vers:all/*")
+    found = judge_system(
+        claim, System("windows", "7"), Profile(os="Windows", os_version="7", build="6.1"), "A"
+    )
+    assert found is not None
+    assert found.state is MatchState.CONFIRMED
+    assert "the device runs Windows 7 6.1" not in found.reason

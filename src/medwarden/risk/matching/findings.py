@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from medwarden.kernel.ids import stable_id
 from medwarden.model.finding import Finding, FindingEvidence, FindingKind, Severity
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.matching.engine import RULES
+from medwarden.risk.matching.platforms import RELEASE_UNKNOWN
 
 KINDS = frozenset({FindingKind.VULNERABILITY})
 TYPE = "vulnerability"
+RELEASE = "release of the system"
+"""The subject of what finding out the release of a device's system settles, whatever advisories name it."""
 _SHOWN = 8
 
 
@@ -47,6 +50,11 @@ class Verdict(Protocol):
     @property
     def reason(self) -> str:
         """Return the sentence behind it."""
+        ...
+
+    @property
+    def evidence(self) -> Sequence[Mapping[str, object]]:
+        """Return what was compared, with ``name``, ``agrees`` and ``why`` of each."""
         ...
 
     @property
@@ -85,8 +93,20 @@ LIKELY = 0.1
 
 
 def severity_of(verdict: Verdict) -> Severity:
-    """Return how much one verdict matters: by use first, then CVSS; one step less where it is potential."""
-    return severity(verdict.state, verdict.score, verdict.exploited, verdict.exploits, verdict.epss)
+    """Return how much one verdict matters: by use first, then CVSS; one step less where it is potential.
+
+    Another step less where only the family of the system is known: one look at the device settles it.
+    """
+    found = severity(verdict.state, verdict.score, verdict.exploited, verdict.exploits, verdict.epss)
+    return list(Severity)[max(found.rank - 1, 0)] if release_unknown(verdict) else found
+
+
+def release_unknown(verdict: Verdict) -> bool:
+    """Tell whether a verdict is open for no other reason than that the release of the system is not known."""
+    return verdict.state is MatchState.POTENTIAL and any(
+        aspect.get("name") == "product" and aspect.get("why") == RELEASE_UNKNOWN
+        for aspect in verdict.evidence
+    )
 
 
 def severity(
@@ -111,7 +131,8 @@ def findings_of(site: str, verdicts: Iterable[Verdict], now_ns: int) -> tuple[Fi
         if verdict.state is MatchState.CONFIRMED or (
             verdict.state is MatchState.POTENTIAL and severity_of(verdict).rank >= Severity.MEDIUM.rank
         ):
-            groups[verdict.device, verdict.advisory or "records"].append(verdict)
+            subject = RELEASE if release_unknown(verdict) else verdict.advisory or "records"
+            groups[verdict.device, subject].append(verdict)
     found = [_finding(site, device, subject, group, now_ns) for (device, subject), group in groups.items()]
     return tuple(sorted(found, key=lambda finding: (-finding.severity.rank, finding.id)))
 
@@ -127,6 +148,13 @@ def _finding(site: str, device: str, subject: str, group: Sequence[Verdict], now
     what = subject if subject != "records" else worst.vulnerability
     use = " Used in attacks." if any(v.exploited for v in ordered) else ""
     remedy = next((v.remedy for v in ordered if v.remedy), "")
+    if subject == RELEASE:
+        affected, what = "Release unknown: perhaps affected", f"{len(ordered)} vulnerabilities"
+        what = names if len(ordered) == 1 else what
+        remedy = (
+            "Find out which release its system is (at the device, by a scan that logs in, or from the maker)"
+            " and write it into the inventory: that settles all of these at once."
+        )
     return Finding(
         id=stable_id("f", site, device, TYPE, subject),
         kind=FindingKind.VULNERABILITY,

@@ -76,6 +76,7 @@ FIELDS = frozenset(
         "dicom.implementation_version_name", "dicomweb.source_implementation", "fhir.software_name",
         "fhir.software_version", "hl7.software_product", "hl7.software_vendor", "hl7.software_version",
         "nmap.cpe", "nmap.product", "ntlmssp.os_version", "nmap.os_version", "opcua.product_uri",
+        "browser.os_version", "dhcp.parameter_request_list",
     }
 )  # fmt: skip
 """Evidence in which programs and builds stand."""
@@ -92,12 +93,21 @@ _LISTED = frozenset(
 )
 _GREETINGS = frozenset({"ftp.banner", "smtp.banner", "smb.native_lanman"})
 _BUILD_FIELDS = frozenset({"ntlmssp.os_version", "nmap.os_version"})
+_AGENT_BUILD = re.compile(r"\bWindows-Update-Agent/(10\.0\.\d{5})\b")
+"""Since Windows 10 the update agent bears the build of the system."""
+_STATED = re.compile(r"(?:5\.[012]|6\.[0-3]|10\.0)")
+_AGENT_STATED = re.compile(r"\((?:Windows) (10\.0)\)|\bMicrosoft-Delivery-Optimization/(10\.0)\b")
+_DHCP_OF_WINDOWS_10 = "1,3,6,15,31,33,43,44,46,47,119,121,249,252"
+"""What Windows 10 and later ask a DHCP server for, in this order; 119 was not asked for before."""
 _BUILD = re.compile(r"(?<![\d.])(\d{1,2}\.\d\.\d{4,5}(?:\.\d{1,5})?)(?![\d.])")
 _PAIRS = (("fhir.software_name", "fhir.software_version"), ("hl7.software_product", "hl7.software_version"))
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What runs on a device: programs, the fullest build of its system, and updates that are installed."""
+    """What runs on a device: programs, the fullest build of its system, and updates that are installed.
+
+    Where no build was heard, ``build`` is the version that a Windows states of itself (6.1, 10.0).
+    """
 
     software: tuple[Software, ...] = ()
     build: str = ""
@@ -124,6 +134,8 @@ def heard_of(evidence: Iterable[tuple[str, str]], reports: Iterable[Report] = ()
             found.setdefault((software.name, software.version, software.vendor), software)
         if field in _BUILD_FIELDS:
             builds += _BUILD.findall(value)
+        elif field == "http.user_agent":
+            builds += _AGENT_BUILD.findall(value)
     for software in _pairs(facts):
         found.setdefault((software.name, software.version, software.vendor), software)
     updates: set[str] = set()
@@ -135,7 +147,25 @@ def heard_of(evidence: Iterable[tuple[str, str]], reports: Iterable[Report] = ()
             if key not in found or (found[key].doubt and not software.doubt):
                 found[key] = software
     kept = sorted(found.values(), key=lambda each: (each.name, each.version, each.vendor, each.field))[:_MOST]
-    return Heard(tuple(kept), _fullest(builds), frozenset(updates))
+    return Heard(tuple(kept), _fullest(builds) or _stated(facts), frozenset(updates))
+
+
+def _stated(facts: Iterable[tuple[str, str]]) -> str:
+    """Return the version that a Windows states: in its announcements, by agents that come with it, by DHCP.
+
+    An announcement (MS-BRWS 2.2.1) counts before the rest; two that contradict each other say nothing.
+    """
+    announced: set[str] = set()
+    told: set[str] = set()
+    for field, value in facts:
+        if field == "browser.os_version" and _STATED.fullmatch(value.strip()):
+            announced.add(value.strip())
+        elif field == "http.user_agent":
+            told.update(one or other for one, other in _AGENT_STATED.findall(value))
+        elif field == "dhcp.parameter_request_list" and value.replace(" ", "") == _DHCP_OF_WINDOWS_10:
+            told.add("10.0")
+    said = announced or told
+    return said.pop() if len(said) == 1 else ""
 
 
 def _fullest(builds: Iterable[str]) -> str:

@@ -35,6 +35,14 @@ _SERVERS = MappingProxyType(
 _KERNELS = MappingProxyType(
     {"5.0": "2000", "5.1": "xp", "5.2": "server 2003", "6.0": "vista", "6.1": "7", "6.2": "8", "6.3": "8.1"}
 )
+_STATED = MappingProxyType(
+    {
+        "5.1": ("xp",), "5.2": ("server 2003", "xp"), "6.0": ("vista", "server 2008"),
+        "6.1": ("7", "server 2008 r2"), "6.2": ("8", "server 2012"), "6.3": ("8.1", "server 2012 r2"),
+        "10.0": ("10", "11", "server 2016", "server 2019", "server 2022", "server 2025"),
+    }
+)  # fmt: skip
+"""Releases of Windows by the version that the system states of itself (MS-BRWS, Windows documentation)."""
 _WINDOWS = re.compile(
     r"\bwindows\b(?:\s+(?P<release>server\s*\d{4}(?:\s*r2)?|xp|vista|nt|2000|2003|ce|embedded\s+\w+|rt(?:\s8\.1)?|7|8\.1|8|10|11))?"
     r"(?:\s+(?:version\s+)?(?P<edition>\d{2}h\d|\d{4})\b)?"
@@ -117,6 +125,10 @@ def _windows(found: re.Match[str], version: str) -> System:
     return System("windows", release, edition, others)
 
 
+RELEASE_UNKNOWN = "the release of the system is not known"
+"""Why a claim on one release concerns a device of which only the family of its system is known."""
+
+
 def judge_system(claim: ProductClaim, named: System, profile: Profile, source: str) -> Outcome | None:
     """Return how a claim on an operating system fits a profile, or None where the device runs another."""
     own = own_system(profile)
@@ -133,7 +145,7 @@ def judge_system(claim: ProductClaim, named: System, profile: Profile, source: s
     text = " ".join(part for part in (profile.os, profile.os_version, build) if part)
     product = Aspect(
         "product", None if vague else True, text, "os", claim.product,
-        "the release of the system is not known" if vague else "the same system",
+        RELEASE_UNKNOWN if vague else "the same system",
     )  # fmt: skip
     version = _version(claim, named, profile)
     installed = sorted(set(claim.fixed_by) & profile.updates)
@@ -157,6 +169,14 @@ def judge_system(claim: ProductClaim, named: System, profile: Profile, source: s
 
 def own_system(profile: Profile) -> System | None:
     """Return the system of a device: by its name and version, and the build that was seen of a Windows."""
+    if profile.build in _STATED and "windows" in profile.os.lower():
+        found = system(profile.os, profile.os_version)
+        if found is None or found.release or found.family != "windows":
+            return found
+        releases = _STATED[profile.build]
+        if "server" in profile.os.lower():
+            releases = tuple(each for each in releases if each.startswith("server")) or releases
+        return msgspec.structs.replace(found, release=releases[0], others=releases[1:])
     if profile.build and "windows" in profile.os.lower():
         return system(profile.os, f"{profile.os_version} {profile.build}".strip())
     return system(profile.os, profile.os_version)
@@ -164,7 +184,7 @@ def own_system(profile: Profile) -> System | None:
 
 def _build(profile: Profile, named: System) -> str:
     """Return the build that was seen where it is one of the claimed system and not said already."""
-    if named.family != "windows" or profile.build in profile.os_version:
+    if named.family != "windows" or profile.build in profile.os_version or profile.build in _STATED:
         return ""
     return profile.build
 
