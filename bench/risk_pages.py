@@ -82,7 +82,7 @@ def measure(house: House) -> None:
     if person is None:
         with Change("bench", "bench") as change:
             person = create_user(change, "bench", "bench-bench-bench-1", Role.ANALYST, sites=())
-    client = Client()
+    client = Client(headers={"host": "localhost"})
     client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
     began = time.perf_counter()
     warm()
@@ -98,6 +98,8 @@ def measure(house: House) -> None:
             works.append((cpu_seconds() - worked) * 1000)
         status = "" if answer.status_code in (200, 302) else f"  STATUS {answer.status_code}"
         late, busy = (statistics.quantiles(each[1:], n=20)[-1] for each in (times, works))
+        if status:
+            busy = PAGE_MS  # an address that does not answer is none that is fast
         told = "reached" if late < wanted else "by CPU reached" if busy < wanted else "NOT REACHED"
         slow += busy >= wanted
         print(

@@ -50,6 +50,9 @@ TARGETS = {RiskLevel.LOW: 24, RiskLevel.MEDIUM: 49, RiskLevel.HIGH: 74}
 MOST_PLANNED = 400
 """Devices, the worst first, for which a plan looks at what could be done."""
 
+DAYS = 30
+"""Days over which risk is looked back at where nobody says otherwise."""
+
 _POINTS = 12
 _PARTS_AT_ONCE = 200
 _ONE_BY_ONE = 6
@@ -107,7 +110,7 @@ def rules() -> Rules:
     return rules_in_force(folder_of_database())
 
 
-def overview(scope: Scope, *, days: int = 30, now_ns: int | None = None) -> Overview:
+def overview(scope: Scope, *, days: int = DAYS, now_ns: int | None = None) -> Overview:
     """Return how risk stands in a scope, and how it went in the last ``days``."""
     now = wall_clock() if now_ns is None else now_ns
     since = now - int(timedelta(days=days).total_seconds()) * NANOSECONDS

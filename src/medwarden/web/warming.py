@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from django.db import Error, connection
 
+from medwarden.app.risk import DAYS, overview
 from medwarden.store import queries
 from medwarden.store.models import Tenant
 from medwarden.store.places import place_counts
@@ -27,6 +28,9 @@ def dear(scope: queries.Scope) -> list[Callable[[], object]]:
     return [
         lambda: recently(queries.facets, scope, every),
         lambda: recently(queries.finding_counts, scope),
+        lambda: recently(queries.finding_types, scope),
+        lambda: recently(queries.top_actions, scope, limit=20),
+        lambda: recently(overview, scope, days=DAYS, now_ns=None),
         lambda: recently(queries.kinds, scope, every),
         lambda: recently(queries.sureness, scope, every),
         lambda: recently(place_counts, scope),

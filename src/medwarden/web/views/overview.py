@@ -39,15 +39,19 @@ def last_look(user: User, now: int) -> int:
     return row.before_ns
 
 
+def _minute(moment_ns: int) -> int:
+    return on_the_minute(moment_ns) or moment_ns
+
+
 @requires(Permission.SEE_INVENTORY)
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the overview; changes count from the start of the time range, for all time from the last look."""
     scope, user = scope_of(request), signed_in(request)
     looked = last_look(user, scope.until_ns)
-    since = (looked or scope.until_ns - _DAY) if scope.since_ns is None else scope.since_ns
-    numbers = queries.overview(scope.store, since)
-    trend = recently(queries.trend, scope.store, on_the_minute(scope.until_ns) or scope.until_ns)
+    since = (looked or _minute(scope.until_ns) - _DAY) if scope.since_ns is None else scope.since_ns
+    numbers = recently(queries.overview, scope.store, since)
+    trend = recently(queries.trend, scope.store, _minute(scope.until_ns))
     fresh = queries.devices(scope.store, queries.DeviceFilter(added_since=since), sort="-added", limit=8)
     context = {
         "numbers": numbers,
@@ -100,11 +104,12 @@ def _types(
 
     Of a vulnerability the words name one advisory of many, so its type stands for them.
     """
-    fresh = queries.finding_counts(scope, queries.FindingFilter(state=("open",), opened_since=since))["type"]
+    opened = queries.FindingFilter(state=("open",), opened_since=since)
+    fresh = recently(queries.finding_counts, scope, opened)["type"]
     severities = [s.value for s in Severity]
     return [
         (t, _title(t), severities[t.severity_rank], fresh.get(t.type, 0))
-        for t in queries.finding_types(scope)[:most]
+        for t in recently(queries.finding_types, scope)[:most]
     ]
 
 
@@ -113,5 +118,5 @@ def _title(type: queries.FindingType) -> str:
 
 
 def _actions(scope: queries.Scope) -> list[tuple[queries.Action, float]]:
-    actions = queries.top_actions(scope, 6)
+    actions = recently(queries.top_actions, scope, limit=20)[:6]
     return list(zip(actions, shapes.shares([a.points for a in actions]), strict=True))

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from medwarden.app.risk import TARGETS, Overview, overview, plan_site
+from medwarden.app.risk import DAYS, TARGETS, Overview, overview, plan_site
 from medwarden.app.risk_export import FORMATS, proved
 from medwarden.kernel.clock import NANOSECONDS, to_datetime
 from medwarden.model.risk import RiskLevel
@@ -19,13 +19,13 @@ from medwarden.store import queries
 from medwarden.store.models import Site
 from medwarden.store.queries.risk_groups import BANDS, MatrixCell, contributions
 from medwarden.web.guard import requires
+from medwarden.web.recent import on_the_minute, recently
 from medwarden.web.scope import Scope, actor_of, scope_of, signed_in
 from medwarden.web.shapes import shares
 
 KINDS = ("category", "model", "department", "site")
 SHOWN = 10
 SHOWN_REASONS = 6
-DAYS = 30
 PLANNED = 60
 """Devices that the page of the plan looks at; the command looks at more."""
 
@@ -48,8 +48,9 @@ def risk(request: HttpRequest) -> HttpResponse:
     """Show how much risk there is, where, and what to do first."""
     scope = scope_of(request)
     days = DAYS if scope.since_ns is None else max(1, (scope.until_ns - scope.since_ns) // _DAY_NS)
-    found = overview(scope.store, days=days, now_ns=scope.until_ns)
-    reasons = queries.top_actions(scope.store, limit=20)
+    until = None if scope.since_ns is None else on_the_minute(scope.until_ns)  # None: now, whenever asked
+    found = recently(overview, scope.store, days=days, now_ns=until)
+    reasons = recently(queries.top_actions, scope.store, limit=20)
     actions = [reason for reason in reasons if reason.group != "impact"][:SHOWN_REASONS]
     user = signed_in(request)
     context = {
