@@ -224,9 +224,9 @@ def _day(text: str) -> date | None:
         return None
 
 
-def total_cost(found: Iterable[Replacement]) -> dict[str, float]:
+def total_cost(found: Iterable[Replacement]) -> dict[str, int]:
     """Return what replacing devices costs, by currency ('' where none is said)."""
-    sums: defaultdict[str, float] = defaultdict(float)
+    sums: defaultdict[str, int] = defaultdict(int)
     for each in found:
         if each.price is not None:
             sums[each.currency] += each.price
