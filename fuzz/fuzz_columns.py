@@ -53,6 +53,8 @@ PATHS = {
 
 _MISSING = object()
 
+sys.set_int_max_str_digits(0)  # a number that nobody wants may have as many digits as it likes
+
 
 def sound_values(line: bytes) -> Mapping[int, object] | None:
     """Return what a reader of whole objects finds for the columns; None where it finds no object."""

@@ -224,6 +224,17 @@ def readable(
     return True
 
 
+@given(st.lists(st.sampled_from([b"", b"x", b"{}", b"y" * 300]), max_size=200), st.booleans())
+def test_lines_begin_behind_line_feeds_however_short_they_are(texts: list[bytes], ended: bool) -> None:
+    block = b"\n".join(texts) + b"\n" * ended
+    lines = block.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    begins = [sum(len(line) + 1 for line in lines[:at]) for at in range(len(lines))]
+    starts = line_starts(block)
+    assert starts.dtype == np.int64 and starts.tolist() == begins
+
+
 @settings(max_examples=300)
 @given(
     st.lists(
