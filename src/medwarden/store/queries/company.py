@@ -21,7 +21,6 @@ from medwarden.inventory.company import (
 )
 from medwarden.model.device import Device as ModelDevice
 from medwarden.model.device import DeviceClass
-from medwarden.store.models import CompanyMember
 
 _MANY = "SELECT 1 FROM store_serviceuse WHERE server = %s AND service = %s LIMIT 1 OFFSET %s"
 _USERS = "SELECT device_id FROM store_serviceuse WHERE server = %s AND service = %s"
@@ -45,6 +44,11 @@ WITH RECURSIVE offered(server, service) AS (
 )
 SELECT server, service FROM offered WHERE service IS NOT NULL
 """
+_DUE = """
+SELECT m.device_id FROM store_companymember m JOIN store_device d ON d.id = m.device_id
+WHERE m.site_id = %s AND m.due AND NOT d.stale ORDER BY m.device_id LIMIT %s
+"""
+_UNMATCHED = "SELECT device_id FROM store_companymember WHERE site_id = %s AND unmatched ORDER BY device_id"
 
 
 def words_of(service: Service) -> str:
@@ -134,11 +138,15 @@ def told_otherwise(site: str, limit: int = 500) -> list[str]:
 
     Those that are to be identified anyway (stale) are left out.
     """
-    rows = CompanyMember.objects.filter(site_id=site, due=True, device__stale=False).order_by("device_id")
-    return list(rows.values_list("device_id", flat=True)[:limit])
+    return _ids(_DUE, site, limit)
 
 
 def unmatched_devices(site: str) -> list[str]:
     """Return ids of devices that were identified, and what follows from it was not looked for since."""
-    rows = CompanyMember.objects.filter(site_id=site, unmatched=True).order_by("device_id")
-    return list(rows.values_list("device_id", flat=True))
+    return _ids(_UNMATCHED, site)
+
+
+def _ids(statement: str, *parameters: str | int) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return [device for (device,) in cursor.fetchall()]
