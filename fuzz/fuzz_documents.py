@@ -451,9 +451,9 @@ def make_corpus(name: str) -> int:
         default_weights()
         seeds["shipped"] = (ROOT / "src/medwarden/risk/weights.yaml").read_bytes()
     if name == "rules":
-        rules = ROOT / "src/medwarden/knowledge/fingerprints"
-        shipped = sorted(rules.glob("*.yaml"), key=lambda path: path.stat().st_size)[:4]
-        seeds |= {path.stem: path.read_bytes()[:4000] for path in shipped}
+        for path in sorted((ROOT / "src/medwarden/knowledge/fingerprints").rglob("*.yaml")):
+            lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.startswith(b"- {")]
+            seeds[f"{path.parent.name}-{path.stem}"] = b"".join(lines[:3])
     if name.startswith("feed_"):
         seeds = seeds_of(name.removeprefix("feed_"))
     if name.startswith("scan_"):

@@ -39,6 +39,7 @@ def test_what_differs_is_enough_and_names_the_version() -> None:
         ("points: 3\n", 1, "points"),
         ("points:\n  smbv1: 1\n  smbv1: 2\n", 3, "second time"),
         ("points:\n  smbv1: [1\n", 3, "cannot be used"),
+        ("points:\n  smbv1: " + "[" * 3000, 2, "nested deeper"),
     ],
 )
 def test_what_does_not_hold_is_named_by_file_and_line(text: str, line: int, word: str) -> None:

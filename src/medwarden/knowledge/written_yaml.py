@@ -14,7 +14,9 @@ LARGEST = 1 << 20
 """Characters a file may have."""
 
 DEEPEST = 20
-_Loader: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Levels of lists and mappings within each other."""
+LOADER: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe reader, the fast one where there is one: the other takes seconds for a few thousand levels."""
 
 
 class _Level:
@@ -35,7 +37,7 @@ def read_yaml(text: str, name: str) -> object:
         raise ConfigurationError(f"{name}: larger than {LARGEST >> 10} KiB, which no such file is")
     try:
         _check(text, name)
-        return yaml.load(text, _Loader)  # noqa: S506 - both loaders are the safe one
+        return yaml.load(text, LOADER)  # noqa: S506 - both loaders are the safe one
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = "" if mark is None else f", line {mark.line + 1}"
@@ -44,10 +46,27 @@ def read_yaml(text: str, name: str) -> object:
         raise ConfigurationError(f"{name}: not YAML ({str(error).splitlines()[0][:200]})") from error
 
 
+def check_depth(text: str, name: str) -> None:
+    """Refuse nesting that readers in Python take seconds for; what else is wrong they say themselves.
+
+    Raises ConfigurationError with file and line.
+    """
+    depth = 0
+    try:
+        for event in yaml.parse(text, LOADER):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                line = "" if event.start_mark is None else f", line {event.start_mark.line + 1}"
+                raise ConfigurationError(f"{name}{line}: nested deeper than {DEEPEST}")
+    except yaml.YAMLError:
+        return
+
+
 def _check(text: str, name: str) -> None:
     """Go through the events of a file, which cost no more than its length."""
     levels: list[_Level] = []
-    for event in yaml.parse(text, _Loader):
+    for event in yaml.parse(text, LOADER):
         mark = event.start_mark
         where = name if mark is None else f"{name}, line {mark.line + 1}"
         if isinstance(event, yaml.AliasEvent):

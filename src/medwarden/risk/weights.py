@@ -11,6 +11,7 @@ import msgspec
 import yaml
 
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.knowledge.written_yaml import check_depth
 
 SHIPPED = "weights.yaml"
 _LARGEST = 200_000
@@ -111,6 +112,7 @@ class _Marks:
         if len(text) > _LARGEST:
             raise ConfigurationError(f"{name} is larger than weights can be")
         try:
+            check_depth(text, name)
             node = yaml.compose(text, yaml.SafeLoader)
             content = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -118,7 +120,7 @@ class _Marks:
             line = f", line {mark.line + 1}" if mark is not None else ""
             problem = getattr(error, "problem", None) or "it is no YAML"
             raise ConfigurationError(f"{name}{line} cannot be used: {problem}") from error
-        except (ValueError, RecursionError) as error:  # a date or number that there is not, endless nesting
+        except ValueError as error:  # a date or number that there is not
             raise ConfigurationError(f"{name} cannot be used: {str(error)[:200]}") from error
         if not isinstance(content, dict) or not isinstance(node, yaml.MappingNode):
             raise ConfigurationError(f"{name} cannot be used: it has no parts with names")

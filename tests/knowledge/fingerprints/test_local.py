@@ -61,6 +61,7 @@ def test_an_own_rule_takes_the_place_of_the_packaged_one_of_its_name() -> None:
         (RULE.replace("[YourPump]", "[OurPump 9]"), "ours.yaml:1: pump-of-ours: matches its counter-example"),
         (RULE.replace("infusion_pump", "spaceship"), "the taxonomy has no category 'spaceship'"),
         (RULE + "- id: second\n  when: {field: a.b, is: c}\n", "ours.yaml:8: Object missing required field"),
+        ("- a\n- " + "[" * 3000, "ours.yaml, line 2: nested deeper than 20"),
         ("- &a [x]\n- *a\n", "ours.yaml:2: aliases are not used in rules"),
         (RULE.replace("starts: OurPump", "regex: '('"), "the expression '(' is wrong"),
     ],

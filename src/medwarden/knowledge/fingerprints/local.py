@@ -10,9 +10,10 @@ import re
 import msgspec
 import yaml
 
-from medwarden.kernel.errors import MalformedInput
+from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.knowledge.fingerprints.lint import complaints
 from medwarden.knowledge.fingerprints.rules import Fingerprint, line_numbers
+from medwarden.knowledge.written_yaml import check_depth
 
 LARGEST = 1 << 20
 """Bytes a rule file may have; all packaged ones together are smaller."""
@@ -34,6 +35,7 @@ def check_rules(text: str, name: str) -> tuple[tuple[Fingerprint, ...], list[str
     if len(text) > LARGEST:
         return (), [f"{name}:1: larger than {LARGEST >> 10} KiB, which no list of rules is"]
     try:
+        check_depth(text, name)
         for event in yaml.parse(text, yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
                 return (), [f"{name}:{_line(event.start_mark)}: aliases are not used in rules"]
@@ -43,6 +45,8 @@ def check_rules(text: str, name: str) -> tuple[tuple[Fingerprint, ...], list[str
         return (), [
             f"{name}:{_line(error.problem_mark or error.context_mark)}: {error.problem or 'not YAML'}"
         ]
+    except ConfigurationError as error:
+        return (), [f"{name}:1: {error}"]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return (), [f"{name}:1: not YAML ({str(error).splitlines()[0]})"]
     if not isinstance(loaded, list):

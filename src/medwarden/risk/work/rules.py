@@ -6,9 +6,9 @@ from functools import cache
 from importlib import resources
 
 import msgspec
-import yaml
 
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.knowledge.written_yaml import read_yaml
 
 OWN_FILE = "work.yaml"
 """Name of a hospital's own rules in its data folder."""
@@ -60,7 +60,7 @@ def parse_rules(text: str, source: str, base: Rules | None = None) -> Rules:
     Raises ConfigurationError naming ``source`` where it is no YAML of that form or a number is negative.
     """
     try:
-        said = yaml.safe_load(text)
+        said = read_yaml(text, source)
         said = {} if said is None else said
         if not isinstance(said, dict):
             raise ConfigurationError(f"{source} cannot be used: it holds no names with values")
@@ -70,7 +70,7 @@ def parse_rules(text: str, source: str, base: Rules | None = None) -> Rules:
             whole = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
             merged[str(name)] = whole
         rules = msgspec.convert(merged, Rules)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date there is not; endless nesting
+    except ValueError as error:
         raise ConfigurationError(f"{source} cannot be used: {str(error)[:_LONGEST_WORDS]}") from error
     numbers = (*msgspec.structs.astuple(rules.due_days), *msgspec.structs.astuple(rules.priority))
     if any(n < 0 for n in (*numbers, *rules.effort.values(), rules.accept_most_days, rules.vex_days)):
