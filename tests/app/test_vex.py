@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -10,14 +11,15 @@ from tests.app.test_vulnerabilities import DAY, states
 from tests.app.test_work import prepared, queue, scope  # noqa: F401 - fixtures
 from tests.store.conftest import migrated  # noqa: F401 - a fixture
 
+from medwarden.app.knowledge_settings import SyncSettings, write_settings
 from medwarden.app.vex import decide, reopen, take_back, weigh
 from medwarden.app.vex import take_in as take_vex
-from medwarden.app.vex_desk import declare_stored
+from medwarden.app.vex_desk import checked, declare_stored
 from medwarden.app.vex_export import Chosen, set_publisher, write
 from medwarden.app.vulnerabilities import match_devices
 from medwarden.app.work import refresh
 from medwarden.kernel.clock import wall_clock
-from medwarden.kernel.errors import ConfigurationError
+from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.work.vex.reading import read_vex
 from medwarden.store.open import Store
@@ -421,3 +423,38 @@ def test_a_persons_word_needs_words_that_exist(queue: Store) -> None:  # noqa: F
         justification="", alike=False, actor="user:anna", reason="patched by hand",
     )  # fmt: skip
     assert states()["d-main-1"] is MatchState.FIXED
+
+
+@pytest.mark.parametrize("name", ["sha256", "sha512"])
+def test_a_digest_beside_a_document_is_held_against_it(tmp_path: Path, name: str) -> None:
+    home, document = tmp_path / "home", tmp_path / "in" / "it.json"
+    document.parent.mkdir()
+    document.write_bytes(saying("Acme"))
+    (tmp_path / "in" / f"it.json.{name}").write_text(
+        f"{hashlib.new(name, saying('Acme')).hexdigest()}  it.json\n"
+    )
+    assert checked(home, document) == "its digest holds, no signature lies beside it"
+    (tmp_path / "in" / f"it.json.{name}").write_text("00  it.json\n")
+    with pytest.raises(MalformedInput, match=f"its {name} is not the one in it.json.{name}"):
+        checked(home, document)
+
+
+def test_a_signature_beside_a_document_counts_with_a_key_that_was_named(tmp_path: Path) -> None:
+    sequoia = pytest.importorskip("pysequoia", reason="the extra medwarden[openpgp] is not installed")
+    key, home, document = (
+        sequoia.Tsk.generate("Acme <acme@acme.example>"),
+        tmp_path / "home",
+        tmp_path / "it.json",
+    )
+    certificate = key.extract_certificate()
+    document.write_bytes(saying("Acme"))
+    assert checked(home, document) == "no signature lies beside it"
+    signed = bytes(sequoia.sign(key.signer(), saying("Acme"), mode=sequoia.SignatureMode.DETACHED))
+    (tmp_path / "it.json.asc").write_bytes(signed)
+    (tmp_path / "acme.asc").write_text(str(certificate))
+    assert "it is signed with the key" in checked(home, document)
+    write_settings(home, SyncSettings(openpgp=(str(certificate.fingerprint).upper(),)))
+    assert checked(home, document) == "the signature of its publisher holds"
+    document.write_bytes(saying("Mallory"))
+    with pytest.raises(MalformedInput, match="none of the keys"):
+        checked(home, document)

@@ -44,7 +44,10 @@ _CONCERNING = (MatchState.CONFIRMED.value, MatchState.POTENTIAL.value)
 
 
 class TakenIn(msgspec.Struct, frozen=True):
-    """What a document came to: its id, whose word it is, and how many statements ended how."""
+    """What a document came to: its id, whose word it is, and how many statements ended how.
+
+    ``checked`` says whether a signature of its publisher held, empty where nobody looked for one.
+    """
 
     id: str
     author: str
@@ -52,14 +55,24 @@ class TakenIn(msgspec.Struct, frozen=True):
     statements: int
     states: dict[str, int]
     problems: tuple[Problem, ...]
+    checked: str = ""
 
 
 def take_in(
-    home: Path, tenant: str, document: bytes, source: str, *, actor: str, author: str = "", reason: str = ""
+    home: Path,
+    tenant: str,
+    document: bytes,
+    source: str,
+    *,
+    actor: str,
+    author: str = "",
+    reason: str = "",
+    checked: str = "",
 ) -> TakenIn:
     """Take a VEX document in (OpenVEX, CSAF or CycloneDX) on an open store.
 
-    ``author`` says whose word it is where the document does not. Raises MalformedInput where it is no such
+    ``author`` says whose word it is where the document does not, ``checked`` what was found of its signature
+    (kept in the audit). Raises MalformedInput where it is no such
     document, ConfigurationError where nobody is named or the file was imported already.
     """
     from medwarden.store.changes import Change
@@ -72,11 +85,12 @@ def take_in(
     claims = [claim_of(statement) for statement in reading.statements]
     digest = hashlib.sha256(document).hexdigest()
     name = source.rpartition("/")[2]
-    with Change(actor, reason or f"VEX document {name[:80]}", tenant=tenant) as change:
+    why = reason or f"VEX document {name[:80]}" + (f" ({checked})" if checked else "")
+    with Change(actor, why, tenant=tenant) as change:
         row = keep_document(change, reading, author=whose, source=name, digest=digest, claims=claims)
     weigh(home, tenant)
     states = next(d.statements for d in documents(tenant) if d.id == row.pk)
-    return TakenIn(row.pk, whose, reading.form, len(reading.statements), states, reading.problems)
+    return TakenIn(row.pk, whose, reading.form, len(reading.statements), states, reading.problems, checked)
 
 
 def claim_of(statement: Statement) -> dict[str, object]:

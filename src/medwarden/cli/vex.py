@@ -33,7 +33,8 @@ def vex() -> None:
 def import_document(document: Path, author: str, home: Path | None, as_json: bool) -> int:
     """Take in a document of OpenVEX, CSAF or CycloneDX.
 
-    What the maker of a device says of it counts; what anybody else says waits for `vex accept`.
+    What the maker of a device says of it counts; what anybody else says waits for `vex accept`. Beside the
+    file, its FILE.sha512, FILE.sha256 and FILE.asc are held against it, with the OpenPGP keys of its folder.
     """
     from medwarden.app.home import data_folder
     from medwarden.app.vex_desk import import_file
@@ -44,6 +45,7 @@ def import_document(document: Path, author: str, home: Path | None, as_json: boo
     else:
         states = ", ".join(f"{n} {state}" for state, n in sorted(done.states.items()))
         click.echo(f"{done.id}: {done.statements} statements by {printable(done.author)} ({states})")
+        click.echo(f"{done.id}: {printable(done.checked)}")
     for problem in done.problems[:_MOST_SHOWN]:
         click.echo(
             f"medwarden: {printable(str(document))}, {printable(problem.place)}: {printable(problem.reason)}",

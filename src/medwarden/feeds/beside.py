@@ -21,7 +21,8 @@ _DIGESTS = ("sha512", "sha256")
 _SIGNATURE = ".asc"
 _ENDINGS = (*(f".{name}" for name in _DIGESTS), _SIGNATURE)
 _KEY = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
-_KEY_ENDINGS = frozenset({".asc", ".pgp", ".gpg", ".key", ".txt"})
+KEY_ENDINGS = frozenset({".asc", ".pgp", ".gpg", ".key", ".txt"})
+"""How files may end that hold a publisher's public key."""
 _MOST = 1 << 20
 _LARGEST_SIGNED = 64 << 20
 
@@ -44,7 +45,7 @@ class Companions:
         self._keys = [
             (path, data)
             for path in held
-            if path not in self._of and path.suffix.lower() in _KEY_ENDINGS and (data := _key_in(path))
+            if path not in self._of and path.suffix.lower() in KEY_ENDINGS and (data := _key_in(path))
         ]
 
     def is_companion(self, path: Path) -> bool:
