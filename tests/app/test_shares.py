@@ -24,7 +24,7 @@ from medwarden.app import shares
 from medwarden.app.ingest import Ingest
 from medwarden.app.intake import Sink, content_id, take_in
 from medwarden.app.replay import Replay
-from medwarden.app.share_plan import Plan
+from medwarden.app.share_plan import Plan, plan_shares
 from medwarden.app.shares import DEAL, form_of_shares, pack, shares_of_form, take_in_shares, unpack
 from medwarden.flowcore import FlowCore, FlowCoreConfig
 from medwarden.kernel.errors import ConfigurationError, InternalError, ResourceError
@@ -63,14 +63,16 @@ def facts_of(batches: list[Batch]) -> dict[object, tuple[int, int, int]]:
     }
 
 
-def alone(path: Path, share: tuple[int, int] = (0, 1)) -> tuple[InputReport, list[Batch]]:
+def alone(
+    path: Path, share: tuple[int, int] = (0, 1), plan: Plan | None = None
+) -> tuple[InputReport, list[Batch]]:
     batches: list[Batch] = []
-    return take_in(path, KEY, batches.append, share=share), batches
+    return take_in(path, KEY, batches.append, share=share, plan=plan), batches
 
 
-def compare(path: Path, count: int) -> None:
+def compare(path: Path, count: int, plan: Plan | None = None) -> None:
     report, batches = alone(path)
-    parts = [alone(path, (at, count)) for at in range(count)]
+    parts = [alone(path, (at, count), plan) for at in range(count)]
     together = [batch for _, brought in parts for batch in brought]
     assert flows_of(together) == flows_of(batches)
     assert facts_of(together) == facts_of(batches)
@@ -84,13 +86,16 @@ def compare(path: Path, count: int) -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_shares_together_are_what_one_process_reads(tmp_path: Path, count: int) -> None:
-    compare(capture(tmp_path), count)
+    path = capture(tmp_path)
+    uneven = Plan({(17, 514): count - 1, (6, 80): None}, tuple(range(count)))
+    for plan in (None, plan_shares(path, KEY, count), uneven):
+        compare(path, count, plan)
 
 
 def test_real_captures_come_to_the_same_in_shares(shared: Path) -> None:
     taken = [p for p in sorted((shared / "captures").rglob("*.pcap")) if p.stat().st_size < 60_000]
     for path in taken[::7]:
-        compare(path, 2)
+        compare(path, 2, plan_shares(path, KEY, 2))
 
 
 def test_fragments_of_a_datagram_are_one_share_s() -> None:
