@@ -53,6 +53,7 @@ def test_it_never_falls_when_a_device_gets_worse(values: list[int], data: st.Dat
 def test_it_says_why() -> None:
     assert group([80, 60, 10]).why.startswith("The worst device, at 80, makes ")
     assert "2 of 3 devices are high or critical" in group([80, 60, 10]).why
-    assert "no device of 1 is" in group([10]).why
+    assert "no device of 2 is" in group([10, 5]).why
+    assert group([10]).why == "One device, at 10."
     assert group([]).why == "No device counts here."
     assert group([0, 0]).level is RiskLevel.NONE

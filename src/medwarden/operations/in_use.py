@@ -19,7 +19,7 @@ from functools import cache
 import msgspec
 
 from medwarden.dissect.registry import dissectors
-from medwarden.kernel.clock import NANOSECONDS, iso
+from medwarden.kernel.clock import NANOSECONDS, to_datetime
 from medwarden.knowledge.taxonomy import categories, name_of
 from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
@@ -89,6 +89,10 @@ class InUse(msgspec.Struct, frozen=True):
     evidence: tuple[UseEvidence, ...] = ()
 
 
+def _at(moment_ns: int) -> str:
+    return f"{to_datetime(moment_ns):%Y-%m-%d %H:%M} UTC"
+
+
 @cache
 def clinical_protocols() -> frozenset[str]:
     """Return the names of the dissectors of medical protocols, which are also applications of flows."""
@@ -118,7 +122,7 @@ def in_use(device: Device, now_ns: int, listening_since_ns: int | None) -> InUse
     if latest > now_ns + AHEAD_S * NANOSECONDS:
         return _answer(
             Use.UNKNOWN,
-            f"it was heard at {iso(latest)}, which has yet to come: clocks disagree",
+            f"it was heard at {_at(latest)}, which has yet to come: clocks disagree",
             None,
             now_ns,
         )
@@ -137,14 +141,14 @@ def in_use(device: Device, now_ns: int, listening_since_ns: int | None) -> InUse
         found = working + recent
         return _answer(
             Use.YES,
-            f"{found[-1].what}, last heard {iso(found[-1].last_ns)}",
+            f"{found[-1].what}, last heard {_at(found[-1].last_ns)}",
             min(e.first_ns for e in found),
             now_ns,
             found,
         )
     if told:
         return _answer(
-            Use.NO, f"{told[-1].what}, told {iso(told[-1].last_ns)}", told[-1].first_ns, now_ns, told
+            Use.NO, f"{told[-1].what}, told {_at(told[-1].last_ns)}", told[-1].first_ns, now_ns, told
         )
     return _silent(device, now_ns, listening_since_ns, clinical)
 
@@ -192,12 +196,12 @@ def _silent(
         )
     if device.last_seen < now_ns - HEARD_S * NANOSECONDS:
         return _answer(
-            Use.UNKNOWN, f"not heard since {iso(device.last_seen)}: it may work elsewhere", None, now_ns
+            Use.UNKNOWN, f"not heard since {_at(device.last_seen)}: it may work elsewhere", None, now_ns
         )
     last = clinical[-1]
     if last.last_ns > now_ns - QUIET_S * NANOSECONDS:
         return _answer(
-            Use.UNKNOWN, f"{last.what} was heard at {iso(last.last_ns)}, not long enough ago", None, now_ns
+            Use.UNKNOWN, f"{last.what} was heard at {_at(last.last_ns)}, not long enough ago", None, now_ns
         )
     return _answer(
         Use.NO,

@@ -68,6 +68,8 @@ class GroupScore(msgspec.Struct, frozen=True):
         if not self.worst:
             return "No device counts here."
         first = self.worst[0]
+        if self.devices == 1:
+            return f"One device, at {first.score}."
         grave = self.by_level[RiskLevel.CRITICAL] + self.by_level[RiskLevel.HIGH]
         share = (
             f"{grave:,} of {self.devices:,} devices {'is' if grave == 1 else 'are'} high or critical"

@@ -93,3 +93,8 @@ def test_types_and_factors_are_called_by_their_titles() -> None:
 )
 def test_a_pager_counts_one_as_one(unit: str, one: str) -> None:
     assert console.one_of(unit) == one
+
+
+def test_roles_of_dicom_are_said_as_what_a_name_asks_and_offers() -> None:
+    roles = ["echo_scu", "storage_commitment_scp", "worklist_scu"]
+    assert console.roles_in_words(roles) == "asks for echo, worklist; offers storage commitment"

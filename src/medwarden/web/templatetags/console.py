@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Protocol
@@ -116,6 +117,16 @@ def number(value: int | float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+@register.filter
+def roles_in_words(roles: Sequence[str]) -> str:
+    """Say which services of DICOM a name asks for (as SCU) and which it offers (as SCP; PS3.7)."""
+    asked = [role.removesuffix("_scu").replace("_", " ") for role in roles if role.endswith("_scu")]
+    offered = [role.removesuffix("_scp").replace("_", " ") for role in roles if role.endswith("_scp")]
+    other = [words(role) for role in roles if not role.endswith(("_scu", "_scp"))]
+    parts = ((asked, "asks for "), (offered, "offers "), (other, ""))
+    return "; ".join(f"{lead}{', '.join(found)}" for found, lead in parts if found)
 
 
 @register.filter
