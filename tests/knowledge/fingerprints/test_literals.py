@@ -24,6 +24,10 @@ from medwarden.knowledge.fingerprints.rules import compile_regex, fingerprints
         (r"x{0,3}abc+", {"abc"}),
         (r"[]a]b\.c", {"b.c"}),
         (r".", set()),
+        (r"a{", {"a{"}),
+        (r"a{b|c}", {"a{b", "c}"}),
+        (r"ab{00,2}c", {"a"}),
+        (r"(?:x{|yz)}", {"x{", "yz"}),
     ],
 )
 def test_literals(pattern: str, literals: set[str]) -> None:

@@ -6,8 +6,11 @@ as "could be anything", so that the answer may say too little but never too much
 
 from __future__ import annotations
 
+import re
+
 _LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
 _QUANTIFIERS = frozenset("*+?{")
+_COUNTED = re.compile(r"\{(?!\})([0-9]*)(?:,[0-9]*)?\}")
 
 Literals = frozenset[str]
 ANYTHING: Literals = frozenset()
@@ -95,10 +98,11 @@ def _quantifier(pattern: str, at: int) -> tuple[bool, int, bool]:
         return False, at, True
     optional = pattern[at] in "*?"
     if pattern[at] == "{":
-        end = pattern.index("}", at)
-        least = pattern[at + 1 : end].partition(",")[0]
-        optional = least in ("", "0")
-        at = end
+        counted = _COUNTED.match(pattern, at)
+        if counted is None:
+            return False, at, True  # a bracket that stands for itself
+        optional = not counted[1].strip("0")
+        at = counted.end() - 1
     at += 1
     if pattern[at : at + 1] in ("?", "+"):
         at += 1
