@@ -14,6 +14,7 @@ from medwarden.app.life_cycle import (
     match_support,
     refresh_support,
     removed,
+    stated_by_hand,
     undone,
 )
 from medwarden.kernel.errors import ConfigurationError
@@ -148,17 +149,21 @@ def test_a_feed_tells_the_ends_of_devices(monitors: Store, tmp_path: Path) -> No
 
 
 def test_a_persons_day_outranks_what_is_published(monitors: Store) -> None:
+    from medwarden.app.judge import assess_due
     from medwarden.model.custom_attribute import AttributeKind, AttributeSpec
     from medwarden.store.attributes import define, set_value
+    from medwarden.store.models import Device
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.life_cycle import ends_of
 
     take_in(monitors, LIST)
     with Change("user:anna", "a contract of our own") as change:
         define(change, AttributeSpec("end_of_support", kind=AttributeKind.DATE))
         set_value(change, "d-main-1", "end_of_support", "2032-01-01")
-    match_support(monitors.home, "default", "main", ["d-main-1"])
-    from medwarden.app.judge import assess
-
-    assess("default", "main", ["d-main-1"])
+    stated_by_hand(monitors.home, "default", "main", "d-main-1")
+    assert Device.objects.get(pk="d-main-1").score_due_ns is not None
+    assert {end.subject.value for end in ends_of(Scope(), ["d-main-1"])["d-main-1"]} == {"model", "stated"}
+    assess_due("default", "main")
     assert "unsupported_device" not in factors("d-main-1")
 
 

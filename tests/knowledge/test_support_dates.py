@@ -47,6 +47,15 @@ def test_the_makers_family_stands_before_a_name_once() -> None:
     assert named == [("iPhone SE (2nd generation)", Ending.SALE), ("iPhone X", Ending.SECURITY)]
 
 
+def test_a_release_line_of_firmware_counts_for_every_version_in_it() -> None:
+    line = Cycle("7.0", support_ends="2024-03-30", security_ends="2025-09-30")
+    (end,) = published_dates(product("fortios", line))
+    assert (end.vendor, end.model, end.version) == ("Fortinet", "FortiGate series", "7.0.x")
+    assert (end.subject, end.ending, end.day.isoformat()) == (
+        Subject.FIRMWARE, Ending.SUPPORT, "2025-09-30",
+    )  # fmt: skip
+
+
 def test_what_is_no_device_or_has_no_day_says_nothing() -> None:
     cycle = Cycle("1", security_ends="2022-01-01")
     assert list(published_dates(product("nginx", cycle))) == []
@@ -62,7 +71,7 @@ def test_every_product_names_columns_that_there_are() -> None:
     for known in _products().values():
         assert known.columns and set(known.columns) <= set(Cycle.__struct_fields__)
         assert known.subject in (Subject.MODEL, Subject.FIRMWARE)
-        assert "{" in known.name
+        assert ("{" in known.name) is (known.subject is Subject.MODEL)
 
 
 @given(st.sampled_from(sorted(_products())), st.text(max_size=30), st.text(max_size=12))

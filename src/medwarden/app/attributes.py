@@ -122,14 +122,21 @@ def set_by_hand(
         from medwarden.store.changes import Change
 
         found: Device = one_device(device)
-        with Change(actor, reason) as change:
-            if value is not None:
-                return set_value(change, found.id, name, value)
-            clear_value(change, found.id, name)
+        from medwarden.app.device_records import SUPPORT_ATTRIBUTE
+        from medwarden.app.life_cycle import stated_by_hand
         from medwarden.store.models import DEFAULT_TENANT
 
-        fill_devices(DEFAULT_TENANT, found.site, [found.id])
-        return None
+        kept: str | None = None
+        with Change(actor, reason) as change:
+            if value is not None:
+                kept = set_value(change, found.id, name, value)
+            else:
+                clear_value(change, found.id, name)
+        if value is None:
+            fill_devices(DEFAULT_TENANT, found.site, [found.id])
+        if name == SUPPORT_ATTRIBUTE:
+            stated_by_hand(home, DEFAULT_TENANT, found.site, found.id)
+        return kept
 
 
 def shown(home: Path, device: str) -> list[ValueView]:

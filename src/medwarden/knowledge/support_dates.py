@@ -29,7 +29,8 @@ class _Published(msgspec.Struct, frozen=True):
 class _Product(msgspec.Struct, frozen=True):
     """How a product of endoflife.date is called by its maker, and which ending each of its columns tells.
 
-    ``name`` is the model (or firmware) that ``{label}`` and ``{cycle}`` of a release make.
+    ``name`` is the model that ``{label}`` and ``{cycle}`` of a release make; of firmware, the models that
+    run it.
     """
 
     vendor: str
@@ -81,7 +82,7 @@ def published_dates(product: LifeCycle, seen: str = "") -> Iterator[EndOfSupport
                 id=stable_id("es", "endoflife.date", product.id, cycle.name, column, day.isoformat()),
                 vendor=known.vendor,
                 model=known.name if firmware else name,
-                version=cycle.name if firmware else "",
+                version=f"{cycle.name}.x" if firmware else "",
                 ending=ending,
                 day=day,
                 source="endoflife.date",

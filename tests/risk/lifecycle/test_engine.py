@@ -33,6 +33,7 @@ NOTICES = Notices(
         notice("Cisco", "Catalyst 2960 Series"),
         notice("Cisco", "ISR4331"),
         *(notice("Apple", f"iPhone {n}") for n in range(5, 12)),
+        *(notice("Fortinet", "FortiGate series", version=f"7.{n}.x") for n in range(0, 12, 2)),
     ]
 )
 
@@ -66,6 +67,9 @@ _MAYBE = dict.fromkeys(_MP50, PERHAPS)
         ("Cisco", "ISR4331/K9", "", {"ISR4331/support/": SURE}),
         ("Apple", "iPhone 7", "", {"iPhone 7/support/": SURE}),
         ("Apple", "iPhone", "", {}),
+        ("Fortinet", "FortiGate-60F", "7.2.12", {"FortiGate series/support/7.2.x": SURE}),
+        ("Fortinet", "FortiGate 100F", "", {}),
+        ("Fortinet", "FortiSwitch 124E", "7.2.1", {}),
         ("", "IntelliVue MP50", "", _MAYBE),
         ("Acme", "Anything", "", {}),
         ("Philips", "", "", {}),

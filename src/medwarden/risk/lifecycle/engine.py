@@ -32,7 +32,7 @@ RULES = "life cycle 1"
 
 _MOST_KEPT = 20_000
 _MOST_MODELS = 4
-"""Models among which a device's may be; where there are more, no day is told."""
+"""Models and versions among which a device's may be; where there are more, no day of them is told."""
 _WORD = re.compile(r"[a-z]{2,}")
 _CONCERNING = (MatchState.CONFIRMED, MatchState.POTENTIAL)
 
@@ -73,10 +73,9 @@ class Notices:
         matches = [match for match in self._engine.judge(profile) if match.state in _CONCERNING]
         held = [(self._notices[match.vulnerability], match) for match in matches]
         exact = [pair for pair in held if self._names(pair[0], profile)]
-        chosen = exact or held
-        if not exact and len({(notice.vendor, notice.model) for notice, _ in chosen}) > _MOST_MODELS:
-            return ()
-        ends = [_end(notice, match, profile, sure=bool(exact)) for notice, match in chosen]
+        said = [(notice, _end(notice, match, profile, sure=bool(exact))) for notice, match in exact or held]
+        perhaps = {(n.vendor, n.model, n.version) for n, end in said if not end.sure}
+        ends = [end for _, end in said if end.sure or len(perhaps) <= _MOST_MODELS]
         unique = {(end.subject, end.ending, end.day, end.state): end for end in ends}
         return tuple(sorted(unique.values(), key=lambda end: (end.day, end.ending, end.notice)))
 
