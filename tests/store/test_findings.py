@@ -77,6 +77,22 @@ def test_what_is_found_again_as_it_was_writes_nothing(device: str) -> None:
     assert dict(Row.objects.values_list("type", "last_seen")) == {"telnet": 10, "ftp": 9}
 
 
+@pytest.mark.parametrize("sort", ["-severity", "severity"])
+def test_pages_of_several_states_are_those_of_all_put_in_order(device: str, sort: str) -> None:
+    severities = list(Severity)
+    made = [make(f"type-{n:02d}", severities[n * 7 % len(severities)], last=9 + n % 3) for n in range(24)]
+    assess(made)
+    for n in range(0, 24, 3):
+        step(f"type-{n:02d}", FindingState.ACKNOWLEDGED)
+    wanted = q.FindingFilter(state=("open", "acknowledged"))
+    turn = -1 if sort.startswith("-") else 1
+    expected = sorted(made, key=lambda f: (turn * f.severity.rank, turn * f.last_seen, f.id))
+    for offset in (0, 5, 20, 30):
+        page = q.findings(MAIN, wanted, sort=sort, offset=offset, limit=7)
+        assert [row.id for row in page.items] == [f.id for f in expected[offset : offset + 7]]
+        assert page.total == 24
+
+
 def test_a_finding_opens_closes_and_reopens(device: str) -> None:
     assess([make("telnet"), make("ftp", Severity.LOW)])
     assert states() == {"telnet": "open", "ftp": "open"}

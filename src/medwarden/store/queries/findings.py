@@ -7,6 +7,7 @@ from django.db.models import Count, Max, QuerySet
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.finding import FindingEvidence
+from medwarden.store.bulk import among
 from medwarden.store.models import Finding, FindingEvent
 from medwarden.store.queries.scope import Page, Scope, bounds
 
@@ -119,10 +120,31 @@ def findings(
     columns = SORTS.get(name)
     if columns is None:
         raise ConfigurationError(f"findings cannot be sorted by {name[:40]!r}: use one of {', '.join(SORTS)}")
-    rows = _select(scope, wanted or FindingFilter())
-    chosen = rows.order_by(*(f"{sign}{c}" for c in columns), "id").values_list(*_FIELDS)
-    items = tuple(_row(values) for values in chosen[offset : offset + limit])
-    return Page(items, rows.count(), offset, limit)
+    wanted = wanted or FindingFilter()
+    rows = _select(scope, wanted)
+    ordered = rows.order_by(*(f"{sign}{c}" for c in columns), "id")
+    if name == "severity" and len(wanted.state) > 1 and offset + limit <= _MOST_MERGED:
+        keys = _first_by_severity(scope, wanted, sign, offset + limit)[offset:]
+        ordered = ordered.filter(pk__in=among(keys))
+    else:
+        ordered = ordered[offset : offset + limit]
+    return Page(tuple(_row(values) for values in ordered.values_list(*_FIELDS)), rows.count(), offset, limit)
+
+
+_MOST_MERGED = 2000
+"""Findings up to which a page of several states is put together from the first of each state."""
+
+
+def _first_by_severity(scope: Scope, wanted: FindingFilter, sign: str, most: int) -> list[str]:
+    """Return the ids of the first ``most`` findings of several states, read in the order of their index."""
+    found: list[tuple[int, int, str]] = []
+    for state in dict.fromkeys(wanted.state):
+        rows = _select(scope, msgspec.structs.replace(wanted, state=(state,)))
+        ordered = rows.order_by(f"{sign}severity_rank", f"{sign}last_seen", "id")
+        found += ordered.values_list("severity_rank", "last_seen", "pk")[:most]
+    turn = -1 if sign else 1
+    found.sort(key=lambda each: (turn * each[0], turn * each[1], each[2]))
+    return [key for _, _, key in found[:most]]
 
 
 def _row(values: tuple[object, ...]) -> FindingRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import islice
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,6 +22,7 @@ from medwarden.web.templatetags.console import category_name, page_url
 
 _CVE = re.compile(r"^CVE-\d{4}-\d{4,}$", re.IGNORECASE)
 _DEVICES, _FINDINGS, _PLACES = 8, 4, 4
+_STANDING = ("open", "acknowledged")
 _AREAS = (
     ("Devices", "devices", DEVICES[1:]),
     ("Risk", "risk", RISK[1:]),
@@ -74,12 +76,31 @@ def palette(request: HttpRequest) -> HttpResponse:
     return render(request, "web/part/palette.html", {"items": items, "text": text})
 
 
+def _findings(scope: queries.Scope, text: str, devices: Sequence[str]) -> list[queries.FindingRow]:
+    """Return a few findings whose type is meant, else those of the devices found that are called so.
+
+    To look through the words of every finding would take longer than somebody types.
+    """
+    terms = text.lower().split()
+    meant = tuple(
+        kind.type
+        for kind in recently(queries.finding_types, scope)
+        if all(term in f"{kind.type} {kind.title.rpartition(': ')[0]}".lower() for term in terms)
+    )
+    if meant:
+        wanted = queries.FindingFilter(type=meant, state=_STANDING)
+        return list(queries.findings(scope, wanted, limit=_FINDINGS).items)
+    found: list[queries.FindingRow] = []
+    for device in devices:
+        wanted = queries.FindingFilter(device=device, text=text, state=_STANDING)
+        found += queries.findings(scope, wanted, limit=_FINDINGS).items
+    return found[:_FINDINGS]
+
+
 def _things(request: HttpRequest, text: str) -> list[tuple[str, str, str, str, str]]:
     scope = scope_of(request).store
     devices = queries.devices(scope, queries.DeviceFilter(text=text), limit=_DEVICES)
-    findings = queries.findings(
-        scope, queries.FindingFilter(text=text, state=("open", "acknowledged")), limit=_FINDINGS
-    )
+    findings = _findings(scope, text, [row.id for row in devices.items[:_FINDINGS]])
     return (
         [
             (
@@ -99,7 +120,7 @@ def _things(request: HttpRequest, text: str) -> list[tuple[str, str, str, str, s
                 "Finding",
                 page_url(request, "finding", row.id),
             )
-            for row in findings.items
+            for row in findings
         ]
         + [
             (

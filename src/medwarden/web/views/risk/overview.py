@@ -132,7 +132,7 @@ def risk_groups(request: HttpRequest, kind: str) -> HttpResponse:
     scope = scope_of(request)
     day, shape = _day(request), rules().weights.groups
     if day is None:
-        found = groups(scope.store, GroupKind(kind), shape)
+        found = recently(groups, scope.store, GroupKind(kind), shape)
     else:
         found = groups_at(scope.store, GroupKind(kind), _end_of(day), shape)
     rows = _rows(tuple(found[:500]), kind if kind in ("site", "category") else "")
@@ -163,7 +163,7 @@ def risk_plan(request: HttpRequest) -> HttpResponse:
     if wanted not in {level.value for level in TARGETS}:
         raise Http404
     scope = scope_of(request)
-    found = plan_site(scope.store, RiskLevel(wanted), most=PLANNED)
+    found = recently(plan_site, scope.store, RiskLevel(wanted), most=PLANNED)
     names = contributions([chosen.device for chosen in found.chosen])
     rows = [(chosen, names.get(chosen.device, (chosen.device, ""))[0]) for chosen in found.chosen]
     context = {
