@@ -143,6 +143,9 @@ _BEHIND_MAKERS = (
     | {"corporation", "plc", "kgaa", "kg", "nv", "bv", "se", "information", "usa", "303", "the"}
 )
 """Words that go with a maker's name in front of a product and are no part of the product."""
+_LEGAL_FORMS = _LEGAL_PIECE - {"co", "company", "limited", "sa"}
+_LEGAL_WITHIN = 4
+"""Words of a maker's name between what it is known by and its legal form."""
 _LONGEST_MAKER = 6
 """Words of a maker's name in front of a product."""
 
@@ -212,7 +215,7 @@ class Makers:
             head = " ".join(words[:count])
             if self._printed.get(_squeezed(plain(head))) is None:
                 continue
-            end = count
+            end = _behind_legal_form(words, count)
             while end < len(words) - 1 and " ".join(_words(plain(words[end]))) in _BEHIND_MAKERS | {""}:
                 end += 1
             return head, " ".join(words[end:])
@@ -270,6 +273,14 @@ def same_maker(one: str, other: str) -> bool:
     if len(shorter) < _SHORTEST_MISPRINT or (one[:1] != other[:1] and one[1:2] != other[1:2]):
         return False
     return OSA.distance(one, other, score_cutoff=2) <= (1 if len(shorter) < 10 else 2)
+
+
+def _behind_legal_form(words: list[str], start: int) -> int:
+    """Return where a maker's name ends whose legal form stands a few words on: Nederland B.V."""
+    for at in range(start, min(start + _LEGAL_WITHIN, len(words) - 1)):
+        if "".join(_words(plain(words[at]))) in _LEGAL_FORMS:
+            return at + 1
+    return start
 
 
 def _words(text: str) -> list[str]:

@@ -60,6 +60,8 @@ _TRAILING = re.compile(
     r"|\s(?:software|firmware|sw|fw|version|ver|release|rev(?:ision)?)\b[\s.:]*v?(\d+[a-z]?|[a-z])$"
 )
 """A version at the end of a name: ``B.05.32``, ``R3.3L1``, ``rev K``."""
+_COUNTED = re.compile(r"(?<=\S)\s+#\s?\d{1,3}$")
+"""How a house counts its devices of one kind: ``Windows 2000 #12``."""
 _ABBREVIATION = re.compile(r"\(([A-Z]{2,6} ?i?[A-Z])\)")
 _OPEN_DIGIT = re.compile(r"(?<![a-z\d])(\d{1,2})x(\d)(?![a-z\d])")
 """A digit that stands for all ten: the IGS 5x0 are the IGS 500 to 590."""
@@ -115,7 +117,7 @@ class ProductName(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=131072)
 def product_name(text: str, without: tuple[str, ...] = ()) -> ProductName:
     """Take a product name apart. ``without`` are words of its maker, left out of the comparison."""
-    body = plain(text.replace("_", " "))
+    body = _COUNTED.sub("", plain(text.replace("_", " ")))
     if " " not in body and body.count("-") > 1:
         body = body.replace("-", " ")
     excluded: tuple[Name, ...] = ()
