@@ -240,3 +240,23 @@ def test_names_are_said_and_taken_back_on_the_page(signed_in: SignedIn, matched:
     assert "PCU 15" not in text(client.get("/risk/names/"))
     assert MatchProfile.objects.exists()
     assert text(client.get("/risk/names/?suggest=1"))
+
+
+def test_the_exploits_of_a_vulnerability_are_named_once(
+    signed_in: SignedIn, matched: list[Device], store: Store
+) -> None:
+    from tests.feeds import making
+
+    from medwarden.app.knowledge import import_files
+
+    folder = store.home / "published"
+    folder.mkdir()
+    (folder / "exploits.csv").write_bytes(making.exploitdb(("50001", ONE), ("50002", ONE)))
+    (folder / "modules.json").write_bytes(making.metasploit(pump=[ONE, "EDB-50001"]))
+    import_files(store.home, [folder], unsigned=True)
+    client = signed_in(Role.VIEWER)
+    page = text(client.get(f"/risk/vulnerabilities/{ONE}/"))
+    assert "2 public exploits: 1 Metasploit module, 1 entry of the Exploit Database." in page
+    assert "MSF:exploit/pump" in page and "also EDB-50001" in page
+    told = client.get(f"/api/v1/vulnerabilities/{ONE}").json()["exploits"]
+    assert (told["total"], told["by"]) == (2, {"metasploit": 1, "exploit_db": 1})
