@@ -11,12 +11,16 @@ from medwarden.inventory.company import (
     COMPANY_RULE,
     FEWEST,
     MOST_CLIENTS,
+    MOST_SERVICES,
+    Circle,
     Company,
     company_of,
     member_of,
+    services_used,
+    told_otherwise,
 )
 from medwarden.inventory.joined import in_company
-from medwarden.inventory.labelling import identify
+from medwarden.inventory.labelling import identify, judge
 from medwarden.model.device import Ballot, Conversation, Device, DeviceClass, Verdict
 from medwarden.model.evidence import LedgerEntry
 
@@ -208,3 +212,63 @@ def test_devices_are_judged_by_themselves_and_then_in_company() -> None:
     found = {d.id: d for d in in_company([*prefix, SILENT], identify).devices}
     assert found["silent"].category == "infusion_pump"
     assert found["silent"].vendor == "ICU Medical"
+
+
+SERVICE = ("srv", "tcp", 443)
+
+
+def circle(pumps: int, *others: Device) -> Circle:
+    """Return who uses a service: some pumps of one maker, and others."""
+    users = [*(pump(f"p{n}") for n in range(pumps)), *others]
+    return Circle(SERVICE, {user.id: member_of(user) for user in users}, None)
+
+
+def test_one_more_of_many_tells_no_other_anything_new() -> None:
+    assert told_otherwise(circle(6, SILENT), circle(7, SILENT)) == {"p6"}, "the new one itself"
+    assert told_otherwise(circle(1, SILENT), circle(3, SILENT)) == {"silent", "p0", "p1", "p2", "srv"}
+
+
+def test_who_comes_to_a_service_is_told_by_it_and_who_leaves_it_is_not() -> None:
+    assert told_otherwise(circle(5), circle(5, SILENT)) == {"silent"}
+    assert told_otherwise(circle(5, SILENT), circle(5)) == {"silent"}
+
+
+def test_a_service_that_too_many_use_stops_telling_all_of_them() -> None:
+    few, many = circle(MOST_CLIENTS), circle(MOST_CLIENTS + 1)
+    assert told_otherwise(few, many) == {"srv", *(f"p{n}" for n in range(MOST_CLIENTS))}
+    assert told_otherwise(many, many) == set()
+
+
+def test_what_a_device_is_to_others_does_not_follow_from_what_others_told_of_it() -> None:
+    company = company_of([*(pump(f"p{n}") for n in range(3)), SILENT])
+    alone, told = judge(SILENT), judge(SILENT, company=company)
+    assert (alone.told, alone.device.category) == ((), None)
+    assert told.told and told.device.category == "infusion_pump"
+    assert told.member == alone.member == member_of(alone.device)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_order_of_conversations_changes_no_vote(turned: bool) -> None:
+    ports = range(9000, 9000 + MOST_SERVICES + 8)
+    talks = [talk("silent", "srv", port, at=port) for port in ports]
+    fellows = [
+        device(f"p{n}", [talk(f"p{n}", "srv", port) for port in (9003, 9001)], category="infusion_pump")
+        for n in range(3)
+    ]
+    silent = device("silent", talks[::-1] if turned else talks)
+    assert {port for _, _, port in services_used(silent)} == set(ports[:MOST_SERVICES])
+    votes = company_of([*(fellows[::-1] if turned else fellows), silent]).votes(silent)
+    assert [(vote.label, vote.evidence_value) for vote in votes] == [
+        ("infusion_pump", "tcp/9001 like at least 3 known clients")
+    ]
+
+
+def test_an_engine_between_senders_of_messages_names_the_port_they_use() -> None:
+    talks = [
+        talk("engine", "one", 6661, "server"),
+        talk("engine", "two", 6661, "server"),
+        talk("engine", "receiver", 2575),
+    ]
+    (vote,) = company_of([]).votes(device("engine", talks))
+    assert (vote.label, vote.evidence_field) == ("interface_engine", "flow.serves")
+    assert vote.evidence_value == "tcp/6661 from 2 senders, on to 1 others"
