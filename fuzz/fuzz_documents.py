@@ -18,12 +18,15 @@ import random
 import re
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
@@ -66,7 +69,7 @@ from medwarden.risk.weights import default_weights, parse_weights  # noqa: E402
 from medwarden.risk.work.rules import parse_rules as parse_work_rules  # noqa: E402
 from medwarden.risk.work.rules import shipped_rules as shipped_work  # noqa: E402
 from medwarden.risk.work.vex.reading import read_vex  # noqa: E402
-from medwarden.sensors import snmp_poll  # noqa: E402
+from medwarden.sensors import snmp_poll, snmp_session  # noqa: E402
 from medwarden.sensors.active.exchange import Ended, Limits, Outcome, Piece  # noqa: E402
 from medwarden.sensors.active.prober import ProbeSetting, SnmpUser  # noqa: E402
 from medwarden.sensors.active.registry import probers  # noqa: E402
@@ -151,12 +154,25 @@ def _weights(data: bytes) -> Hashable:
     return len(parse_weights(data.decode("utf-8", "replace")).points)
 
 
+class _Unconnected(socket.socket):
+    """A socket that reaches nobody and asks nobody for a name."""
+
+    def connect(self, address: object) -> None:
+        """Refuse what is no address."""
+        host, _port = address if isinstance(address, tuple) else ("", 0)
+        try:
+            ip_address(host)
+        except ValueError as error:
+            raise OSError("no address") from error
+
+
 def _poll_plan(data: bytes) -> Hashable:
+    vars(snmp_session)["socket"] = SimpleNamespace(**{**vars(socket), "socket": _Unconnected})
     return len(snmp_poll.read_plan(_written(data), {"SECRET": "from-the-environment"}).devices)
 
 
 def _secrets(data: bytes) -> Hashable:
-    return repr(read_secrets(_written(data)))
+    return (repr(read_secrets(_written(data))),)
 
 
 def _ranges(data: bytes) -> Hashable:
@@ -484,8 +500,9 @@ _SEEDS: dict[str, dict[str, bytes]] = {
         "utf16": "building,room,ap\nA,1,ap-7\n".encode("utf-16"),
     },
     "labels": {
-        "two": b"capture\tmac\tcategory\tvendor\tmodel\tos\tfirmware\n"
-        b"a.pcap\t02:00:00:00:00:01\tCT scanner\tACME\tSlicer 64\t\t\n",
+        "two": b"capture\tmac\tclass\tcategory\tvendor\tmodel\n"
+        b"set/Cam\tB0:C5:54:00:00:01\tIoT\tip_camera\tD-Link\t\n"
+        b"a.pcap\t02:00:00:00:00:01\tIoMT\tct_scanner\tACME\tSlicer 64\n",
     },
     "poll_plan": {
         "both": b'interval_s = 60\n[[device]]\naddress = "192.0.2.1"\ncommunity = "public"\n[[device]]\n'
