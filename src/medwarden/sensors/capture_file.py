@@ -70,6 +70,12 @@ class _Plain:
         self.taken += count
         return count
 
+    def read(self, size: int) -> bytes:
+        """Return up to ``size`` bytes, none at the end."""
+        data = os.read(self._descriptor, size)
+        self.taken += len(data)
+        return data
+
 
 class _Unpacked:
     """Common to both compressions: bounds, and the file behind."""

@@ -86,6 +86,8 @@ class LogFile:
             raise ResourceError(f"{where}: {_words(error)}") from error
 
     def _read(self) -> bytes:
+        if isinstance(self._source, _Plain):
+            return self._source.read(PIECE)
         with memoryview(self._buffer) as room:
             count = self._source.readinto(room)
             return bytes(room[:count])

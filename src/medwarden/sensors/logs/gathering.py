@@ -107,14 +107,14 @@ class FactSum:
     def take(self) -> tuple[Fact, ...]:
         """Return the sums, values made fit to keep, and begin anew."""
         cleaned: dict[Key, list[int]] = {}
-        for (mac, ip, vlan, field, value), (first, last, count) in self._heard.items():
-            text = clean(value)
+        for key, heard in self._heard.items():
+            text = clean(key[4])
             if not text:
                 continue
-            key = (mac, ip, vlan, field, text)
-            entry = cleaned.setdefault(key, [first, last, 0])
-            entry[0], entry[1] = min(entry[0], first), max(entry[1], last)
-            entry[2] += count
+            entry = cleaned.setdefault(key if text == key[4] else (*key[:4], text), heard)
+            if entry is not heard:
+                entry[0], entry[1] = min(entry[0], heard[0]), max(entry[1], heard[1])
+                entry[2] += heard[2]
         self._heard = {}
         source = self._source
         return tuple(
