@@ -14,11 +14,11 @@ from django.db.models import QuerySet
 
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.knowledge.end_of_support import support_ends
-from medwarden.model.device import Device, DeviceClass
+from medwarden.model.device import Device
 from medwarden.risk.context import RiskContext, Surroundings
 from medwarden.store.chain import folder_of_database
 from medwarden.store.models import Device as Row
-from medwarden.store.queries.devices import each_device
+from medwarden.store.queries.device import light_devices
 from medwarden.store.queries.filters import DeviceFilter, select
 from medwarden.store.queries.scope import Scope
 
@@ -83,22 +83,6 @@ def _listed(tenant: str, site: str) -> QuerySet[Row]:
 
 def _read(tenant: str, site: str) -> Surroundings:
     around = Surroundings(support_ends=support_ends)
-    for row in each_device(Scope(tenant, (site,))):
-        around.put(
-            Device(
-                id=row.id,
-                site=row.site,
-                macs=tuple(row.macs),
-                ips=tuple(row.ips),
-                vlans=tuple(row.vlans),
-                names=tuple(row.names),
-                device_class=DeviceClass(row.device_class),
-                category=row.category,
-                vendor=row.vendor,
-                model=row.model,
-                subnet=row.subnet,
-                first_seen=row.first_seen,
-                last_seen=row.last_seen,
-            )
-        )
+    for device in light_devices(_listed(tenant, site).order_by()):
+        around.put(device)
     return around

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from django.db.models import Count, Max, Min, Sum, TextField
+from django.db.models import Count, Max, Min, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
 
 from medwarden.model.device import Conversation, DeviceClass, Service, Verdict
@@ -113,7 +113,7 @@ def _complete(ids: Sequence[str]) -> list[ModelDevice]:
             conversations=tuple(conversations[device.id]),
             statements=said.get(device.id, ()),
         )
-        for device in _rows(ids)
+        for device in light_devices(Device.objects.filter(pk__in=among(ids)).order_by("pk"))
     ]
 
 
@@ -128,12 +128,11 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def _rows(ids: Sequence[str]) -> Iterator[ModelDevice]:
-    """Yield devices by their ids with what their rows say."""
-    rows = Device.objects.filter(pk__in=among(ids)).order_by("pk").annotate(**_AS_TEXT)
-    for key, site, kind, macs, ips, vlans, names, place, *plain in rows.values_list(
-        "pk", "site_id", "device_class", *_AS_TEXT, *_PLAIN
-    ):
+def light_devices(rows: QuerySet[Device]) -> Iterator[ModelDevice]:
+    """Yield devices with what their rows say, without evidence, services and conversations."""
+    columns = ("pk", "site_id", "device_class", *_AS_TEXT, *_PLAIN)
+    for values in rows.annotate(**_AS_TEXT).values_list(*columns).iterator():
+        key, site, kind, macs, ips, vlans, names, place, *plain = values
         yield ModelDevice(
             key,
             site,
