@@ -86,3 +86,10 @@ def test_ways_of_numbering_do_not_disturb_each_other() -> None:
     assert _said(engine, **name, firmware="3.12")[0] is MatchState.FIXED
     assert _said(engine, **name, firmware="2021-2")[0] is MatchState.FIXED
     assert _said(engine, **name, firmware="B")[0] is MatchState.POTENTIAL
+
+
+def test_the_rest_of_a_makers_name_before_the_model_is_no_part_of_it() -> None:
+    engine = _engine(("ZOLL", "Defibrillator Dashboard", "< 2.2"))
+    model = "Medical Corporation Defibrillator Dashboard"
+    assert _said(engine, vendor="ZOLL", model=model, firmware="2.1")[0] is MatchState.CONFIRMED
+    assert _said(engine, vendor="ZOLL", model=model, firmware="2.2")[0] is MatchState.FIXED

@@ -254,6 +254,8 @@ class Engine:
     def _of_device(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
         keys = self._makers.meant(profile.vendor)
         head, behind = self._makers.in_front(profile.model)
+        if not head and keys:  # the rest of the maker's registered name may stand before the product
+            head, behind = self._makers.in_front(f"{profile.vendor} {profile.model}")
         told = self._makers.meant(head) if head else frozenset()
         if told and not keys:
             profile = msgspec.structs.replace(profile, vendor=head, vendor_in_model=True)
