@@ -51,6 +51,7 @@ def test_a_weight_too_few_too_many_or_of_the_wrong_sign_is_refused() -> None:
         "number: 1\nshape: {saturation: 9, base_impact: 1.5, control_limit: 0.5}\npoints: {}",
         "points: [",
         "number: 2001-99-99",
+        "number: 1\nshape: {saturation: 9, base_impact: 0.5, control_limit: 0.5}\npoints:",
         f"number: {'9' * 5000}",
         "[" * 3000,
     ],

@@ -154,10 +154,12 @@ def _converted(content: object, marks: _Marks) -> Weights:
         what, _, where = str(error).partition(" - at `$.")
         path = tuple(where.rstrip("`").replace("[...]", "").split(".")) if where else ()
         if path == ("points",):  # msgspec does not say which key of a map
-            points = content["points"] if isinstance(content, dict) else {}
-            bad = [k for k, v in points.items() if isinstance(v, bool) or not isinstance(v, int | float)]
+            points = content["points"] if isinstance(content, dict) else None
+            held = points.items() if isinstance(points, dict) else ()
+            bad = [k for k, v in held if isinstance(v, bool) or not isinstance(v, int | float)]
             path = ("points", str(bad[0])) if bad else path
-        raise marks.wrong(path, f"{'.'.join(path) or 'it'} cannot be used: {what}") from error
+        named = ".".join(path)[:80] or "it"
+        raise marks.wrong(path, f"{named} cannot be used: {what[:200]}") from error
 
 
 def _check(weights: Weights, marks: _Marks) -> None:
