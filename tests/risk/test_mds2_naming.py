@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from medwarden.risk.matching.names import Aliases
 from medwarden.risk.matching.likeness import Closeness
+from medwarden.risk.matching.names import Aliases
 from medwarden.risk.mds2_naming import Naming, Series, Word, maker_key, models_of
 
 PUMP = Series("s-pump", "B. Braun Medical Inc.", "Infusomat Space", "2020-01-01", 1)

@@ -170,19 +170,21 @@ def import_files(
     *,
     unsigned: bool = False,
     progress: Progress | None = None,
+    proof: str = "unsigned",
 ) -> Imported:
     """Take publishers' files, folders of them and archives in, each feed into a new edition.
 
     ``unsigned`` says that a person vouches for the files; without it ConfigurationError is raised, for
-    nothing else does. A file that cannot be read as a whole is named and nothing of it is kept; of the
-    others every record is kept or named. Raises ResourceError for the disk.
+    nothing else does. ``proof`` is what the editions say of that. A file that cannot be read as a whole is
+    named and nothing of it is kept; of the others every record is kept or named. Raises ResourceError for
+    the disk.
     """
     demand_voucher(unsigned)
     files = list(_files(paths))
     companions = Companions(files, read_settings(home).openpgp)
     files = [path for path in files if not companions.is_companion(path)]
     with writing(home) as knowledge, Gathering(knowledge.folder) as gathering:
-        arriving = Arriving(gathering, "unsigned")
+        arriving = Arriving(gathering, proof)
         for number, path in enumerate(files):
             if progress is not None:
                 progress(number, len(files), path.name)

@@ -28,6 +28,7 @@ _PROOFS = {
     "publisher": "the publisher's own signature or digest was checked and holds",
     "transport": "it came from the publisher's address over TLS",
     "unsigned": "a person brought it and vouched for it",
+    "demonstration": "it is part of the demonstration: facts as first published, not followed since",
 }
 
 

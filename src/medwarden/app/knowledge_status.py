@@ -16,6 +16,9 @@ from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.feed import Feed, FeedManifest, Kind
 from medwarden.store.knowledge import Edition, FeedState, Knowledge
 
+DEMONSTRATION = "demonstration"
+"""What speaks for an edition that only shows how the product works; it does not grow old."""
+
 _NS_PER_H = 3_600_000_000_000
 _TOLERATED_AHEAD_NS = 24 * _NS_PER_H
 
@@ -102,7 +105,7 @@ class Source(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, frozen=True):
     """All feeds together: how many are in use, stale, failed last; ``sentences`` are what is to be told.
 
-    ``as_of_ns`` is of when the oldest of the feeds in use is.
+    ``as_of_ns`` is of when the oldest of the feeds in use is, ``shown`` whether all are the demonstration's.
     """
 
     in_use: int
@@ -110,6 +113,7 @@ class Standing(msgspec.Struct, frozen=True):
     failed: tuple[str, ...]
     sentences: tuple[str, ...]
     as_of_ns: int
+    shown: bool
 
 
 def status(home: Path, now_ns: int | None = None) -> tuple[FeedStatus, ...]:
@@ -140,6 +144,8 @@ def _status(
     warning = ""
     if ahead:
         warning = f"{title}: brought in the future; this machine's clock was moved, so its age is unknown"
+    elif edition is not None and edition.proof == DEMONSTRATION:
+        stale, warning = False, f"{title}: a few facts for the demonstration, not what is known today"
     elif stale and age is not None:
         warning = f"{title}: {_span(age)} old, should not be older than {_span(most_h)}"
     return FeedStatus(
@@ -237,6 +243,7 @@ def standing(home: Path, now_ns: int | None = None) -> Standing:
         failed=tuple(one.manifest.id for one in found if one.failure),
         sentences=tuple(sentences),
         as_of_ns=min((one.as_of_ns for one in used), default=0),
+        shown=bool(used) and all(one.edition and one.edition.proof == DEMONSTRATION for one in used),
     )
 
 

@@ -63,8 +63,9 @@ class Edition(msgspec.Struct, frozen=True):
 
     ``version`` and ``updated`` are the publisher's, ``made_ns`` when it was made (here or where a bundle
     came from), ``came_from`` files, addresses or bundle, ``proof`` what speaks for it: ``publisher``
-    (signature or digest held), ``bundle KEY``, ``transport`` (https alone) or ``unsigned``. Of the last
-    import: seen = kept + passed + rejected; ``records`` is all that the edition holds.
+    (signature or digest held), ``bundle KEY``, ``transport`` (https alone), ``unsigned`` or
+    ``demonstration`` (what only shows how the product works). Of the last import: seen = kept + passed +
+    rejected; ``records`` is all that the edition holds.
     """
 
     id: int

@@ -9,6 +9,7 @@ from cvss import CVSS3
 
 from medwarden.app.demo.advisories import write_advisories
 from medwarden.app.knowledge import import_files
+from medwarden.app.knowledge_status import DEMONSTRATION, standing
 from medwarden.store.knowledge import Knowledge
 
 
@@ -37,3 +38,17 @@ def test_every_score_is_that_of_its_vector(tmp_path: Path) -> None:
                 assert said["baseSeverity"] == computed.severities()[0].upper()
                 told += 1
     assert told > 15
+
+
+def test_a_demonstration_does_not_call_its_own_facts_too_old(tmp_path: Path) -> None:
+    folder, home = tmp_path / "documents", tmp_path / "home"
+    folder.mkdir()
+    write_advisories(folder)
+    import_files(home, [folder], unsigned=True, proof=DEMONSTRATION)
+    now = standing(home)
+    assert now.shown and not now.stale
+    assert all("demonstration" in sentence for sentence in now.sentences)
+    brought = tmp_path / "brought"
+    import_files(brought, [folder], unsigned=True)  # the same files as a person brings them
+    now = standing(brought)
+    assert not now.shown and set(now.stale) == {"csaf", "kev"}

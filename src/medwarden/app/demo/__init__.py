@@ -13,6 +13,7 @@ from pathlib import Path
 
 from medwarden.app.demo.advisories import write_advisories
 from medwarden.app.knowledge import import_files
+from medwarden.app.knowledge_status import DEMONSTRATION
 from medwarden.app.replay import replay_captures
 from medwarden.app.simulate import Request, simulate
 from medwarden.inventory.plan import read_plan
@@ -50,7 +51,7 @@ def _teach(home: Path) -> None:
     """Let the folder know a dozen published vulnerabilities, as if a person had brought the files."""
     with tempfile.TemporaryDirectory(prefix="medwarden-demonstration-") as folder:
         write_advisories(Path(folder))
-        brought = import_files(home, [Path(folder)], unsigned=True)
+        brought = import_files(home, [Path(folder)], unsigned=True, proof=DEMONSTRATION)
     if brought.errors:
         raise ResourceError(f"the demonstration's own advisories cannot be read: {brought.errors[0]}")
 

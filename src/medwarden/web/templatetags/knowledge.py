@@ -50,4 +50,6 @@ def knowledge_notice(context: RequestContext, empty: bool = True) -> dict[str, o
         return {**shown, "says": str(error)}
     if not now.in_use:
         return {**shown, "says": now.sentences[-1] if empty else ""}
+    if now.shown:
+        return {**shown, "shown": True}
     return {**shown, "says": now.sentences[0] if now.stale else "", "more": len(now.stale) - 1}

@@ -95,7 +95,9 @@ def test_techniques_of_findings_have_names_once_attack_was_brought(
     with Knowledge(store.home) as knowledge:
         name = knowledge.techniques()["T0855"].name
     text = signed_in(Role.VIEWER).get(f"/findings/{row.pk}/").content.decode()
-    assert f'<span class="mono nowrap">T0855</span> {name}, <span class="mono nowrap">T9999</span></dd>' in text
+    assert (
+        f'<span class="mono nowrap">T0855</span> {name}, <span class="mono nowrap">T9999</span></dd>' in text
+    )
 
 
 def test_pages_are_silent_where_knowledge_is_fresh_or_nobody_brought_any(

@@ -37,6 +37,7 @@ _PROOFS = {
     "publisher": "signed by its publisher",
     "transport": "from its publisher's address",
     "unsigned": "brought by a person",
+    "demonstration": "part of the demonstration",
 }
 
 
