@@ -141,6 +141,9 @@ def test_names_of_a_hospital_are_read_or_named(tmp_path: Path) -> None:
     (tmp_path / "aliases.yaml").write_text("vendors: 3\n")
     with pytest.raises(ConfigurationError, match=r"aliases\.yaml"):
         own_aliases(tmp_path)
+    (tmp_path / "aliases.yaml").write_text("vendors: " + "[" * 3000)
+    with pytest.raises(ConfigurationError, match="nested deeper"):
+        own_aliases(tmp_path)
 
 
 def score_of(device: str) -> dict[str, int]:

@@ -52,6 +52,8 @@ from medwarden.store.scores import mark_due, record_scores
 
 _AT_ONCE = 200
 _SCORED_AT_ONCE = 400
+_SAME = 2000
+"""Up to so many devices that are what they were are scored in the surroundings that are kept."""
 _MOST_ROUNDS = 3
 _KINDS = frozenset({FindingKind.EXPOSURE}) | DECLARED
 """What findings are brought in line with when a device is assessed."""
@@ -138,7 +140,8 @@ def assess_due(tenant: str, site: str, most: int | None = None) -> int:
     """
     ids = due_devices(site, most)
     if ids:
-        assess(tenant, site, ids, "what the score rests on changed")
+        with _beside(folder_of_database(), tenant, site, len(ids)) as beside:
+            _assess(tenant, site, ids, beside, "what the score rests on changed", same=len(ids) <= _SAME)
     return len(ids)
 
 
@@ -213,9 +216,19 @@ def _identify_due(judging: Judging, due: Callable[[str, int], list[str]], beside
 
 
 def _assess(
-    tenant: str, site: str, ids: Sequence[str], beside: Beside | None, reason: str, *, matched: bool = False
+    tenant: str,
+    site: str,
+    ids: Sequence[str],
+    beside: Beside | None,
+    reason: str,
+    *,
+    matched: bool = False,
+    same: bool = False,
 ) -> None:
-    """Score devices; ``matched``: what else follows from their identity was looked for before."""
+    """Score devices; ``matched``: what else follows from their identity was looked for before.
+
+    ``same`` says that they are what they were, so the surroundings that are kept need not be read again.
+    """
     judging = Judging(tenant, site)
     read_ns, version = wall_clock(), rules_in_force(folder_of_database()).version
     starts = iter(range(0, len(ids), _SCORED_AT_ONCE))
@@ -224,7 +237,7 @@ def _assess(
         start = next(starts, len(ids))
         return list(ids[start : start + _SCORED_AT_ONCE])
 
-    here = judging.assessed_few if len(ids) <= _AT_ONCE else judging.assessed
+    here = judging.assessed_few if same or len(ids) <= _AT_ONCE else judging.assessed
     for part, outcomes in in_parts(beside, following, here, list[Outcome], assess=True):
         with Change("rule:risk", reason, rule_version=version, tenant=tenant, site=site) as change:
             record_scores(change, [score for score, _ in outcomes], read_ns=read_ns)

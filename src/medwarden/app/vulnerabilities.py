@@ -17,6 +17,7 @@ import yaml
 
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.knowledge.written_yaml import check_depth
 from medwarden.model.feed import Kind
 from medwarden.model.vulnerability import Cvss, Exploitation, Vulnerability
 from medwarden.risk.exploits import count
@@ -60,8 +61,9 @@ def own_aliases(home: Path) -> Aliases:
     if not path.is_file():
         return Aliases()
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8", errors="replace")) or {}
-        return msgspec.convert(said, Aliases)
+        text = path.read_text(encoding="utf-8", errors="replace")
+        check_depth(text, str(path))
+        return msgspec.convert(yaml.safe_load(text) or {}, Aliases)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise ConfigurationError(f"{path} is not as it should be: {error}") from error
 
