@@ -53,13 +53,18 @@ PATHS = {
 
 _MISSING = object()
 
-sys.set_int_max_str_digits(0)  # a number that nobody wants may have as many digits as it likes
+_DIGITS = 400
+"""More digits than any number that counts has; one that nobody wants may have as many as it likes."""
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < _DIGITS else float(digits)
 
 
 def sound_values(line: bytes) -> Mapping[int, object] | None:
     """Return what a reader of whole objects finds for the columns; None where it finds no object."""
     try:
-        record = json.loads(line)
+        record = json.loads(line, parse_int=_whole)
     except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict):

@@ -193,6 +193,35 @@ def test_in_a_thread_of_its_own(store: Store, folder: Path) -> None:
     assert store.lake.count("flows", tenant="default") == 20
 
 
+def test_what_was_stored_and_not_acknowledged_is_not_mixed_with_what_came_since(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power fails after a batch is in the lake and before the ledger knows, and the log grows."""
+    from medwarden.store.ingest import IngestWriter
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the machine lost its power")
+
+    log = folder / "conn.log"
+    log.write_text(records(0, 10))
+    following = follower(store, folder)
+    settle(following)
+    with log.open("a") as file:
+        file.write(records(10, 30))
+    with monkeypatch.context() as broken:
+        broken.setattr(IngestWriter, "_acknowledge", fail)
+        with pytest.raises(RuntimeError):
+            following.look()
+    following.close()
+    assert store.lake.count("flows", tenant="default") == 30  # stored, and nobody knows
+    with log.open("a") as file:
+        file.write(records(30, 45))
+    following = follower(store, folder)
+    settle(following)
+    following.close()
+    assert store.lake.count("flows", tenant="default") == 45
+
+
 CHILD = """
 import sys
 from pathlib import Path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from medwarden.app.ingest import Ingest
@@ -56,6 +57,29 @@ def test_the_account_is_exact_and_the_first_fault_is_named(tmp_path: Path) -> No
     assert sum(batch.flows.num_rows for batch in batches) == 2
     assert (report.first_ns, report.last_ns) == (1_700_000_000_500_000_000, 1_700_000_001_500_000_000)
     assert report.bytes == path.stat().st_size
+
+
+@pytest.mark.parametrize("end", ["\n", ""], ids=["whole", "without a line end"])
+@pytest.mark.parametrize("known", [0, 3], ids=["from the start", "from the middle"])
+def test_a_batch_that_was_stored_is_taken_once_more_as_it_was(tmp_path: Path, known: int, end: str) -> None:
+    """A batch is in the lake, its acknowledgement is not, and the log has grown meanwhile."""
+    path = tmp_path / "conn.log"
+    path.write_text("".join(map(json_record, range(known))))
+    since = take(path)[0] if known else None
+    path.write_text("".join(map(json_record, range(8))).removesuffix("\n") + end)
+    stored, before = take(path, since)
+    path.write_text("".join(map(json_record, range(20))))
+    again: list[tuple[Batch, InputReport]] = []
+    form = form_of(path)
+    assert form is not None
+    report = take_in_log(
+        path, form, setting_of(KEY), lambda batch, told: again.append((batch, told)), since, stored.mark
+    )
+    assert report.records == PacketCount(read=20, parsed=20)
+    rows = [batch.flows.num_rows for batch, _ in again]
+    assert sum(rows) == 20 - known
+    assert again[0][1].mark == stored.mark
+    assert again[0][0].flows.equals(pa.concat_tables([batch.flows for batch in before]))
 
 
 @pytest.mark.parametrize("header", ["", HEADER], ids=["json", "text"])

@@ -15,7 +15,7 @@ from medwarden.store.open import open_store
 def test_what_was_identified_and_not_scored_is_scored_by_the_next_replay(
     capture: Path, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cut_off(*_: object) -> None:
+    def cut_off(*_: object, **__: object) -> None:
         raise RuntimeError("the machine lost its power")
 
     home = tmp_path / "home"

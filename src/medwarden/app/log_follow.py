@@ -82,6 +82,7 @@ class _Followed:
         self._file: LogFile = self._stack.enter_context(opened_log(path))
         self.reading = LogReading(printable(str(path)), form, setting, going_on(state.report))
         self._rest = self.reading.enter(self._file)
+        self._redo = state.redo
         self.quiet = 0
         self.key = state.content
         self.begins = log_id(self._file.beginning())
@@ -105,6 +106,11 @@ class _Followed:
 
     def read(self) -> int:
         """Take what has been written since, up to a batch; return how much that was."""
+        redo, self._redo = self._redo, None
+        if redo is not None:
+            before = self.reading.position
+            self._rest = self.reading.again(self._file, self._rest, redo)
+            return self.reading.position - before
         read = 0
         while read < _BATCH_BYTES and (piece := self._rest or self._file.read()):
             self._rest = b""
@@ -270,7 +276,7 @@ class Follower:
             return
         kept: list[tuple[Batch, InputReport]] = []
         report = take_in_log(
-            path, form, self._setting, lambda batch, report: kept.append((batch, report)), since
+            path, form, self._setting, lambda batch, report: kept.append((batch, report)), since, state.redo
         )
         number = state.next_batch
         for batch, so_far in kept:

@@ -94,12 +94,18 @@ def setting_of(
 
 
 def take_in_log(
-    path: Path, form: type[LogParser], setting: LogSetting, sink: LogSink, since: InputReport | None = None
+    path: Path,
+    form: type[LogParser],
+    setting: LogSetting,
+    sink: LogSink,
+    since: InputReport | None = None,
+    redo: str | None = None,
 ) -> InputReport:
     """Read a log file and give its batches to ``sink``; return the accounting at its end.
 
     With ``since``, the report up to where it was left, only what came after is taken, and the report goes on
-    from it. What is wrong with the file, or with its first bad record, stands in the report's ``error``.
+    from it; ``redo`` is the mark up to which the first batch was stored before it could be acknowledged. What
+    is wrong with the file, or with its first bad record, stands in the report's ``error``.
     """
     name = printable(str(path))
     base = going_on(since) if since else InputReport(name, form.manifest.name)
@@ -111,7 +117,7 @@ def take_in_log(
                 if form.manifest.framing is Framing.DOCUMENT:
                     reading.document(file)
                 else:
-                    _read_lines(reading, file, sink)
+                    _read_lines(reading, file, sink, redo)
         except MedwardenError as problem:
             error = printable(str(problem))
         batch = reading.take(final=True)
@@ -120,9 +126,14 @@ def take_in_log(
     return report
 
 
-def _read_lines(reading: LogReading, file: LogFile, sink: LogSink) -> None:
+def _read_lines(reading: LogReading, file: LogFile, sink: LogSink, redo: str | None) -> None:
     waiting = stored = 0
-    piece = reading.enter(file) or file.read()
+    piece = reading.enter(file)
+    if redo is not None:
+        piece = reading.again(file, piece, redo)
+        stored = reading.records
+        sink(reading.take(), reading.report())
+    piece = piece or file.read()
     while piece:
         reading.taken = file.taken
         reading.push(piece)
@@ -179,6 +190,23 @@ class LogReading:
             return b""
         self._framer = LineFramer(self._mark.position)
         self._digest, rest = self._pass_over(file, self._mark)
+        return rest
+
+    def again(self, file: LogFile, rest: bytes, redo: str) -> bytes:
+        """Take exactly what was stored before it could be acknowledged, up to the mark ``redo``.
+
+        ``rest`` is what was read of the file and not yet taken. Returns what was read beyond.
+        """
+        end = msgspec.json.decode(redo, type=Mark).position
+        left = end - self.position
+        while left > 0 and (rest := rest or file.read()):
+            taken, rest = rest[:left], rest[left:]
+            left -= len(taken)
+            self.push(taken)
+        self.taken = file.taken
+        if self.position < end:  # the last line that was stored had no line end yet
+            self.end()
+            self._framer = LineFramer(self.position)
         return rest
 
     def push(self, piece: bytes) -> None:

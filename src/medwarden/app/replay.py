@@ -178,7 +178,7 @@ class Replay:
         state.complete = False
         numbered = _Numbered(self, state, first=state.next_batch)
         setting = setting_of(self.ingest.token_key)
-        report = take_in_log(path, parser, setting, numbered.reported, since)
+        report = take_in_log(path, parser, setting, numbered.reported, since, state.redo)
         numbered.end(report)
         return report
 

@@ -41,7 +41,8 @@ class InputState(msgspec.Struct):
     """How far an input is: ``next_batch`` is the first that is not acknowledged.
 
     ``complete``: this very content was taken in to its end before, so there is nothing to do but to
-    finish; ``report`` then says what became of it at the time.
+    finish; ``report`` then says what became of it at the time. ``redo`` is the mark up to which the next
+    batch reaches where a process was killed after it had stored it and before it acknowledged it.
     """
 
     ledger: int
@@ -49,6 +50,7 @@ class InputState(msgspec.Struct):
     next_batch: int
     complete: bool
     report: InputReport
+    redo: str | None = None
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -139,7 +141,8 @@ class IngestWriter:
         complete = row.status == COMPLETE
         if complete:
             report.already, report.path = True, path
-        return InputState(row.pk, content, row.next_batch, complete, report)
+        redo = self._lake.extent(self._name(content, row.next_batch))
+        return InputState(row.pk, content, row.next_batch, complete, report, redo)
 
     def _close_abandoned(self, now: int) -> None:
         """Close what this sensor was reading when it was killed: nobody else reads under its name."""
@@ -194,6 +197,7 @@ class IngestWriter:
                         for part, rows in tables
                         if rows is not None and rows.num_rows
                     ],
+                    {self._batch_id(p): p.report.mark for p in parts if p.report is not None},
                 )
             heard = parts[0].state.report.path if len(parts) == 1 else f"{len(parts)} inputs"
             with self._change(f"heard in {heard}") as change:
@@ -211,7 +215,10 @@ class IngestWriter:
             self._store.analyse()
 
     def _batch_id(self, part: Part) -> str:
-        return f"{self.tenant}/{self.site}/{part.state.content}/{part.number}"
+        return self._name(part.state.content, part.number)
+
+    def _name(self, content: str, number: int) -> str:
+        return f"{self.tenant}/{self.site}/{content}/{number}"
 
     def _scoped(self, name: str, rows: pa.Table, batch_id: str) -> pa.Table:
         """Return ``rows`` with the columns that say whose they are, in the order of the lake's table."""

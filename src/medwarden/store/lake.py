@@ -12,7 +12,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -155,11 +155,17 @@ class Lake:
         """
         return self.append_each_once(table, [(batch_id, rows)]) == 1
 
-    def append_each_once(self, table: str, batches: Sequence[tuple[str, pa.Table]]) -> int:
+    def append_each_once(
+        self,
+        table: str,
+        batches: Sequence[tuple[str, pa.Table]],
+        extents: Mapping[str, str] | None = None,
+    ) -> int:
         """Append several batches (id, rows) in one commit, each under its own id; return how many were new.
 
         A commit flushes several files to the disk, whatever it holds, so many small batches belong
-        together. Which batches share a commit does not matter for recognising them later.
+        together. Which batches share a commit does not matter for recognising them later. ``extents`` says
+        how far the inputs of batches were read with them, for :meth:`extent`.
         """
         fresh = {
             batch_id: rows
@@ -169,22 +175,36 @@ class Lake:
         if not fresh:
             return 0
         schema = TABLES[table]
+        noted = extents or {}
+        names = [*fresh, *(f"{batch}\t{noted[batch]}" for batch in fresh if noted.get(batch))]
         with storage_errors(self.root), self._writing():
             together = pa.concat_tables([laid_out(rows, schema) for rows in fresh.values()])
             written = write_rows(self._tables[table], together)
             with (
                 self._tables[table].transaction() as transaction,
                 transaction.update_snapshot(
-                    snapshot_properties={BATCH_PROPERTY: _BATCH_SEPARATOR.join(fresh)}
+                    snapshot_properties={BATCH_PROPERTY: _BATCH_SEPARATOR.join(names)}
                 ).merge_append() as append,
             ):
                 for file in written:
                     append.append_data_file(file)
-            self._ledger.add_batches(table, list(fresh))
+            self._ledger.add_batches(table, names)
         self._appends[table] += 1
         if self._appends[table] % EXPIRE_EVERY == 0:
             self.maintain(table)
         return len(fresh)
+
+    def extent(self, batch_id: str) -> str | None:
+        """Return how far the input of a batch was read with it; None where the lake does not hold it.
+
+        A process may be killed between storing a batch and acknowledging it. An input that grows would be
+        read further the next time, and what is new would share the number of what is stored.
+        """
+        for table in TABLES:
+            extent = self._ledger.extent(table, batch_id)
+            if extent is not None:
+                return extent
+        return None
 
     def maintain(self, table: str) -> None:
         """Compact where there are many small files, expire old snapshots, delete what nobody refers to."""

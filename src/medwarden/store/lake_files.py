@@ -81,6 +81,13 @@ class FileLedger:
             statement = "SELECT 1 FROM batch WHERE lake_table = ? AND batch = ?"
             return self._database.execute(statement, (table, batch)).fetchone() is not None
 
+    def extent(self, table: str, batch: str) -> str | None:
+        """Return how far the input of ``batch`` was read with it, None where that was not noted."""
+        with self._guard:
+            statement = "SELECT batch FROM batch WHERE lake_table = ? AND batch > ? AND batch < ?"
+            found = self._database.execute(statement, (table, f"{batch}\t", f"{batch}\n")).fetchone()
+        return None if found is None else str(found[0]).partition("\t")[2]
+
     def add_batches(self, table: str, batches: Iterable[str]) -> None:
         """Remember that ``table`` holds ``batches``, for when their snapshots have expired."""
         with self._guard, self._database:
