@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.life_cycle import Ending
-from medwarden.sensors.support_list import ending_of, own_columns, read_support_list
+from medwarden.sensors.equipment_headings import own_columns
+from medwarden.sensors.support_list import FIELDS, ending_of, read_support_list
 
 COLUMNS = """Manufacturer;Model;Firmware;End of Sale;Last Date of Support;Link
 Philips;IntelliVue MP50;;31.12.2018;31.12.2024;https://example.org/mp50
@@ -67,15 +68,15 @@ def test_a_day_without_a_word_is_the_end_of_support_and_columns_are_mapped_by_ha
     text = "Gerät|Bis\nPump 1|2024-01-31\n"
     with pytest.raises(MalformedInput, match="map its columns by hand"):
         read_support_list(text.encode(), "list.csv")
-    own = own_columns(["Bis=day", "Gerät=model"])
+    own = own_columns(["Bis=day", "Gerät=model"], FIELDS)
     assert ends(text, own=own) == [("Pump 1", "", "support", "2024-01-31")]
-    assert ends(text, own=own_columns(["Bis=security", "Gerät=model"]))[0][2] == "security"
+    assert ends(text, own=own_columns(["Bis=security", "Gerät=model"], FIELDS))[0][2] == "security"
     with pytest.raises(ConfigurationError, match="no column is headed 'Ende'"):
         read_support_list(text.encode(), "list.csv", own | {"Ende": "day"})
     with pytest.raises(ConfigurationError, match="there is no field 'colour'"):
-        own_columns(["Bis=colour"])
+        own_columns(["Bis=colour"], FIELDS)
     with pytest.raises(ConfigurationError, match="maps nothing"):
-        own_columns(["Bis"])
+        own_columns(["Bis"], FIELDS)
 
 
 def test_days_that_could_be_two_are_asked_about() -> None:

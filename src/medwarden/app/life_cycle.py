@@ -24,7 +24,8 @@ from medwarden.model.life_cycle import Ending, EndOfLife, EndOfSupport, Subject
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.lifecycle.engine import RULES, Notices
 from medwarden.risk.matching.profile import SURE, Profile
-from medwarden.sensors.support_list import LARGEST, SupportList, own_columns, read_support_list
+from medwarden.sensors.equipment_headings import own_columns
+from medwarden.sensors.support_list import FIELDS, LARGEST, SupportList, read_support_list
 from medwarden.store.knowledge import Knowledge
 from medwarden.store.open import open_store
 
@@ -248,7 +249,7 @@ def import_document(
     from medwarden.store.changes import Change
     from medwarden.store.life_cycle import ListedRow, import_list
 
-    read = read_support_list(document, source, own_columns(mapping), days_first=days_first)
+    read = read_support_list(document, source, own_columns(mapping, FIELDS), days_first=days_first)
     if trial:
         return read, None
     rows = [

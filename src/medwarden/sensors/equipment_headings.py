@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.book import FIELDS, SEVERAL, Standing
@@ -98,19 +98,21 @@ _EXCEL_EPOCH = datetime.date(1899, 12, 30)
 _MONEY = re.compile(r"-?\d[\d.,' ]*")
 
 
-def own_columns(pairs: Iterable[str]) -> dict[str, str]:
+def own_columns(pairs: Iterable[str], fields: Collection[str] | None = None) -> dict[str, str]:
     """Return a person's mapping of ``Heading=field`` texts; ``Heading=-`` leaves a column aside.
 
-    Raises ConfigurationError for a text without ``=`` and for a field that there is not.
+    ``fields`` are those of the kind of list, left out those of equipment lists. Raises ConfigurationError for
+    a text without ``=`` and for a field that there is not.
     """
+    known = FIELDS if fields is None else fields
     own: dict[str, str] = {}
     for pair in pairs:
         heading, equals, field = (part.strip() for part in pair.rpartition("="))
         if not equals or not heading:
             raise ConfigurationError(f'{pair[:60]!r} maps nothing: write "Heading=field"')
-        if field != IGNORE and field not in FIELDS:
+        if field != IGNORE and field not in known:
             raise ConfigurationError(
-                f"there is no field {field[:40]!r} to map {heading[:40]!r} to: use one of {', '.join(FIELDS)}"
+                f"there is no field {field[:40]!r} to map {heading[:40]!r} to: use one of {', '.join(known)}"
             )
         own[heading] = field
     return own

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import msgspec
@@ -103,24 +103,6 @@ class SupportList(msgspec.Struct, frozen=True):
     ends: tuple[ListedEnd, ...]
     problems: tuple[RowProblem, ...] = ()
     rejected: int = 0
-
-
-def own_columns(pairs: Iterable[str]) -> dict[str, str]:
-    """Return a person's mapping of ``Heading=field`` texts; ``Heading=-`` leaves a column aside.
-
-    Raises ConfigurationError for a text without ``=`` and for a field that there is not.
-    """
-    own: dict[str, str] = {}
-    for pair in pairs:
-        heading, equals, field = (part.strip() for part in pair.rpartition("="))
-        if not equals or not heading:
-            raise ConfigurationError(f'{pair[:60]!r} maps nothing: write "Heading=field"')
-        if field != IGNORE and field not in FIELDS:
-            raise ConfigurationError(
-                f"there is no field {field[:40]!r} to map {heading[:40]!r} to: use one of {', '.join(FIELDS)}"
-            )
-        own[heading] = field
-    return own
 
 
 def read_support_list(
