@@ -283,8 +283,13 @@ def test_orthanc_that_forwards_images_of_two_makers_is_none_of_them(tmp_path: Pa
     facts = heard(from_ct, from_mr, forwarded, rest)
     no_secret({known for ip in (CT_IP, MR_IP, PACS_IP, VIEWER_IP) for known in stated(facts, ip)})
     router = stated(facts, PACS_IP)
+    assert len(instances) == len(list(inbox.iterdir())) == 2, "both images were kept and forwarded"
     assert {("dicom.ae_title", "ROUTER"), ("dicom.role", "storage_scu")} <= router
-    assert ("dicom.role", "storage_forwarder") in router, "two makers on one association give it away"
+    # How many associations it opens is Orthanc's own affair; its images give it away in either case.
+    if len(forwarded.conversations) == 1:
+        assert ("dicom.role", "storage_forwarder") in router, "two makers on one association"
+    else:
+        assert {("dicom.modality", "CT"), ("dicom.modality", "MR")} <= router, "one maker on each"
     found = concluded(facts)
     assert found[PACS_IP].category == "pacs"
     assert found[PACS_IP].model not in ("SOMATOM Force", "SIGNA Premier")
