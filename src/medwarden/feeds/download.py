@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import msgspec
-import zstandard
 
 from medwarden.kernel.errors import ConfigurationError, MedwardenError, RemoteServiceError
 from medwarden.model.feed import Feed
 from medwarden.transport.http import DownloadFailed, HttpSession, Limits
+from medwarden.transport.kept import Kept
 from medwarden.transport.pace import Pace
 
 _ABSENT = re.compile(r"has no such file|is gone for good")
@@ -39,47 +38,6 @@ class Sources(msgspec.Struct, frozen=True):
     csaf: tuple[str, ...] = ("https://www.cisa.gov/sites/default/files/csaf/provider-metadata.json",)
     osv: tuple[str, ...] = ()
     keys: Mapping[str, str] = {}
-
-
-_KEPT_S = 48 * 3600.0
-_PIECE = 1 << 20
-
-
-class Kept:
-    """Files that a look got before it failed, compressed, for two days at most."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in self._folder.iterdir():
-            if abs(time.time() - old.stat().st_mtime) > _KEPT_S:
-                old.unlink(missing_ok=True)
-
-    def partial(self, name: str) -> Path:
-        """Return where a file lies that has not come to its end."""
-        return self._folder / f"{name}.part"
-
-    def store(self, name: str, path: Path) -> None:
-        """Keep a file that came."""
-        part = self._folder / f"{name}.writing"
-        with path.open("rb") as plain, part.open("wb") as packed:
-            zstandard.ZstdCompressor(level=1).copy_stream(plain, packed)
-        part.replace(self._folder / f"{name}.zst")
-
-    def restore(self, name: str, path: Path) -> bool:
-        """Lay a file that is kept down at ``path``; tell whether there is one."""
-        held = self._folder / f"{name}.zst"
-        if not held.exists():
-            return False
-        with held.open("rb") as packed, path.open("wb") as plain:
-            for piece in zstandard.ZstdDecompressor().read_to_iter(packed, read_size=_PIECE):
-                plain.write(piece)
-        return True
-
-    def clear(self) -> None:
-        """Remove everything."""
-        for held in self._folder.iterdir():
-            held.unlink(missing_ok=True)
 
 
 class Desk:

@@ -40,13 +40,23 @@ _SLOWEST = 2048
 _TOLERATED_SKEW_S = 300.0
 _OURS = {"User-Agent": f"medwarden/{__version__}", "Accept-Encoding": "identity"}
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_QUALYS_LIMITS = ("X-RateLimit-ToWait-Sec", "X-Concurrency-Limit-Limit")
 _BEYOND = 416
 _LINK = re.compile(r'<([^<>\s]{1,4000})>\s*;\s*rel="?([a-z]+)"?')
+_CREDENTIALS = frozenset({"authorization", "apikey", "x-apikeys", "cookie"})
+"""Headers that are for the host alone that was asked."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class DownloadFailed(RemoteServiceError):
-    """A file did not come, or not whole; what came of it before and beside it is as good as it was."""
+    """A file did not come, or not whole; what came of it before and beside it is as good as it was.
+
+    ``status`` is what the publisher answered (RFC 9110, 15), 0 where it is not for an answer that it failed.
+    """
+
+    def __init__(self, sentence: str, status: int = 0) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -78,6 +88,7 @@ class HttpSession:
     """One session per process. ``wall``, ``now`` and ``sleep`` are given by tests.
 
     ``proxy`` and ``authorities`` (a file of CA certificates) are for hospitals that have their own.
+    ``fingerprint`` is the SHA-256 of the one certificate that is believed, whoever signed it.
     """
 
     def __init__(
@@ -85,6 +96,7 @@ class HttpSession:
         *,
         proxy: str | None = None,
         authorities: Path | None = None,
+        fingerprint: str = "",
         now: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -94,7 +106,8 @@ class HttpSession:
         settings = {
             "timeout": timeout,
             "retries": False,
-            "cert_reqs": "CERT_REQUIRED",
+            "cert_reqs": "CERT_NONE" if fingerprint else "CERT_REQUIRED",
+            "assert_fingerprint": fingerprint or None,  # checked in place of chain and name
             "ca_certs": None if authorities is None else str(authorities),
         }
         self._pool: urllib3.PoolManager = (
@@ -115,6 +128,7 @@ class HttpSession:
         target: Path,
         *,
         headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         etag: str = "",
         last_modified: str = "",
         sha256: str = "",
@@ -124,6 +138,8 @@ class HttpSession:
         partial: Path | None = None,
     ) -> Fetched:
         """Download ``url`` to ``target``, or learn that it did not change since ``etag``/``last_modified``.
+
+        With ``body`` it is posted and the answer taken, which only fits a question that may be asked twice.
 
         ``partial`` is where what came of the file stays when the download fails, on the disk of ``target``: a
         later call takes it up there, if the file is still the same.
@@ -138,6 +154,7 @@ class HttpSession:
             url,
             target,
             dict(headers or {}),
+            body,
             limits or Limits(),
             pace,
             {"sha256": sha256, "sha512": sha512},
@@ -154,6 +171,7 @@ class _Download:
         url: str,
         target: Path,
         headers: dict[str, str],
+        body: bytes | None,
         limits: Limits,
         pace: Pace | None,
         digests: dict[str, str],
@@ -166,6 +184,7 @@ class _Download:
         self._mark = None if partial is None else partial.with_name(f"{partial.name}.of")
         self._worthless = False
         self._headers = headers
+        self._body = body
         self._limits = limits
         self._pace = pace
         self._digests = {name: digest.lower() for name, digest in digests.items() if digest}
@@ -189,9 +208,9 @@ class _Download:
                 try:
                     if answer.status == 304:
                         return Fetched(self._url, fresh=False, etag=etag, last_modified=last_modified)
-                    if answer.status in _BUSY:
+                    if _busy(answer):
                         why = f"it answered {answer.status}"
-                        self._heed(answer.headers.get("Retry-After", ""), why)
+                        self._heed(_asked_to_wait(answer), why)
                         continue
                     if answer.status == _BEYOND and self._part.exists():
                         self._part.unlink()  # what was kept is longer than the file is now
@@ -224,6 +243,11 @@ class _Download:
     def _transient(self, error: HTTPError) -> str:
         """Return why a try failed; raise where no further try can go better."""
         cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+        if isinstance(cause, SSLError) and "fingerprint" in str(cause).lower():
+            raise self._failed(
+                f"because the certificate of {urlsplit(self._url).hostname} is not the pinned one: either"
+                " somebody stands in between, or it was renewed and its new fingerprint has to be pinned"
+            )
         if isinstance(cause, SSLError) and "certificate" in str(cause).lower():
             host = urlsplit(self._url).hostname
             raise self._failed(
@@ -236,16 +260,17 @@ class _Download:
         url = self._url
         have = self._part.stat().st_size if self._part.exists() else 0
         headers = {**_OURS, **self._headers, **known}
-        if have and self._validator:
+        if have and self._validator and self._body is None:
             headers |= {"Range": f"bytes={have}-", "If-Range": self._validator}
         elif have:
             self._part.unlink()
         for _ in range(_MOST_REDIRECTS + 1):
-            host = _checked(url)
+            host, asked = _checked(url), urlsplit(url).netloc
             self._session._pacer.wait(host, self._pace)
             answer = self._session._pool.request(
-                "GET",
+                "GET" if self._body is None else "POST",
                 url,
+                body=self._body,
                 headers=headers,
                 preload_content=False,
                 redirect=False,
@@ -255,9 +280,11 @@ class _Download:
             if onward is None:
                 return answer, url
             answer.close()
+            if self._body is not None:
+                raise self._failed("because it leads on what was posted to it")
             url = urljoin(url, onward)
-            if _checked(url) != host:
-                headers = {n: v for n, v in headers.items() if n.lower() not in ("authorization", "apikey")}
+            if _checked(url) != host or urlsplit(url).netloc != asked:
+                headers = {n: v for n, v in headers.items() if n.lower() not in _CREDENTIALS}
         raise self._failed(f"because it leads on more than {_MOST_REDIRECTS} times")
 
     def _refuse(self, status: int, url: str) -> None:
@@ -270,7 +297,7 @@ class _Download:
             407: "is behind a proxy that wants credentials",
             410: "says that the file is gone for good",
         }
-        raise DownloadFailed(f"{url}: {words.get(status, f'answered {status}')}")
+        raise DownloadFailed(f"{url}: {words.get(status, f'answered {status}')}", status)
 
     def _take(self, answer: urllib3.BaseHTTPResponse) -> bool:
         """Write the body; tell whether all of it came."""
@@ -361,6 +388,17 @@ class _Download:
 
     def _failed(self, why: str) -> DownloadFailed:
         return DownloadFailed(f"{self._url} could not be downloaded, {why}")
+
+
+def _busy(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Tell whether a host asks to come back; Qualys says so with 409 and headers of its own."""
+    return answer.status in _BUSY or (
+        answer.status == 409 and any(name in answer.headers for name in _QUALYS_LIMITS)
+    )
+
+
+def _asked_to_wait(answer: urllib3.BaseHTTPResponse) -> str:
+    return answer.headers.get("Retry-After") or answer.headers.get(_QUALYS_LIMITS[0], "")
 
 
 def _checked(url: str) -> str:

@@ -1,0 +1,59 @@
+"""Files of a long download that came before it failed, so that the next try does not ask for them again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import zstandard
+
+_KEPT_S = 48 * 3600.0
+_PIECE = 1 << 20
+
+
+class Kept:
+    """Files and notes of a look that has not come to its end, compressed, for two days at most."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in self._folder.iterdir():
+            if abs(time.time() - old.stat().st_mtime) > _KEPT_S:
+                old.unlink(missing_ok=True)
+
+    def partial(self, name: str) -> Path:
+        """Return where a file lies that has not come to its end."""
+        return self._folder / f"{name}.part"
+
+    def store(self, name: str, path: Path) -> None:
+        """Keep a file that came."""
+        part = self._folder / f"{name}.writing"
+        with path.open("rb") as plain, part.open("wb") as packed:
+            zstandard.ZstdCompressor(level=1).copy_stream(plain, packed)
+        part.replace(self._folder / f"{name}.zst")
+
+    def restore(self, name: str, path: Path) -> bool:
+        """Lay a file that is kept down at ``path``; tell whether there is one."""
+        held = self._folder / f"{name}.zst"
+        if not held.exists():
+            return False
+        with held.open("rb") as packed, path.open("wb") as plain:
+            for piece in zstandard.ZstdDecompressor().read_to_iter(packed, read_size=_PIECE):
+                plain.write(piece)
+        return True
+
+    def note(self, name: str, text: str) -> None:
+        """Keep a few words, as where a look under way is to be found."""
+        part = self._folder / f"{name}.writing"
+        part.write_text(text, encoding="utf-8")
+        part.replace(self._folder / f"{name}.note")
+
+    def noted(self, name: str) -> str:
+        """Return the words kept under a name; empty where there are none."""
+        path = self._folder / f"{name}.note"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def clear(self) -> None:
+        """Remove everything."""
+        for held in self._folder.iterdir():
+            held.unlink(missing_ok=True)
