@@ -123,6 +123,8 @@ _ROWS = {
     "with blanks": '<row r="9"><c r = "XFD1048576"><v>1</v></c></row>',
     "in small letters": '<row r="9"><c r="xfd1048576"><v>1</v></c></row>',
     "counted instead of named": '<row r="1048576">' + "<c><v>1</v></c>" * 16_000 + "</row>",
+    "with letters that run over": f'<row r="9"><c r="{"a" * 64}A9"><v>1</v></c></row>',
+    "with digits that run over": f'<row r="9"><c r="A{"9" * 40}"><v>1</v></c></row>',
     "with a prefix": '<x:row r="1048576"><x:c r="XFD1048576"><x:v>1</x:v></x:c></x:row>',
 }
 

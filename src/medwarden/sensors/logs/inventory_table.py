@@ -41,7 +41,8 @@ MOST_MEMBERS = 4096
 MOST_CELLS = 20_000_000
 MOST_ROWS = 1_000_000
 
-_PLACE = re.compile(rb"""[\s"']r\s*=\s*["']\s*([A-Za-z]{0,12})(\d{1,15})""")
+_PLACE = re.compile(rb"""[\s"']r\s*=\s*["']\s*([A-Za-z]*)(\d+)""")
+_LONGEST_LETTERS, _LONGEST_DIGITS = len("XFD"), len("1048576")  # of the last cell that a sheet has
 _ROW = re.compile(rb"<(?:[\w.-]+:)?row(?=[\s/>])")
 _CELL = re.compile(rb"<(?:[\w.-]+:)?c(?=[\s/>])")
 _LONGEST_TEXT = 4 << 20
@@ -230,11 +231,13 @@ def _reach(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
                 unplaced = (0 if number else unplaced) + max(len(_CELL.findall(part)) - placed, 0)
                 most_unplaced = max(most_unplaced, unplaced)
                 unplaced_rows += bool(number) and placed == len(places)
-                if places:
-                    row = max(row, max(int(digits) for _, digits in places))
-                    column = max(
-                        column, max(_column(letters) for letters in {letters for letters, _ in places})
-                    )
+                if not places:
+                    continue
+                letters, digits = ({place[half] for place in places} for half in (0, 1))
+                if max(map(len, letters)) > _LONGEST_LETTERS or max(map(len, digits)) > _LONGEST_DIGITS:
+                    return MOST_CELLS + 1  # the native reader's numbers would run over
+                row = max(row, max(map(int, digits)))
+                column = max(column, max(map(_column, letters)))
     return (row + unplaced_rows) * (column + most_unplaced)
 
 
