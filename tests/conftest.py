@@ -8,11 +8,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests import telling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,6 +43,19 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" or report.outcome != "passed":
         known = _outcomes.get(report.nodeid, "passed")
         _outcomes[report.nodeid] = max(known, report.outcome, key=lambda o: _RANK[o])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what its programs printed and what was heard of them."""
+    report = yield
+    if report.failed:
+        report.sections += telling.told()
+    if call.when == "teardown":
+        telling.forget()
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

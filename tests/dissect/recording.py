@@ -9,6 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from tests.telling import tell
+from tests.waiting import PATIENCE
+
 from medwarden.dissect.observer import Observer
 from medwarden.inventory.labelling import identify
 from medwarden.model.device import Device
@@ -51,7 +54,7 @@ class RecordingProxy:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in list(self._threads):
-            thread.join(10)
+            thread.join(PATIENCE)
 
     def _accept(self) -> None:
         while True:
@@ -76,7 +79,7 @@ class RecordingProxy:
             back = threading.Thread(target=self._pump, args=(far, near, False, pieces), daemon=True)
             back.start()
             self._pump(near, far, True, pieces)
-            back.join(10)
+            back.join(PATIENCE)
 
     def _pump(
         self, source: socket.socket, sink: socket.socket, from_client: bool, pieces: list[Piece]
@@ -108,7 +111,7 @@ class RecordingProxy:
 
 
 def heard(*proxies: RecordingProxy) -> list[Evidence]:
-    """Return the facts of recordings; none may be malformed or a defect."""
+    """Return the facts of recordings, shown if the test fails; none may be malformed or a defect."""
     observer = Observer(b"k" * 32)
     facts = [
         fact
@@ -116,6 +119,7 @@ def heard(*proxies: RecordingProxy) -> list[Evidence]:
         for segment in proxy.segments(1 + 10_000 * number)
         for fact in observer.observe(segment)
     ]
+    tell("heard", lambda: "\n".join(sorted({f"{fact.ip} {fact.field} = {fact.value}" for fact in facts})))
     assert not observer.malformed
     return facts
 
@@ -137,10 +141,3 @@ def concluded(facts: Iterable[Evidence]) -> dict[str, Device]:
 def stated(facts: Iterable[Evidence], ip: str) -> set[tuple[str, str]]:
     """Return field and value of what is known of one address."""
     return {(fact.field, fact.value) for fact in facts if fact.ip == ip}
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

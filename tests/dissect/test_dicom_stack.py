@@ -22,6 +22,8 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, build_role, evt
 from pynetdicom.events import Event
+from tests.telling import tell
+from tests.waiting import PATIENCE
 
 from medwarden.dissect.dicom import Dicom
 from medwarden.dissect.observer import Observer
@@ -59,7 +61,7 @@ class Recorder:
             back = threading.Thread(target=self._pump, args=(far, near, False), daemon=True)
             back.start()
             self._pump(near, far, True)
-            back.join(10)
+            back.join(PATIENCE)
 
     def _pump(self, source: socket.socket, sink: socket.socket, from_client: bool) -> None:
         try:
@@ -73,7 +75,7 @@ class Recorder:
             logging.getLogger(__name__).debug("connection closed: %s", error)
 
     def close(self) -> None:
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def segments(self, size: int = 1448) -> Iterator[Segment]:
         """Yield what was recorded as the flow core would hand it over, in pieces of ``size``."""
@@ -102,6 +104,7 @@ def told(recorder: Recorder) -> Told:
             for secret in PATIENT:
                 assert secret.casefold() not in fact.value.casefold(), f"{fact.field} tells {secret}"
         found.append({(f.field, f.value, "client" if f.ip == CLIENT_IP else "server") for f in facts})
+    tell("heard", lambda: "\n".join(sorted(map(repr, set.union(*found)))))
     assert found[0] == found[1] == found[2]
     return found[0]
 
@@ -180,7 +183,7 @@ def archive(title: str = "PACS", **handlers: Callable[[Event], Any]) -> Iterator
 
 def modality(title: str = "CT2") -> AE:
     ae = AE(title)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 10
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = PATIENCE
     return ae
 
 

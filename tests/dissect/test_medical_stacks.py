@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import socket
-import subprocess
-import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +19,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
-from tests.dissect.recording import RecordingProxy, concluded, free_port, heard, stated
+from tests.dissect.recording import RecordingProxy, concluded, heard, stated
+from tests.ports import reserved_port
+from tests.programs import program, run, serving
+from tests.waiting import PATIENCE
 
 from medwarden.inventory.batteries import batteries
 from medwarden.inventory.clinical_peers import ConflictKind, registry_of
@@ -35,43 +33,6 @@ COMMITMENT_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 CT_IP, MR_IP, PACS_IP, VIEWER_IP, RIS_IP = (f"10.1.0.{n}" for n in (11, 12, 21, 31, 41))
 PATIENT = ("Doe^Jane", "MRN-0099887", "19610203")
 SECRETS = ("doe", "jane", "0099887", "19610203")
-
-
-def program(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-@contextmanager
-def running(command: Sequence[str | Path | int], *ports: int, cwd: Path | None = None) -> Iterator[None]:
-    """Run a server until the block ends; wait until it listens on ``ports``."""
-    process = subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd
-    )
-    try:
-        for port in ports:
-            for _ in range(200):
-                assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.05)
-            else:
-                pytest.fail(f"{command[0]} does not listen on {port}")
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def run(*command: object) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def image(path: Path, kind: str, **about: str) -> Path:
@@ -122,9 +83,11 @@ def test_archive_modality_and_viewer_of_dcmtk(tmp_path: Path) -> None:
     store, inbox = tmp_path / "store", tmp_path / "in"
     store.mkdir()
     inbox.mkdir()
-    server, viewer = free_port(), free_port()
+    server, viewer = reserved_port(), reserved_port()
     with ExitStack() as stack:
-        stack.enter_context(running([program("storescp"), "-aet", "VIEWER", "-od", inbox, viewer], viewer))
+        stack.enter_context(
+            serving([program("storescp"), "-aet", "VIEWER", "-od", inbox, viewer], tmp_path, viewer)
+        )
         back = stack.enter_context(RecordingProxy(viewer, PACS_IP, VIEWER_IP))
         config = tmp_path / "qr.cfg"
         config.write_text(
@@ -132,7 +95,7 @@ def test_archive_modality_and_viewer_of_dcmtk(tmp_path: Path) -> None:
             f"viewer = (VIEWER, localhost, {back.port})\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
             f"AETable BEGIN\nARCHIVE {store} RW (200, 1024mb) ANY\nAETable END\n"
         )
-        stack.enter_context(running([program("dcmqrscp"), "-c", config], server))
+        stack.enter_context(serving([program("dcmqrscp"), "-c", config], tmp_path, server))
         from_ct = stack.enter_context(RecordingProxy(server, CT_IP, PACS_IP))
         from_viewer = stack.enter_context(RecordingProxy(server, VIEWER_IP, PACS_IP))
         named = ("-aet", "CT_1", "-aec", "ARCHIVE", "localhost", from_ct.port)
@@ -216,9 +179,9 @@ def test_worklist_server_of_dcmtk(tmp_path: Path) -> None:
     entry.file_meta.MediaStorageSOPClassUID = UID("1.2.276.0.7230010.3.1.0.1")
     entry.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     dcmwrite(lists / "one.wl", entry, enforce_file_format=True)
-    server = free_port()
+    server = reserved_port()
     with (
-        running([program("wlmscpfs"), "-dfr", "-dfp", tmp_path, server], server),
+        serving([program("wlmscpfs"), "-dfr", "-dfp", tmp_path, server], tmp_path, server),
         RecordingProxy(server, CT_IP, RIS_IP) as proxy,
     ):
         keys = ("PatientName", "ScheduledProcedureStepSequence[0].Modality=CT")
@@ -256,21 +219,21 @@ def orthanc_configuration(folder: Path, dicom: int, http: int, **more: object) -
 def _ask(port: int, path: str, body: bytes | None = None, **headers: str) -> bytes:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, named)
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
         content: bytes = answer.read()
     return content
 
 
 def test_orthanc_that_forwards_images_of_two_makers_is_none_of_them(tmp_path: Path) -> None:
     ct, mr = image(tmp_path / "ct.dcm", CT, **SIEMENS_CT), image(tmp_path / "mr.dcm", MR, **GE_MR)
-    dicom, http, target, inbox = free_port(), free_port(), free_port(), tmp_path / "in"
+    dicom, http, target, inbox = reserved_port(), reserved_port(), reserved_port(), tmp_path / "in"
     inbox.mkdir()
     with ExitStack() as stack:
-        stack.enter_context(running([program("storescp"), "-od", inbox, target], target))
+        stack.enter_context(serving([program("storescp"), "-od", inbox, target], tmp_path, target))
         forwarded = stack.enter_context(RecordingProxy(target, PACS_IP, VIEWER_IP))
         modalities = {"dest": ["DEST", "127.0.0.1", forwarded.port]}
         config = orthanc_configuration(tmp_path, dicom, http, DicomModalities=modalities)
-        stack.enter_context(running([program("Orthanc"), config], dicom, http, cwd=tmp_path))
+        stack.enter_context(serving([program("Orthanc"), config], tmp_path, dicom, http, cwd=tmp_path))
         from_ct = stack.enter_context(RecordingProxy(dicom, CT_IP, PACS_IP))
         from_mr = stack.enter_context(RecordingProxy(dicom, MR_IP, PACS_IP))
         rest = stack.enter_context(RecordingProxy(http, VIEWER_IP, PACS_IP, 8042))
@@ -310,12 +273,12 @@ def test_dicomweb_of_orthanc(tmp_path: Path) -> None:
         pytest.skip("the DICOMweb plugin of Orthanc is not installed")
     ct = image(tmp_path / "ct.dcm", CT, **SIEMENS_CT)
     study = dcmread(ct).StudyInstanceUID
-    dicom, http = free_port(), free_port()
+    dicom, http = reserved_port(), reserved_port()
     config = orthanc_configuration(tmp_path, dicom, http, Plugins=[str(plugin)])
     multipart = 'multipart/related; type="application/dicom"'
     found_as = "application/dicom+json"
     with ExitStack() as stack:
-        stack.enter_context(running([program("Orthanc"), config], dicom, http, cwd=tmp_path))
+        stack.enter_context(serving([program("Orthanc"), config], tmp_path, dicom, http, cwd=tmp_path))
         from_ct = stack.enter_context(RecordingProxy(http, CT_IP, PACS_IP, 8042))
         from_viewer = stack.enter_context(RecordingProxy(http, VIEWER_IP, PACS_IP, 8042))
         part = b"--B\r\nContent-Type: application/dicom\r\n\r\n" + ct.read_bytes() + b"\r\n--B--\r\n"
@@ -385,7 +348,7 @@ def test_performed_step_and_commitment_of_pynetdicom() -> None:
     try:
         with RecordingProxy(listening.server_address[1], CT_IP, RIS_IP) as proxy:
             ae = AE("CT_1")
-            ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 10
+            ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = PATIENCE
             ae.add_requested_context(UID(MPPS))
             ae.add_requested_context(UID(COMMITMENT))
             ae.add_requested_context(UID(MR))
