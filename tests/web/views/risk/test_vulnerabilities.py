@@ -113,9 +113,37 @@ def test_page_api_and_export_say_the_same(signed_in: SignedIn, matched: list[Dev
     ]
     coded = text(client.get("/risk/vulnerabilities/?exploits=1&sort=-exploits"))
     assert "With public exploits <strong>1</strong>" in coded and TWO not in coded
-    only = text(client.get("/risk/vulnerabilities/?state=confirmed&least=9"))
+    only = text(client.get("/risk/vulnerabilities/?state=confirmed&least=critical"))
     assert ONE in only and TWO not in only
     assert client.get("/api/v1/vulnerabilities?state=whatever").status_code == 422
+
+
+def test_a_vulnerability_is_as_grave_in_the_list_as_in_its_findings(
+    signed_in: SignedIn, matched: list[Device], store: Store
+) -> None:
+    from medwarden.risk.matching.findings import findings_of
+    from medwarden.store.queries import Scope
+    from medwarden.store.queries.vulnerabilities import VerdictFilter, verdicts
+
+    VulnerabilityWeight.objects.filter(vulnerability=ONE).update(score=4.3)
+    client = signed_in(Role.ANALYST)
+    listed = {row["id"]: row["severity"] for row in client.get("/api/v1/vulnerabilities").json()["items"]}
+    for name in (ONE, TWO):
+        views = verdicts(Scope(), VerdictFilter(vulnerability=name), at_ns=wall_clock())
+        found = findings_of(matched[0].site_id, views, 1)
+        assert {finding.severity for finding in found} == {listed[name]}
+    pages = (
+        "/risk/vulnerabilities/",
+        f"/risk/vulnerabilities/{ONE}/",
+        f"/risk/advisories/{ADVISORY}/",
+        f"/devices/{matched[0].pk}/?tab=risk",
+    )
+    for path in pages:
+        page = text(client.get(path))
+        assert "Critical" in page and "CVSS 4.3, raised: used in attacks" in page, path
+    assert "CVSS 5.0, raised: likely to be used, lowered: not sure yet" in text(client.get(pages[0]))
+    assert ONE in text(client.get("/risk/vulnerabilities/?least=critical"))
+    assert TWO not in text(client.get("/risk/vulnerabilities/?least=critical"))
 
 
 def test_one_vulnerability_and_one_advisory_show_devices_and_reasons(

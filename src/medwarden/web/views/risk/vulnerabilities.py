@@ -15,9 +15,10 @@ from medwarden.app.vulnerabilities import called_irrelevant, called_relevant
 from medwarden.app.vulnerability_pages import AboutVulnerability, about_advisory, about_vulnerability
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.finding import Severity
 from medwarden.model.role import Permission
 from medwarden.model.scan import SCANNERS
-from medwarden.model.vulnerability import MatchState
+from medwarden.model.vulnerability import MatchState, Vulnerability
 from medwarden.store import queries
 from medwarden.store.queries.scope import Scope as StoreScope
 from medwarden.store.queries.vulnerabilities import VerdictFilter, VerdictView, verdicts
@@ -39,9 +40,12 @@ from medwarden.web.vulnerability_words import (
     DAYS,
     STATES,
     TABS,
+    Grave,
     chance,
+    grave_by_itself,
+    grave_row,
+    gravest,
     in_use,
-    level_of,
     lines_of,
     matched_remedies,
     names_of,
@@ -54,7 +58,11 @@ DEVICE_HEADER = (
     "contradiction", "score", "exploited", "exploit_count", "epss", "remedy", "since_ns",
 )  # fmt: skip
 _PER_PAGE = 50
-_LEVELS = (("9", "Critical"), ("7", "High or worse"), ("4", "Medium or worse"))
+_LEVELS = (
+    (Severity.CRITICAL, "Critical"),
+    (Severity.HIGH, "High or worse"),
+    (Severity.MEDIUM, "Medium or worse"),
+)
 _SEEN_BY = {"medwarden": "medwarden", "both": "A scanner too", "contradicted": "Contradicted"}
 
 
@@ -71,7 +79,7 @@ def asked(request: HttpRequest) -> ListFilter:
         text=text_of(request),
         state=state if state in states else "concerning",
         exploited=request.GET.get("exploited") == "1",
-        least=float(least) if least in ("4", "7", "9") else 0.0,
+        severity=next((level for level, _ in _LEVELS if level.value == least), Severity.INFO),
         seen_by=by if by in _SEEN_BY or by in SCANNERS else "",
         exploits=1 if request.GET.get("exploits") == "1" else 0,
     )
@@ -90,7 +98,7 @@ def vulnerabilities(request: HttpRequest) -> HttpResponse:
     scanners = sorted({name for row in every for name in row.seen_by if name in SCANNERS})
     context = {
         **paging(page, number),
-        "lines": [(row, level_of(row.score), chance(row.epss), names_of(row.seen_by)) for row in page.items],
+        "lines": [(row, grave_row(row), chance(row.epss), names_of(row.seen_by)) for row in page.items],
         "tabs": [(key, title, len(chosen(every, ListFilter(state=key), "id"))) for key, title, _ in TABS],
         "about": next(words for key, _, words in TABS if key == wanted.state),
         "wanted": wanted,
@@ -152,8 +160,7 @@ def vulnerability(request: HttpRequest, vulnerability_id: str) -> HttpResponse:
         "about": about,
         "title": about.title or next((view.title for view in views if view.title), ""),
         "scores": scores_of(about.scores),
-        "level": level_of(max((s.score for s in about.scores), default=_score(views))),
-        "score": max((s.score for s in about.scores), default=_score(views)),
+        "grave": gravest(views) or grave_by_itself(_score(views, about), about.exploitation),
         "use": in_use(about.exploitation),
         "matched": matched_remedies(views),
         "exploited": any(view.exploited for view in views)
@@ -174,8 +181,10 @@ def vulnerability(request: HttpRequest, vulnerability_id: str) -> HttpResponse:
     return render(request, "web/risk_vulnerability.html", context)
 
 
-def _score(views: list[VerdictView]) -> float:
-    return max((view.score for view in views if view.score is not None), default=0.0)
+def _score(views: list[VerdictView], about: AboutVulnerability) -> float | None:
+    """Return the score that verdicts go by, or the highest published one where there is no verdict."""
+    judged = max((view.score for view in views if view.score is not None), default=None)
+    return judged if judged is not None else max((s.score for s in about.scores), default=None)
 
 
 @requires(Permission.EXPORT)
@@ -212,14 +221,7 @@ def advisory(request: HttpRequest, advisory_id: str) -> HttpResponse:
         **paging(page, number),
         "id": advisory_id,
         "about": about,
-        "named": [
-            (
-                v,
-                level_of(max((s.score for s in v.scores), default=None)),
-                max((s.score for s in v.scores), default=None),
-            )
-            for v in (about.vulnerabilities if about else ())
-        ],
+        "named": [(v, _gravest_of(v, views)) for v in (about.vulnerabilities if about else ())],
         "groups": page.items,
         "states": [
             (key, word, len({view.device for view in views if view.state.value == key}))
@@ -227,6 +229,13 @@ def advisory(request: HttpRequest, advisory_id: str) -> HttpResponse:
         ],
     }
     return render(request, "web/risk_advisory.html", context)
+
+
+def _gravest_of(named: Vulnerability, views: list[VerdictView]) -> Grave | None:
+    """Return how grave a vulnerability of an advisory is here, or by its score where it is not."""
+    here = gravest([view for view in views if view.vulnerability == named.id])
+    score = max((s.score for s in named.scores), default=None)
+    return here or (None if score is None else grave_by_itself(score, None))
 
 
 def _back(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
