@@ -9,6 +9,7 @@ from medwarden.knowledge.category_words import category_of_words
 from medwarden.knowledge.makers import short_name
 from medwarden.model.statement import Authority, Statement
 from medwarden.store.models import AnsweredDevice, BookMatch, BookRow, MergedDevice
+from medwarden.store.prepared import Prepared
 
 Statements = dict[str, list[Statement]]
 """Statements by the id of the device they are about."""
@@ -26,13 +27,18 @@ def statements_of(ids: Sequence[str]) -> dict[str, tuple[Statement, ...]]:
     return {device: tuple(said) for device, said in found.items()}
 
 
+_MATCHES = Prepared(
+    lambda ids: BookMatch.objects.filter(device_id__in=ids, state__in=HELD),
+    "device_id",
+    "book_id",
+    "book__name",
+    "key",
+)
+
+
 def book_statements(ids: Sequence[str]) -> Statements:
     """Return what the rows of books say that were found to be these devices."""
-    matches = list(
-        BookMatch.objects.filter(device_id__in=ids, state__in=HELD).values_list(
-            "device_id", "book_id", "book__name", "key"
-        )
-    )
+    matches = list(_MATCHES(ids))
     if not matches:
         return {}
     rows = {
@@ -65,19 +71,27 @@ def labels_of(said: dict[str, str]) -> list[tuple[str, str]]:
     return labels
 
 
+_BECAME = Prepared(lambda ids: MergedDevice.objects.filter(kept__in=ids), "gone", "kept")
+_ANSWERS = Prepared(
+    lambda ids: AnsweredDevice.objects.filter(device_id__in=ids, answer__undone_ns=None).order_by(
+        "answer__number"
+    ),
+    "device_id",
+    "answer__labels",
+    "answer__actor",
+    "answer__at_ns",
+    "answer__number",
+)
+
+
 def answer_statements(ids: Sequence[str]) -> Statements:
     """Return what people answered about these devices, answers that were withdrawn left out.
 
     An answer given for a device that was merged since speaks for the device it became.
     """
-    became = dict(MergedDevice.objects.filter(kept__in=ids).values_list("gone", "kept"))
-    rows = (
-        AnsweredDevice.objects.filter(device_id__in=[*ids, *became], answer__undone_ns=None)
-        .order_by("answer__number")
-        .values_list("device_id", "answer__labels", "answer__actor", "answer__at_ns", "answer__number")
-    )
+    became: dict[str, str] = dict(_BECAME(ids))
     found: Statements = {}
-    for device, labels, actor, at_ns, number in rows:
+    for device, labels, actor, at_ns, number in _ANSWERS([*ids, *became]):
         found.setdefault(became.get(device, device), []).extend(
             Statement(Authority.PERSON, level, label, actor, at_ns, f"answer:{number}")
             for level, label in labels.items()

@@ -16,7 +16,6 @@ from medwarden.model.evidence import LedgerEntry
 from medwarden.model.place import Place
 from medwarden.model.statement import Statement
 from medwarden.store import models
-from medwarden.store.bulk import among
 from medwarden.store.models import (
     ActivityHour,
     Device,
@@ -25,6 +24,7 @@ from medwarden.store.models import (
     Identity,
     MergedDevice,
 )
+from medwarden.store.prepared import Prepared
 from medwarden.store.queries.scope import Page, Scope, bounds
 from medwarden.store.statements import statements_of
 
@@ -90,14 +90,18 @@ def complete_devices(ids: Sequence[str]) -> list[ModelDevice]:
     return found
 
 
+_VERDICTS_OF = Prepared(
+    lambda ids: Identification.objects.filter(device_id__in=ids).annotate(
+        text=Cast("verdicts", TextField())  # decoded once, into what it becomes
+    ),
+    "device_id",
+    "text",
+)
+
+
 def verdicts_of(ids: Sequence[str]) -> dict[str, tuple[Verdict, ...]]:
     """Return the verdicts of devices by their ids; one that was not identified yet has none."""
-    rows = Identification.objects.filter(device_id__in=among(ids)).annotate(
-        text=Cast("verdicts", TextField())  # decoded once, into what it becomes
-    )
-    return {
-        device_id: _VERDICTS.decode(stored) for device_id, stored in rows.values_list("device_id", "text")
-    }
+    return {device_id: _VERDICTS.decode(stored) for device_id, stored in _VERDICTS_OF(ids)}
 
 
 def _complete(ids: Sequence[str]) -> list[ModelDevice]:
@@ -113,7 +117,7 @@ def _complete(ids: Sequence[str]) -> list[ModelDevice]:
             conversations=tuple(conversations[device.id]),
             statements=said.get(device.id, ()),
         )
-        for device in light_devices(Device.objects.filter(pk__in=among(ids)).order_by("pk"))
+        for device in map(_light, _LIGHT_OF(ids))
     ]
 
 
@@ -128,22 +132,30 @@ _PLAIN = (
 )  # fmt: skip
 
 
+_LIGHT = ("pk", "site_id", "device_class", *_AS_TEXT, *_PLAIN)
+_LIGHT_OF = Prepared(
+    lambda ids: Device.objects.filter(pk__in=ids).annotate(**_AS_TEXT).order_by("pk"), *_LIGHT
+)
+
+
 def light_devices(rows: QuerySet[Device]) -> Iterator[ModelDevice]:
     """Yield devices with what their rows say, without evidence, services and conversations."""
-    columns = ("pk", "site_id", "device_class", *_AS_TEXT, *_PLAIN)
-    for values in rows.annotate(**_AS_TEXT).values_list(*columns).iterator():
-        key, site, kind, macs, ips, vlans, names, place, *plain = values
-        yield ModelDevice(
-            key,
-            site,
-            _TEXTS.decode(macs),
-            _TEXTS.decode(ips),
-            _NUMBERS.decode(vlans),
-            _TEXTS.decode(names),
-            DeviceClass(kind),
-            place=_PLACE.decode(place) if place is not None else None,
-            **dict(zip(_PLAIN, plain, strict=True)),
-        )
+    return map(_light, rows.annotate(**_AS_TEXT).values_list(*_LIGHT).iterator())
+
+
+def _light(values: Sequence[Any]) -> ModelDevice:
+    key, site, kind, macs, ips, vlans, names, place, *plain = values
+    return ModelDevice(
+        key,
+        site,
+        _TEXTS.decode(macs),
+        _TEXTS.decode(ips),
+        _NUMBERS.decode(vlans),
+        _TEXTS.decode(names),
+        DeviceClass(kind),
+        place=_PLACE.decode(place) if place is not None else None,
+        **dict(zip(_PLAIN, plain, strict=True)),
+    )
 
 
 def to_model(
@@ -185,25 +197,39 @@ def to_model(
     )
 
 
+_LEDGER = Prepared(
+    lambda ids: EvidenceEntry.objects.filter(device_id__in=ids).order_by(
+        "device_id", "field", "first_seen", "value"
+    ),
+    "device_id",
+    *LedgerEntry.__struct_fields__,
+)
+_SERVICES = Prepared(
+    lambda ids: models.Service.objects.filter(device_id__in=ids).order_by("device_id", "transport", "port"),
+    "device_id",
+    *Service.__struct_fields__,
+)
+_CONVERSATION = tuple("device_id" if f == "device" else f for f in Conversation.__struct_fields__)
+_CONVERSATIONS = Prepared(
+    lambda ids: models.Conversation.objects.filter(device_id__in=ids).order_by(
+        "device_id", "-last_seen", "pk"
+    ),
+    *_CONVERSATION,
+)
+
+
 def _ledger(ids: Sequence[str]) -> defaultdict[str, list[LedgerEntry]]:
     found: defaultdict[str, list[LedgerEntry]] = defaultdict(list)
-    rows = EvidenceEntry.objects.filter(device_id__in=among(ids)).order_by(
-        "device_id", "field", "first_seen", "value"
-    )
-    for device_id, *values in rows.values_list("device_id", *LedgerEntry.__struct_fields__):
+    for device_id, *values in _LEDGER(ids):
         found[device_id].append(LedgerEntry(*values))
     return found
 
 
 def _services(ids: Sequence[str]) -> defaultdict[str, list[Service]]:
     found: defaultdict[str, list[Service]] = defaultdict(list)
-    rows = models.Service.objects.filter(device_id__in=among(ids)).order_by("device_id", "transport", "port")
-    for device_id, *values in rows.values_list("device_id", *Service.__struct_fields__):
+    for device_id, *values in _SERVICES(ids):
         found[device_id].append(Service(*values))
     return found
-
-
-_CONVERSATION = tuple("device_id" if f == "device" else f for f in Conversation.__struct_fields__)
 
 
 def _conversation(values: Sequence[Any]) -> Conversation:
@@ -213,8 +239,7 @@ def _conversation(values: Sequence[Any]) -> Conversation:
 
 def _conversations(ids: Sequence[str]) -> defaultdict[str, list[Conversation]]:
     found: defaultdict[str, list[Conversation]] = defaultdict(list)
-    rows = models.Conversation.objects.filter(device_id__in=among(ids))
-    for values in rows.order_by("device_id", "-last_seen", "pk").values_list(*_CONVERSATION).iterator():
+    for values in _CONVERSATIONS(ids):
         of_device = found[values[0]]
         if len(of_device) < MOST_CONVERSATIONS:
             of_device.append(_conversation(values))
