@@ -168,8 +168,8 @@ def inside(document: bytes, element: bytes) -> bytes:
 
 def next_page(document: bytes) -> str:
     """Return the lowest id of the next page as the warning of a page names it; empty on the last one."""
-    tail = document[max(0, document.rfind(b"<WARNING>")) :] if b"<WARNING>" in document else b""
-    found = _NEXT.search(tail)
+    # Behind the hosts: what a device says of itself stands before, and might look like a warning.
+    found = _NEXT.search(document, max(0, document.rfind(b"</HOST_LIST>")))
     return found.group(1).decode() if found else ""
 
 
