@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,14 +62,17 @@ class Program:
         until(ready, f"{self.name} listens on {kind} port {port}", shown=lambda: self.said)
 
     def end(self) -> None:
-        """Ask it to end and wait for that; what does not listen is killed."""
-        if self.process.poll() is None:
-            self.process.terminate()
+        """Ask it and its children to end and wait for that; what does not listen is killed."""
+        self._signal(signal.SIGTERM)
         try:
             self.process.wait(PATIENCE / 4)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self._signal(signal.SIGKILL)
             self.process.wait()
+
+    def _signal(self, number: int) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)  # it leads a session of its own
 
 
 def held(port: int, kind: str, state: str) -> bool:
@@ -101,6 +105,7 @@ def started(
             stderr=subprocess.STDOUT,
             cwd=cwd,
             env={**os.environ, **(environment or {})},
+            start_new_session=True,  # some send a signal to all of their group when they end
         )
     one = Program(name, process, log)
     with telling(f"{name} printed", lambda: one.said):

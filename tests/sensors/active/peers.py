@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from tests.operations.wards import device
+from tests.waiting import PATIENCE
 
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.segment import Transport
@@ -47,14 +48,17 @@ def tcp_peer(talk: TcpTalk) -> Iterator[tuple[int, list[float]]]:
     server.settimeout(0.05)
 
     def serve() -> None:
-        while not over.is_set():
+        while True:
+            ending = over.is_set()  # who came before that is still met
             try:
                 line, _ = server.accept()
             except TimeoutError:
+                if ending:
+                    return
                 continue
             visits.append(time.monotonic())
             with line, suppress(OSError):
-                line.settimeout(5)
+                line.settimeout(PATIENCE)
                 talk(line, over)
 
     thread = threading.Thread(target=serve)
@@ -76,10 +80,13 @@ def udp_peer(talk: UdpTalk) -> Iterator[tuple[int, list[bytes]]]:
     line.settimeout(0.05)
 
     def serve() -> None:
-        while not over.is_set():
+        while True:
+            ending = over.is_set()  # what came before that is still heard
             try:
                 data, sender = line.recvfrom(65_535)
             except TimeoutError:
+                if ending:
+                    return
                 continue
             except OSError:
                 continue
@@ -103,7 +110,7 @@ def reset(line: socket.socket, _over: threading.Event) -> None:
 
 
 def silent(line: socket.socket, over: threading.Event) -> None:
-    over.wait(5)
+    over.wait(PATIENCE)
 
 
 def hang_up(line: socket.socket, _over: threading.Event) -> None:
@@ -114,7 +121,7 @@ def saying(data: bytes) -> TcpTalk:
     def talk(line: socket.socket, over: threading.Event) -> None:
         line.recv(65_535)
         line.sendall(data)
-        over.wait(5)
+        over.wait(PATIENCE)
 
     return talk
 
@@ -126,7 +133,7 @@ def dripping(data: bytes) -> TcpTalk:
             line.sendall(data[at : at + 1])
             if over.wait(0.3):
                 return
-        over.wait(5)
+        over.wait(PATIENCE)
 
     return talk
 

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.ports import reserved_port
+from tests.waiting import PATIENCE, until
 
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.segment import Transport
@@ -28,6 +30,11 @@ from medwarden.sensors.active.snmp_user import read_message
 from . import peers
 
 QUICK = ProbeSetting(limits=Limits(connect_s=0.5, total_s=0.9), community="secret-community", ae_title="CT1")
+"""Of peers that let us wait, or where it does not matter how far we came."""
+SOON = ProbeSetting(limits=Limits(connect_s=2, total_s=2), community="secret-community", ae_title="CT1")
+"""Of peers that let us wait, and where everything has to be asked before the time is over."""
+PATIENT = ProbeSetting(limits=Limits(PATIENCE, PATIENCE), community="secret-community", ae_title="CT1")
+"""Of peers whose answer, and not the time, ends it."""
 NAMES = sorted(probers())
 
 
@@ -35,7 +42,7 @@ def asked(name: str, port: int, setting: ProbeSetting = QUICK) -> ProbeResult:
     prober = probers()[name]
     begun = time.monotonic()
     result = probe(prober, peers.permit(prober, port), Target("main", "127.0.0.1", port), setting)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < setting.limits.total_s + PATIENCE / 2
     assert result.received <= setting.limits.most_bytes + 65_535
     assert result.sent < 1_000
     assert result.words or result.outcome is Outcome.ANSWERED
@@ -56,11 +63,11 @@ def test_a_prober_declares_itself(name: str) -> None:
 def test_a_silent_peer(name: str) -> None:
     if name in peers.streams():
         with peers.tcp_peer(peers.silent) as (port, visits):
-            assert asked(name, port).outcome is Outcome.SILENT
+            assert asked(name, port, SOON).outcome is Outcome.SILENT
         assert len(visits) == 1
     else:
         with peers.udp_peer(peers.datagrams()) as (port, heard):
-            assert asked(name, port).outcome is Outcome.SILENT
+            assert asked(name, port, SOON).outcome is Outcome.SILENT
         # A Who-Is and one read; everybody else asks once. Nothing is repeated.
         assert len(heard) == (2 if name == "bacnet_whois" else 1)
         assert len(set(heard)) == len(heard)
@@ -68,25 +75,21 @@ def test_a_silent_peer(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_closed_port(name: str) -> None:
-    kind = socket.SOCK_STREAM if name in peers.streams() else socket.SOCK_DGRAM
-    with socket.socket(socket.AF_INET, kind) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    assert asked(name, port).outcome is Outcome.CLOSED
+    assert asked(name, reserved_port(), PATIENT).outcome is Outcome.CLOSED
 
 
 @pytest.mark.parametrize("name", peers.streams())
 def test_a_peer_that_resets_or_hangs_up(name: str) -> None:
     for talk in (peers.reset, peers.hang_up):
         with peers.tcp_peer(talk) as (port, visits):
-            assert asked(name, port).outcome is Outcome.RESET
+            assert asked(name, port, PATIENT).outcome is Outcome.RESET
         assert len(visits) == 1
 
 
 @pytest.mark.parametrize("name", peers.streams())
 def test_a_peer_that_drips(name: str) -> None:
     with peers.tcp_peer(peers.dripping(peers.STARTS[name])) as (port, _):
-        assert asked(name, port).outcome is Outcome.INCOMPLETE
+        assert asked(name, port, SOON).outcome is Outcome.INCOMPLETE
 
 
 @pytest.mark.parametrize("name", peers.streams())
@@ -95,7 +98,7 @@ def test_a_peer_that_drips(name: str) -> None:
 )
 def test_a_peer_that_talks_garbage(name: str, garbage: bytes) -> None:
     with peers.tcp_peer(peers.saying(garbage)) as (port, _):
-        result = asked(name, port)
+        result = asked(name, port, PATIENT)
     assert result.outcome is Outcome.MALFORMED
     assert result.facts == ()
 
@@ -106,7 +109,7 @@ def test_a_peer_that_talks_garbage(name: str, garbage: bytes) -> None:
 )
 def test_a_datagram_of_garbage(name: str, garbage: bytes) -> None:
     with peers.udp_peer(peers.datagrams(garbage)) as (port, _):
-        result = asked(name, port)
+        result = asked(name, port, PATIENT)
     assert result.outcome is Outcome.MALFORMED
     assert result.facts == ()
 
@@ -114,14 +117,14 @@ def test_a_datagram_of_garbage(name: str, garbage: bytes) -> None:
 @pytest.mark.parametrize("name", peers.streams())
 def test_an_endless_answer(name: str) -> None:
     with peers.tcp_peer(peers.endless(peers.STARTS[name])) as (port, _):
-        result = asked(name, port)
+        result = asked(name, port, PATIENT)
     assert result.outcome in (Outcome.EXCESSIVE, Outcome.INCOMPLETE, Outcome.MALFORMED, Outcome.ANSWERED)
     assert result.received <= QUICK.limits.most_bytes
 
 
 def test_an_endless_head_is_excessive() -> None:
     with peers.tcp_peer(peers.endless(b"HTTP/1.1 200 OK\r\n")) as (port, _):
-        assert asked("http_head", port).outcome is Outcome.EXCESSIVE
+        assert asked("http_head", port, PATIENT).outcome is Outcome.EXCESSIVE
 
 
 @pytest.mark.parametrize("name", peers.packets())
@@ -158,23 +161,30 @@ def test_nothing_goes_without_a_permit_that_covers_it(name: str) -> None:
                 probe(prober, permit, aimed, QUICK)
         with pytest.raises(AttributeError):
             probe(prober, None, aimed, QUICK)  # type: ignore[arg-type]
-        time.sleep(0.15)
-        assert visits == []
+    assert visits == []
 
 
 def test_one_connection_at_a_time_to_a_device() -> None:
     prober = probers()["http_head"]
     outcomes: list[ProbeResult] = []
-    with peers.tcp_peer(peers.silent) as (port, visits):
-        first = threading.Thread(target=lambda: outcomes.append(asked("http_head", port)))
+    released = threading.Event()
+
+    def hold(line: socket.socket, _over: threading.Event) -> None:
+        line.recv(65_535)
+        released.wait(PATIENCE)
+
+    with peers.tcp_peer(hold) as (port, visits):
+        first = threading.Thread(target=lambda: outcomes.append(asked("http_head", port, PATIENT)))
         first.start()
-        while not visits:
-            time.sleep(0.01)
+        until(lambda: bool(visits), "the first connection is there")
         with pytest.raises(NotPermitted, match="one connection at a time"):
             probe(prober, peers.permit(prober, port), Target("main", "127.0.0.1", port), QUICK)
+        released.set()
         first.join()
-        assert asked("http_head", port).outcome is Outcome.SILENT
-    assert [o.outcome for o in outcomes] == [Outcome.SILENT]
+        assert asked("http_head", port, PATIENT).outcome is Outcome.RESET, (
+            "the next may, and was held by nobody"
+        )
+    assert [o.outcome for o in outcomes] == [Outcome.RESET]
 
 
 def test_a_source_can_be_bound() -> None:
@@ -183,10 +193,8 @@ def test_a_source_can_be_bound() -> None:
     def talk(line: socket.socket, _over: threading.Event) -> None:
         where.append(line.getpeername())
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.2", 0))
-        source_port = free.getsockname()[1]
-    limits = Limits(connect_s=0.5, total_s=0.9, source_ip="127.0.0.2", source_port=source_port)
+    source_port = reserved_port()
+    limits = Limits(PATIENCE, PATIENCE, source_ip="127.0.0.2", source_port=source_port)
     with peers.tcp_peer(talk) as (port, _):
         asked("http_head", port, ProbeSetting(limits=limits))
     assert where == [("127.0.0.2", source_port)]
@@ -276,7 +284,7 @@ def test_no_packet_leaves_when_refused() -> None:
         capture_output=True,
         check=False,
         cwd=Path(__file__).parents[3],
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr.decode()
     told = json.loads(done.stdout)
@@ -305,6 +313,6 @@ def test_an_agent_whose_clock_cannot_be(boots: int, running: int) -> None:
 
     user = SnmpUser("reader", "sha", "password-1", "aes", "password-2")
     with peers.udp_peer(talk) as (port, _):
-        result = asked("snmp_get", port, ProbeSetting(limits=QUICK.limits, snmp_user=user))
+        result = asked("snmp_get", port, ProbeSetting(limits=PATIENT.limits, snmp_user=user))
     assert result.outcome is Outcome.MALFORMED
     assert "clock" in result.words

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import ssl
 import struct
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.ports import reserved_port
+from tests.programs import program, run, serving, started
+from tests.waiting import PATIENCE, until
 
 from medwarden.operations.permit import Target
 from medwarden.sensors.active.exchange import Limits, Outcome
@@ -24,37 +21,7 @@ from medwarden.sensors.active.registry import probers
 
 from . import peers
 
-SETTING = ProbeSetting(limits=Limits(connect_s=4, total_s=8))
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as line:
-        line.bind(("127.0.0.1", 0))
-        return int(line.getsockname()[1])
-
-
-def tool(name: str) -> str:
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-@contextmanager
-def child(*command: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+SETTING = ProbeSetting(limits=Limits(connect_s=PATIENCE / 2, total_s=PATIENCE))
 
 
 def asked(name: str, port: int, setting: ProbeSetting = SETTING) -> tuple[ProbeResult, dict[str, set[str]]]:
@@ -68,39 +35,16 @@ def asked(name: str, port: int, setting: ProbeSetting = SETTING) -> tuple[ProbeR
     return result, facts
 
 
-def listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a TCP port takes connections; a probe of ours never tries twice."""
-    for _ in range(100):
-        if process.poll() is not None:
-            pytest.fail(f"the peer ended: {log.read_text()[-500:]}")
-        with socket.socket() as line:
-            if line.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"the peer does not listen: {log.read_text()[-500:]}")
-
-
-def bound(port: int) -> None:
-    """Wait until somebody holds a UDP port, without sending it anything."""
-    for _ in range(200):
-        if f":{port:04X} " in Path("/proc/net/udp").read_text():
-            return
-        time.sleep(0.05)
-    pytest.fail("the peer does not listen")
-
-
 @pytest.mark.parametrize("how", ["community", "plain", "sha", "sha-aes", "wrong password", "wrong community"])
 def test_snmpd(tmp_path: Path, how: str) -> None:
-    snmpd = tool("snmpd")
-    port = free_port(socket.SOCK_DGRAM)
+    snmpd = program("snmpd")
+    port = reserved_port()
     (tmp_path / "snmpd.conf").write_text(
         f"agentaddress udp:127.0.0.1:{port}\nrocommunity s3cret 127.0.0.1\n"
         "sysName bench-monitor\nsysLocation ICU bay 3\nsysDescr ACME Monitor 7 software 2.1\n"
         "createUser quiet\ncreateUser nina SHA authpass12 AES privpass12\n"
         "rouser quiet noauth\nrouser nina auth\n"
     )
-    environment = {"SNMP_PERSISTENT_DIR": str(tmp_path)}
-    log = tmp_path / "log"
     settings = {
         "community": ProbeSetting(SETTING.limits, community="s3cret"),
         "wrong community": ProbeSetting(Limits(1, 1), community="public"),
@@ -111,15 +55,10 @@ def test_snmpd(tmp_path: Path, how: str) -> None:
         ),
         "wrong password": ProbeSetting(SETTING.limits, snmp_user=SnmpUser("nina", "sha", "other-pass")),
     }
-    os.environ.update(environment)
-    try:
-        with child(
-            snmpd, "-f", "-Lo", "-C", "-c", str(tmp_path / "snmpd.conf"), "-p", str(tmp_path / "pid"), log=log
-        ):
-            bound(port)
-            result, facts = asked("snmp_get", port, settings[how])
-    finally:
-        del os.environ["SNMP_PERSISTENT_DIR"]
+    words = (snmpd, "-f", "-Lo", "-C", "-c", tmp_path / "snmpd.conf", "-p", tmp_path / "pid")
+    with started(words, tmp_path, environment={"SNMP_PERSISTENT_DIR": str(tmp_path)}) as agent:
+        agent.until_bound(port)
+        result, facts = asked("snmp_get", port, settings[how])
     if how == "wrong community":
         assert (result.outcome, facts) == (Outcome.SILENT, {})
         return
@@ -136,25 +75,23 @@ def test_snmpd(tmp_path: Path, how: str) -> None:
 
 
 def test_storescp(tmp_path: Path) -> None:
-    storescp = tool("storescp")
-    port, log = free_port(), tmp_path / "log"
-    with child(storescp, "-d", "-od", str(tmp_path), str(port), log=log) as process:
-        listening(port, process, log)
+    storescp = program("storescp")
+    port = reserved_port()
+    with serving([storescp, "-d", "-od", tmp_path, port], tmp_path, port) as peer:
         result, facts = asked("dicom_echo", port)
-        assert result.outcome is Outcome.ANSWERED, (result.words, log.read_text()[-800:])
-        text = log.read_text()
+        assert result.outcome is Outcome.ANSWERED, result.words
+        until(lambda: "Association Release" in peer.log.read_text(), "storescp tells of the release")
+        text = peer.log.read_text()
     assert "dicom.ae_title" not in facts  # what we called it is no fact
     assert any(value.startswith("OFFIS_DCMTK") for value in facts["dicom.implementation_version_name"])
     assert "MEDWARDEN" in text
     assert "Received Echo Request" in text
-    assert "Association Release" in text
 
 
 def test_a_dicom_server_that_rejects(tmp_path: Path) -> None:
-    storescp = tool("storescp")
-    port, log = free_port(), tmp_path / "log"
-    with child(storescp, "--refuse", str(port), log=log) as process:
-        listening(port, process, log)
+    storescp = program("storescp")
+    port = reserved_port()
+    with serving([storescp, "--refuse", port], tmp_path, port):
         result, facts = asked("dicom_echo", port)
     assert result.outcome is Outcome.ANSWERED, result.words
     assert facts["dicom.reject_reason"]
@@ -162,7 +99,7 @@ def test_a_dicom_server_that_rejects(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("newest", [True, False])
 def test_a_tls_server(tmp_path: Path, newest: bool) -> None:
-    openssl = tool("openssl")
+    openssl = program("openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     command = [
         "req",
@@ -175,9 +112,7 @@ def test_a_tls_server(tmp_path: Path, newest: bool) -> None:
         "-subj",
         "/CN=pump-7.acme.example",
     ]
-    subprocess.run(
-        [openssl, *command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
-    )
+    run(openssl, *command, "-keyout", key, "-out", certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     if newest:
@@ -197,8 +132,8 @@ def test_a_tls_server(tmp_path: Path, newest: bool) -> None:
 
 
 def test_smbd(tmp_path: Path) -> None:
-    smbd = tool("smbd")
-    port, log = free_port(), tmp_path / "log"
+    smbd = program("smbd")
+    port, log = reserved_port(), tmp_path / "log"
     folders = "".join(
         f"{name} = {tmp_path}\n"
         for name in (
@@ -215,8 +150,8 @@ def test_smbd(tmp_path: Path) -> None:
         f"bind interfaces only = yes\ndisable spoolss = yes\nload printers = no\nlog file = {log}.smb\n"
         f"security = user\npassdb backend = smbpasswd:{tmp_path}/smbpasswd\n{folders}"
     )
-    with child(smbd, "-F", "--no-process-group", "-s", str(tmp_path / "smb.conf"), log=log) as process:
-        listening(port, process, log)
+    command = [smbd, "-F", "--no-process-group", "-s", tmp_path / "smb.conf"]
+    with serving(command, tmp_path, port):
         result, facts = asked("smb_negotiate", port)
     assert result.outcome is Outcome.ANSWERED, result.words
     assert facts["smb.dialect"]
@@ -244,11 +179,12 @@ asyncio.run(serve())
 
 def test_bacpypes3(tmp_path: Path) -> None:
     pytest.importorskip("bacpypes3")
-    port, log = free_port(socket.SOCK_DGRAM), tmp_path / "log"
-    with child(sys.executable, "-c", BACNET, str(port), log=log):
-        bound(port)
+    port = reserved_port()
+    with started([sys.executable, "-c", BACNET, port], tmp_path) as device:
+        device.until_bound(port)
+        until(lambda: "up" in device.said, "the device is up", shown=lambda: device.said)
         result, facts = asked("bacnet_whois", port)
-    assert result.outcome is Outcome.ANSWERED, (result.words, log.read_text()[-800:])
+    assert result.outcome is Outcome.ANSWERED, result.words
     assert facts["bacnet.device_instance"] == {"3077"}
     assert facts["bacnet.object_name"] == {"AHU-3"}
     assert facts["bacnet.vendor_name"] == {"Acme Air"}
@@ -259,18 +195,17 @@ def test_bacpypes3(tmp_path: Path) -> None:
 
 def test_a_web_server(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<html><head><title>Infusion Gateway 5</title></head></html>")
-    port, log = free_port(), tmp_path / "log"
-    command = (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "-d", str(tmp_path))
-    with child(*command, log=log) as process:
-        listening(port, process, log)
+    port = reserved_port()
+    command = (sys.executable, "-u", "-m", "http.server", port, "--bind", "127.0.0.1", "-d", tmp_path)
+    with serving(command, tmp_path, port) as server:
         _, facts = asked("http_head", port)
         titled = ProbeSetting(SETTING.limits, titles_allowed=True)
         result, more = asked("http_head", port, titled)
+        until(lambda: '"HEAD / HTTP/1.1" 200' in server.log.read_text(), "the server tells of a HEAD")
     assert any(value.startswith("SimpleHTTP/") for value in facts["http.server"])
     assert "http.title" not in facts
     assert result.outcome is Outcome.ANSWERED
     assert more["http.title"] == {"Infusion Gateway 5"}
-    assert '"HEAD / HTTP/1.1" 200' in log.read_text()
 
 
 def test_a_device_that_announces_services() -> None:
