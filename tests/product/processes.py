@@ -9,12 +9,12 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE = 120.0
-"""Seconds to wait for what must happen; machines that run many tests at once are slow."""
+from tests.telling import telling
+from tests.waiting import PATIENCE
 
 
 class Running:
@@ -63,8 +63,10 @@ def running(
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
     started = Running(process, output)
+    words = " ".join(map(str, arguments))
     try:
-        yield started
+        with telling(f"medwarden {words} printed", lambda: started.printed):
+            yield started
     finally:
         if process.poll() is None:
             process.terminate()
@@ -75,16 +77,6 @@ def running(
                 process.wait()
 
 
-def until(holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> float:
-    """Wait until ``holds`` is true and return how many seconds it took; fails after ``patience``."""
-    begun = time.monotonic()
-    while not holds():
-        if time.monotonic() - begun > patience:
-            raise AssertionError(f"after {patience:.0f} s still not: {what}")
-        time.sleep(0.1)
-    return time.monotonic() - begun
-
-
 def alive(pid: int) -> bool:
     """Tell whether a process runs (one that ended and waits to be collected does not)."""
     try:
@@ -93,19 +85,10 @@ def alive(pid: int) -> bool:
         return False
 
 
-def free_port() -> int:
-    """Return a port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
-
-
 def answers(port: int, certificate: Path | None) -> bool:
     """Tell whether the console answers for its log-in page; over TLS where there is a certificate."""
     try:
-        raw = socket.create_connection(("127.0.0.1", port), 10)
+        raw = socket.create_connection(("127.0.0.1", port), PATIENCE)
     except OSError:
         return False
     request = b"GET /account/login/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

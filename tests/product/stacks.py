@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -14,16 +14,37 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from tests.programs import find
+from tests.telling import tell
+from tests.waiting import PATIENCE, until
 
 from medwarden.app.study import study
 from medwarden.model.device import Device
 
 DEVICE, MANAGER = "10.77.0.2", "10.77.0.3"
 DEVICE_MAC, MANAGER_MAC = "02:00:5e:77:00:02", "02:00:5e:77:00:03"
-PATIENCE = 20.0
-"""Seconds after which a program that should answer is given up; on an idle machine it takes one or two."""
-
 _numbers = itertools.count(1)
+
+
+MARK = bytes.fromhex(DEVICE_MAC.replace(":", "") + MANAGER_MAC.replace(":", "")) + b"\x88\xb5 that is all "
+LAST_FRAME = f"""
+import socket
+line = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+line.bind(("port", 0))
+line.send({MARK!r}.ljust(60, b"."))
+"""
+"""Sends a frame of a local experimental Ethertype (IEEE 802), as the last one on the cable."""
+
+
+def _before_last_frame(path: Path) -> bytes | None:
+    """Return a capture up to the mark; nothing while the mark is not in it."""
+    capture, at = path.read_bytes(), 24
+    while at + 16 <= len(capture):
+        length = struct.unpack_from("=I", capture, at + 8)[0]
+        if capture.startswith(MARK, at + 16):
+            return capture[:at]
+        at += 16 + length
+    return None
 
 
 class Cable:
@@ -59,7 +80,7 @@ class Cable:
             ["ip", "netns", "exec", self.manager_space, *command],
             capture_output=True,
             text=True,
-            timeout=PATIENCE * 2,
+            timeout=PATIENCE,
             check=False,
             env={**os.environ, **environment},
         )
@@ -74,11 +95,19 @@ class Cable:
                 return printed
             if time.monotonic() > end:
                 pytest.fail(f"{command[0]} never said {says!r}, last: {printed[-2000:]}")
+            for child in self._children:
+                if child.poll() is not None:
+                    pytest.fail(
+                        f"{child.args!r} ended with {child.returncode}; {command[0]}: {printed[-2000:]}"
+                    )
             time.sleep(0.2)
 
     @contextlib.contextmanager
     def overheard(self) -> Iterator[Path]:
-        """Capture what passes on the cable while the block runs; the file is whole when it ends."""
+        """Capture what passes on the cable while the block runs; the file is whole when it ends.
+
+        Whoever captures hands on late: a frame of no protocol passes last, and what is before it is kept.
+        """
         path = self.folder / f"cable-{next(_numbers)}.pcap"
         dumpcap = subprocess.Popen(
             ["ip", "netns", "exec", self.manager_space, "dumpcap", "-q", "-P", "-i", "port", "-w", str(path)],
@@ -87,16 +116,22 @@ class Cable:
         )
         assert dumpcap.stderr is not None
         try:
+            said = ""
             for line in dumpcap.stderr:
+                said += line
                 if line.startswith("File:"):
                     break
             else:
-                pytest.fail("dumpcap does not capture here")
+                pytest.fail(f"dumpcap does not capture here: {said}")
             yield path
-            time.sleep(0.3)  # what passed last still lies in the kernel's buffer
+            self.manager(*python(LAST_FRAME))
+            until(lambda: _before_last_frame(path) is not None, "dumpcap wrote down what passed last")
         finally:
             dumpcap.send_signal(signal.SIGINT)
             dumpcap.communicate(timeout=PATIENCE)
+        kept = _before_last_frame(path)
+        assert kept is not None
+        path.write_bytes(kept)
 
     def cut(self) -> None:
         """End all programs and take the cable down."""
@@ -114,8 +149,9 @@ class Cable:
     def _start(
         self, space: str, command: Sequence[str], environment: dict[str, str]
     ) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{Path(command[0]).name}-{next(_numbers)}.log").open("wb")
-        with log:
+        path = self.folder / f"{Path(command[0]).name}-{next(_numbers)}.log"
+        tell(f"{Path(command[0]).name} printed", lambda: path.read_text(errors="replace"))
+        with path.open("wb") as log:
             child = subprocess.Popen(
                 ["ip", "netns", "exec", space, *command],
                 stdout=log,
@@ -135,7 +171,7 @@ def python(script: str) -> tuple[str, ...]:
 
 def needs(*programs: str) -> pytest.MarkDecorator:
     """Skip where one of ``programs``, dumpcap or the right to make network namespaces is missing."""
-    missing = [program for program in (*programs, "dumpcap", "ip") if shutil.which(program) is None]
+    missing = [program for program in (*programs, "dumpcap", "ip") if find(program) is None]
     reason = f"{', '.join(missing)} not installed" if missing else "only root may make network namespaces"
     return pytest.mark.skipif(bool(missing) or os.geteuid() != 0, reason=reason)
 

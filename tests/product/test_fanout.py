@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 from tests.flowcore import packets as made
-from tests.product.processes import Running, running, until
+from tests.product.processes import Running, running
 from tests.product.test_live import Wire, ip, wire
+from tests.waiting import until
 
 __all__ = ["wire"]
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import zstandard
 from tests.flowcore import packets as made
+from tests.ports import reserved_port
 from tests.product.conftest import WARD, Command, Outcome, medwarden
 
 _PR_CAPBSET_DROP = 24
@@ -298,7 +299,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, mode: int) ->
     for arguments in (
         ("assess", capture, "--out", folder),
         ("replay", capture, "--home", folder),
-        ("up", "--home", folder, "--port", free_port()),
+        ("up", "--home", folder, "--port", reserved_port()),
     ):
         outcome = without_overrides(*arguments)
         assert outcome.returncode == 1, outcome.stderr
@@ -306,15 +307,6 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, mode: int) ->
         assert str(folder) in outcome.stderr
     folder.chmod(0o700)
     assert list(folder.iterdir()) == []
-
-
-def free_port() -> int:
-    """Return a port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
 
 
 def test_out_that_is_a_file_is_named(run: Command, tmp_path: Path) -> None:

@@ -18,11 +18,10 @@ from pathlib import Path
 
 import pytest
 from tests.flowcore import packets as made
+from tests.ports import reserved_port
 from tests.product.conftest import lines, medwarden
-from tests.product.processes import running, until
-
-SOON = 30.0
-"""Seconds in which a new device must be there; on a machine of its own it takes less than ten."""
+from tests.product.processes import running
+from tests.waiting import until
 
 _numbers = itertools.count(1)
 
@@ -121,7 +120,7 @@ def test_a_new_device_is_known_in_seconds_and_a_kill_doubles_nothing(
         with running(sensor, tmp_path, wire.inside) as first:
             until(lambda: "listening on" in first.printed, "the first sensor listens")
             wire.send(*arrival(1))
-            took = until(lambda: "00:30:e6:00:00:01" in known(home), "the first device is known", SOON)
+            took = until(lambda: "00:30:e6:00:00:01" in known(home), "the first device is known")
             print(f"a new device was in the inventory after {took:.1f} s")  # noqa: T201
             assert heard(home) == {"pump-0001": 1}
             # ip netns exec becomes the command: the signal reaches the sensor itself
@@ -130,7 +129,7 @@ def test_a_new_device_is_known_in_seconds_and_a_kill_doubles_nothing(
         with running(sensor, tmp_path, wire.inside) as second:
             until(lambda: "listening on" in second.printed, "the second sensor listens")
             wire.send(*arrival(2), *arrival(3))
-            until(lambda: "00:30:e6:00:00:03" in known(home), "the third device is known", SOON)
+            until(lambda: "00:30:e6:00:00:03" in known(home), "the third device is known")
             assert second.end() == 0
         assert "4 packets read = 4 parsed + 0 rejected + 0 dropped" in second.printed
         assert heard(home) == {"pump-0001": 1, "pump-0002": 1, "pump-0003": 1}
@@ -148,7 +147,17 @@ def test_two_interfaces_are_heard_by_one_console_and_a_lost_one_leaves_it_up(
     ip("-n", wire.namespace, "link", "add", second, "type", "veth", "peer", "name", "mouth1")
     for name in (second, "mouth1"):
         ip("-n", wire.namespace, "link", "set", name, "up")
-    listening = ["up", "--home", home, "--port", 18443, "--interface", wire.far, "--interface", second]
+    listening = [
+        "up",
+        "--home",
+        home,
+        "--port",
+        reserved_port(),
+        "--interface",
+        wire.far,
+        "--interface",
+        second,
+    ]
     with running(listening, tmp_path, wire.inside) as everything:
         until(lambda: f"listening on {wire.far}, {second}" in everything.printed, "both are listened on")
         speak = (
@@ -159,7 +168,7 @@ def test_two_interfaces_are_heard_by_one_console_and_a_lost_one_leaves_it_up(
         frames = [frame.hex() for frame in arrival(2)]
         subprocess.run([*wire.inside, sys.executable, "-c", speak, *frames], check=True)
         both = {"00:30:e6:00:00:01", "00:30:e6:00:00:02"}
-        until(lambda: both <= known(home), "a device of either interface is known", SOON)
+        until(lambda: both <= known(home), "a device of either interface is known")
         ip("-n", wire.namespace, "link", "del", second)
         until(lambda: "trying again every" in everything.printed, "the sensor is tried more seldom")
         assert {"serve", "worker"} <= everything.children().keys()
@@ -182,6 +191,6 @@ def test_a_sensor_that_gave_up_root_stores_what_it_hears(wire: Wire) -> None:
         with running(sensor, place, wire.inside) as listening:
             until(lambda: "listening on" in listening.printed, "the sensor listens")
             wire.send(*arrival(1))
-            until(lambda: "00:30:e6:00:00:01" in known(home), "the device is known", SOON)
+            until(lambda: "00:30:e6:00:00:01" in known(home), "the device is known")
             assert listening.end() == 0, listening.printed
         assert {path.stat().st_uid for path in home.rglob("*")} == {nobody.pw_uid}

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from tests.product.conftest import medwarden
-from tests.product.processes import running, until
+from tests.product.processes import running
+from tests.waiting import until
 
 NETFLOW5_HEADER = struct.Struct("!HHIIIIBBH")
 NETFLOW5_RECORD = struct.Struct("!4s4s4sHHIIIIHHxBBBHHBBxx")

@@ -8,15 +8,17 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests.ports import reserved_port
 from tests.product.conftest import WARD, Command, lines
-from tests.product.processes import alive, answers, free_port, running, until
+from tests.product.processes import alive, answers, running
+from tests.waiting import until
 
 
 def test_up_answers_over_tls_restarts_what_dies_and_ends_all(
     run: Command, home: Path, tmp_path: Path
 ) -> None:
     """One start for all of it: starting everything is what takes the time."""
-    port = free_port()
+    port = reserved_port()
     certificate = home / "tls" / "console.crt"
     with running(["up", "--home", home, "--port", port], tmp_path) as up:
         until(lambda: certificate.exists() and answers(port, certificate), f"an answer: {up.printed}")
@@ -24,7 +26,7 @@ def test_up_answers_over_tls_restarts_what_dies_and_ends_all(
         assert "password" in up.printed
         assert oct((home / "tls" / "console.key").stat().st_mode & 0o777) == "0o600"
 
-        again = run("up", "--port", free_port())
+        again = run("up", "--port", reserved_port())
         assert again.returncode == 1
         assert "already running on this folder" in again.stderr
         assert len(again.stderr.splitlines()) == 1
@@ -57,7 +59,7 @@ def test_up_answers_over_tls_restarts_what_dies_and_ends_all(
 
 
 def test_the_children_of_a_killed_parent_end(home: Path, tmp_path: Path) -> None:
-    with running(["up", "--home", home, "--port", free_port()], tmp_path) as up:
+    with running(["up", "--home", home, "--port", reserved_port()], tmp_path) as up:
         until(lambda: {"serve", "worker"} <= set(up.children()), f"both roles: {up.printed}")
         children = up.children()
         assert up.end(signal.SIGKILL) == -signal.SIGKILL
@@ -75,16 +77,16 @@ def test_a_port_in_use_is_named(run: Command, command: str) -> None:
 
 
 def test_an_address_of_another_machine_is_named(run: Command) -> None:
-    outcome = run("serve", "--port", free_port(), "--host", "192.0.2.1")
+    outcome = run("serve", "--port", reserved_port(), "--host", "192.0.2.1")
     assert outcome.returncode == 1
     assert "cannot listen on 192.0.2.1" in outcome.stderr
 
 
 def test_plain_http_is_for_this_machine_alone(run: Command, home: Path, tmp_path: Path) -> None:
-    refused = run("serve", "--no-tls", "--host", "0.0.0.0", "--port", free_port())
+    refused = run("serve", "--no-tls", "--host", "0.0.0.0", "--port", reserved_port())
     assert refused.returncode == 2
     assert "--no-tls is for a proxy on this machine" in refused.stderr
-    port = free_port()
+    port = reserved_port()
     with running(["serve", "--home", home, "--no-tls", "--port", port], tmp_path) as serve:
         until(lambda: answers(port, None), f"an answer in plain HTTP: {serve.printed}")
         assert serve.end() == 0
