@@ -6,7 +6,7 @@ seen through its packets, through Zeek's logs alone, and through NetFlow and DHC
 on are never trained on. A device is found by a MAC address it held, else by an IP address.
 
 Usage: ``.venv/bin/python bench/identity_hospital.py [--seeds 401,402] [--devices N] [--hours T] [--write]``;
-``--keep FOLDER`` keeps what was simulated and takes it again, ``--open FILE`` lists what stayed open.
+``--keep FOLDER`` keeps what was simulated and takes it again, ``--open FILE`` lists what stayed open or late.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from math import isinf, sqrt
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from medwarden.app.simulate import Request, simulate, start_of
 from medwarden.app.study import study
@@ -29,6 +32,7 @@ from medwarden.inventory.score import (
     LEVELS,
     Case,
     Truth,
+    category_after,
     given_label,
     seconds_to_category,
     true_label,
@@ -126,18 +130,46 @@ def in_general(cases: Iterable[Case]) -> list[Case]:
     return found
 
 
-def joiners(cases: Sequence[Case], truths: Sequence[dict[str, Any]]) -> list[float]:
-    """Return the seconds until the category of devices that joined, infinite where it stayed open."""
-    times = []
+class Joined(msgspec.Struct, frozen=True):
+    """A device that was switched on for the first time, and when it was rightly told what it is.
+
+    ``in_time`` is whether the category told 60 s after its first packet was right, ``seconds`` from when on
+    it was (silences count), infinite where it is open or wrong in the end. A general kind is right.
+    """
+
+    category: str
+    vendor: str
+    in_time: bool
+    seconds: float
+
+
+def joiners(cases: Sequence[Case], truths: Sequence[dict[str, Any]]) -> list[Joined]:
+    """Return what became of the devices that joined while the hospital was watched."""
+    found = []
     for case, truth in zip(cases, truths, strict=True):
         if truth["arrives"] is None or case.device is None:
             continue
-        seconds = seconds_to_category(case.device, case.company)
-        times.append(float("inf") if seconds is None else seconds)
-    return times
+        true = case.truth.labels["category"]
+        right = {true, _IS_A.get(true, true)}
+        told = category_after(case.device, case.company, TARGETS["seconds"])
+        seconds = seconds_to_category(case.device, case.company, right, silences=True)
+        after = float("inf") if seconds is None else seconds
+        found.append(Joined(true, case.truth.labels["vendor"], told in right, after))
+    return found
 
 
-def line(name: str, cases: Sequence[Case], late: Sequence[float], sampling: Sampling) -> list[str]:
+def share_interval(count: int, total: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson, 1927)."""
+    z, share = 1.959964, count / total
+    middle, spread = (
+        share + z * z / (2 * total),
+        z * sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2),
+    )
+    whole = 1 + z * z / total
+    return (middle - spread) / whole, (middle + spread) / whole
+
+
+def line(name: str, cases: Sequence[Case], joined: Sequence[Joined], sampling: Sampling) -> list[str]:
     """Return one line of the table."""
     seen = [case for case in cases if case.device is not None]
     joint, strict = joint_figures(in_general(seen), sampling), joint_figures(seen, sampling)
@@ -149,12 +181,20 @@ def line(name: str, cases: Sequence[Case], late: Sequence[float], sampling: Samp
         cells.append(f"{_percent(figures.coverage)} ({_percent(figures.accuracy)})")
     ece = level_figures("category", seen, Sampling(0)).ece
     cells.append("-" if ece is None else f"{ece:.3f}")
-    ranked = sorted(late)
-    p95 = ranked[min(len(ranked) - 1, int(0.95 * len(ranked)))] if ranked else None
-    within = sum(value <= TARGETS["seconds"] for value in late)
-    told = "never" if p95 is None or p95 == float("inf") else f"{p95:.0f} s"
-    cells.append(f"{within} of {len(late)} within 60 s; p95 {told}" if late else "-")
+    cells.append(_of_joiners(joined))
     return cells
+
+
+def _of_joiners(joined: Sequence[Joined]) -> str:
+    if not joined:
+        return "-"
+    ranked = sorted(each.seconds for each in joined)
+    p95 = ranked[min(len(ranked) - 1, int(0.95 * len(ranked)))]
+    in_time = sum(each.in_time for each in joined)
+    low, high = share_interval(in_time, len(joined))
+    told = "never" if isinf(p95) else f"{p95:.0f} s"
+    share = f"{in_time / len(joined):.1%} ({low:.1%} to {high:.1%})"
+    return f"{in_time} of {len(joined)} right at 60 s, {share}; p95 {told}"
 
 
 def _percent(value: float | None) -> str:
@@ -188,6 +228,14 @@ def still_open(cases: Iterable[Case]) -> list[str]:
     return [f"{count:4} {what}" for what, count in found.most_common()]
 
 
+def late_ones(joined: Iterable[Joined]) -> list[str]:
+    """Return the devices that joined and were not rightly told within the time, the latest first."""
+    late = sorted((j for j in joined if not j.in_time), key=lambda j: (-j.seconds, j.category, j.vendor))
+    return [
+        f"{'never' if isinf(j.seconds) else f'{j.seconds:.0f} s':>8} {j.category} ({j.vendor})" for j in late
+    ]
+
+
 def main() -> None:
     """Simulate, measure, print, and write where that is asked for."""
     options = argparse.ArgumentParser(
@@ -204,7 +252,7 @@ def main() -> None:
     if min(seeds) < FIRST_SEED:
         raise SystemExit(f"seeds below {FIRST_SEED} may have been trained on")
     cases: dict[str, list[Case]] = {name: [] for name, _ in VIEWS}
-    late: dict[str, list[float]] = {name: [] for name, _ in VIEWS}
+    joined: dict[str, list[Joined]] = {name: [] for name, _ in VIEWS}
     with tempfile.TemporaryDirectory(prefix="medwarden-hospital-") as scratch:
         for seed in seeds:
             folder = hospital((chosen.keep or Path(scratch)) / str(seed), seed, chosen.devices, chosen.hours)
@@ -212,8 +260,8 @@ def main() -> None:
             for name, view in VIEWS:
                 own = cases_of(name, seed, view(folder), truths)
                 cases[name] += own
-                late[name] += joiners(own, truths)
-    rows = [line(name, cases[name], late[name], Sampling()) for name, _ in VIEWS]
+                joined[name] += joiners(own, truths)
+    rows = [line(name, cases[name], joined[name], Sampling()) for name, _ in VIEWS]
     said = (
         f"Hospitals: {len(seeds)} of {chosen.devices} devices over {chosen.hours:g} hours "
         f"(seeds {chosen.seeds}). "
@@ -223,7 +271,11 @@ def main() -> None:
     sys.stdout.write(said)
     if chosen.open is not None:
         chosen.open.write_text(
-            "\n".join(f"## {name}\n" + "\n".join(still_open(cases[name])) for name, _ in VIEWS) + "\n"
+            "\n".join(
+                "\n".join((f"## {name}", *still_open(cases[name]), "# late", *late_ones(joined[name])))
+                for name, _ in VIEWS
+            )
+            + "\n"
         )
     if chosen.write:
         page = PAGE.read_text()

@@ -14,6 +14,7 @@ from medwarden.inventory.score import (
     Case,
     Truth,
     cases_of,
+    category_after,
     comparable,
     matches_capture,
     quantile,
@@ -126,6 +127,20 @@ def test_a_long_silence_does_not_count(heard: Heard) -> None:
     )
     away = msgspec.structs.replace(device, ledger=(first, later), last_seen=later.last_seen)
     assert seconds_to_category(identify(away)) == 0.0
+    assert seconds_to_category(identify(away), silences=True) == week / 1_000_000_000 + 1
+
+
+def test_only_categories_that_are_right_count_where_they_are_named(heard: Heard) -> None:
+    camera = identify(heard(("http.server", "x"), ("dhcp.host_name", "DCS-935L")))
+    assert seconds_to_category(camera, right={"ip_camera", "nvr"}) == 1.0
+    assert seconds_to_category(camera, right={"nvr"}) is None
+
+
+def test_what_a_device_was_told_to_be_after_a_while(heard: Heard) -> None:
+    camera = identify(heard(("http.server", "x"), ("arp.ip", "10.0.0.5"), ("dhcp.host_name", "DCS-935L")))
+    assert [category_after(camera, None, seconds) for seconds in (0.0, 1.9, 2.0, 60.0)] == [
+        None, None, "ip_camera", "ip_camera",
+    ]  # fmt: skip
 
 
 def test_unknown_kinds_should_be_less_certain(heard: Heard) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from pathlib import PurePath
 
@@ -128,29 +128,52 @@ def true_label(case: Case, level: str) -> str | None:
     return comparable(level, wanted, case.truth.labels.get("vendor")) if wanted else None
 
 
-def seconds_to_category(device: Device, company: Company | None = None) -> float | None:
+def seconds_to_category(
+    device: Device,
+    company: Company | None = None,
+    right: Collection[str] | None = None,
+    *,
+    silences: bool = False,
+) -> float | None:
     """Return how many seconds after it was first seen the evidence sufficed for the category of today.
 
     The device is judged again with what had been heard by moments at which something new was heard, which
     are halved until the first that suffices is found; so a device costs a dozen judgements, however much
     it said, and the answer is a moment from which on the evidence sufficed. Of other devices that counts
     which had used the same services by then; what those are is taken as it is known today. A silence of
-    more than an hour does not count: the device was away, or one capture ended and another began. None for
-    a device whose category is open.
+    more than an hour does not count: the device was away, or one capture ended and another began; with
+    ``silences`` it does. None for a device whose category is open.
+
+    ``right`` names the categories that count, such as the true one and its general kind; without it the one
+    of today counts. None for a device that is told to be something else today.
     """
     verdict = device.verdict("category")
-    if verdict is None or verdict.label is None:
+    if verdict is None or verdict.label is None or verdict.label not in (right or (verdict.label,)):
         return None
+    counting = right or (verdict.label,)
     moments = sorted({m for m in _moments(device) if m >= device.first_seen} | {device.first_seen})
     low, high = 0, len(moments)
     while low < high:
         middle = 0 if low == 0 and high == len(moments) else (low + high) // 2
-        then = None if company is None else company.as_of(moments[middle])
-        if identify(_as_of(device, moments[middle]), company=then).category == verdict.label:
+        if _category_at(device, company, moments[middle]) in counting:
             high = middle
         else:
             low = middle + 1
-    return _seconds_heard(device, moments[low] if low < len(moments) else device.last_seen)
+    until = moments[low] if low < len(moments) else device.last_seen
+    return (until - device.first_seen) / NANOSECONDS if silences else _seconds_heard(device, until)
+
+
+def category_after(device: Device, company: Company | None, seconds: float) -> str | None:
+    """Return the category a device was told to be that long after it was first seen, None while it was open.
+
+    Of other devices that counts which had used the same services by then, as in :func:`seconds_to_category`.
+    """
+    return _category_at(device, company, device.first_seen + round(seconds * NANOSECONDS))
+
+
+def _category_at(device: Device, company: Company | None, moment: int) -> str | None:
+    then = None if company is None else company.as_of(moment)
+    return identify(_as_of(device, moment), company=then).category
 
 
 def _moments(device: Device) -> set[int]:
