@@ -56,3 +56,28 @@ def test_categories_of_makers_fit_their_class() -> None:
     assert sysmex is not None
     assert sysmex.category is not None
     assert class_of(sysmex.category) is sysmex.device_class is DeviceClass.IOMT
+
+
+@pytest.mark.parametrize(
+    ("registered", "name", "category"),
+    [
+        ("Ukg", "Kronos", "time_clock"),
+        ("Translogic Corporation", "Swisslog", "pneumatic_tube"),
+        ("Pevco", "Pevco", "pneumatic_tube"),
+        ("American Power Conversion Corp", "APC", "ups"),
+    ],
+)
+def test_a_registered_name_tells_what_a_maker_of_one_kind_makes(
+    registered: str, name: str, category: str
+) -> None:
+    maker = known_maker(registered)
+    assert maker is not None
+    assert (maker.name, maker.category, maker.only) == (name, category, True)
+    assert class_of(category) is maker.device_class
+
+
+def test_a_maker_of_many_kinds_is_not_taken_for_its_daughter() -> None:
+    swisslog = known_maker("Swisslog Healthcare")
+    assert swisslog is not None
+    assert swisslog.category is None
+    assert maker_named("Swisslog") is swisslog
