@@ -33,6 +33,8 @@ SUPPORT_ATTRIBUTE = "end_of_support"
 
 _STANDING = (FindingState.OPEN.value, FindingState.ACKNOWLEDGED.value, FindingState.ACCEPTED.value)
 _DEFAULTS = ("default_password", "default_credential", "default_account", "hard_coded_password")
+_KINDS = {kind.value: kind for kind in FindingKind}
+_SEVERITIES = {severity.value: severity for severity in Severity}
 _AT_ONCE = 400
 
 
@@ -78,7 +80,7 @@ def _document(policy_id: str) -> tuple[Policy, int] | None:
 def records_of(tenant: str, devices: Sequence[Device], enforced: Enforced) -> dict[str, DeviceRecord]:
     """Return what is known of each of some devices; those of which nothing is are left out."""
     ids = [device.id for device in devices]
-    findings, support = _findings(tenant, ids), _support(tenant, ids)
+    findings, support = live_findings(tenant, ids), _support(tenant, ids)
     policies = {device.id: found for device in devices if (found := enforced.of(device))}
     peers = peers_of([device for device in devices if device.id in policies])
     records = {}
@@ -145,7 +147,8 @@ def _at_work(device: Device) -> AtWork | None:
     return None if last is None else AtWork(last.what, last.last_ns)
 
 
-def _findings(tenant: str, ids: Sequence[str]) -> dict[str, tuple[LiveFinding, ...]]:
+def live_findings(tenant: str, ids: Sequence[str]) -> dict[str, tuple[LiveFinding, ...]]:
+    """Return the findings of others that count for the scores of devices, by device."""
     found: dict[str, list[LiveFinding]] = {}
     kinds = [kind.value for kind in LIVE]
     for start in range(0, len(ids), _AT_ONCE):
@@ -156,7 +159,7 @@ def _findings(tenant: str, ids: Sequence[str]) -> dict[str, tuple[LiveFinding, .
         columns = ("device_id", "pk", "kind", "type", "severity", "title", "opened_ns", "last_seen")
         for device, pk, kind, name, severity, title, opened, last in rows.values_list(*columns):
             found.setdefault(device, []).append(
-                LiveFinding(pk, FindingKind(kind), name, Severity(severity), title, opened, last)
+                LiveFinding(pk, _KINDS[kind], name, _SEVERITIES[severity], title, opened, last)
             )
     return {device: tuple(sorted(each, key=lambda f: f.id)) for device, each in found.items()}
 

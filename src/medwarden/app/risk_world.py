@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from medwarden.app.device_records import Enforced, records_of
+from medwarden.app.device_records import Enforced, live_findings, records_of
 from medwarden.app.disclosures import Disclosed
 from medwarden.app.risk_rules import rules_in_force
 from medwarden.kernel.clock import wall_clock
@@ -17,7 +17,7 @@ from medwarden.knowledge.end_of_support import support_ends
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Device
 from medwarden.model.feed import Cycle, LifeCycle, ProductCode
-from medwarden.risk.context import FdaFacts, RiskContext
+from medwarden.risk.context import DeviceRecord, FdaFacts, RiskContext
 from medwarden.risk.weights import Rules
 from medwarden.store.chain import folder_of_database
 from medwarden.store.knowledge import Knowledge
@@ -129,3 +129,21 @@ class World:
             rules=self.rules,
             disclosures=self._disclosed.of(devices),
         )
+
+    def enforces(self, device: Device) -> bool:
+        """Tell whether a policy is enforced for ``device``: its score depends on traffic then."""
+        return self._enforced.of(device) is not None
+
+    def touched(self, devices: Sequence[Device], now_ns: int) -> RiskContext:
+        """Return what factors that can change alone look at: vulnerabilities, findings of others, rules.
+
+        ``devices`` are a few hundred of the site for which no policy is enforced.
+        """
+        ids = [device.id for device in devices]
+        findings = live_findings(self.tenant, ids)
+        return RiskContext(
+            now_ns, {}, {}, {}, {},
+            vulnerabilities=self._known.of(ids),
+            records={device: DeviceRecord(findings=found) for device, found in findings.items()},
+            rules=self.rules,
+        )  # fmt: skip

@@ -19,10 +19,10 @@ from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.written_yaml import check_depth
 from medwarden.model.feed import Kind
-from medwarden.model.vulnerability import Cvss, Exploitation, Vulnerability
-from medwarden.risk.exploits import count
+from medwarden.model.vulnerability import Match
+from medwarden.risk.factor import Basis
 from medwarden.risk.matching.engine import RULES, Engine
-from medwarden.risk.matching.findings import KINDS, findings_of
+from medwarden.risk.matching.findings import KINDS, finding_id, findings_of
 from medwarden.risk.matching.names import Aliases
 from medwarden.risk.matching.profile import Profile
 from medwarden.store.knowledge import Knowledge
@@ -30,14 +30,15 @@ from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
     from medwarden.store.queries.vulnerabilities import VerdictView
-    from medwarden.store.vulnerabilities import Weight
 
 ALIASES_FILE = "aliases.yaml"
 _AT_ONCE = 400
 _MOST_CHANGED = 5000
 """Changed vulnerabilities up to which only those are judged anew."""
-_FEW = 300
-"""Vulnerabilities up to which their weights are looked up one by one."""
+_FEW_DEVICES = 5000
+"""Devices up to which verdicts, findings and what is due are stored in one transaction."""
+_MOST_SUBJECTS = 50
+"""Subjects of findings up to which only those are brought in line."""
 
 _log = logging.getLogger(__name__)
 
@@ -154,53 +155,122 @@ def weigh(home: Path, tenant: str, vulnerabilities: Collection[str]) -> None:
             _weigh(tenant, knowledge, set(vulnerabilities))
 
 
+class _Judged(msgspec.Struct):
+    """What the engine says of profiles that are behind; ``only`` of these vulnerabilities, None of all."""
+
+    profiles: dict[str, Sequence[Match]]
+    only: frozenset[str] | None
+    edition: int
+
+    @property
+    def cause(self) -> str:
+        """Return why the verdicts are looked at anew."""
+        return "knowledge or rules changed" if self.only is None else "new or changed advisories and records"
+
+    @property
+    def vulnerabilities(self) -> set[str]:
+        """Return all that something is said of."""
+        return {match.vulnerability for found in self.profiles.values() for match in found}
+
+
 def refresh(home: Path, tenant: str) -> int:
     """Judge by the knowledge there is now; return how many profiles' verdicts changed.
 
     Where only some vulnerabilities changed since the last time, only they are judged. On an open store of a
     writer.
     """
+    with Knowledge(home) as knowledge:
+        judged = _judged_anew(home, tenant, knowledge) if knowledge.newest else None
+        if judged is None:
+            return 0
+        moved = _settle_some(tenant, knowledge, judged) or _settle_all(tenant, knowledge, judged)
+    _score_due(tenant)
+    return moved[0]
+
+
+def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> _Judged | None:
+    """Judge the profiles that are behind knowledge or rules; None where none is."""
+    from medwarden.store.queries.vulnerabilities import newest_judged
+    from medwarden.store.vulnerabilities import profiles_in_use, standing
+
+    edition = knowledge.newest
+    stood = standing(tenant)
+    if _note_members(tenant, first_only=_moved_on(set(stood.values()), edition)):
+        stood = standing(tenant)
+    behind = {key: value for key, value in stood.items() if value != (edition, RULES)}
+    if not behind:
+        return None
+    alike = len(set(behind.values())) == 1 and next(iter(behind.values()))[1] == RULES
+    only = _changed(knowledge, newest_judged(tenant)) if alike else None
+    engine = _engine(home, knowledge) if only is None else _small_engine(home, knowledge, only)
+    profiles = profiles_in_use(tenant, behind)
+    found: dict[str, Sequence[Match]] = {}
+    for key, profile in profiles.items():
+        said = engine.judge(profile)
+        found[key] = said if only is None else [m for m in said if m.vulnerability in only]
+    return _Judged(found, only, edition)
+
+
+def _settle_some(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int] | None:
+    """Store what a few changed vulnerabilities come to, told and scored; None where it is too much.
+
+    Verdicts, weights, findings and what is due are one transaction, so that nothing is half told; scores
+    follow from what is due.
+    """
+    from medwarden.app.touched import assess_touched
+    from medwarden.app.vulnerability_weights import weights_of
     from medwarden.store.changes import Change
-    from medwarden.store.queries.vulnerabilities import members_of, newest_judged, profiles_with
+    from medwarden.store.queries.vulnerabilities import members_of, profiles_with, subjects_of, with_verdict
+    from medwarden.store.scores import mark_touched
+    from medwarden.store.vulnerabilities import note_judged, record_verdicts, record_weights
+
+    only = judged.only
+    if only is None:
+        return None
+    concerned = {key for key, found in judged.profiles.items() if found} | with_verdict(tenant, only)
+    if sum(len(devices) for devices in members_of(concerned).values()) > _FEW_DEVICES:
+        return None
+    weights = weights_of(knowledge, judged.vulnerabilities)
+    told = {key: judged.profiles[key] for key in sorted(concerned & judged.profiles.keys())}
+    with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
+        moved = record_verdicts(
+            change, told, edition=judged.edition, rules=RULES, cause=judged.cause, only=only
+        )
+        note_judged(change, judged.profiles, edition=judged.edition, rules=RULES)
+        altered = record_weights(change, weights)
+        members = members_of(moved | profiles_with(tenant, altered))
+        fresh = {site: mark_touched(change, devices) for site, devices in members.items()}
+        subjects = subjects_of(tenant, only | altered, change.now_ns)
+        for site, devices in members.items():
+            tell(tenant, site, devices, subjects=subjects if len(subjects) <= _MOST_SUBJECTS else None)
+    assess_touched(tenant, fresh, Basis.VULNERABILITIES, change.now_ns)
+    return (len(moved),)
+
+
+def _settle_all(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int]:
+    """Store what is judged, whatever changed, in parts."""
+    from medwarden.app.vulnerability_weights import weights_of
+    from medwarden.store.changes import Change
+    from medwarden.store.queries.vulnerabilities import members_of, profiles_with
     from medwarden.store.scores import mark_due
-    from medwarden.store.vulnerabilities import profiles_in_use, record_verdicts, standing
+    from medwarden.store.vulnerabilities import record_verdicts, record_weights
 
     moved: set[str] = set()
-    weighed: set[str] = set()
-    with Knowledge(home) as knowledge:
-        edition = knowledge.newest
-        if edition == 0:
-            return 0
-        stood = set(standing(tenant).values())
-        _note_members(tenant, first_only=_moved_on(stood, edition))
-        profiles = profiles_in_use(tenant)
-        behind = {key for key, stood in standing(tenant).items() if stood != (edition, RULES)}
-        if not behind:
-            return 0
-        only = _changed(knowledge, newest_judged(tenant)) if _all_at(tenant, behind) else None
-        engine = _engine(home, knowledge) if only is None else _small_engine(home, knowledge, only)
-        judged = {key: engine.judge(profiles[key]) for key in behind}
-        cause = "knowledge or rules changed" if only is None else "new or changed advisories and records"
-        for keys in _parts(sorted(judged)):
-            with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
-                changed = record_verdicts(
-                    change,
-                    {
-                        key: [m for m in judged[key] if only is None or m.vulnerability in only]
-                        for key in keys
-                    },
-                    edition=edition,
-                    rules=RULES,
-                    cause=cause,
-                    only=only,
-                )
-                mark_due(change, chain.from_iterable(members_of(changed).values()))
-                moved |= changed
-        weighed = _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
-    for site, devices in members_of(moved | profiles_with(tenant, weighed)).items():
+    for keys in _parts(sorted(judged.profiles)):
+        with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
+            some = {key: judged.profiles[key] for key in keys}
+            changed = record_verdicts(
+                change, some, edition=judged.edition, rules=RULES, cause=judged.cause, only=judged.only
+            )
+            mark_due(change, chain.from_iterable(members_of(changed).values()))
+            moved |= changed
+    weights = weights_of(knowledge, judged.vulnerabilities)
+    with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
+        altered = profiles_with(tenant, record_weights(change, weights))
+        mark_due(change, chain.from_iterable(members_of(altered).values()))
+    for site, devices in members_of(moved | altered).items():
         tell(tenant, site, devices)
-    _score_due(tenant)
-    return len(moved)
+    return (len(moved),)
 
 
 def _moved_on(stood: Collection[tuple[int, str]], edition: int) -> bool:
@@ -208,9 +278,10 @@ def _moved_on(stood: Collection[tuple[int, str]], edition: int) -> bool:
     return len(stood) == 1 and all(rules == RULES and judged < edition for judged, rules in stood)
 
 
-def _note_members(tenant: str, *, first_only: bool = False) -> None:
+def _note_members(tenant: str, *, first_only: bool = False) -> bool:
     """Note which profile each device of a tenant has now; ``first_only`` of those that had none.
 
+    Returns whether any was looked at.
     A device whose identity changes is noted when it does (:func:`match_devices`); all are gone through where
     nothing else brought the caller here, which finds what was missed.
     """
@@ -219,13 +290,16 @@ def _note_members(tenant: str, *, first_only: bool = False) -> None:
     from medwarden.store.queries.vulnerabilities import without_profile
     from medwarden.store.vulnerabilities import profiles_of, record_members
 
+    looked = False
     for site in Site.objects.filter(tenant_id=tenant).values_list("pk", flat=True):
         first = set(without_profile(tenant, site))
         everyone = Device.objects.filter(tenant_id=tenant, site_id=site).values_list("pk", flat=True)
         for part in _parts(sorted(first) if first_only else list(everyone)):
+            looked = True
             cause = "the device was new" if first.issuperset(part) else "the device's identity changed"
             with Change("rule:matching", "knowledge changed", RULES, tenant=tenant, site=site) as change:
                 record_members(change, profiles_of(tenant, part), cause)
+    return looked
 
 
 def _score_due(tenant: str) -> None:
@@ -235,14 +309,6 @@ def _score_due(tenant: str) -> None:
 
     for site in Site.objects.filter(tenant_id=tenant).values_list("pk", flat=True):
         assess_due(tenant, site)
-
-
-def _all_at(tenant: str, behind: Collection[str]) -> bool:
-    """Tell whether all profiles that are behind were judged by the same edition and by today's rules."""
-    from medwarden.store.vulnerabilities import standing
-
-    stood = {value for key, value in standing(tenant).items() if key in behind}
-    return len(stood) == 1 and next(iter(stood))[1] == RULES
 
 
 def _changed(knowledge: Knowledge, since: int) -> frozenset[str] | None:
@@ -280,83 +346,50 @@ def _parts(keys: list[str]) -> Iterator[list[str]]:
         yield keys[start : start + _AT_ONCE]
 
 
-def _weigh(tenant: str, knowledge: Knowledge, vulnerabilities: set[str]) -> set[str]:
-    """Store how much the matched vulnerabilities matter; return those that matter otherwise than before."""
+def _weigh(tenant: str, knowledge: Knowledge, vulnerabilities: set[str]) -> None:
+    """Store how much matched vulnerabilities matter; scores of whom they concern are due."""
+    from medwarden.app.vulnerability_weights import weights_of
     from medwarden.store.changes import Change
     from medwarden.store.queries.vulnerabilities import members_of, profiles_with
     from medwarden.store.scores import mark_due
     from medwarden.store.vulnerabilities import record_weights
 
-    if not vulnerabilities:
-        return set()
-    said: dict[str, list[Vulnerability]] = {}
-    for advisory in knowledge.advisories():
-        for record in advisory.vulnerabilities:
-            if (record.id or advisory.id) in vulnerabilities:
-                said.setdefault(record.id or advisory.id, []).append(record)
-    use: dict[str, Exploitation | None]
-    if len(vulnerabilities) <= _FEW:
-        for identifier in vulnerabilities:
-            said.setdefault(identifier, []).extend(knowledge.vulnerability(identifier))
-        use = {identifier: knowledge.exploitation(identifier) for identifier in vulnerabilities}
-    else:
-        for record in knowledge.vulnerabilities():
-            if record.id in vulnerabilities:
-                said.setdefault(record.id, []).append(record)
-        use = dict(knowledge.exploitations())
-    weights = [_weight(each, said.get(each, []), use.get(each)) for each in sorted(vulnerabilities)]
+    weights = weights_of(knowledge, vulnerabilities)
+    if not weights:
+        return
     with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
         altered = record_weights(change, weights)
         mark_due(change, chain.from_iterable(members_of(profiles_with(tenant, altered)).values()))
-    return altered
 
 
-def _weight(identifier: str, records: Sequence[Vulnerability], use: Exploitation | None) -> Weight:
-    from medwarden.store.vulnerabilities import Weight
+def tell(
+    tenant: str,
+    site: str,
+    ids: Sequence[str],
+    clock: Clock = wall_clock,
+    *,
+    subjects: frozenset[str] | None = None,
+) -> None:
+    """Bring the findings on vulnerabilities of some devices in line with the verdicts.
 
-    scores = [(score.version, score.score) for record in records for score in record.scores]
-    newest = max((version for version, _ in scores), default="")
-    remedies = sorted(
-        (remedy for record in records for remedy in record.remedies if remedy.text),
-        key=lambda remedy: (remedy.fixes is not True, remedy.category != "vendor_fix"),
-    )
-    exploits = count(use)
-    return Weight(
-        vulnerability=identifier,
-        score=max((value for version, value in scores if version == newest), default=None),
-        exploited=bool(use and (use.kev_added or use.activity == "active")),
-        exploits=bool(exploits.total or (use and use.activity == "poc")),
-        epss=use.epss if use else None,
-        title=next((record.title for record in records if record.title), ""),
-        remedy=remedies[0].text[:600] if remedies else "",
-        vectors=_vectors(records),
-        weaknesses=sorted({weakness for record in records for weakness in record.cwes})[:20],
-        exploit_count=exploits.total,
-        exploits_by=exploits.by,
-    )
-
-
-def _vectors(records: Sequence[Vulnerability]) -> list[dict[str, object]]:
-    """Return one CVSS vector of each version of CVSS, newest first: the gravest that somebody published."""
-    best: dict[str, Cvss] = {}
-    for score in (score for record in records for score in record.scores if score.vector):
-        if score.version not in best or score.score > best[score.version].score:
-            best[score.version] = score
-    return [msgspec.to_builtins(best[version]) for version in sorted(best, reverse=True)]
-
-
-def tell(tenant: str, site: str, ids: Sequence[str], clock: Clock = wall_clock) -> None:
-    """Bring the findings on vulnerabilities of some devices in line with the verdicts."""
+    ``subjects`` are what the findings are about (an advisory) that may be different now, None for all. Of
+    devices of which a scanner says something all are looked at: its word counts for every subject.
+    """
     from medwarden.store.changes import Change
     from medwarden.store.findings import record_findings
     from medwarden.store.queries import Scope
+    from medwarden.store.queries.scans import scanned_devices
     from medwarden.store.queries.vulnerabilities import VerdictFilter, verdicts
 
-    for part in _parts(sorted(ids)):
-        said = list(verdicts(Scope(tenant, (site,)), VerdictFilter(devices=tuple(part)), at_ns=clock()))
-        found = findings_of(site, said, clock())
-        with Change("rule:matching", "verdicts changed", RULES, tenant=tenant, site=site) as change:
-            record_findings(change, part, found, kinds=KINDS)
+    scope, now_ns = Scope(tenant, (site,)), clock()
+    scanned = set() if subjects is None else set(scanned_devices(scope, now_ns)) & set(ids)
+    for some, about in ((sorted(set(ids) - scanned), subjects), (sorted(scanned), None)):
+        for part in _parts(some):
+            wanted = VerdictFilter(devices=tuple(part), subjects=about)
+            found = findings_of(site, verdicts(scope, wanted, at_ns=now_ns), now_ns)
+            only = None if about is None else {finding_id(site, d, each) for d in part for each in about}
+            with Change("rule:matching", "verdicts changed", RULES, tenant=tenant, site=site) as change:
+                record_findings(change, part, found, kinds=KINDS, only=only)
 
 
 def shown(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from medwarden.kernel.ids import stable_id
 from medwarden.model.device import Device
 from medwarden.model.finding import Finding, Severity
 from medwarden.model.risk import Factor, RiskScore
 from medwarden.risk.context import RiskContext
-from medwarden.risk.factor import Advice, Hit, RiskFactor
+from medwarden.risk.factor import Advice, Basis, Hit, RiskFactor
 from medwarden.risk.present import present
-from medwarden.risk.registry import all_factors
+from medwarden.risk.registry import all_factors, resting_on
 from medwarden.risk.score import compose
 
 LIFE_CRITICAL = 5
@@ -32,18 +34,7 @@ def assess_device(device: Device, context: RiskContext) -> tuple[RiskScore, tupl
     for superseded in {name for factor, _ in hits.values() for name in factor.supersedes}:
         hits.pop(superseded, None)
     weights, version = context.rules.weights, context.rules.version
-    factors = [
-        Factor(
-            id=factor.id,
-            title=factor.title,
-            group=factor.group.value,
-            points=0,
-            raw_points=weights.of(factor.id) * min(max(hit.strength, 0.0), 1.0),
-            why=hit.why,
-            evidence=hit.evidence,
-        )
-        for factor, hit in hits.values()
-    ]
+    factors = [_weighed(factor, hit, context) for factor, hit in hits.values()]
     findings = [
         _finding(device, context, factor.id, factor.advice, hit, version)
         for factor, hit in hits.values()
@@ -51,6 +42,38 @@ def assess_device(device: Device, context: RiskContext) -> tuple[RiskScore, tupl
     ]
     findings.sort(key=lambda f: (-f.severity.rank, f.type))
     return compose(device.id, factors, version, weights.shape), tuple(findings)
+
+
+def reassess_device(
+    device: Device, context: RiskContext, standing: Iterable[Factor], basis: Basis
+) -> RiskScore:
+    """Return the score of ``device`` where nothing but ``basis`` changed since ``standing`` was found.
+
+    It is what :func:`assess_device` returns then, and needs of the device no more than its row says, of the
+    context no more than ``basis`` and the rules. ``standing`` are the factors by which it was scored, with
+    their raw points. Not for a device behind an enforced policy: what counts of it depends on its traffic.
+    """
+    again = resting_on(basis)
+    judged = {factor.id for factor in again}
+    factors = [factor for factor in standing if factor.id not in judged]
+    for factor in again:
+        hit = factor.judge(device, context)
+        if hit is not None:
+            factors.append(_weighed(factor, hit, context))
+    return compose(device.id, factors, context.rules.version, context.rules.weights.shape)
+
+
+def _weighed(factor: RiskFactor, hit: Hit, context: RiskContext) -> Factor:
+    """Return a factor that applies with its raw points; the whole ones come with the score."""
+    return Factor(
+        id=factor.id,
+        title=factor.title,
+        group=factor.group.value,
+        points=0,
+        raw_points=context.rules.weights.of(factor.id) * min(max(hit.strength, 0.0), 1.0),
+        why=hit.why,
+        evidence=hit.evidence,
+    )
 
 
 def _finding(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
@@ -23,6 +23,13 @@ class Group(StrEnum):
     IMPACT = "impact"
     DATA = "data"
     CONTROL = "control"
+
+
+class Basis(StrEnum):
+    """What a score rests on that can change while a device and all around it stay what they are."""
+
+    VULNERABILITIES = "vulnerabilities"
+    FINDINGS = "findings"
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -71,3 +78,16 @@ class RiskFactor(Protocol):
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Return why the factor applies to ``device``, or None where it does not."""
         ...
+
+
+@runtime_checkable
+class Resting(RiskFactor, Protocol):
+    """A factor that looks at what can change alone, and of the device at no more than its row says.
+
+    Where only that changed, such factors are judged again and the others stay what they were
+    (:func:`medwarden.risk.assess.reassess_device`). They raise no findings, supersede nothing and are
+    superseded by nothing; :func:`medwarden.risk.registry.check` holds them to it. Any other factor must not
+    look at vulnerabilities or findings.
+    """
+
+    rests_on: ClassVar[frozenset[Basis]]

@@ -36,7 +36,9 @@ def record_scores(change: Change, scores: Sequence[ModelScore], *, read_ns: int 
     out). Raises InternalError where the points of the factors do not add up to the score.
     """
     for start in range(0, len(scores), _AT_ONCE):
-        _record(change, scores[start : start + _AT_ONCE], change.now_ns if read_ns is None else read_ns)
+        part = scores[start : start + _AT_ONCE]
+        held = held_scores([score.device for score in part])
+        record_beside(change, part, held, read_ns=change.now_ns if read_ns is None else read_ns)
 
 
 def mark_due(change: Change, ids: Iterable[str] | None = None, *, site: str | None = None) -> int:
@@ -51,6 +53,23 @@ def mark_due(change: Change, ids: Iterable[str] | None = None, *, site: str | No
     if ids is None:
         return rows.update(score_due_ns=change.now_ns)
     return rows.filter(pk__in=among(ids)).update(score_due_ns=change.now_ns)
+
+
+def mark_touched(change: Change, ids: Iterable[str]) -> list[str]:
+    """Have devices scored anew like :func:`mark_due`; return those whose scores were up to date before.
+
+    Their scores rest on nothing else that changed: what this change alters is all that is to be judged.
+    """
+    held = among(ids)
+    columns = ("pk", "score_due_ns", "stale", "tenant_id", "retired_at")
+    marked, fresh = [], []
+    for device, due_ns, stale, tenant, retired in Device.objects.filter(pk__in=held).values_list(*columns):
+        if tenant == change.tenant and retired is None and (due_ns or 0) < change.now_ns:
+            marked.append(device)
+            if due_ns is None and not stale:
+                fresh.append(device)
+    Device.objects.filter(pk__in=among(marked)).update(score_due_ns=change.now_ns)
+    return fresh
 
 
 class _Held(msgspec.Struct):
@@ -71,39 +90,83 @@ class _HeldSpan(msgspec.Struct):
     raw_points: float
     why: str
     points: int
+    group: str
 
 
 class _Where(msgspec.Struct):
-    """What a row about a device needs of it, and how it stands in lists."""
+    """What a row about a device needs of it, how it stands in lists, and since when its score is due."""
 
     device: str
     tenant: str
     site: str
     score: int
     level: str
+    due_ns: int | None
+    stale: bool
+    retired_ns: int | None
 
 
-def _record(change: Change, scores: Sequence[ModelScore], read_ns: int) -> None:
-    ids = among(score.device for score in scores)
-    columns = ("pk", "tenant_id", "site_id", "risk_score", "risk_level")
-    devices = {row[0]: _Where(*row) for row in Device.objects.filter(pk__in=ids).values_list(*columns)}
-    held = _scores_of(ids)
+class HeldScores(msgspec.Struct):
+    """What is stored of the scores of a few hundred devices, as far as fresh ones are compared with it."""
+
+    devices: dict[str, _Where]
+    scores: dict[str, _Held]
+    spans: dict[str, dict[str, _HeldSpan]]
+
+    def rules_version(self, device: str) -> str | None:
+        """Return by which rules a device is scored, None where it is not."""
+        score = self.scores.get(device)
+        return None if score is None else score.rules_version
+
+    def due(self, since_ns: int) -> list[str]:
+        """Return the devices that are due since ``since_ns`` and not to be identified first."""
+        return [
+            name
+            for name, where in self.devices.items()
+            if where.due_ns == since_ns and not where.stale and where.retired_ns is None
+        ]
+
+    def standing(self, device: str) -> list[Factor]:
+        """Return the factors that hold for a device, with raw points and without evidence."""
+        return [
+            Factor(name, "", span.group, span.points, span.raw_points, span.why)
+            for name, span in self.spans.get(device, {}).items()
+        ]
+
+
+def held_scores(ids: Sequence[str]) -> HeldScores:
+    """Return what is stored of the scores of a few hundred devices."""
+    held = among(ids)
+    columns = (
+        "pk", "tenant_id", "site_id", "risk_score", "risk_level", "score_due_ns", "stale", "retired_at",
+    )  # fmt: skip
+    devices = {row[0]: _Where(*row) for row in Device.objects.filter(pk__in=held).values_list(*columns)}
     spans: dict[str, dict[str, _HeldSpan]] = {}
-    rows = FactorSpan.objects.filter(device_id__in=ids, until_ns=None)
-    for device, factor, pk, raw_points, why, points in rows.values_list(
-        "device_id", "factor", "pk", "raw_points", "why", "points"
+    rows = FactorSpan.objects.filter(device_id__in=held, until_ns=None)
+    for device, factor, pk, raw_points, why, points, group in rows.values_list(
+        "device_id", "factor", "pk", "raw_points", "why", "points", "group"
     ):
-        spans.setdefault(device, {})[factor] = _HeldSpan(pk, raw_points, why, points)
+        spans.setdefault(device, {})[factor] = _HeldSpan(pk, raw_points, why, points, group)
+    return HeldScores(devices, _scores_of(held), spans)
+
+
+def record_beside(change: Change, scores: Sequence[ModelScore], held: HeldScores, *, read_ns: int) -> None:
+    """Store scores beside ``held``, what was read of the same devices in the same transaction.
+
+    As :func:`record_scores`, and no more devices than a few hundred.
+    """
     writing = _Writing(change)
     for score in scores:
-        where = devices.get(score.device)
+        where = held.devices.get(score.device)
         if where is None:
             continue
         if sum(f.points for f in score.factors) != score.score:
             raise InternalError(f"the factors of {score.device} do not add up to its score {score.score}")
-        writing.take(where, held.get(score.device), spans.get(score.device, {}), score)
+        spans = held.spans.get(score.device, {})
+        writing.take(where, held.scores.get(score.device), spans, score)
     writing.store()
-    Device.objects.filter(pk__in=ids, score_due_ns__lte=read_ns).update(score_due_ns=None)
+    scored = among(score.device for score in scores)
+    Device.objects.filter(pk__in=scored, score_due_ns__lte=read_ns).update(score_due_ns=None)
 
 
 def _scores_of(ids: RawSQL) -> dict[str, _Held]:
@@ -123,7 +186,7 @@ class _Writing:
         self._ended: list[int] = []
         self._begun: list[RiskScore] = []
         self._closed: list[int] = []
-        self._moved: list[tuple[int, int]] = []
+        self._moved: list[tuple[int, float, int]] = []
         self._opened: list[FactorSpan] = []
 
     def take(self, device: _Where, row: _Held | None, spans: dict[str, _HeldSpan], score: ModelScore) -> None:
@@ -155,8 +218,8 @@ class _Writing:
         for factor in score.factors:
             span = spans.get(factor.id)
             if span is not None and _as_before(span, factor):
-                if span.points != factor.points:
-                    self._moved.append((factor.points, span.pk))
+                if (span.points, span.raw_points) != (factor.points, factor.raw_points):
+                    self._moved.append((factor.points, factor.raw_points, span.pk))
                 continue
             came.append(factor.id)
             self._opened.append(_span(self._change, device, factor))
@@ -180,7 +243,9 @@ class _Writing:
         insert_rows(self._opened)
         with connection.cursor() as cursor:
             if self._moved:
-                cursor.executemany("UPDATE store_factorspan SET points = %s WHERE id = %s", self._moved)
+                cursor.executemany(
+                    "UPDATE store_factorspan SET points = %s, raw_points = %s WHERE id = %s", self._moved
+                )
             if self._devices:
                 cursor.executemany(
                     "UPDATE store_device SET risk_score = %s, risk_level = %s, risk_likelihood = %s,"

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.kernel.ids import stable_id
 from medwarden.model.vulnerability import Match
 from medwarden.risk.matching.heard import FIELDS, Heard, Report, heard_of
 from medwarden.risk.matching.profile import SURE, Profile, Software
-from medwarden.store.bulk import insert_rows, update_rows
+from medwarden.store.bulk import among, insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import (
     ComponentList,
@@ -195,13 +197,25 @@ def _same(row: ProfileMember | None, profile: str) -> bool:
     return row is not None and row.profile_id == profile
 
 
-def profiles_in_use(tenant: str) -> dict[str, Profile]:
-    """Return the profiles that some device has now, by id."""
+_FACTS = msgspec.json.Decoder(Profile)
+_known: dict[str, Profile] = {}
+"""Profiles that were read, by id: the same id always has the same facts."""
+_MOST_KNOWN = 50_000
+
+
+def profiles_in_use(tenant: str, only: Collection[str] | None = None) -> dict[str, Profile]:
+    """Return the profiles that some device has now, by id; ``only`` of those with these ids."""
     used = ProfileMember.objects.filter(tenant_id=tenant, until_ns=None).values("profile")
-    return {
-        row.pk: msgspec.convert(row.facts, Profile)
-        for row in MatchProfile.objects.filter(tenant_id=tenant, pk__in=used)
-    }
+    rows = MatchProfile.objects.filter(tenant_id=tenant, pk__in=used)
+    wanted = set(rows.values_list("pk", flat=True)) if only is None else set(only)
+    if len(_known) > _MOST_KNOWN:
+        _known.clear()
+    missing = wanted - _known.keys()
+    if missing:
+        texts = MatchProfile.objects.filter(tenant_id=tenant, pk__in=among(missing))
+        texts = texts.annotate(text=Cast("facts", TextField()))  # decoded once, into what it becomes
+        _known.update((key, _FACTS.decode(text)) for key, text in texts.values_list("pk", "text"))
+    return {key: _known[key] for key in wanted}
 
 
 def standing(tenant: str) -> dict[str, tuple[int, str]]:
@@ -231,10 +245,11 @@ def record_verdicts(
     for start in range(0, len(keys), _AT_ONCE):
         part = keys[start : start + _AT_ONCE]
         rows = VulnerabilityVerdict.objects.filter(profile_id__in=part, until_ns=None)
+        if only is not None:
+            rows = rows.filter(vulnerability__in=among(only))
         held: dict[str, dict[str, VulnerabilityVerdict]] = {}
         for row in rows:
-            if only is None or row.vulnerability in only:
-                held.setdefault(row.profile_id, {})[row.vulnerability] = row
+            held.setdefault(row.profile_id, {})[row.vulnerability] = row
         ended: list[VulnerabilityVerdict] = []
         begun: list[VulnerabilityVerdict] = []
         for key in part:
@@ -251,12 +266,16 @@ def record_verdicts(
             row.until_ns = change.now_ns
         update_rows(ended, ("until_ns",))
         insert_rows(begun)
-        MatchProfile.objects.filter(pk__in=part).update(
-            edition=edition, rules_version=rules, judged_ns=change.now_ns
-        )
+        note_judged(change, part, edition=edition, rules=rules)
     if changed:
         change.record("vulnerabilities.judged", "profiles", None, {"changed": len(changed), "cause": cause})
     return changed
+
+
+def note_judged(change: Change, profiles: Collection[str], *, edition: int, rules: str) -> None:
+    """Note by which edition of knowledge and which rules profiles were judged."""
+    rows = MatchProfile.objects.filter(pk__in=among(profiles))
+    rows.update(edition=edition, rules_version=rules, judged_ns=change.now_ns)
 
 
 def _as_before(row: VulnerabilityVerdict, match: Match) -> bool:
@@ -285,8 +304,7 @@ def record_weights(change: Change, weights: Iterable[Weight]) -> set[str]:
     fresh = {weight.vulnerability: weight for weight in weights}
     rows = {
         row.vulnerability: row
-        for row in VulnerabilityWeight.objects.filter(tenant_id=change.tenant)
-        if row.vulnerability in fresh
+        for row in VulnerabilityWeight.objects.filter(tenant_id=change.tenant, vulnerability__in=among(fresh))
     }
     names = (
         "score", "exploited", "exploits", "epss", "vectors", "weaknesses", "title", "remedy",

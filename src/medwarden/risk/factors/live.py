@@ -11,7 +11,7 @@ from typing import ClassVar
 from medwarden.model.device import Device
 from medwarden.model.finding import FindingEvidence, FindingKind, Severity
 from medwarden.risk.context import LiveFinding, RiskContext
-from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
+from medwarden.risk.factor import Advice, Basis, Group, Hit, RiskFactor
 from medwarden.risk.facts import MOST, named, quantity
 
 HALF_LIFE_DAYS = 7
@@ -74,6 +74,7 @@ class LiveThreat:
     group: ClassVar[Group] = Group.LIVE
     supersedes: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[Advice | None] = None  # the threat is a finding of its own
+    rests_on: ClassVar[frozenset[Basis]] = frozenset({Basis.FINDINGS})
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply while a finding of a threat is open and was seen within sixty days."""
@@ -88,6 +89,7 @@ class LiveAnomaly:
     group: ClassVar[Group] = Group.LIVE
     supersedes: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[Advice | None] = None
+    rests_on: ClassVar[frozenset[Basis]] = frozenset({Basis.FINDINGS})
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply while a finding of an anomaly is open and was seen within sixty days."""
@@ -102,6 +104,7 @@ class PolicyViolation:
     group: ClassVar[Group] = Group.LIVE
     supersedes: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[Advice | None] = None
+    rests_on: ClassVar[frozenset[Basis]] = frozenset({Basis.FINDINGS})
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply while a finding of a violated policy is open and was seen within sixty days."""
@@ -116,6 +119,7 @@ class OpenRecall:
     group: ClassVar[Group] = Group.LIFECYCLE
     supersedes: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[Advice | None] = None
+    rests_on: ClassVar[frozenset[Basis]] = frozenset({Basis.FINDINGS})
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply while a finding of a recall is open; it does not fade."""

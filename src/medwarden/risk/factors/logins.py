@@ -9,7 +9,7 @@ from medwarden.model.device import Device
 from medwarden.model.finding import FindingEvidence, Severity
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.context import RiskContext
-from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
+from medwarden.risk.factor import Advice, Basis, Group, Hit, RiskFactor
 from medwarden.risk.facts import MOST, YES, from_ledger, from_talk, named, said, talk
 
 CLEAR = YES | {"clear-text", "clear_text", "cleartext", "plain", "basic", "simple", "password"}
@@ -41,6 +41,7 @@ class DefaultCredentials:
     group: ClassVar[Group] = Group.CREDENTIALS
     supersedes: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[Advice | None] = None  # who found it has raised a finding
+    rests_on: ClassVar[frozenset[Basis]] = frozenset({Basis.VULNERABILITIES, Basis.FINDINGS})
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where a finding says that a default password works or cannot be changed.

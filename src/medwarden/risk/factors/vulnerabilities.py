@@ -15,7 +15,7 @@ from medwarden.model.finding import FindingEvidence
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.context import KnownVulnerability, RiskContext
 from medwarden.risk.environment import Environment, Rescored, environment_of, rescored
-from medwarden.risk.factor import Advice, Group, Hit, RiskFactor
+from medwarden.risk.factor import Advice, Basis, Group, Hit, RiskFactor
 from medwarden.risk.facts import quantity
 
 LIKELY = 0.1
@@ -165,6 +165,7 @@ class ExploitedVulnerabilities:
     group: ClassVar[Group] = Group.EXPOSURE
     supersedes: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[Advice | None] = None  # each is a finding of its own
+    rests_on: ClassVar[frozenset[Basis]] = frozenset({Basis.VULNERABILITIES})
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where a vulnerability of the device is in CISA's catalogue or said to be used."""
@@ -191,6 +192,7 @@ class ExploitableVulnerabilities:
     group: ClassVar[Group] = Group.EXPOSURE
     supersedes: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[Advice | None] = None
+    rests_on: ClassVar[frozenset[Basis]] = frozenset({Basis.VULNERABILITIES})
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where exploit code is public or EPSS gives ten percent or more, and no use is known."""
@@ -213,6 +215,7 @@ class OtherVulnerabilities:
     group: ClassVar[Group] = Group.EXPOSURE
     supersedes: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[Advice | None] = None
+    rests_on: ClassVar[frozenset[Basis]] = frozenset({Basis.VULNERABILITIES})
 
     def judge(self, device: Device, context: RiskContext) -> Hit | None:
         """Apply where any other vulnerability concerns the device or may."""

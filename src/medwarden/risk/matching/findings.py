@@ -16,6 +16,8 @@ KINDS = frozenset({FindingKind.VULNERABILITY})
 TYPE = "vulnerability"
 RELEASE = "release of the system"
 """The subject of what finding out the release of a device's system settles, whatever advisories name it."""
+RECORDS = "records"
+"""The subject of what no advisory names, only records of vulnerabilities."""
 _SHOWN = 8
 
 
@@ -124,6 +126,16 @@ def severity(
     return list(Severity)[max(rank, 0)]
 
 
+def subject_of(verdict: Verdict) -> str:
+    """Return what a finding on a verdict is about: the advisory, the release of the system, or records."""
+    return RELEASE if release_unknown(verdict) else verdict.advisory or RECORDS
+
+
+def finding_id(site: str, device: str, subject: str) -> str:
+    """Return the id of the finding of a device on a subject."""
+    return stable_id("f", site, device, TYPE, subject)
+
+
 def findings_of(site: str, verdicts: Iterable[Verdict], now_ns: int) -> tuple[Finding, ...]:
     """Return the findings of devices, gravest first; what is only possible and not grave makes none."""
     groups: defaultdict[tuple[str, str], list[Verdict]] = defaultdict(list)
@@ -131,8 +143,7 @@ def findings_of(site: str, verdicts: Iterable[Verdict], now_ns: int) -> tuple[Fi
         if verdict.state is MatchState.CONFIRMED or (
             verdict.state is MatchState.POTENTIAL and severity_of(verdict).rank >= Severity.MEDIUM.rank
         ):
-            subject = RELEASE if release_unknown(verdict) else verdict.advisory or "records"
-            groups[verdict.device, subject].append(verdict)
+            groups[verdict.device, subject_of(verdict)].append(verdict)
     found = [_finding(site, device, subject, group, now_ns) for (device, subject), group in groups.items()]
     return tuple(sorted(found, key=lambda finding: (-finding.severity.rank, finding.id)))
 
@@ -145,7 +156,7 @@ def _finding(site: str, device: str, subject: str, group: Sequence[Verdict], now
     names = ", ".join(v.vulnerability for v in ordered[:_SHOWN])
     more = f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
     affected = "Affected" if worst.state is MatchState.CONFIRMED else "Perhaps affected"
-    what = subject if subject != "records" else worst.vulnerability
+    what = subject if subject != RECORDS else worst.vulnerability
     use = " Used in attacks." if any(v.exploited for v in ordered) else ""
     remedy = next((v.remedy for v in ordered if v.remedy), "")
     if subject == RELEASE:
@@ -156,7 +167,7 @@ def _finding(site: str, device: str, subject: str, group: Sequence[Verdict], now
             " and write it into the inventory: that settles all of these at once."
         )
     return Finding(
-        id=stable_id("f", site, device, TYPE, subject),
+        id=finding_id(site, device, subject),
         kind=FindingKind.VULNERABILITY,
         type=TYPE,
         severity=max((severity_of(v) for v in ordered), key=lambda s: s.rank),

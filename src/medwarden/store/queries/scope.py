@@ -42,6 +42,10 @@ class Scope(msgspec.Struct, frozen=True):
             return rows.filter(site_id=self.sites[0])
         return rows.filter(site_id__in=self.sites)
 
+    def holds(self, tenant: str, site: str) -> bool:
+        """Tell whether what belongs to a tenant and a site lies in this scope."""
+        return tenant == self.tenant and (self.sites is None or site in self.sites)
+
     def sql(self, alias: str) -> tuple[str, list[str | int]]:
         """Return the same as a condition on table ``alias`` with its parameters."""
         text = f"{alias}.tenant_id = %s"

@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from medwarden.model.scan import ScanOutcome
 from medwarden.model.vulnerability import MatchState
 from medwarden.risk.context import KnownVulnerability
+from medwarden.risk.matching.findings import RECORDS, RELEASE
+from medwarden.risk.matching.platforms import RELEASE_UNKNOWN
 from medwarden.risk.matching.seen_by import Own, merged, sentence
+from medwarden.store.bulk import among
 from medwarden.store.models import (
     Device,
     Irrelevance,
@@ -61,13 +64,18 @@ class VerdictView(msgspec.Struct, frozen=True):
 
 
 class VerdictFilter(msgspec.Struct, frozen=True):
-    """Which verdicts: of some devices, states, a vulnerability or advisory; ``text`` is part of them."""
+    """Which verdicts: of some devices, states, a vulnerability or advisory; ``text`` is part of them.
+
+    ``subjects`` are what findings on them are about (:func:`.risk.matching.findings.subject_of`): all
+    verdicts on these are among those returned, others may be.
+    """
 
     devices: tuple[str, ...] | None = None
     states: tuple[str, ...] = ()
     vulnerability: str = ""
     advisory: str = ""
     text: str = ""
+    subjects: frozenset[str] | None = None
 
 
 def verdicts(scope: Scope, wanted: VerdictFilter, *, at_ns: int, now: bool = True) -> Iterator[VerdictView]:
@@ -79,18 +87,22 @@ def verdicts(scope: Scope, wanted: VerdictFilter, *, at_ns: int, now: bool = Tru
     members = _at(scope.over(ProfileMember.objects.all()), at_ns, now)
     scanned = scanned_devices(scope, at_ns, now=now, vulnerability=wanted.vulnerability)
     if wanted.devices is not None:
-        members = members.filter(device_id__in=wanted.devices)
+        members = members.filter(device_id__in=among(wanted.devices))
         scanned = sorted(set(scanned) & set(wanted.devices))
     profiles = dict.fromkeys(scanned, "") | dict(members.values_list("device_id", "profile_id"))
     known = _of_profiles({profile for profile in profiles.values() if profile}, wanted, at_ns, now)
     remedies = remedies_of(known, wanted.vulnerability)
-    weights = {w.vulnerability: w for w in VulnerabilityWeight.objects.filter(tenant_id=scope.tenant)}
+    weights = _Weights(scope.tenant)
     words = _people(scope.tenant, at_ns)
     ordered = sorted(profiles)
     for start in range(0, len(ordered), _AT_ONCE):
         part = ordered[start : start + _AT_ONCE]
-        devices = {d.pk: d for d in scope.over(Device.objects.filter(pk__in=part))}
+        devices = _devices(scope, part)
         seen = seen_on(scope, part, at_ns, now=now, vulnerability=wanted.vulnerability)
+        weights.read(
+            {row.vulnerability for device in part for row in known.get(profiles[device], ())}
+            | {name for said in seen.values() for name in said}
+        )
         for device_id in part:
             if device_id not in devices:
                 continue
@@ -102,12 +114,38 @@ def verdicts(scope: Scope, wanted: VerdictFilter, *, at_ns: int, now: bool = Tru
                     name,
                     own.get(name),
                     said.get(name, ()),
-                    weights.get(name),
+                    weights.of.get(name),
                     words.get((device_id, name)) or words.get((profiles[device_id], name)),
                     remedies.get((profiles[device_id], name)),
                 )
                 if view is not None and _fits(view, wanted):
                     yield view
+
+
+def _devices(scope: Scope, ids: Sequence[str]) -> dict[str, Device]:
+    """Return devices of the scope by their keys alone: by tenant and site SQLite might read them all."""
+    rows = Device.objects.filter(pk__in=among(ids))
+    rows = rows.only("tenant_id", "site_id", "name", "vendor", "model", "macs", "ips")
+    return {row.pk: row for row in rows if scope.holds(row.tenant_id, row.site_id)}
+
+
+class _Weights:
+    """How much vulnerabilities matter, read as they are come upon."""
+
+    def __init__(self, tenant: str) -> None:
+        self._tenant = tenant
+        self._read: set[str] = set()
+        self.of: dict[str, VulnerabilityWeight] = {}
+
+    def read(self, vulnerabilities: Collection[str]) -> None:
+        """Read those that were not read yet."""
+        missing = set(vulnerabilities) - self._read
+        if missing:
+            rows = VulnerabilityWeight.objects.filter(
+                tenant_id=self._tenant, vulnerability__in=among(missing)
+            )
+            self.of.update((row.vulnerability, row) for row in rows)
+            self._read |= missing
 
 
 def _at(rows: QuerySet[ProfileMember], at_ns: int, now: bool) -> QuerySet[ProfileMember]:
@@ -131,6 +169,10 @@ def _of_profiles(
             rows = rows.filter(vulnerability__iexact=wanted.vulnerability)
         if wanted.advisory:
             rows = rows.filter(advisory__iexact=wanted.advisory)
+        if wanted.subjects is not None:
+            named = Q(advisory__in=["" if each == RECORDS else each for each in wanted.subjects])
+            doubtful = Q(state=MatchState.POTENTIAL.value) if RELEASE in wanted.subjects else Q()
+            rows = rows.filter(named | doubtful) if doubtful else rows.filter(named)
         for row in rows.order_by("profile_id", "vulnerability"):
             found[row.profile_id].append(row)
     return found
@@ -275,10 +317,30 @@ def alike(device: str) -> list[str]:
     return list(rows.values_list("device_id", flat=True))
 
 
+def with_verdict(tenant: str, vulnerabilities: Collection[str]) -> set[str]:
+    """Return the profiles of which something is said of any of some vulnerabilities now."""
+    rows = VulnerabilityVerdict.objects.filter(
+        tenant_id=tenant, vulnerability__in=among(vulnerabilities), until_ns=None
+    )
+    return set(rows.values_list("profile_id", flat=True))
+
+
+def subjects_of(tenant: str, vulnerabilities: Collection[str], since_ns: int) -> frozenset[str]:
+    """Return what findings on some vulnerabilities are about, now and just before ``since_ns``."""
+    rows = VulnerabilityVerdict.objects.filter(
+        Q(until_ns=None) | Q(until_ns=since_ns), tenant_id=tenant, vulnerability__in=among(vulnerabilities)
+    )
+    found = {advisory or RECORDS for advisory in rows.values_list("advisory", flat=True).distinct()}
+    doubtful = rows.filter(state=MatchState.POTENTIAL.value, aspects__icontains=RELEASE_UNKNOWN)
+    return frozenset(found | {RELEASE} if doubtful.exists() else found)
+
+
 def without_profile(tenant: str, site: str) -> list[str]:
     """Return the devices of a site that no profile was noted for."""
-    held = ProfileMember.objects.filter(site_id=site, until_ns=None).values("device")
-    rows = Device.objects.filter(tenant_id=tenant, site_id=site).exclude(pk__in=held)
+    if ProfileMember.objects.filter(until_ns=None).count() == Device.objects.count():
+        return []  # each device has one at most: counting both is a tenth of comparing them
+    held = ProfileMember.objects.filter(device=OuterRef("pk"), until_ns=None)
+    rows = Device.objects.filter(~Exists(held), tenant_id=tenant, site_id=site)
     return list(rows.values_list("pk", flat=True))
 
 
