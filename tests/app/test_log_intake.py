@@ -164,6 +164,20 @@ def test_an_inventory_alone_fills_the_inventory(store: Store, tmp_path: Path) ->
     assert again.already
 
 
+def test_a_long_inventory_is_no_flood(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows are all of one moment, as the frames of a flood are; also for the process that comes next."""
+    from medwarden.inventory import flood
+    from medwarden.store.models import Device
+
+    monkeypatch.setattr(flood, "MOST_HEARD_ONCE", 5)
+    path = tmp_path / "inventory.csv"
+    for begun in (0, 20):
+        rows = [f"02:00:00:00:00:{number:02x},S{number}" for number in range(begun, begun + 20)]
+        path.write_text("mac,serial\n" + "\n".join(rows) + "\n")
+        replay(store, path)
+        assert Device.objects.count() == begun + 20
+
+
 def test_logs_and_captures_are_found_among_other_files(tmp_path: Path, capture: Path) -> None:
     (tmp_path / "conn.log").write_text(json_record(0))
     (tmp_path / "notes.txt").write_text("nothing that anybody knows\n")

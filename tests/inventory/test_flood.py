@@ -49,6 +49,28 @@ def test_those_heard_once_come_in_up_to_a_number_over_all_rounds() -> None:
     assert resolver.delta().empty()
 
 
+def listed(count: int, first: int = 0) -> list[Evidence]:
+    """Return what a list says of interfaces: all of it at one moment."""
+    macs = [f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}" for number in range(first, first + count)]
+    return [Evidence(START, mac, None, None, "inventory.mac", mac, "inventory_table") for mac in macs]
+
+
+def test_who_stands_in_a_list_is_not_made_up_and_takes_nobodys_place() -> None:
+    resolver = Resolver()
+    resolver.evidence(listed(120))
+    stored = resolver.delta()
+    assert len(stored.devices) == 120
+    assert not stored.ignored
+    resolver.evidence(made_up(60, 1))
+    assert len(resolver.delta().devices) == 50
+    again = Resolver()
+    again.restore(stored)
+    again.evidence(made_up(60, 1))
+    assert len(again.delta().devices) == 50
+    again.evidence(listed(100, first=120))
+    assert len(again.delta().devices) == 200 - 120 - 50, "there is an end to those too"
+
+
 def test_who_speaks_again_comes_in_during_a_flood() -> None:
     resolver = Resolver()
     real = "00:30:e6:20:41:33"

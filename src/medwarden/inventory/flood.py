@@ -3,7 +3,8 @@
 A switch or a sensor that is flooded sees hundreds of thousands of MAC addresses, each in one frame. A
 real device that is heard only once is worth knowing, so many of them are taken in; but there is an end
 to it, long before memory and database are full. Who is heard a second time, at another moment, comes in
-whatever goes on around it.
+whatever goes on around it. So does whoever stands in a list that somebody keeps: nobody makes up its rows,
+and all of them are of one moment.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ MOST_HEARD_ONCE = 16_384
 """Interfaces of a site taken in though they were heard at one moment only."""
 MOST_INTERFACES = 250_000
 """Interfaces of a site taken in at all: two and a half times the largest house."""
+LISTED = "inventory.mac"
+"""The field under which a list says that there is such an interface."""
 
 
 class Doorkeeper:
@@ -27,9 +30,9 @@ class Doorkeeper:
     def __init__(self) -> None:
         self._heard_once = 0
 
-    def restore(self, stored: DeviceChange) -> None:
-        """Take over a device that was let in before."""
-        if stored.kind is KeyKind.MAC:
+    def restore(self, stored: DeviceChange, *, listed: bool) -> None:
+        """Take over a device that was let in before; ``listed`` says that it stands in a list."""
+        if stored.kind is KeyKind.MAC and not listed:
             self._heard_once += stored.first_seen == stored.last_seen
 
     def turn_away(
@@ -43,14 +46,19 @@ class Doorkeeper:
         ``known`` are the MAC addresses that are in already. Returns those that do not come in, and how
         much they said.
         """
-        away = self._turned_away(sightings, known)
+        away = self._turned_away(sightings, facts, known)
         unheard = 0
         for pair in [pair for pair in sightings if pair[0] in away]:
             del sightings[pair]
             unheard += sum(fact.count for fact in facts.pop(pair, {}).values())
         return away, unheard
 
-    def _turned_away(self, sightings: Mapping[Pair, Sighting], known: Collection[str]) -> frozenset[str]:
+    def _turned_away(
+        self,
+        sightings: Mapping[Pair, Sighting],
+        facts: Mapping[Pair, Mapping[FactKey, Fact]],
+        known: Collection[str],
+    ) -> frozenset[str]:
         """Return the interfaces of one round that do not come in: the latest of those heard once."""
         heard: dict[str, tuple[int, int]] = {}
         for (mac, _), sighting in sightings.items():
@@ -58,7 +66,8 @@ class Doorkeeper:
                 first, last = heard.get(mac, (sighting.first_seen, sighting.last_seen))
                 heard[mac] = min(first, sighting.first_seen), max(last, sighting.last_seen)
         newcomers = sorted(heard, key=lambda mac: (heard[mac], mac))
-        once = [mac for mac in newcomers if heard[mac][0] == heard[mac][1]]
+        listed = {mac for (mac, _), said in facts.items() if any(field == LISTED for _, _, field, _ in said)}
+        once = [mac for mac in newcomers if heard[mac][0] == heard[mac][1] and mac not in listed]
         room = max(0, MOST_HEARD_ONCE - self._heard_once)
         away = set(once[room:])
         self._heard_once += min(room, len(once))

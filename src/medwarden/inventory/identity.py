@@ -25,7 +25,7 @@ from medwarden.inventory.addresses import (
     Bindings,
     came_directly,
 )
-from medwarden.inventory.flood import MOST_INTERFACES, SAID_IN_A_FLOOD, Doorkeeper
+from medwarden.inventory.flood import LISTED, MOST_INTERFACES, SAID_IN_A_FLOOD, Doorkeeper
 from medwarden.inventory.sightings import (
     Fact,
     FactKey,
@@ -466,17 +466,18 @@ class Resolver:
     def restore(self, stored: InventoryDelta) -> None:
         """Take over what was stored: a delta that holds all devices, interfaces, addresses, services, merges.
 
-        Facts of it count towards the bound of values per field; conversations and activity are not needed.
+        Facts of it count towards the bound of values per field and tell who is listed; traffic is not needed.
         """
         self._gone.update({merge.gone: merge.kept for merge in stored.merges})
         macs = {interface.device: interface.mac for interface in stored.interfaces}
         ips = {address.device: address.ip for address in stored.addresses if address.mac is None}
+        listed = {fact.device for fact in stored.ledger if fact.field == LISTED}
         for device in stored.devices:
             key = macs.get(device.id) if device.kind is KeyKind.MAC else ips.get(device.id)
             if key is None:
                 continue
             table = self._by_mac if device.kind is KeyKind.MAC else self._by_ip
-            self._door.restore(device)
+            self._door.restore(device, listed=device.id in listed)
             table[key] = known_again(device, key)
         for address in stored.addresses:
             if address.mac is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count
 
+from medwarden.inventory.flood import LISTED
 from medwarden.model.inventory_delta import (
     AddressChange,
     BindingSource,
@@ -48,13 +49,14 @@ _SERVICE = (
     "flows",
     "bytes",
 )
+_SAID = ("sensor", "source", "field", "value", "first_seen", "last_seen", "count")
 
 
 def load_state(site: str) -> InventoryDelta:
     """Return devices, interfaces, addresses, services and merges of ``site`` for ``Resolver.restore``.
 
-    Of the ledger it holds the fields of which a device has many values. Of devices that are made of
-    several identities it holds these, one by one, as the resolver knows them.
+    Of the ledger it holds the fields of which a device has many values, and who stands in a list. Of devices
+    that are made of several identities it holds these, one by one, as the resolver knows them.
     """
     parts = Identity.objects.filter(site_id=site)
     made = set(parts.values_list("device", flat=True))
@@ -85,7 +87,12 @@ def load_state(site: str) -> InventoryDelta:
                 ("device_id", "mac", "ip", "source", "current", "first_seen", "last_seen"),
             )
         ),
-        ledger=(*_crowded(EvidenceEntry, site, made), *_crowded(IdentityEvidence, site, set())),
+        ledger=(
+            *_crowded(EvidenceEntry, site, made),
+            *_crowded(IdentityEvidence, site, set()),
+            *_listed(EvidenceEntry, site, made),
+            *_listed(IdentityEvidence, site, set()),
+        ),
         services=tuple(
             ServiceIncrement(*values) for values in _both((Service, IdentityService), site, made, _SERVICE)
         ),
@@ -110,16 +117,30 @@ def _both(
     yield from apart._default_manager.filter(site_id=site).order_by("pk").values_list(*of_identity)
 
 
+def _owner(table: type[EvidenceEntry | IdentityEvidence]) -> str:
+    return "device_id" if table is EvidenceEntry else "device"
+
+
 def _crowded(
     table: type[EvidenceEntry | IdentityEvidence], site: str, made: set[str]
 ) -> tuple[LedgerIncrement, ...]:
-    owner = "device_id" if table is EvidenceEntry else "device"
+    owner = _owner(table)
     rows = table._default_manager.filter(site_id=site).order_by()
     crowded = rows.values_list(owner, "field").annotate(n=Count("pk")).filter(n__gte=_MANY_VALUES)
-    columns = (owner, "sensor", "source", "field", "value", "first_seen", "last_seen", "count")
     return tuple(
         LedgerIncrement(*values)
         for device, field, _ in crowded
         if device not in made
-        for values in rows.filter(**{owner: device}, field=field).values_list(*columns)
+        for values in rows.filter(**{owner: device}, field=field).values_list(owner, *_SAID)
+    )
+
+
+def _listed(
+    table: type[EvidenceEntry | IdentityEvidence], site: str, made: set[str]
+) -> tuple[LedgerIncrement, ...]:
+    rows = table._default_manager.filter(site_id=site, field=LISTED).order_by()
+    return tuple(
+        LedgerIncrement(*values)
+        for values in rows.values_list(_owner(table), *_SAID).iterator()
+        if values[0] not in made
     )
