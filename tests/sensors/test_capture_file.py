@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from tests.waiting import PATIENCE, until
 
 from medwarden.flowcore import FlowCore, FlowCoreConfig
 from medwarden.model.accounting import InputReport
@@ -266,15 +267,13 @@ def test_hand_offs_are_taken_as_they_come_not_all_at_the_end(tmp_path: Path) -> 
     assert max(sizes) < 100
 
 
-def follow(path: Path, stop: threading.Event) -> tuple[InputReport, list[int]]:
-    core = FlowCore()
-    seen: list[int] = []
-    report = read_capture(path, core, on_batch=lambda full: seen.append(full.parsed), follow=True, stop=stop)
-    return report, seen
+def follow(path: Path, seen: list[int]) -> InputReport:
+    """Follow a file; what was parsed at each batch is in ``seen``."""
+    return read_capture(path, FlowCore(), on_batch=lambda full: seen.append(full.parsed), follow=True)
 
 
 def wait_for(condition: threading.Event, seen: object) -> None:
-    assert condition.wait(20), seen
+    assert condition.wait(PATIENCE), seen
 
 
 def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
@@ -299,29 +298,31 @@ def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
                 time.sleep(0.01)
         wait_for(arrived, core.parsed)
         stop.set()
-        report = running.result(timeout=20)
+        report = running.result(timeout=PATIENCE)
     assert (report.error, report.packets.parsed) == (None, 30)
 
 
-def test_following_ends_when_the_file_is_deleted_and_tells_when_it_was_cut(tmp_path: Path) -> None:
-    for change in ("delete", "cut"):
-        path = tmp_path / change
-        path.write_bytes(capture(5))
-        stop = threading.Event()
-        with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(follow, path, stop)
-            time.sleep(0.1)
-            if change == "delete":
-                path.unlink()
-            else:
-                os.truncate(path, 50)
-            report, seen = running.result(timeout=20)
-        assert report.packets.parsed == 5
-        assert seen[-1] == 5
-        expected = (
-            None if change == "delete" else f"{path}, byte 50: the file was cut to 50 bytes while it was read"
-        )
-        assert report.error == expected
+@pytest.mark.parametrize("change", ["delete", "cut"])
+def test_following_ends_when_the_file_is_deleted_and_tells_when_it_was_cut(
+    tmp_path: Path, change: str
+) -> None:
+    path = tmp_path / change
+    path.write_bytes(capture(5))
+    seen: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(follow, path, seen)
+        until(lambda: 5 in seen, "the file is read as far as it goes")
+        if change == "delete":
+            path.unlink()
+        else:
+            os.truncate(path, 50)
+        report = running.result(timeout=PATIENCE)
+    assert report.packets.parsed == 5
+    assert seen[-1] == 5
+    expected = (
+        None if change == "delete" else f"{path}, byte 50: the file was cut to 50 bytes while it was read"
+    )
+    assert report.error == expected
 
 
 def test_without_follow_a_growing_file_is_read_to_where_it_is(tmp_path: Path) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+from tests.ports import reserved_port
+from tests.programs import started
 from tests.sensors.logs.exports import SETTING_KEY, netflow5, record5
+from tests.waiting import PATIENCE, until
 
 from medwarden.app.intake import take_in
 from medwarden.kernel.errors import ConfigurationError, ResourceError
@@ -41,12 +43,6 @@ def collector(**options: Allowed | int) -> Iterator[tuple[DatagramServer, Recept
         assert server.error is None
 
 
-def until(done: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        time.sleep(0.02)
-
-
 def send(address: tuple[str, int], datagrams: list[bytes]) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         for datagram in datagrams:
@@ -73,7 +69,7 @@ def export(
                 *("-p", str(folder / f"pid{number}"), "-n", f"{address[0]}:{address[1]}", *options),
             ],
             check=True,
-            timeout=30,
+            timeout=PATIENCE,
             capture_output=True,
             stdin=subprocess.DEVNULL,
         )
@@ -86,7 +82,7 @@ def test_softflowd_is_counted_as_our_own_flow_core_counts(shared: Path, tmp_path
     with collector() as (server, reception):
         version, *options = form.split()
         export(capture, [server.address], version, tmp_path, *options)
-        until(lambda: reception.octets > 0)
+        until(lambda: reception.octets > 0, "the exports arrive")
         server.stop()
         batch = reception.take(final=True)
     own: list[Batch] = []
@@ -115,41 +111,20 @@ def test_softflowd_is_counted_as_our_own_flow_core_counts(shared: Path, tmp_path
 @pytest.mark.parametrize("version", ["5", "9", "10"])
 def test_nfcapd_comes_to_the_same_sums(shared: Path, tmp_path: Path, version: str) -> None:
     capture = shared / "captures/made/dicom_dcmtk_echo_store.pcap"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    peer = subprocess.Popen(
-        [
-            "nfcapd",
-            "-l",
-            str(tmp_path),
-            "-w",
-            str(tmp_path),
-            "-p",
-            str(port),
-            "-b",
-            "127.0.0.1",
-            "-t",
-            "3600",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: _listens(port))
+    port = reserved_port()
+    command = ["nfcapd", "-l", tmp_path, "-w", tmp_path, "-p", port, "-b", "127.0.0.1", "-t", 3600]
+    with started(command, tmp_path) as peer:
+        peer.until_bound(port)
         with collector() as (server, reception):
             export(capture, [server.address, ("127.0.0.1", port)], version, tmp_path)
-            until(lambda: reception.octets > 0)
+            until(lambda: reception.octets > 0, "the exports arrive")
             server.stop()
             batch = reception.take(final=True)
-        time.sleep(0.3)
-    finally:
-        peer.terminate()
-        peer.wait(timeout=10)
+        until(lambda: _waiting(port) == 0, "nfcapd has taken what arrived")
     files = sorted(tmp_path.glob("nfcapd.*"))
     assert files, "nfcapd wrote nothing"
     summary = subprocess.run(
-        ["nfdump", "-r", str(files[0]), "-I"], capture_output=True, text=True, check=True, timeout=30
+        ["nfdump", "-r", str(files[0]), "-I"], capture_output=True, text=True, check=True, timeout=PATIENCE
     ).stdout
     told = dict(line.split(": ", 1) for line in summary.splitlines() if ": " in line)
     _, packets, octets = totals(batch)
@@ -157,8 +132,13 @@ def test_nfcapd_comes_to_the_same_sums(shared: Path, tmp_path: Path, version: st
     assert reception.tally().count.parsed >= int(told["Flows"])
 
 
-def _listens(port: int) -> bool:
-    return f":{port:04X} " in Path("/proc/net/udp").read_text()
+def _waiting(port: int) -> int:
+    """Return how many octets wait for whoever holds a UDP port (proc(5), the receive queue)."""
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[1].endswith(f":{port:04X}"):
+            return int(words[4].partition(":")[2], 16)
+    raise AssertionError(f"nobody holds UDP port {port}")
 
 
 def test_exporters_are_kept_apart_and_bounded() -> None:
@@ -167,7 +147,11 @@ def test_exporters_are_kept_apart_and_bounded() -> None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
                 out.bind((f"127.0.0.{number + 2}", 0))
                 out.sendto(netflow5([record5("10.1.1.5", "10.1.2.9", (50000 + number, 80))]), server.address)
-        until(lambda: reception.tally().count.read == 4)
+        until(
+            lambda: reception.tally().count.read == 4,
+            "4 datagrams are read",
+            shown=lambda: str(reception.tally()),
+        )
         accounts = reception.accounts()
         assert [account.sender for account in accounts] == ["127.0.0.4", "127.0.0.5"]
         flows = reception.take(final=True).flows
@@ -179,7 +163,11 @@ def test_exporters_are_kept_apart_and_bounded() -> None:
 def test_a_sender_that_is_not_allowed_is_dropped_and_counted() -> None:
     with collector(allowed=Allowed(["10.0.0.0/8"])) as (server, reception):
         send(server.address, [netflow5([record5("10.1.1.5", "10.1.2.9", (50000, 80))])])
-        until(lambda: reception.tally().count.read == 1)
+        until(
+            lambda: reception.tally().count.read == 1,
+            "1 datagrams are read",
+            shown=lambda: str(reception.tally()),
+        )
         assert reception.tally().reasons == {"sender is not on the allow list": 1}
         assert reception.tally().count.dropped == 1
         assert reception.take(final=True).empty()
@@ -188,7 +176,11 @@ def test_a_sender_that_is_not_allowed_is_dropped_and_counted() -> None:
 def test_noise_is_rejected_by_name() -> None:
     with collector() as (server, reception):
         send(server.address, [b"GET / HTTP/1.1", b"", b"\0\5\0\1"])
-        until(lambda: reception.tally().count.read == 3)
+        until(
+            lambda: reception.tally().count.read == 3,
+            "3 datagrams are read",
+            shown=lambda: str(reception.tally()),
+        )
         tally = reception.tally()
         assert tally.count.rejected == 3
         assert tally.fault is not None and "127.0.0.1" in tally.fault
@@ -202,7 +194,11 @@ def test_what_the_kernel_drops_is_counted(monkeypatch: pytest.MonkeyPatch) -> No
     datagrams = [netflow5([record5("10.1.1.5", "10.1.2.9", (40000 + n, 80))], sequence=n) for n in range(400)]
     send(server.address, datagrams)  # before it is started: the buffer overflows
     server.start()
-    until(lambda: reception.tally().count.read == 400)
+    until(
+        lambda: reception.tally().count.read == 400,
+        "400 datagrams are read",
+        shown=lambda: str(reception.tally()),
+    )
     server.stop()
     count = reception.tally().count
     assert count.read == 400
@@ -216,11 +212,19 @@ def test_what_the_store_does_not_keep_up_with_is_dropped_and_counted(monkeypatch
     with collector() as (server, reception):
         sent = [netflow5([record5("10.1.1.5", "10.1.2.9", (40000 + n, 80))], sequence=n) for n in range(50)]
         send(server.address, sent)
-        until(lambda: reception.tally().count.read == 50)
+        until(
+            lambda: reception.tally().count.read == 50,
+            "50 datagrams are read",
+            shown=lambda: str(reception.tally()),
+        )
         assert reception.tally().reasons == {"too much waits to be stored": 30}
         assert reception.take(final=True).flows.num_rows == 20
         send(server.address, sent[-1:])
-        until(lambda: reception.tally().count.read == 51)
+        until(
+            lambda: reception.tally().count.read == 51,
+            "51 datagrams are read",
+            shown=lambda: str(reception.tally()),
+        )
         assert reception.tally().count.parsed == 21
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.waiting import PATIENCE, until
 
 from medwarden.flowcore import FlowCore, FlowCoreConfig
 from medwarden.kernel.errors import ConfigurationError, ResourceError
@@ -86,11 +87,11 @@ def captured(
             sent = send(out)
         time.sleep(0.15)
         capture.stop()
-        report = running.result(timeout=30)
+        report = running.result(timeout=PATIENCE)
         runner.shutdown()
         return report, sent
 
-    report, sent = namespace.submit(work).result(timeout=60)
+    report, sent = namespace.submit(work).result(timeout=PATIENCE)
     return report, core, segments, sent
 
 
@@ -118,7 +119,7 @@ def test_a_ring_that_overflows_counts_what_the_kernel_dropped(namespace: ThreadP
 
     def work() -> InputReport:
         def on_batch(full: FlowCore) -> None:
-            slow.wait(1.0)
+            slow.wait(PATIENCE)  # so that what does not fit into the ring is surely dropped
             full.take_segments()
 
         capture = LiveCapture("right", core, on_batch, 0.01, blocks=1, block_bytes=65_536)
@@ -131,11 +132,11 @@ def test_a_ring_that_overflows_counts_what_the_kernel_dropped(namespace: ThreadP
                 out.send(udp_frame(number))
         capture.stop()
         slow.set()
-        report = running.result(timeout=30)
+        report = running.result(timeout=PATIENCE)
         runner.shutdown()
         return report
 
-    report = namespace.submit(work).result(timeout=60)
+    report = namespace.submit(work).result(timeout=PATIENCE)
     assert report.packets.read == 5_000
     assert report.packets.dropped > 0
     assert report.packets.balanced()
@@ -177,15 +178,12 @@ def test_silent_flows_end_although_no_packet_comes(namespace: ThreadPoolExecutor
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as out:
             out.bind(("left", 0))
             out.send(udp_frame(1))
-        for _ in range(100):
-            if ended:
-                break
-            time.sleep(0.1)
+        until(lambda: bool(ended), "the silent flow ends")
         capture.stop()
-        running.result(timeout=30)
+        running.result(timeout=PATIENCE)
         runner.shutdown()
 
-    namespace.submit(work).result(timeout=60)
+    namespace.submit(work).result(timeout=PATIENCE)
     assert ended == ["idle"]
 
 
@@ -196,9 +194,9 @@ def test_an_interface_that_disappears_ends_the_capture_with_a_sentence(namespace
         try:
             return capture.run()
         finally:
-            deleter.wait()
+            deleter.wait(PATIENCE)
 
-    report = namespace.submit(work).result(timeout=30)
+    report = namespace.submit(work).result(timeout=PATIENCE)
     assert report.error == "right: the interface disappeared while it was captured"
     assert report.packets.balanced()
 
@@ -208,7 +206,7 @@ def test_no_such_interface_names_those_there_are(namespace: ThreadPoolExecutor) 
         with pytest.raises(ResourceError, match=r"no interface 'eth99'; there are: .*left"):
             LiveCapture("eth99", FlowCore(), lambda full: None)
 
-    namespace.submit(work).result(timeout=30)
+    namespace.submit(work).result(timeout=PATIENCE)
 
 
 def test_impossible_settings_are_refused() -> None:
@@ -242,7 +240,7 @@ print(capture.run().packets.balanced())
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=PATIENCE
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == [

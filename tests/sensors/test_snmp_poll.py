@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +13,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ports import reserved_port
+from tests.programs import program, started
+from tests.waiting import PATIENCE, until
 
 from medwarden.dissect import ber
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, RemoteServiceError
@@ -80,24 +80,24 @@ def table() -> list[tuple[str, str, str]]:
     return list(rows)
 
 
+TREES = ("1.3.6.1.2.1.17", "1.3.6.1.2.1.31", "1.3.6.1.2.1.47", "1.0.8802", "1.3.6.1.4.1.14179")
+"""What the agent asks a script of ours for."""
+
+
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Start a snmpd that serves the table; yield its port."""
-    if shutil.which("snmpd") is None:
-        pytest.skip("snmpd is not installed")
+    snmpd = program("snmpd")
     folder = tmp_path_factory.mktemp("snmpd")
     (folder / "table.json").write_text(json.dumps(table()))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = reserved_port()
     script = f"{sys.executable} -S {Path(__file__).with_name('switch_agent.py')} {folder / 'table.json'}"
-    trees = ("1.3.6.1.2.1.17", "1.3.6.1.2.1.31", "1.3.6.1.2.1.47", "1.0.8802", "1.3.6.1.4.1.14179")
     lines = [
         f"agentAddress udp:127.0.0.1:{port}",
         "rocommunity ward",
         "sysName sw-3",
         "sysLocation building B",
-        *(f"pass_persist -p 1 .{tree} {script}" for tree in trees),
+        *(f"pass_persist -p 1 .{tree} {script}" for tree in TREES),
         "createUser plain",
         "createUser signed SHA signed-pass",
         "createUser secret SHA-256 auth-pass-1 AES priv-pass-1",
@@ -109,44 +109,25 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         f"[snmp] persistentDir {folder}",
     ]
     (folder / "snmpd.conf").write_text("\n".join(lines) + "\n")
-    daemon = subprocess.Popen(
-        [
-            "snmpd",
-            "-f",
-            "-Lf",
-            str(folder / "log"),
-            "-C",
-            "-c",
-            str(folder / "snmpd.conf"),
-            "-I",
-            "-smux,ifTable,ifXTable",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        env={"SNMP_PERSISTENT_DIR": str(folder), "PATH": "/usr/sbin:/usr/bin:/bin"},
-    )
-    try:
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
-            try:
-                with SnmpSession("127.0.0.1", port, V2, timeout_s=0.3, tries=1) as session:
-                    if list(session.walk("1.3.6.1.2.1.1.5")):
-                        break
-            except RemoteServiceError:
-                time.sleep(0.1)
-        else:
-            pytest.fail(f"snmpd did not answer: {(folder / 'log').read_text()[-500:]}")
+    words = [snmpd, "-f", "-Lo", "-C", "-c", folder / "snmpd.conf", "-I", "-smux,ifTable,ifXTable"]
+    with started(words, folder, environment={"SNMP_PERSISTENT_DIR": str(folder)}) as daemon:
+        until(lambda: _serves_table(port), "snmpd serves the table", every=0.2, shown=lambda: daemon.said)
         yield port
-    finally:
-        daemon.terminate()
-        daemon.wait(timeout=10)
+
+
+def _serves_table(port: int) -> bool:
+    """Tell whether the agent answers for itself and for every tree that its script has to serve."""
+    try:
+        with SnmpSession("127.0.0.1", port, V2, tries=1) as session:
+            return all(list(session.walk(tree)) for tree in ("1.3.6.1.2.1.1.5", *TREES))
+    except RemoteServiceError:
+        return False
 
 
 def polled(
     port: int, credential: Credential
 ) -> tuple[SnmpPoll, set[tuple[str | None, str | None, str, str]]]:
-    poll = SnmpPoll(PollPlan((PolledDevice("127.0.0.1", port, credential),), 60))
+    poll = SnmpPoll(PollPlan((PolledDevice("127.0.0.1", port, credential),), 60), timeout_s=PATIENCE / 3)
     poll.poll_all()
     facts = {(f.evidence.mac, f.evidence.ip, f.evidence.field, f.evidence.value) for f in poll.take().facts}
     assert {field for _, _, field, _ in facts} <= set(POLL_FIELDS)
@@ -243,7 +224,7 @@ class Contrary:
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(10)
+        self._socket.settimeout(PATIENCE)
         self._answer = answer
         self.port = int(self._socket.getsockname()[1])
         self._thread = threading.Thread(target=self._run)

@@ -7,14 +7,16 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.programs import started
 from tests.sensors.logs.exports import FIELDS, ipfix, row, set_of, template10
+from tests.waiting import PATIENCE, until
 
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.model.log_source import LogSetting
@@ -35,12 +37,6 @@ def reception() -> Reception:
     return Reception(line_parser, LogSetting(KEY, now_ns=NOW), prepare=one_line)
 
 
-def until(done: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        time.sleep(0.02)
-
-
 def acks(count: int) -> list[bytes]:
     return [ACK % (n, n, n) for n in range(1, count + 1)]
 
@@ -54,7 +50,7 @@ def server(tls: ssl.SSLContext | None = None, **options: float) -> Iterator[tupl
         heard,
         tls=tls,
         most_connections=int(options.get("most_connections", 16)),
-        unfinished_s=options.get("unfinished_s", 10.0),
+        unfinished_s=options.get("unfinished_s", PATIENCE),
     )
     made.start()
     try:
@@ -91,7 +87,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         ],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     return pem, key
 
@@ -145,7 +141,9 @@ def test_messages_are_routed_by_what_they_say() -> None:
             b"\xff\xfe\x00binary\x01",
         ]
         out.sendall(b"".join(line + b"\n" for line in lines))
-        until(lambda: heard.tally().count.read == 5)
+        until(
+            lambda: heard.tally().count.read == 5, "all messages are read", shown=lambda: str(heard.tally())
+        )
         formats = {account.format: account.tally.count.parsed for account in heard.accounts()}
         assert formats == {"isc_dhcp": 2, "cisco_asa": 1, "syslog_lines": 2}
         batch = heard.take(final=True)
@@ -157,7 +155,9 @@ def test_what_arrived_before_the_end_is_taken() -> None:
     with server() as (made, heard):
         with socket.create_connection(made.address) as out:
             out.sendall(b"".join(line + b"\n" for line in acks(9)) + ACK % (10, 10, 10))
-        until(lambda: heard.tally().count.read == 10)
+        until(
+            lambda: heard.tally().count.read == 10, "all messages are read", shown=lambda: str(heard.tally())
+        )
         made.stop()
         assert len(leased(heard)) == 10
 
@@ -168,7 +168,11 @@ def test_slow_and_many_connections_are_bounded() -> None:
         try:
             for each in slow:
                 each.sendall(b"<13>never")
-            until(lambda: heard.tally().count.read >= 3)
+            until(
+                lambda: heard.tally().count.read >= 3,
+                "all messages are read",
+                shown=lambda: str(heard.tally()),
+            )
             assert heard.tally().reasons["message not finished in time"] == 3
             assert slow[0].recv(1) == b"" if _closed(slow[0]) else True
         finally:
@@ -176,7 +180,7 @@ def test_slow_and_many_connections_are_bounded() -> None:
                 each.close()
         held = [socket.create_connection(made.address) for _ in range(8)]
         try:
-            until(lambda: made.refused >= 5)
+            until(lambda: made.refused >= 5, "five are refused", shown=lambda: str(made.refused))
             assert made.refused == 5
         finally:
             for each in held:
@@ -184,7 +188,7 @@ def test_slow_and_many_connections_are_bounded() -> None:
 
 
 def _closed(each: socket.socket) -> bool:
-    each.settimeout(5)
+    each.settimeout(PATIENCE)
     try:
         return each.recv(1, socket.MSG_PEEK) == b""
     except ConnectionError:
@@ -195,12 +199,14 @@ def test_a_full_reception_makes_tcp_wait(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("medwarden.sensors.reception._MOST_WAITING", 10)
     with server() as (made, heard), socket.create_connection(made.address) as out:
         out.sendall(b"".join(line + b"\n" for line in acks(10)))
-        until(lambda: heard.full)
+        until(lambda: heard.full, "the reception is full")
         out.sendall(b"".join(line + b"\n" for line in acks(12)[10:]))
         time.sleep(0.3)
         assert heard.tally().count.read == 10
         heard.take()
-        until(lambda: heard.tally().count.read == 12)
+        until(
+            lambda: heard.tally().count.read == 12, "all messages are read", shown=lambda: str(heard.tally())
+        )
         assert heard.tally().count.dropped == 0
 
 
@@ -208,7 +214,7 @@ def test_tls_with_a_broken_peer_goes_on(certificate: tuple[Path, Path]) -> None:
     with server(server_context(*certificate)) as (made, heard):
         with socket.create_connection(made.address) as plain:
             plain.sendall(b"<13>not tls\n")
-            plain.settimeout(5)
+            plain.settimeout(PATIENCE)
             with suppress(ConnectionError):
                 plain.recv(10)
         trust = ssl.create_default_context(cafile=str(certificate[0]))
@@ -218,7 +224,11 @@ def test_tls_with_a_broken_peer_goes_on(certificate: tuple[Path, Path]) -> None:
         ):
             message = ACK % (7, 7, 7)
             out.sendall(b"%d %s" % (len(message), message))
-            until(lambda: heard.tally().count.read == 1)
+            until(
+                lambda: heard.tally().count.read == 1,
+                "all messages are read",
+                shown=lambda: str(heard.tally()),
+            )
         assert leased(heard) == {"10.20.0.7"}
 
 
@@ -233,10 +243,14 @@ def test_ipfix_over_tcp_keeps_its_templates_and_ends_a_stream_that_is_none() -> 
             out.sendall(message[:9])
             time.sleep(0.05)
             out.sendall(message[9:] + ipfix([data], 1))
-            until(lambda: heard.tally().count.parsed == 2)
+            until(
+                lambda: heard.tally().count.parsed == 2,
+                "all messages are parsed",
+                shown=lambda: str(heard.tally()),
+            )
         with socket.create_connection(made.address) as out:
             out.sendall(b"GET / HTTP/1.1\r\n")
-            out.settimeout(10)
+            out.settimeout(PATIENCE)
             with suppress(ConnectionError):
                 assert out.recv(1) == b""
     finally:
@@ -261,8 +275,13 @@ def test_rsyslogd_forwards_to_us(how: str, tmp_path: Path, certificate: tuple[Pa
     if how == "udp":
         made = DatagramServer("127.0.0.1", 0, heard)
     else:
-        made = SyslogServer("127.0.0.1", 0, heard, tls=server_context(*certificate) if how == "tls" else None)
+        context = server_context(*certificate) if how == "tls" else None
+        made = SyslogServer("127.0.0.1", 0, heard, tls=context, unfinished_s=6 * PATIENCE)
     made.start()
+
+    def told() -> str:
+        return f"{heard.tally()}, {made.error}"
+
     source = tmp_path / "in.log"
     source.write_text("")
     action = f'type="omfwd" target="127.0.0.1" port="{made.address[1]}"'
@@ -282,17 +301,12 @@ def test_rsyslogd_forwards_to_us(how: str, tmp_path: Path, certificate: tuple[Pa
         f'input(type="imfile" File="{source}" Tag="x:" freshStartTail="off")\n'
         f'action({action} template="whole")\n'
     )
-    daemon = subprocess.Popen(
-        ["rsyslogd", "-n", "-f", str(configuration), "-i", str(tmp_path / "pid")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command = ["rsyslogd", "-n", "-f", configuration, "-i", tmp_path / "pid"]
     try:
-        source.write_bytes(b"".join(line + b"\n" for line in acks(count)))
-        until(lambda: heard.tally().count.read >= count, 20)
+        with started(command, tmp_path):
+            source.write_bytes(b"".join(line + b"\n" for line in acks(count)))
+            until(lambda: heard.tally().count.read >= count, "all messages are read", shown=told)
     finally:
-        daemon.terminate()
-        daemon.wait(timeout=10)
         made.stop()
     assert made.error is None
     assert len(leased(heard)) == count
