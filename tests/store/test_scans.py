@@ -35,7 +35,7 @@ def report(*hosts: ScannedHost, scanner: str = "nessus") -> ScanReport:
     names = {s.check for each in hosts for s in each.sightings}
     checks = {name: ScanCheck(name, name, (name.removeprefix("check-"),), 7.5) for name in names}
     return ScanReport(
-        "nessus", scanner, "made up", 0, max((h.seen_ns for h in hosts), default=0), checks, hosts
+        scanner, scanner, "made up", 0, max((h.seen_ns for h in hosts), default=0), checks, hosts
     )
 
 
@@ -46,11 +46,15 @@ def ward(store: Store, heard: DeltaMaker) -> Store:
     return store
 
 
-def taken(document: ScanReport, digest: str = "a", *, whole: bool = True) -> ScanImport:
+WHOLE = frozenset({"nessus"})
+"""The forms of these reports in which silence means something."""
+
+
+def taken(document: ScanReport, digest: str = "a") -> ScanImport:
     from medwarden.store.scans import record_scan
 
     with Change("user:anna", "import", site="main") as change:
-        return record_scan(change, "main", document, "report.nessus", digest, whole=whole)
+        return record_scan(change, "main", document, "report.nessus", digest, whole=WHOLE)
 
 
 def standing(device: str = "d-main-1") -> set[str]:
@@ -126,7 +130,7 @@ def test_a_later_report_ends_what_it_does_without(ward: Store) -> None:
     taken(report(host(ONE, TWO, macs=mac, at=now - 9 * DAY, login=True)), "a")
     taken(report(host(ONE, macs=mac, at=now - 8 * DAY, login=False)), "b")
     assert standing() == {ONE, TWO}, "who was not logged in refutes nothing that a login saw"
-    taken(report(host(ONE, macs=mac, at=now - 7 * DAY), scanner="nmap"), "c", whole=False)
+    taken(report(host(ONE, macs=mac, at=now - 7 * DAY), scanner="nmap"), "c")
     taken(report(host(ONE, macs=mac, at=now - 6 * DAY, login=True)), "d")
     assert standing() == {ONE}
     ended = ScannerSighting.objects.get(vulnerability=TWO)
@@ -138,13 +142,13 @@ def test_a_later_report_ends_what_it_does_without(ward: Store) -> None:
 
 def test_scripts_refute_only_what_they_tried(ward: Store) -> None:
     now, mac = wall_clock(), (mac_of(1),)
-    taken(report(host(ONE, TWO, macs=mac, at=now - 2 * DAY), scanner="nmap"), "a", whole=False)
+    taken(report(host(ONE, TWO, macs=mac, at=now - 2 * DAY), scanner="nmap"), "a")
     tried = msgspec.structs.replace(
         host(macs=mac, at=now - DAY),
         sightings=(ScanSighting(f"check-{ONE}", ScanOutcome.NOT_VULNERABLE, 443),),
     )
     document = report(tried, scanner="nmap")
-    taken(document, "b", whole=False)
+    taken(document, "b")
     assert standing() == {TWO}
 
 
@@ -159,16 +163,16 @@ def test_a_report_is_taken_back_and_what_it_ended_counts_again(ward: Store) -> N
     assert standing() == {ONE}
     assert reported_of(["d-main-1"])["d-main-1"][0].software == ()
     with Change("user:anna", "", site="main") as change, pytest.raises(ConfigurationError, match="why"):
-        remove_scan(change, later.id, whole=True)
+        remove_scan(change, later.id, whole=WHOLE)
     with Change("user:anna", "wrong site", site="main") as change:
-        assert remove_scan(change, later.id, whole=True) == ("d-main-1",)
+        assert remove_scan(change, later.id, whole=WHOLE) == ("d-main-1",)
     assert standing() == {ONE, TWO}
     assert reported_of(["d-main-1"])["d-main-1"][0].software == programs
     with (
         Change("user:anna", "again", site="main") as change,
         pytest.raises(ConfigurationError, match="counts"),
     ):
-        remove_scan(change, later.id, whole=True)
+        remove_scan(change, later.id, whole=WHOLE)
 
 
 def test_old_sightings_end_and_hosts_that_appear_are_found(ward: Store, heard: DeltaMaker) -> None:
@@ -217,7 +221,7 @@ def test_programs_builds_and_updates_that_scanners_report_are_part_of_the_profil
     from medwarden.store.scans import remove_scan
 
     with Change("user:anna", "wrong", site="main") as change:
-        remove_scan(change, done.id, whole=True)
+        remove_scan(change, done.id, whole=WHOLE)
     assert profiles_of("default", ["d-main-1"])["d-main-1"] == before
 
 

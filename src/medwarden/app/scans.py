@@ -17,7 +17,7 @@ from medwarden.model.device import DeviceClass
 from medwarden.model.scan import ScanReport
 from medwarden.operations.in_use import InUse, in_use
 from medwarden.operations.scan_exclusions import FORMS, Exclusion, exclusions, written
-from medwarden.sensors.scans.registry import LARGEST, read_report, whole_scanners
+from medwarden.sensors.scans.registry import LARGEST, read_report, whole_forms
 from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
@@ -35,15 +35,25 @@ def import_file(home: Path, path: Path, *, actor: str, site: str | None = None) 
 
     Raises ResourceError where the file cannot be read and MalformedInput where it is no known report.
     """
-    try:
-        with path.open("rb") as file:
-            report = read_report(file, str(path))
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ResourceError(f"{path}: {error.strerror}") from error
+    report, digest = _read_file(path, str(path))
     with open_store(home, writer=True, role="scans"):
         return take_in(home, report, path.name, digest, actor=actor, site=site)
+
+
+def take_file_in(home: Path, path: Path, name: str, *, actor: str, tenant: str, site: str) -> ScanImport:
+    """Do the same with a file that a scanner brought and people know as ``name``, on an open store."""
+    report, digest = _read_file(path, name)
+    return take_in(home, report, name, digest, actor=actor, tenant=tenant, site=site)
+
+
+def _read_file(path: Path, name: str) -> tuple[ScanReport, str]:
+    try:
+        with path.open("rb") as file:
+            report = read_report(file, name)
+            file.seek(0)
+            return report, hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror}") from error
 
 
 def import_upload(
@@ -73,10 +83,9 @@ def take_in(
     from medwarden.store.scans import end_old, find_again, record_scan
 
     tenant, place = ensure_site(tenant, site)
-    whole = report.scanner in whole_scanners()
     with Change(actor, f"report imported from {source}", tenant=tenant, site=place) as change:
         again = find_again(change, place)
-        done = record_scan(change, place, report, source, digest, whole=whole)
+        done = record_scan(change, place, report, source, digest, whole=whole_forms())
     with Change("rule:scans", "age", tenant=tenant) as change:
         aged = end_old(change)
     weigh(home, tenant, {name for name in done.vulnerabilities if name.startswith("CVE-")})
@@ -100,7 +109,7 @@ def take_back(home: Path, tenant: str, scan: str, *, actor: str, reason: str) ->
 
     row = Scan.objects.filter(tenant_id=tenant, pk=scan).first()
     with Change(actor, reason, tenant=tenant, site=row.site_id if row else None) as change:
-        devices = remove_scan(change, scan, whole=row is not None and row.scanner in whole_scanners())
+        devices = remove_scan(change, scan, whole=whole_forms())
     if row is not None:
         rejudge(home, tenant, row.site_id, devices)
     return len(devices)

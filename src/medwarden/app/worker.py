@@ -15,6 +15,7 @@ from medwarden.app.knowledge_job import Keeper
 from medwarden.app.models import load_model
 from medwarden.app.risk_clock import Scoring
 from medwarden.app.risk_rules import rules_in_force
+from medwarden.app.scanner_pull import ScannerKeeper
 from medwarden.app.work_round import keep_up
 from medwarden.store.lake import TABLES
 from medwarden.store.open import Store, open_store
@@ -31,14 +32,18 @@ def work(home: Path, *, once: bool = False) -> None:
     """Judge stale devices every second and tidy the lake every hour, until SIGTERM or SIGINT.
 
     Devices that an older version labelled or scored are judged anew from what was stored of them, and so
-    they are when a file of the hospital's own fingerprints changes. Knowledge is looked for in a process of
-    its own, where an operator turned that on.
+    they are when a file of the hospital's own fingerprints changes. Knowledge is looked for, and scanners are
+    asked, in processes of their own, where an operator turned that on.
     """
     ending = threading.Event()
     if not once and threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: ending.set())
-    with open_store(home, writer=True, role="worker") as store, closing(Keeper(home)) as keeper:
+    with (
+        open_store(home, writer=True, role="worker") as store,
+        closing(Keeper(home)) as keeper,
+        closing(ScannerKeeper(home)) as scanners,
+    ):
         load_own(home)
         load_model(home)
         renew()
@@ -56,6 +61,7 @@ def work(home: Path, *, once: bool = False) -> None:
             if once:
                 return
             keeper.tick()
+            scanners.tick()
             if time.monotonic() - tidied > TIDY_SECONDS:
                 tidied = time.monotonic()
                 for table in TABLES:

@@ -1,4 +1,4 @@
-"""Reports of vulnerability scanners: ``scans import``, ``list``, ``show``, ``remove`` and ``exclude``."""
+"""Reports of scanners: ``scans import``, ``list``, ``show``, ``remove``, ``exclude``; connections beside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from medwarden.cli.output import home_option, json_option, plain, print_json, print_table
+from medwarden.cli.scan_connections import COMMANDS
 from medwarden.kernel.clock import iso
 from medwarden.kernel.errors import MedwardenError, ResourceError
 from medwarden.kernel.printable import printable
@@ -170,3 +171,7 @@ def exclude(scanner: str, out: Path | None, site: str | None, home: Path | None)
             raise ResourceError(f"{out}: {error.strerror}") from error
     click.echo(f"{number} addresses and subnets ({name})", err=True)
     return 0
+
+
+for command in COMMANDS:
+    scans.add_command(command)

@@ -61,11 +61,11 @@ def standing_scan(site: str, digest: str) -> Scan | None:
 
 
 def record_scan(
-    change: Change, site: str, report: ScanReport, source: str, digest: str, *, whole: bool
+    change: Change, site: str, report: ScanReport, source: str, digest: str, *, whole: Collection[str]
 ) -> ScanImport:
     """Take a report in at a site; taken in before, it changes nothing.
 
-    ``whole`` tells whether silence of this scanner means something.
+    ``whole`` are the forms of reports in which silence means something.
     """
     resolver = HostResolver(change.tenant, site, report.hosts)
     known = [resolver.device_of(host) for host in report.hosts]
@@ -176,7 +176,9 @@ def _sightings(
         ScanHost.objects.filter(pk=row.pk).update(refuted=row.refuted[:5000])
 
 
-def settle(change: Change, site: str, scanner: str, devices: Collection[str], *, whole: bool) -> int:
+def settle(
+    change: Change, site: str, scanner: str, devices: Collection[str], *, whole: Collection[str]
+) -> int:
     """Let the latest report of a scanner on each device stand before earlier ones; return what ended."""
     ended = 0
     ordered = sorted(devices)
@@ -195,13 +197,23 @@ def settle(change: Change, site: str, scanner: str, devices: Collection[str], *,
             open_rows[row.device].append(row)
         done: list[ScannerSighting] = []
         for device, looked in hosts.items():
-            done += _superseded(change, looked, open_rows[device], whole)
-            latest = {host.pk for host in looked if host.scan_id == looked[-1].scan_id}
+            done += _superseded(change, looked, open_rows[device], looked[-1].scan.form in whole)
+            latest = _current(looked, whole)
             ScanHost.objects.filter(pk__in=[h.pk for h in looked if h.pk not in latest]).update(current=False)
             ScanHost.objects.filter(pk__in=latest).update(current=True)
         update_rows(done, ("until_ns", "ended_by", "ended_scan"))
         ended += len(done)
     return ended
+
+
+def _current(looked: Sequence[ScanHost], whole: Collection[str]) -> set[str]:
+    """Return what counts of a scanner's words on a device: the last whole report, and what came after it."""
+    start = next((n for n in reversed(range(len(looked))) if looked[n].scan.form in whole), None)
+    if start is None:
+        last = looked[-1].scan_id
+        return {host.pk for host in looked if host.scan_id == last}
+    first = looked[start].scan_id
+    return {host.pk for host in looked[start:]} | {host.pk for host in looked if host.scan_id == first}
 
 
 def _superseded(
@@ -231,7 +243,7 @@ def _superseded(
     return ended
 
 
-def remove_scan(change: Change, scan_id: str, *, whole: bool) -> tuple[str, ...]:
+def remove_scan(change: Change, scan_id: str, *, whole: Collection[str]) -> tuple[str, ...]:
     """Take a report back: what it ended counts again. Return the devices concerned.
 
     Raises ConfigurationError where no such report counts or the change has no reason.

@@ -265,7 +265,7 @@ class _Download:
         elif have:
             self._part.unlink()
         for _ in range(_MOST_REDIRECTS + 1):
-            host, asked = _checked(url), urlsplit(url).netloc
+            host, asked = checked_host(url), urlsplit(url).netloc
             self._session._pacer.wait(host, self._pace)
             answer = self._session._pool.request(
                 "GET" if self._body is None else "POST",
@@ -283,7 +283,7 @@ class _Download:
             if self._body is not None:
                 raise self._failed("because it leads on what was posted to it")
             url = urljoin(url, onward)
-            if _checked(url) != host or urlsplit(url).netloc != asked:
+            if checked_host(url) != host or urlsplit(url).netloc != asked:
                 headers = {n: v for n, v in headers.items() if n.lower() not in _CREDENTIALS}
         raise self._failed(f"because it leads on more than {_MOST_REDIRECTS} times")
 
@@ -401,7 +401,11 @@ def _asked_to_wait(answer: urllib3.BaseHTTPResponse) -> str:
     return answer.headers.get("Retry-After") or answer.headers.get(_QUALYS_LIMITS[0], "")
 
 
-def _checked(url: str) -> str:
+def checked_host(url: str) -> str:
+    """Return the host of an address that may be asked.
+
+    Raises ConfigurationError for one that holds a password or is not of https (http is for loopback alone).
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.username or parts.password:

@@ -66,10 +66,14 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 class Brought(msgspec.Struct, frozen=True):
-    """A report that came: the file, and what people call it."""
+    """A report that came: the file, and what people call it.
+
+    ``alone`` tells that others may be taken in where this one cannot be read.
+    """
 
     path: Path
     name: str
+    alone: bool = False
 
 
 class Stream(Protocol):

@@ -104,7 +104,7 @@ class _Conversation:
             came.rename(path)
             self._desk.kept.store(name, path)
         self._desk.state[f"report {task.report}"] = task.ended
-        return Brought(path, f"{task.name or task.report}.xml")
+        return Brought(path, f"{task.name or task.report}.xml", alone=True)
 
     def _asked(self, command: str, kind: str, limits: Limits = _SMALL) -> Path:
         target = self._desk.folder / f"answer-{kind}"

@@ -87,7 +87,7 @@ class InsightVm:
                 desk.failures.append(f"report {name}: {error}")
                 continue
             desk.state[f"report {report.id}"] = str(instance.id)
-            yield Brought(came, f"{name}.xml")
+            yield Brought(came, f"{name}.xml", alone=True)
         there = {f"report {report.id}" for report in reports}
         desk.state = {key: value for key, value in desk.state.items() if key in there}
         desk.kept.clear()

@@ -86,6 +86,7 @@ class Nessus:
             yield brought
         there = {f"scan {scan.id}" for scan in listed}
         desk.state = {key: value for key, value in desk.state.items() if key in there}
+        desk.kept.clear()
 
 
 def _exported(desk: Desk, scan: _Scan, headers: dict[str, str]) -> Brought:
@@ -117,7 +118,7 @@ def _downloaded(desk: Desk, scan: _Scan, path: str, headers: dict[str, str], kep
 
     desk.until(ready, f"the export of scan {scan.name or scan.id}")
     came = desk.file(f"{path}/download", headers, keep=kept, pace=_PACE)
-    return Brought(came, f"{scan.name or scan.id}.nessus")
+    return Brought(came, f"{scan.name or scan.id}.nessus", alone=True)
 
 
 CONNECTOR = Nessus

@@ -44,9 +44,9 @@ def recognise(head: bytes) -> type[ScanReader] | None:
     return next((reader for reader in readers() if reader.recognises(head)), None)
 
 
-def whole_scanners() -> frozenset[str]:
-    """Return the scanners of whose reports silence means something."""
-    return frozenset(reader.manifest.scanner for reader in readers() if reader.manifest.whole)
+def whole_forms() -> frozenset[str]:
+    """Return the forms of reports in which silence on a host means something."""
+    return frozenset(reader.manifest.name for reader in readers() if reader.manifest.whole)
 
 
 def read_report(file: BinaryIO, source: str, *, largest: int = LARGEST) -> ScanReport:

@@ -1,7 +1,8 @@
 """Vulnerabilities as Tenable's export API hands them out: a JSON array of findings, or one per line.
 
 After Tenable's developer documentation, "Export vulnerabilities": each finding has ``asset``, ``plugin``,
-``port``, ``scan``, ``state`` (OPEN, REOPENED, FIXED) and ``severity_id`` (0 informs).
+``port``, ``scan``, ``state`` (OPEN, REOPENED, FIXED) and ``severity_id`` (0 informs). An export is bound by
+dates and states and says itself what is fixed, so what it does without is not refuted.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class TenableJson:
         title="Tenable vulnerability export (JSON)",
         scanner="nessus",
         reference="Tenable Vulnerability Management API, Export vulnerabilities",
+        whole=False,
     )
 
     def __init__(self, source: str) -> None:

@@ -62,7 +62,7 @@ from medwarden.store.models.recalls import (
     RecallVerdict,
 )
 from medwarden.store.models.risk import FactorSpan, GroupRisk, RiskRules, RiskScore
-from medwarden.store.models.scans import Scan, ScanHost, ScannerSighting
+from medwarden.store.models.scans import Scan, ScanHost, ScannerConnection, ScannerSighting
 from medwarden.store.models.tenancy import DEFAULT_SITE, DEFAULT_TENANT, Site, Tenant
 from medwarden.store.models.vulnerabilities import (
     Irrelevance,
@@ -150,6 +150,7 @@ __all__ = [
     "SavedView",
     "Scan",
     "ScanHost",
+    "ScannerConnection",
     "ScannerSighting",
     "Sensor",
     "Service",

@@ -111,3 +111,48 @@ class ScannerSighting(Scoped):
 
     def __str__(self) -> str:
         return f"{self.scanner} {self.vulnerability} {self.device}"
+
+
+class ScannerConnection(Scoped):
+    """A scanner whose interface is asked for reports: where, by what, how often, and how it went last.
+
+    ``sealed`` are its credentials (:mod:`medwarden.store.sealed`); ``authorities`` certificates in PEM and
+    ``fingerprint`` a SHA-256, by which its own is believed. ``state`` is what the connector remembers.
+    ``begun_ns`` without a later ``ended_ns`` is a pull under way by the process ``pid``, or one that was
+    killed. ``tries`` counts the pulls that failed one after another.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40)
+    name = models.CharField(max_length=80)
+    interface = models.CharField(max_length=40)
+    address = models.CharField(max_length=300)
+    sealed = models.TextField(blank=True)
+    authorities = models.TextField(blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    proxy = models.CharField(max_length=200, blank=True)
+    chosen = models.JSONField(default=list)
+    every_hours = models.IntegerField(default=0)
+    created_ns = models.BigIntegerField()
+    removed_ns = models.BigIntegerField(null=True)
+    state = models.JSONField(default=dict)
+    begun_ns = models.BigIntegerField(default=0)
+    ended_ns = models.BigIntegerField(default=0)
+    well_ns = models.BigIntegerField(default=0)
+    tries = models.IntegerField(default=0)
+    pid = models.IntegerField(default=0)
+    doing = models.CharField(max_length=160, blank=True)
+    done = models.IntegerField(default=0)
+    total = models.IntegerField(default=0)
+    brought = models.IntegerField(default=0)
+    error = models.TextField(blank=True)
+    failures = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(
+                fields=["tenant", "name"], condition=Q(removed_ns=None), name="scanner_connection_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
