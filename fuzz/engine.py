@@ -214,6 +214,8 @@ def apart(target: Target, seconds: float, seed: int) -> Stint:
     held = mmap.mmap(-1, MOST_INPUT + 4)
     out, into = os.pipe()
     sys.stdout.flush()
+    # An interrupt that comes before either side is ready for it waits until it is.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     child = os.fork()
     if child == 0:
         os.close(out)
@@ -222,6 +224,7 @@ def apart(target: Target, seconds: float, seed: int) -> Stint:
     handlers = {
         number: signal.signal(number, lambda *_: os.kill(child, signal.SIGTERM)) for number in _ENDING
     }
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     with os.fdopen(out, "rb") as pipe:
         said = pipe.read()
     _, status, spent = os.wait4(child, 0)
@@ -243,6 +246,7 @@ def _in_child(target: Target, seconds: float, seed: int, held: mmap.mmap, into: 
     ended: list[int] = []
     for number in _ENDING:
         signal.signal(number, lambda got, _: ended.append(got))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     try:
         if not sanitized():
             resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))

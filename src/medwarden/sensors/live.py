@@ -61,7 +61,8 @@ _TP_STATUS_USER = 1
 _BLOCK = struct.Struct("=8xII8xQ")  # of struct tpacket_block_desc: status, packets, sequence number
 _NOTE = struct.Struct("=QQ")  # of a block given back: its sequence number, packets taken so far
 _RETIRE_MS = 50
-_SETTLE_S = 2.0
+_SETTLE_LOOKS = 40
+"""Looks in vain, each after ``_RETIRE_MS``, until what the kernel still owes is given up."""
 
 
 class ReceiveRing:
@@ -348,26 +349,31 @@ class LiveCapture:
         self._dropped += drops
 
     def _settle(self) -> None:
-        """Let nothing more in, and take what is in the ring to the last packet."""
+        """Let nothing more in, and take what is in the ring to the last packet.
+
+        Looks are counted and not seconds: on a busy machine, or behind a slow store, the time may be over
+        before the kernel has handed on the block that it was filling.
+        """
         self._receive.shut()
-        deadline = time.monotonic() + _SETTLE_S
         if not self._counts:
-            self._empty(deadline)
+            self._empty()
             return
-        while True:
+        vain = 0
+        while vain < _SETTLE_LOOKS:
             self._count_drops()
-            self._take_blocks()
+            vain = 0 if self._take_blocks() else vain + 1
             taken = self._core.parsed + self._core.rejected - self._before[0] - self._before[1]
-            if taken >= self._kernel_packets - self._dropped or time.monotonic() > deadline:
+            if taken >= self._kernel_packets - self._dropped:
                 return
             time.sleep(_RETIRE_MS / 1000)
 
-    def _empty(self, deadline: float) -> None:
+    def _empty(self) -> None:
         """Take blocks until the one that comes next has stayed empty for as long as it is held back."""
-        still = 0
-        while still < 3 and time.monotonic() < deadline:
+        still = vain = 0
+        while still < 3 and vain < _SETTLE_LOOKS:
             time.sleep(_RETIRE_MS / 1000)
             taken = self._take_blocks()
+            vain = 0 if taken else vain + 1
             _status, packets, number = _BLOCK.unpack_from(self._blocks[self._block])
             stale = number == _NOTE.unpack_from(self._notes[self._block])[0]  # taken, not yet filled again
             still = 0 if taken or (packets and not stale) else still + 1
