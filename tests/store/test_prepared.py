@@ -12,6 +12,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 from tests.store.conftest import DeltaMaker
 
+from medwarden.kernel.errors import InternalError
 from medwarden.model.inventory_delta import InventoryDelta
 from medwarden.store.open import Store, open_store
 
@@ -43,9 +44,9 @@ def query(keys: Any, site: Any) -> Any:
 
 @pytest.fixture
 def prepared(store: Store) -> Prepared:
-    from medwarden.store.prepared import Prepared
+    from medwarden.store.prepared import Prepared, one_of
 
-    return Prepared(query, *COLUMNS)
+    return Prepared(lambda keys, site: query(one_of(keys), site), *COLUMNS)
 
 
 def test_it_returns_what_the_query_returns(store: Store, heard: DeltaMaker, prepared: Prepared) -> None:
@@ -76,11 +77,11 @@ def test_what_changed_since_is_seen(store: Store, heard: DeltaMaker, prepared: P
 
 def test_whole_rows_are_instances_with_all_that_is_stored(store: Store, heard: DeltaMaker) -> None:
     from medwarden.store.models import Device
-    from medwarden.store.prepared import PreparedRows
+    from medwarden.store.prepared import PreparedRows, one_of
 
     take_in(heard(1, 2))
     read: Callable[..., Iterator[Device]] = PreparedRows(
-        Device, lambda keys: Device.objects.filter(pk__in=keys).order_by("pk")
+        Device, lambda keys: Device.objects.filter(pk__in=one_of(keys)).order_by("pk")
     )
     names = [field.attname for field in Device._meta.concrete_fields]
     keys = ["d-main-2", "d-main-1"]
@@ -92,6 +93,18 @@ def test_whole_rows_are_instances_with_all_that_is_stored(store: Store, heard: D
     first.name = "renamed"
     first.save(update_fields=["name"])
     assert [row.name for row in read(["d-main-1"])] == ["renamed"]
+
+
+def test_keys_for_one_value_and_one_value_for_keys_are_refused(store: Store) -> None:
+    from medwarden.store.models import Device
+    from medwarden.store.prepared import Prepared, one_of
+
+    forgotten = Prepared(lambda keys: Device.objects.filter(pk__in=keys), "pk")
+    with pytest.raises(InternalError, match="must be one"):
+        list(forgotten(["d-main-1"]))
+    many = Prepared(lambda keys: Device.objects.filter(pk__in=one_of(keys)), "pk")
+    with pytest.raises(InternalError, match="must be keys"):
+        list(many("d-main-1"))
 
 
 def test_more_rows_than_are_fetched_at_once(

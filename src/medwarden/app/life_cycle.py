@@ -60,8 +60,7 @@ def match_support(home: Path, tenant: str, site: str, ids: Sequence[str], cause:
     """
     from medwarden.app.risk_world import published
     from medwarden.store.changes import Change
-    from medwarden.store.life_cycle import record_support
-    from medwarden.store.models import Device
+    from medwarden.store.life_cycle import devices_compared, record_support
 
     notices, world = _notices(home, tenant, _stamp(home, tenant)), published(home)
     changed: set[str] = set()
@@ -70,7 +69,7 @@ def match_support(home: Path, tenant: str, site: str, ids: Sequence[str], cause:
         stated = _stated(tenant, part)
         found = {
             row.pk: (*stated.get(row.pk, ()), *notices.of(_profile(row)), *_system(row, world))
-            for row in Device.objects.filter(tenant_id=tenant, pk__in=part)
+            for row in devices_compared(tenant, part)
         }
         with Change("rule:support", cause or "devices changed", RULES, tenant=tenant, site=site) as change:
             changed |= record_support(change, found, cause or "the device's identity changed")
@@ -183,11 +182,8 @@ def _system(row: Device, world: Published) -> tuple[EndOfLife, ...]:
 def _stated(tenant: str, ids: Sequence[str]) -> dict[str, tuple[EndOfLife, ...]]:
     """Return the days that people entered for devices of their own."""
     from medwarden.app.device_records import SUPPORT_ATTRIBUTE
-    from medwarden.store.models import AttributeValue
+    from medwarden.store.life_cycle import stated_days
 
-    rows = AttributeValue.objects.filter(
-        tenant_id=tenant, attribute__name=SUPPORT_ATTRIBUTE, attribute__kind="date", device_id__in=list(ids)
-    )
     return {
         device: (
             EndOfLife(
@@ -200,7 +196,7 @@ def _stated(tenant: str, ids: Sequence[str]) -> dict[str, tuple[EndOfLife, ...]]
                 source="entered by the hospital",
             ),
         )
-        for device, value in rows.values_list("device_id", "value")
+        for device, value in stated_days(tenant, SUPPORT_ATTRIBUTE, ids)
     }
 
 

@@ -18,7 +18,9 @@ from medwarden.model.device import Device
 from medwarden.risk.context import RiskContext, Surroundings
 from medwarden.store.chain import folder_of_database
 from medwarden.store.models import Device as Row
+from medwarden.store.prepared import Prepared, one_of
 from medwarden.store.queries.device import light_devices
+from medwarden.store.queries.devices import last_decision, listed_otherwise
 from medwarden.store.queries.filters import DeviceFilter, select
 from medwarden.store.queries.scope import Scope
 
@@ -30,8 +32,11 @@ FEW = 500
 
 
 class _Kept(msgspec.Struct):
+    """Surroundings, when they were read, and the last decision up to which they list who is there."""
+
     around: Surroundings
     read_at: float
+    decision: int
 
 
 _kept: dict[tuple[Path, str, str], _Kept] = {}
@@ -58,18 +63,29 @@ def surroundings_with(
     key = folder, tenant, site
     kept = _kept.get(key)
     if kept is not None and time.monotonic() - kept.read_at < KEPT_S and len(devices) <= FEW:
+        decision = last_decision()
         _bring_up_to_date(kept.around, tenant, site, devices)
-        if len(kept.around) == _listed(tenant, site).count():
+        if not listed_otherwise(kept.decision) or len(kept.around) == _listed(tenant, site).count():
+            kept.decision = decision
             return kept.around.context(clock())
     for other in [other for other in _kept if other[0] != folder]:
         del _kept[other]  # one folder is open at a time
-    _kept[key] = _Kept(_read(tenant, site), time.monotonic())
+    decision = last_decision()
+    _kept[key] = _Kept(_read(tenant, site), time.monotonic(), decision)
     return _kept[key].around.context(clock())
+
+
+_LISTED = Prepared(
+    lambda ids, tenant, site: Row.objects.filter(
+        pk__in=one_of(ids), tenant_id=tenant, site_id=site, retired_at=None
+    ),
+    "pk",
+)
 
 
 def _bring_up_to_date(around: Surroundings, tenant: str, site: str, devices: Sequence[Device]) -> None:
     ids = [device.id for device in devices]
-    listed = set(_listed(tenant, site).filter(pk__in=ids).values_list("pk", flat=True))
+    listed = {device for (device,) in _LISTED(ids, tenant, site)}
     for device in devices:
         if device.id in listed:
             around.put(device)

@@ -18,7 +18,14 @@ from medwarden.kernel.ids import stable_id
 from medwarden.model.life_cycle import Ending, EndOfLife, EndOfSupport
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
-from medwarden.store.models import Device, DeviceSupport, SupportListImport, SupportListRow
+from medwarden.store.models import (
+    AttributeValue,
+    Device,
+    DeviceSupport,
+    SupportListImport,
+    SupportListRow,
+)
+from medwarden.store.prepared import Prepared, PreparedRows, one_of
 
 _AT_ONCE = 400
 
@@ -154,20 +161,48 @@ def listed_ends(tenant: str) -> Iterator[EndOfSupport]:
             )
 
 
+_COMPARED = PreparedRows(
+    Device, lambda ids, tenant: Device.objects.filter(tenant_id=tenant, pk__in=one_of(ids))
+)
+_STATED = Prepared(
+    lambda ids, tenant, attribute: AttributeValue.objects.filter(
+        tenant_id=tenant, attribute__name=attribute, attribute__kind="date", device_id__in=one_of(ids)
+    ),
+    "device_id",
+    "value",
+)
+
+
+def devices_compared(tenant: str, ids: Sequence[str]) -> Iterator[Device]:
+    """Yield the rows of devices that ends of support are compared with."""
+    return _COMPARED(ids, tenant)
+
+
+def stated_days(tenant: str, attribute: str, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the days that people entered for devices under an attribute of kind date, as ISO 8601."""
+    yield from _STATED(ids, tenant, attribute)
+
+
+_DEVICES = Prepared(
+    lambda ids, tenant: Device.objects.filter(tenant_id=tenant, pk__in=one_of(ids)),
+    "pk",
+    "site_id",
+    "support_ends",
+)
+_HOLDING = PreparedRows(
+    DeviceSupport, lambda ids: DeviceSupport.objects.filter(device_id__in=one_of(ids), until_ns=None)
+)
+
+
 def record_support(change: Change, found: Mapping[str, Sequence[EndOfLife]], cause: str) -> set[str]:
     """Bring what is said of devices in line with ``found``; return the devices of which something changed."""
     changed: set[str] = set()
     ids = list(found)
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
-        devices = {
-            pk: (site, day)
-            for pk, site, day in Device.objects.filter(tenant_id=change.tenant, pk__in=part).values_list(
-                "pk", "site_id", "support_ends"
-            )
-        }
+        devices = {pk: (site, day) for pk, site, day in _DEVICES(part, change.tenant)}
         held: dict[str, dict[str, DeviceSupport]] = {}
-        for row in DeviceSupport.objects.filter(device_id__in=part, until_ns=None):
+        for row in _HOLDING(part):
             held.setdefault(row.device_id, {})[row.notice] = row
         ended: list[DeviceSupport] = []
         begun: list[DeviceSupport] = []

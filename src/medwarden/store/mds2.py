@@ -13,6 +13,7 @@ from medwarden.model.mds2 import Answer, DeclaredPort, Edition, Form, Header, Pr
 from medwarden.risk.mds2_naming import Series, Word
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, DisclosureAttachment, DisclosureForm
+from medwarden.store.prepared import PreparedRows
 from medwarden.store.queries.scope import Page, Scope, bounds
 
 SORTS = {
@@ -229,17 +230,30 @@ def attachments(scope: Scope, series: str) -> list[AttachmentView]:
 def counting_forms(tenant: str, series: Iterable[str]) -> dict[str, tuple[str, Form, int]]:
     """Return, by series, the form that counts: its id, itself, and when it was brought in (ns)."""
     wanted = set(series)
+    if not wanted:
+        return {}
     ids = [row.pk for key, row in _counting(tenant).items() if key in wanted]
     rows = DisclosureForm.objects.filter(pk__in=ids)
     return {row.series: (row.pk, to_form(row), row.at_ns) for row in rows}
 
 
+_COUNTING = PreparedRows(
+    DisclosureForm,
+    lambda tenant: DisclosureForm.objects.filter(tenant_id=tenant, withdrawn_ns=None).order_by(
+        "released", "at_ns", "pk"
+    ),
+    "id",
+    "series",
+    "vendor",
+    "model",
+    "released",
+    "at_ns",
+)
+
+
 def _counting(tenant: str) -> dict[str, DisclosureForm]:
     """Return the form that counts of every series: the newest by its own day, then by its import."""
-    rows = DisclosureForm.objects.filter(tenant_id=tenant, withdrawn_ns=None).only(
-        "pk", "series", "vendor", "model", "released", "at_ns"
-    )
-    return {row.series: row for row in rows.order_by("released", "at_ns", "pk")}
+    return {row.series: row for row in _COUNTING(tenant)}
 
 
 def forms(

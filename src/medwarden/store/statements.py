@@ -9,7 +9,7 @@ from medwarden.knowledge.category_words import category_of_words
 from medwarden.knowledge.makers import short_name
 from medwarden.model.statement import Authority, Statement
 from medwarden.store.models import AnsweredDevice, BookMatch, BookRow, MergedDevice
-from medwarden.store.prepared import Prepared
+from medwarden.store.prepared import Prepared, one_of
 
 Statements = dict[str, list[Statement]]
 """Statements by the id of the device they are about."""
@@ -28,7 +28,7 @@ def statements_of(ids: Sequence[str]) -> dict[str, tuple[Statement, ...]]:
 
 
 _MATCHES = Prepared(
-    lambda ids: BookMatch.objects.filter(device_id__in=ids, state__in=HELD),
+    lambda ids: BookMatch.objects.filter(device_id__in=one_of(ids), state__in=HELD),
     "device_id",
     "book_id",
     "book__name",
@@ -71,9 +71,9 @@ def labels_of(said: dict[str, str]) -> list[tuple[str, str]]:
     return labels
 
 
-_BECAME = Prepared(lambda ids: MergedDevice.objects.filter(kept__in=ids), "gone", "kept")
+_BECAME = Prepared(lambda ids: MergedDevice.objects.filter(kept__in=one_of(ids)), "gone", "kept")
 _ANSWERS = Prepared(
-    lambda ids: AnsweredDevice.objects.filter(device_id__in=ids, answer__undone_ns=None).order_by(
+    lambda ids: AnsweredDevice.objects.filter(device_id__in=one_of(ids), answer__undone_ns=None).order_by(
         "answer__number"
     ),
     "device_id",

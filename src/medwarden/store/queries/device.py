@@ -24,7 +24,7 @@ from medwarden.store.models import (
     Identity,
     MergedDevice,
 )
-from medwarden.store.prepared import Prepared
+from medwarden.store.prepared import Prepared, one_of
 from medwarden.store.queries.scope import Page, Scope, bounds
 from medwarden.store.statements import statements_of
 
@@ -91,7 +91,7 @@ def complete_devices(ids: Sequence[str]) -> list[ModelDevice]:
 
 
 _VERDICTS_OF = Prepared(
-    lambda ids: Identification.objects.filter(device_id__in=ids).annotate(
+    lambda ids: Identification.objects.filter(device_id__in=one_of(ids)).annotate(
         text=Cast("verdicts", TextField())  # decoded once, into what it becomes
     ),
     "device_id",
@@ -134,7 +134,7 @@ _PLAIN = (
 
 _LIGHT = ("pk", "site_id", "device_class", *_AS_TEXT, *_PLAIN)
 _LIGHT_OF = Prepared(
-    lambda ids: Device.objects.filter(pk__in=ids).annotate(**_AS_TEXT).order_by("pk"), *_LIGHT
+    lambda ids: Device.objects.filter(pk__in=one_of(ids)).annotate(**_AS_TEXT).order_by("pk"), *_LIGHT
 )
 
 
@@ -198,20 +198,22 @@ def to_model(
 
 
 _LEDGER = Prepared(
-    lambda ids: EvidenceEntry.objects.filter(device_id__in=ids).order_by(
+    lambda ids: EvidenceEntry.objects.filter(device_id__in=one_of(ids)).order_by(
         "device_id", "field", "first_seen", "value"
     ),
     "device_id",
     *LedgerEntry.__struct_fields__,
 )
 _SERVICES = Prepared(
-    lambda ids: models.Service.objects.filter(device_id__in=ids).order_by("device_id", "transport", "port"),
+    lambda ids: models.Service.objects.filter(device_id__in=one_of(ids)).order_by(
+        "device_id", "transport", "port"
+    ),
     "device_id",
     *Service.__struct_fields__,
 )
 _CONVERSATION = tuple("device_id" if f == "device" else f for f in Conversation.__struct_fields__)
 _CONVERSATIONS = Prepared(
-    lambda ids: models.Conversation.objects.filter(device_id__in=ids).order_by(
+    lambda ids: models.Conversation.objects.filter(device_id__in=one_of(ids)).order_by(
         "device_id", "-last_seen", "pk"
     ),
     *_CONVERSATION,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
+from django.db import connection
 from django.db.models import Count, F
 from django.db.models.expressions import OrderBy
 
 from medwarden.kernel.errors import ConfigurationError
-from medwarden.store.models import Device
 from medwarden.store.queries.filters import UNKNOWN, DeviceFilter, select
 from medwarden.store.queries.scope import Page, Scope, bounds
 
@@ -158,13 +159,53 @@ def subnets(scope: Scope) -> list[tuple[str, int, int]]:
     return [(row["subnet"] or UNKNOWN, row["n"], row["known"]) for row in rows]
 
 
+_STALE = "SELECT id FROM store_device WHERE site_id = %s AND stale ORDER BY id LIMIT %s"
+_DUE = """
+SELECT id FROM store_device
+WHERE site_id = %s AND score_due_ns IS NOT NULL AND NOT stale AND retired_at IS NULL ORDER BY id LIMIT %s
+"""
+_ALL = -1
+"""A limit that is none."""
+_LAST_DECISION = "SELECT COALESCE(MAX(sequence), 0) FROM store_auditentry"
+_OTHERWISE = (
+    "SELECT 1 FROM store_auditentry WHERE sequence > %s"
+    " AND action NOT IN (SELECT value FROM json_each(%s)) LIMIT 1"
+)
+_NONE_COMES_OR_GOES = json.dumps(
+    [
+        "device.identified", "finding.opened", "finding.severity", "finding.state", "risk.level",
+        "support.judged", "vulnerabilities.judged",
+    ]
+)  # fmt: skip
+"""Decisions after which the same devices are listed, as judging makes them all the time."""
+
+
+def last_decision() -> int:
+    """Return the number of the last entry of the audit chain, 0 without any."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_DECISION)
+        return int(cursor.fetchone()[0])
+
+
+def listed_otherwise(since: int) -> bool:
+    """Tell whether devices may have come, gone or returned after the entry ``since`` of the audit chain.
+
+    Every way in which they do is a decision and has its entry in the same transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_OTHERWISE, [since, _NONE_COMES_OR_GOES])
+        return cursor.fetchone() is not None
+
+
 def stale_devices(site: str, limit: int = 500) -> list[str]:
     """Return ids of devices of ``site`` that were heard since they were last identified and assessed."""
-    rows = Device.objects.filter(site_id=site, stale=True).order_by("id")
-    return list(rows.values_list("id", flat=True)[:limit])
+    with connection.cursor() as cursor:
+        cursor.execute(_STALE, [site, limit])
+        return [device for (device,) in cursor.fetchall()]
 
 
 def due_devices(site: str, limit: int | None = None) -> list[str]:
     """Return ids of devices of ``site`` whose score is due and that are not to be identified first."""
-    rows = Device.objects.filter(site_id=site, score_due_ns__isnull=False, stale=False, retired_at=None)
-    return list(rows.order_by("id").values_list("id", flat=True)[:limit])
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [site, _ALL if limit is None else limit])
+        return [device for (device,) in cursor.fetchall()]

@@ -10,13 +10,45 @@ from django.db.models import Q
 
 from medwarden.model.vulnerability import Cvss, MatchState
 from medwarden.risk.context import KnownVulnerability
-from medwarden.store.bulk import among
 from medwarden.store.models import Irrelevance, ProfileMember, VulnerabilityVerdict, VulnerabilityWeight
-from medwarden.store.queries.scans import scanned_devices
+from medwarden.store.prepared import Prepared, one_of
+from medwarden.store.queries.scans import scanned_among
 from medwarden.store.queries.scope import Scope
 
 _AT_ONCE = 400
 _CONCERNING = (MatchState.CONFIRMED.value, MatchState.POTENTIAL.value)
+
+
+_MEMBERS = Prepared(
+    lambda ids, tenant: ProfileMember.objects.filter(
+        tenant_id=tenant, device_id__in=one_of(ids), until_ns=None
+    ),
+    "device_id",
+    "profile_id",
+)
+_VERDICTS = Prepared(
+    lambda profiles: VulnerabilityVerdict.objects.filter(
+        profile_id__in=one_of(profiles), until_ns=None, state__in=_CONCERNING
+    ).order_by("profile_id", "vulnerability"),
+    "profile_id",
+    "vulnerability",
+    "state",
+    "reason",
+    "since_ns",
+)
+
+
+_WORDS = Prepared(
+    lambda tenant, at_ns: Irrelevance.objects.filter(
+        Q(ended_ns=None) | Q(ended_ns__gt=at_ns),
+        tenant_id=tenant,
+        at_ns__lte=at_ns,
+        expires_ns__gt=at_ns,
+    ),
+    "device_id",
+    "profile_id",
+    "vulnerability",
+)
 
 
 class Known:
@@ -31,20 +63,15 @@ class Known:
         self._by_profile: dict[str, tuple[KnownVulnerability, ...]] = {}
         self._weights: dict[str, VulnerabilityWeight] = {}
         self._words: set[tuple[str, str]] | None = None
-        self._scanned: frozenset[str] | None = None
 
     def of(self, ids: Sequence[str]) -> dict[str, tuple[KnownVulnerability, ...]]:
         """Return what concerns each of some devices; those that nothing concerns are left out."""
-        if self._scanned is None:
-            self._scanned = frozenset(scanned_devices(Scope(self._tenant), self._at_ns))
-        seen = [device for device in ids if device in self._scanned]
+        scanned = scanned_among(self._tenant, ids)
+        seen = [device for device in ids if device in scanned]
         found = self._of_scanned(seen) if seen else {}
         members: dict[str, str] = {}
-        for part in _parts([device for device in ids if device not in self._scanned]):
-            rows = ProfileMember.objects.filter(
-                tenant_id=self._tenant, device_id__in=among(part), until_ns=None
-            )
-            members.update(rows.values_list("device_id", "profile_id"))
+        for part in _parts([device for device in ids if device not in scanned]):
+            members.update(_MEMBERS(part, self._tenant))
         if not members:
             return found
         self._read({profile for profile in members.values() if profile not in self._by_profile})
@@ -88,22 +115,15 @@ class Known:
         )
 
     def _people(self) -> set[tuple[str, str]]:
-        rows = Irrelevance.objects.filter(
-            tenant_id=self._tenant, at_ns__lte=self._at_ns, expires_ns__gt=self._at_ns
-        ).filter(Q(ended_ns=None) | Q(ended_ns__gt=self._at_ns))
         return {
             (device or profile or "", vulnerability)
-            for device, profile, vulnerability in rows.values_list("device_id", "profile_id", "vulnerability")
+            for device, profile, vulnerability in _WORDS(self._tenant, self._at_ns)
         }
 
     def _read(self, profiles: Collection[str]) -> None:
         said: defaultdict[str, list[tuple[str, str, str, int]]] = defaultdict(list)
         for part in _parts(sorted(profiles)):
-            rows = VulnerabilityVerdict.objects.filter(
-                profile_id__in=part, until_ns=None, state__in=_CONCERNING
-            ).order_by("profile_id", "vulnerability")
-            columns = ("profile_id", "vulnerability", "state", "reason", "since_ns")
-            for profile, *verdict in rows.values_list(*columns):
+            for profile, *verdict in _VERDICTS(part):
                 said[profile].append(tuple(verdict))
         self._weigh({name for verdicts in said.values() for name, *_ in verdicts} - self._weights.keys())
         for profile in profiles:

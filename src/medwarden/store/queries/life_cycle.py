@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from medwarden.model.life_cycle import Ending, EndOfLife, Subject
 from medwarden.model.vulnerability import Aspect, MatchState
 from medwarden.store.models import DeviceSupport, SupportListImport, SupportListRow
+from medwarden.store.prepared import PreparedRows, one_of
 from medwarden.store.queries.scope import Page, Scope, bounds
 
 SORTS = {
@@ -84,15 +85,21 @@ class SupportRowView(msgspec.Struct, frozen=True):
     url: str
 
 
+_ENDS = PreparedRows(
+    DeviceSupport,
+    lambda ids, tenant: DeviceSupport.objects.filter(
+        tenant_id=tenant, device_id__in=one_of(ids), until_ns=None
+    ).order_by("day", "ending", "notice"),
+)
+
+
 def ends_of(scope: Scope, ids: Sequence[str]) -> dict[str, tuple[EndOfLife, ...]]:
     """Return what ends of each of some devices now, the soonest first; devices without any are left out."""
     found: dict[str, list[EndOfLife]] = {}
     for start in range(0, len(ids), _AT_ONCE):
-        rows = scope.over(
-            DeviceSupport.objects.filter(device_id__in=ids[start : start + _AT_ONCE], until_ns=None)
-        )
-        for row in rows.order_by("day", "ending", "notice"):
-            found.setdefault(row.device_id, []).append(_end(row))
+        for row in _ENDS(ids[start : start + _AT_ONCE], scope.tenant):
+            if scope.sites is None or row.site_id in scope.sites:
+                found.setdefault(row.device_id, []).append(_end(row))
     return {device: tuple(ends) for device, ends in found.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 from django.db.models import Q, QuerySet
@@ -12,6 +12,7 @@ from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.scan import ScanOutcome
 from medwarden.risk.matching.seen_by import Seen
 from medwarden.store.models import Scan, ScanHost, ScannerSighting
+from medwarden.store.prepared import Prepared, one_of
 from medwarden.store.queries.scope import Page, Scope, bounds
 
 _AT_ONCE = 400
@@ -130,6 +131,19 @@ def scanned_devices(scope: Scope, at_ns: int, *, now: bool = True, vulnerability
     if vulnerability:
         rows = rows.filter(vulnerability__iexact=vulnerability)
     return sorted(set(rows.values_list("device", flat=True)))
+
+
+_SCANNED = Prepared(
+    lambda ids, tenant: ScannerSighting.objects.filter(
+        tenant_id=tenant, device__in=one_of(ids), until_ns=None
+    ).distinct(),
+    "device",
+)
+
+
+def scanned_among(tenant: str, ids: Iterable[str]) -> frozenset[str]:
+    """Return those of some devices of which a scanner says something now."""
+    return frozenset(device for (device,) in _SCANNED(ids, tenant))
 
 
 def seen_on(
