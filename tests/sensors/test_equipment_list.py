@@ -136,14 +136,16 @@ def test_bad_rows_are_counted_and_named_and_nothing_else_is_lost() -> None:
         "Asset Tag,Serial,MAC,Next PM\nA1,S1,00:11:22:33:44:55,2027-01-02\nA2,S2\nA3,S3,nonsense,someday\n"
         ',,,\n,,,2027-01-01\nA1,S4,,\n"open quote\nA6,S6,,\n'
     )
-    assert [record.key for record in found.records] == ["asset_tag:A1", "asset_tag:A3", "asset_tag:A1#2"]
+    assert [record.key for record in found.records] == [
+        "asset_tag:A1", "asset_tag:A3", "asset_tag:A1#2", "asset_tag:A6"
+    ]  # fmt: skip
     assert [(p.line, p.reason, p.rejected) for p in found.problems] == [
         (3, "2 cells, where the heading has 4", True),
         (4, "mac: 'nonsense' cannot be read", False),
         (4, "next_pm: 'someday' cannot be read", False),
         (6, "nothing in it that a device could be known by", True),
         (7, "the same asset_tag as a row before it", False),
-        (8, "1 cells, where the heading has 4", True),
+        (8, "a row that is no CSV", True),
     ]
     assert found.rejected == 3
 

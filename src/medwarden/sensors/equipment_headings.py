@@ -146,6 +146,17 @@ def book_columns(headings: Sequence[str], own: Mapping[str, str]) -> dict[int, s
     return dict(sorted(found.items()))
 
 
+def demand_headings(own: Mapping[str, str], headings: Sequence[str], source: str) -> None:
+    """Raise ConfigurationError where a person maps a heading that the table does not have."""
+    there = {folded(heading) for heading in headings}
+    missing = next((name for name in own if folded(name) not in there), None)
+    if missing is not None:
+        raise ConfigurationError(
+            f"{source}: no column is headed {missing[:60]!r}: "
+            f"its headings are {', '.join(heading for heading in headings if heading)[:400]}"
+        )
+
+
 def system_of(headings: Iterable[str]) -> str:
     """Return the product that an export with these headings comes from, as far as its headings tell."""
     lower = {heading.strip().casefold() for heading in headings}

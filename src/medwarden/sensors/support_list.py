@@ -7,29 +7,25 @@ are told by their words in several languages and may be mapped by hand. RFC 4180
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import islice
 
 import msgspec
-import python_calamine
 
-from medwarden.kernel.errors import ConfigurationError, MalformedInput
+from medwarden.kernel.errors import MalformedInput
 from medwarden.model.book import RowProblem
 from medwarden.model.evidence import clean
 from medwarden.model.life_cycle import Ending
-from medwarden.sensors.equipment_headings import IGNORE, date_of, day_first
-from medwarden.sensors.logs.inventory_headings import cell_text, folded
-from medwarden.sensors.logs.inventory_table import archive_refusal
+from medwarden.sensors.delimited_text import HEADING_WITHIN
+from medwarden.sensors.equipment_headings import IGNORE, date_of, day_first, demand_headings
+from medwarden.sensors.logs.inventory_headings import folded
+from medwarden.sensors.table_rows import Row, RowProblems, sound_rows, tables
 
 LARGEST = 32 << 20
 MOST_ROWS = 200_000
 MOST_PROBLEMS = 1_000
 _MOST_COLUMNS = 200
-_HEADING_WITHIN = 20
-_ARCHIVE = b"PK\x03\x04"
-_DELIMITERS = ",;\t|"
 
 FIELDS: dict[str, str] = {
     "vendor": "Maker",
@@ -80,8 +76,6 @@ _ENDINGS = {
     "use": Ending.LIFE,
 }
 
-Row = tuple[int, list[str] | None]
-
 
 class ListedEnd(msgspec.Struct, frozen=True):
     """One end of a model, from the line (from 1) of the list that says it."""
@@ -117,74 +111,21 @@ def read_support_list(
     own = own or {}
     if len(document) > LARGEST:
         raise MalformedInput(source, f"larger than {LARGEST >> 20} MiB, which no list of models is")
-    tables = _sheets(document, source) if document.startswith(_ARCHIVE) else iter([_text_rows(document, own)])
-    for rows in tables:
+    found = tables(
+        document,
+        source,
+        lambda cells: len(_columns(cells, own)),
+        most_rows=MOST_ROWS,
+        most_columns=_MOST_COLUMNS,
+    )
+    for rows in found:
         heading = _heading(rows, own)
-        if heading is None:
-            continue
-        there = {folded(cell) for cell in heading}
-        missing = [name for name in own if folded(name) not in there]
-        if missing:
-            raise ConfigurationError(
-                f"{source}: no column is headed {missing[0][:60]!r}: "
-                f"its headings are {', '.join(cell for cell in heading if cell)[:400]}"
-            )
-        return _read(heading, rows, own, days_first)
+        if heading is not None:
+            demand_headings(own, heading, source)
+            return _read(heading, rows, own, days_first)
     raise MalformedInput(
         source, "none of its first lines is a heading with a model and a day: map its columns by hand"
     )
-
-
-def _sheets(document: bytes, source: str) -> Iterator[Iterator[Row]]:
-    reason = archive_refusal(document)
-    if reason is not None:
-        raise MalformedInput(source, reason)
-    try:
-        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(document))
-        for name in book.sheet_names:
-            values = book.get_sheet_by_name(name).to_python(
-                skip_empty_area=False, nrows=MOST_ROWS + _HEADING_WITHIN
-            )
-            yield (
-                (line, [cell_text(value).removesuffix("T00:00:00") for value in row[: _MOST_COLUMNS + 1]])
-                for line, row in enumerate(values, 1)
-            )
-    except (python_calamine.CalamineError, OSError, ValueError, KeyError) as error:
-        raise MalformedInput(source, f"no readable spreadsheet ({type(error).__name__})") from error
-
-
-def _text_rows(document: bytes, own: Mapping[str, str]) -> Iterator[Row]:
-    text = _decoded(document)
-    first = text[: 1 << 16].splitlines()[:_HEADING_WITHIN]
-    delimiter = max(_DELIMITERS, key=lambda mark: max((_fit(line, mark, own) for line in first), default=0))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    while True:
-        begun = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error:  # a cell longer than csv takes, or a NUL
-            yield begun, None
-            continue
-        if row is None:
-            return
-        yield begun, [cell_text(value) for value in row[: _MOST_COLUMNS + 1]]
-
-
-def _decoded(document: bytes) -> str:
-    if document[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return document.decode("utf-16", errors="replace")
-    try:
-        return document.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return document.decode("cp1252", errors="replace")
-
-
-def _fit(line: str, delimiter: str, own: Mapping[str, str]) -> int:
-    try:
-        cells = next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
-        return 0
-    return len(_columns(cells, own))
 
 
 def _columns(headings: Sequence[str], own: Mapping[str, str]) -> dict[int, str]:
@@ -201,69 +142,43 @@ def _columns(headings: Sequence[str], own: Mapping[str, str]) -> dict[int, str]:
 
 def _heading(rows: Iterator[Row], own: Mapping[str, str]) -> list[str] | None:
     """Return the first of the first rows that names a model and a day; the rows behind it stay to be read."""
-    for number, (_, cells) in enumerate(rows):
-        fields = set(_columns(cells or (), own).values())
-        if cells and "model" in fields and fields & {"day", *(ending.value for ending in Ending)}:
-            return cells
-        if number + 1 >= _HEADING_WITHIN:
-            return None
+    for row in islice(rows, HEADING_WITHIN):
+        fields = set(_columns(row.cells or (), own).values())
+        if row.cells and "model" in fields and fields & {"day", *(ending.value for ending in Ending)}:
+            return row.cells
     return None
-
-
-class _Reading:
-    """What is made of the rows: ends, and what is wrong with lines."""
-
-    def __init__(self) -> None:
-        self.ends: list[ListedEnd] = []
-        self.problems: list[RowProblem] = []
-        self.rejected = 0
-
-    def refuse(self, line: int, reason: str, *, rejected: bool = True) -> None:
-        self.rejected += rejected
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(RowProblem(line, reason, rejected))
 
 
 def _read(
     heading: list[str], rows: Iterator[Row], own: Mapping[str, str], days_first: bool | None
 ) -> SupportList:
     columns = _columns(heading, own)
-    reading = _Reading()
-    kept: list[tuple[int, dict[str, str]]] = []
-    for line, cells in rows:
-        if cells is None:
-            reading.refuse(line, "a row that is no CSV")
-        elif not any(cells):
-            continue
-        elif len(kept) >= MOST_ROWS:
-            reading.refuse(line, f"beyond {MOST_ROWS:,} rows")
-        elif len(cells) < len(heading) or any(cells[len(heading) :]):
-            # a lost delimiter shifts every value behind it under a wrong heading
-            reading.refuse(line, f"{len(cells)} cells, where the heading has {len(heading)}")
-        else:
-            kept.append((line, {field: clean(cells[at]) for at, field in columns.items()}))
+    problems = RowProblems(MOST_PROBLEMS)
+    kept = [
+        (line, {field: clean(cells[at]) for at, field in columns.items()})
+        for line, cells in sound_rows(rows, heading, MOST_ROWS, problems)
+    ]
     dated = {"day", *(ending.value for ending in Ending)}
     order = days_first
     if order is None:
         order = day_first(text for _, said in kept for field, text in said.items() if field in dated and text)
-    for line, said in kept:
-        _row(line, said, order, reading)
+    ends = [end for line, said in kept for end in _ends(line, said, order, problems)]
     return SupportList(
         columns=tuple((heading[at], field) for at, field in columns.items()),
         unmapped=tuple(name for at, name in enumerate(heading) if name and at not in columns),
-        ends=tuple(reading.ends),
-        problems=tuple(sorted(reading.problems, key=lambda problem: problem.line)),
-        rejected=reading.rejected,
+        ends=tuple(ends),
+        problems=problems.named(),
+        rejected=problems.rejected,
     )
 
 
-def _row(line: int, said: Mapping[str, str], order: bool | None, reading: _Reading) -> None:
-    """Add the ends that a row says; one that says none is refused with the reason."""
+def _ends(line: int, said: Mapping[str, str], order: bool | None, problems: RowProblems) -> list[ListedEnd]:
+    """Return the ends that a row says; one that says none is refused with the reason."""
     model = said.get("model", "")
     if not model:
-        reading.refuse(line, "it names no model")
-        return
-    before = len(reading.ends)
+        problems.add(line, "it names no model")
+        return []
+    found: list[ListedEnd] = []
     wrong = ""
     for ending, text in _days(said):
         if ending is None:
@@ -274,14 +189,15 @@ def _row(line: int, said: Mapping[str, str], order: bool | None, reading: _Readi
             wrong = f"{text[:40]!r} is no day, or could be two"
             continue
         url = said.get("url", "")[:500]
-        reading.ends.append(
+        found.append(
             ListedEnd(
                 line, said.get("vendor", "")[:200], model[:300], ending, date.fromisoformat(day),
                 said.get("version", "")[:200], url if url.startswith(("https://", "http://")) else "",
             )
         )  # fmt: skip
-    if wrong or len(reading.ends) == before:
-        reading.refuse(line, wrong or "it names no day", rejected=len(reading.ends) == before)
+    if wrong or not found:
+        problems.add(line, wrong or "it names no day", rejected=not found)
+    return found
 
 
 def _days(said: Mapping[str, str]) -> Iterator[tuple[Ending | None, str]]:

@@ -153,3 +153,46 @@ def test_other_forms_of_spreadsheets_are_named(member: str) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(member, "x")
     assert "another form than XLSX" in (archive_refusal(packed.getvalue()) or "")
+
+
+def told(document: bytes) -> tuple[InventoryTable, set[str]]:
+    """Return the reader of a list and the interfaces it found."""
+    table = InventoryTable("inventory.csv", SETTING)
+    assert InventoryTable.recognises(document)
+    table.feed(document, 0)
+    assert table.tally.count.balanced()
+    facts = table.take(final=True).facts
+    return table, {fact.evidence.value for fact in facts if fact.evidence.field == "inventory.mac"}
+
+
+ONE, TWO = "02:00:00:00:01:01", "02:00:00:00:01:02"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"mac,serial\n{ONE},1,\n{TWO},2,,\n",
+        f"mac,serial,,\n{ONE},1\n{TWO},2,,\n",
+        f"sep=;\r\nMAC;Serial\r\n{ONE};1\r\n{TWO};2\r\n",
+        f'"mac","location"\r"{ONE}","A\r1"\r"{TWO}","B"\r',
+    ],
+)
+def test_empty_cells_at_the_end_and_whatever_line_ends_cost_nothing(text: str) -> None:
+    table, macs = told(text.encode())
+    assert macs == {ONE, TWO}
+    assert table.tally.count.rejected == 0
+
+
+def test_a_quote_without_an_end_does_not_swallow_what_follows() -> None:
+    table, macs = told(f'mac,location\n{ONE},"A 1\n{TWO},B\n'.encode())
+    assert macs == {TWO}
+    assert table.tally.fault == "inventory.csv, byte 13: a row that is no CSV"
+
+
+def test_a_fault_is_named_with_the_byte_of_the_file_whatever_its_encoding() -> None:
+    text = f"mac,location\n{ONE},Zürich\nnonsense,Köln\n{TWO},Bern\n"
+    for encoding in ("utf-8", "utf-8-sig", "cp1252"):
+        document = text.encode(encoding)
+        table, macs = told(document)
+        assert macs == {ONE, TWO}
+        assert (table.tally.fault or "").startswith(f"inventory.csv, byte {document.index(b'nonsense')}: ")

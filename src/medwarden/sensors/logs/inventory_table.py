@@ -8,19 +8,29 @@ never evaluated: of a spreadsheet the values that its program stored are read. A
 
 from __future__ import annotations
 
-import csv
+import codecs
 import io
 import lzma
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import ClassVar, NamedTuple
 
 import python_calamine
 
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
+from medwarden.sensors.delimited_text import (
+    DELIMITERS,
+    HEADING_WITHIN,
+    encoding_of,
+    split,
+    text_of,
+    text_rows,
+    width_refusal,
+)
 from medwarden.sensors.logs.gathering import Gathering
 from medwarden.sensors.logs.inventory_headings import (
     FIELDS,
@@ -49,8 +59,6 @@ _LONGEST_TEXT = 4 << 20
 _OTHER_BOOKS = ("content.xml", "xl/workbook.bin")
 _ARCHIVE = b"PK\x03\x04"
 _SHEETS = (b"xl/", b"[Content_Types].xml")
-_DELIMITERS = ",;\t|"
-_HEADING_WITHIN = 20
 _MOST_ADDRESSES = 16
 
 
@@ -59,7 +67,7 @@ class _Record(NamedTuple):
 
     cells: Sequence[object] | None  # None: what stands there is no row
     offset: int
-    exact: bool = False  # every row has as many cells as the heading
+    exact: bool = False  # a row has a cell for each of the heading
 
 
 class InventoryTable:
@@ -99,7 +107,7 @@ class InventoryTable:
         text = head[:8192].rpartition(b"\n")[0] or head[:8192]
         if b"\0" in text:
             return False
-        lines = _decoded(text).splitlines()[:_HEADING_WITHIN]
+        lines = islice(text_of(text, encoding_of(text)), HEADING_WITHIN)
         return any(is_heading(columns_of(_split(line), {})) for line in lines)
 
     def feed(self, piece: bytes | memoryview, offset: int) -> None:
@@ -138,7 +146,7 @@ class InventoryTable:
     def _table(self, records: Iterator[_Record]) -> bool:
         """Take the rows behind the heading; tell whether there was one."""
         columns: dict[int, str] | None = None
-        width = 0
+        heading: Sequence[str] = ()
         for number, record in enumerate(records):
             if record.cells is None:
                 self._gathering.reject(record.offset, "a row that is no CSV")
@@ -147,11 +155,10 @@ class InventoryTable:
             if columns is None:
                 fit = columns_of(cells, self._own)
                 if is_heading(fit):
-                    columns, width = fit, len(cells)
-                elif number >= _HEADING_WITHIN:
+                    columns, heading = fit, cells
+                elif number >= HEADING_WITHIN:
                     return False
-            elif any(cells) and record.exact and len(cells) != width:
-                # a lost delimiter shifts every value behind it under a wrong heading
+            elif any(cells) and record.exact and width_refusal(cells, heading):
                 self._gathering.reject(record.offset, "another number of cells than its heading has")
             elif any(cells):
                 self._row(cells, columns, record.offset)
@@ -248,51 +255,23 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _decoded(document: bytes) -> str:
-    """Return text in UTF-8, or in the code page of Western Windows where it is none."""
-    try:
-        return document.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return document.decode("cp1252", "replace")
-
-
 def _delimiter(line: str) -> str:
-    return max(_DELIMITERS, key=line.count)
+    return max(DELIMITERS, key=line.count)
 
 
 def _split(line: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=_delimiter(line)), [])
-    except csv.Error:
-        return []
+    return split(line, _delimiter(line))
 
 
 def _text_records(document: bytes, offset: int, own: Mapping[str, str]) -> Iterator[_Record]:
     """Yield the records of a text; quoted cells may hold line ends."""
-    text = _decoded(document)
-    lines = text.splitlines(keepends=True)
-    first = lines[:_HEADING_WITHIN]
+    encoding = encoding_of(document)
+    first = list(islice(text_of(document, encoding), HEADING_WITHIN))
     heading = next((line for line in first if is_heading(columns_of(_split(line), own))), "")
-    delimiter = _delimiter(heading or next(iter(lines), ""))
-    at, begun = offset, offset
-
-    def counted() -> Iterator[str]:
-        nonlocal at
-        for line in lines:
-            at += len(line.encode())
-            yield line
-
-    reader = csv.reader(counted(), delimiter=delimiter)
-    while True:
-        begun = at
-        try:
-            row = next(reader, None)
-        except csv.Error:  # a cell longer than csv takes, or a NUL
-            yield _Record(None, begun)
-            continue
-        if row is None:
-            return
-        yield _Record(row, begun, exact=True)
+    delimiter = _delimiter(heading or next(iter(first), ""))
+    begin = offset + (len(codecs.BOM_UTF8) if document.startswith(codecs.BOM_UTF8) else 0)
+    for row in text_rows(text_of(document, encoding), delimiter, encoding, begin):
+        yield _Record(row.cells, row.offset, exact=True)
 
 
 PARSER = InventoryTable
