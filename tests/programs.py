@@ -19,9 +19,13 @@ _LAST = 3_000
 _numbers = itertools.count(1)
 
 
+WHERE = {"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
+"""Where programs are, also those that only root has a use for."""
+
+
 def find(name: str) -> str | None:
-    """Return where a program is, also where only root looks for programs."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    """Return where a program is, or nothing where it is not installed."""
+    return shutil.which(name, path=WHERE["PATH"])
 
 
 def program(name: str) -> str:
@@ -104,7 +108,7 @@ def started(
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **WHERE, **(environment or {})},
             start_new_session=True,  # some send a signal to all of their group when they end
         )
     one = Program(name, process, log)
@@ -117,10 +121,14 @@ def started(
 
 @contextmanager
 def serving(
-    command: Sequence[object], folder: Path, *ports: int, cwd: Path | None = None
+    command: Sequence[object],
+    folder: Path,
+    *ports: int,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Program]:
     """Run a server until the block ends; it listens on all of ``ports`` (TCP) when the block begins."""
-    with started(command, folder, cwd=cwd) as one:
+    with started(command, folder, cwd=cwd, environment=environment) as one:
         one.until_listening(*ports)
         yield one
 
@@ -132,7 +140,7 @@ def run(*command: object, patience: float = PATIENCE) -> str:
     try:
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=patience, check=False,
+            timeout=patience, check=False, env={**os.environ, **WHERE},
         )  # fmt: skip
     except subprocess.TimeoutExpired as late:
         printed = b"".join(filter(None, (late.stdout, late.stderr))).decode(errors="replace")

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import os
 import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -19,7 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
+from tests.ports import reserved_port
+from tests.programs import serving
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path(os.environ.get("MEDWARDEN_CHROMIUM", "/usr/bin/chromium"))
@@ -31,6 +33,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENT_MS = 1_000 * PATIENCE
+expect.set_options(timeout=PATIENT_MS)
 NEW_PASSWORD = "seven-quiet-otters-swim"
 
 
@@ -75,49 +79,21 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     password = run_in(home, "tests/web/hospital.py", "0.3")
     run_in(home, "tests/browser/furnish.py")
     run_in(home, "tests/browser/risk.py")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (home.parent / "server.log").open("w")
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "medwarden.web.asgi:application",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--log-level",
-            "warning",
-            "--timeout-graceful-shutdown",
-            "1",
-            "--lifespan",
-            "off",
-        ],
-        env=environment(home),
-        stdout=log,
-        stderr=log,
-    )
+    port = reserved_port()
     address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            assert server.poll() is None, (home.parent / "server.log").read_text()
-            try:
-                urllib.request.urlopen(f"{address}/static/css/tokens.css", timeout=2).close()
-                break
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.25)
+    command = [sys.executable, "-m", "uvicorn", "medwarden.web.asgi:application", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+    with serving([*command, "--lifespan", "off"], home.parent, port, environment=environment(home)) as server:
+        until(lambda: answers(address), "the console answers", shown=lambda: server.said)
         yield Console(address, home, password)
-    finally:
-        server.terminate()
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(15)
-        log.close()
+
+
+def answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{address}/static/css/tokens.css", timeout=PATIENCE).close()
+    except (urllib.error.URLError, ConnectionError):
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +105,7 @@ def browser() -> Iterator[Browser]:
     # later test of this process for asynchronous code.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        started = playwright.chromium.launch(executable_path=str(found), args=FLAGS)
+        started = playwright.chromium.launch(executable_path=str(found), args=FLAGS, timeout=PATIENT_MS)
         yield started
         started.close()
 
@@ -168,7 +144,7 @@ def opened(browser: Browser, console: Console, session: StorageState) -> Iterato
 
     def make(**options: Any) -> Page:
         context = browser.new_context(base_url=console.address, storage_state=session, **options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENT_MS)
         contexts.append(context)
         return context.new_page()
 
@@ -180,6 +156,7 @@ def opened(browser: Browser, console: Console, session: StorageState) -> Iterato
 @pytest.fixture
 def stranger(browser: Browser, console: Console) -> Iterator[Page]:
     page = browser.new_page(base_url=console.address)
+    page.set_default_timeout(PATIENT_MS)
     yield page
     page.close()
 
@@ -188,6 +165,7 @@ def stranger(browser: Browser, console: Console) -> Iterator[Page]:
 def session(console: Console, browser: Browser) -> StorageState:
     """Sign in for the first time as an administrator has to: new password, second factor."""
     context = browser.new_context(base_url=console.address)
+    context.set_default_timeout(PATIENT_MS)
     page = context.new_page()
     heard = listen(page)
     page.goto("/devices/")

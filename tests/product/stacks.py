@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.programs import find
+from tests.programs import WHERE, find
 from tests.telling import tell
 from tests.waiting import PATIENCE, until
 
@@ -82,7 +82,7 @@ class Cable:
             text=True,
             timeout=PATIENCE,
             check=False,
-            env={**os.environ, **environment},
+            env={**os.environ, **WHERE, **environment},
         )
         return done.stdout + done.stderr
 
@@ -158,7 +158,7 @@ class Cable:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                env={**os.environ, **environment},
+                env={**os.environ, **WHERE, **environment},
             )
         self._children.append(child)
         return child

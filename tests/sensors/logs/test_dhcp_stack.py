@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.programs import find, run, started
+from tests.waiting import until
 
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import LogParser, LogSetting
@@ -29,20 +30,15 @@ def parsed(content: bytes) -> tuple[LogParser, Batch]:
     return parser, parser.take(final=True)
 
 
-def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=30, stdin=subprocess.DEVNULL)
-
-
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Lease addresses to two clients in a namespace of their own; yield the folder with log and leases."""
-    if os.geteuid() != 0 or None in map(shutil.which, ("ip", "dnsmasq", "udhcpc")):
+    if os.geteuid() != 0 or None in map(find, ("ip", "dnsmasq", "udhcpc")):
         pytest.skip("needs root, ip, dnsmasq and udhcpc")
     folder = tmp_path_factory.mktemp("dnsmasq")
     folder.chmod(0o755)
-    names = [f"mwd{os.getpid() % 10000}{side}" for side in "sc"]
+    names = [f"mwd{os.getpid()}{side}" for side in "sc"]
     made = []
-    started: list[subprocess.Popen[bytes]] = []
     try:
         for name in names:
             run("ip", "netns", "add", name)
@@ -52,63 +48,49 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         run("ip", "-n", server, "addr", "add", "10.77.9.1/24", "dev", "up0")
         for name in names:
             run("ip", "-n", name, "link", "set", "up0", "up")
-        started.append(
-            subprocess.Popen(
-                [
-                    *("ip", "netns", "exec", server, "dnsmasq", "-k", "-p", "0", "--conf-file=/dev/null"),
-                    *("--interface=up0", "--bind-interfaces", "--dhcp-range=10.77.9.10,10.77.9.50,1h"),
-                    *("--dhcp-authoritative", "--log-dhcp", "--no-ping", "--user=root"),
-                    f"--log-facility={folder / 'log'}",
-                    f"--dhcp-leasefile={folder / 'leases'}",
-                    f"--pid-file={folder / 'pid'}",
-                ],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
-        deadline = time.monotonic() + 10
-        while not (folder / "log").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        for maker, mac in MACS.items():
-            if shutil.which(maker) is None:
-                continue
-            run("ip", "-n", client, "link", "set", "up0", "down")
-            run("ip", "-n", client, "link", "set", "up0", "address", mac)
-            run("ip", "-n", client, "link", "set", "up0", "up")
-            inside = ("ip", "netns", "exec", client)
-            if maker == "udhcpc":
-                extra = ("-s", "/bin/true", "-x", "hostname:pump-17", "-V", "Alaris 8015")
-                run(*inside, "udhcpc", "-f", "-q", "-n", "-i", "up0", "-t", "5", "-T", "1", *extra)
-            else:
-                configuration = folder / "dhclient.conf"
-                configuration.write_text('send host-name "cart-3";\ntimeout 10;\n')
-                files = ("-lf", str(folder / "dhclient.leases"), "-pf", str(folder / "dhclient.pid"))
-                run(
-                    *inside,
-                    "dhclient",
-                    "-1",
-                    "-4",
-                    "-sf",
-                    "/bin/true",
-                    "-cf",
-                    str(configuration),
-                    *files,
-                    "up0",
-                )
-                run(*inside, "dhclient", "-x", "-4", "-sf", "/bin/true", *files, "up0")
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:  # dnsmasq writes its log and its leases in its own time
-            log, leases = ((folder / name).read_text() for name in ("log", "leases"))
-            if MACS["udhcpc"] in leases and log.count("DHCPACK") >= sum(map(bool, map(shutil.which, MACS))):
-                break
-            time.sleep(0.05)
-        yield folder
+        command = [
+            *("ip", "netns", "exec", server, "dnsmasq", "-k", "-p", "0", "--conf-file=/dev/null"),
+            *("--interface=up0", "--bind-interfaces", "--dhcp-range=10.77.9.10,10.77.9.50,1h"),
+            *("--dhcp-authoritative", "--log-dhcp", "--no-ping", "--user=root"),
+            f"--log-facility={folder / 'log'}",
+            f"--dhcp-leasefile={folder / 'leases'}",
+            f"--pid-file={folder / 'pid'}",
+        ]
+        with started(command, folder):
+            until((folder / "log").exists, "dnsmasq writes its log")
+            lease(client, folder)
+            yield folder
     finally:
-        for process in started:
-            process.terminate()
-            process.wait(timeout=10)
         for name in made:
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def lease(client: str, folder: Path) -> None:
+    """Let every client that is installed ask for an address; dnsmasq has written down both when this ends."""
+    inside = ("ip", "netns", "exec", client)
+    makers = [maker for maker in MACS if find(maker)]
+    for maker in makers:
+        run("ip", "-n", client, "link", "set", "up0", "down")
+        run("ip", "-n", client, "link", "set", "up0", "address", MACS[maker])
+        run("ip", "-n", client, "link", "set", "up0", "up")
+        if maker == "udhcpc":
+            extra = ("-s", "/bin/true", "-x", "hostname:pump-17", "-V", "Alaris 8015")
+            run(*inside, "udhcpc", "-f", "-q", "-n", "-i", "up0", "-t", "60", "-T", "1", *extra)
+        else:
+            configuration = folder / "dhclient.conf"
+            configuration.write_text('send host-name "cart-3";\ntimeout 60;\n')
+            files = ("-lf", folder / "dhclient.leases", "-pf", folder / "dhclient.pid")
+            script = ("-sf", "/bin/true")
+            run(*inside, "dhclient", "-1", "-4", *script, "-cf", configuration, *files, "up0")
+            run(*inside, "dhclient", "-x", "-4", *script, *files, "up0")
+
+    def written() -> bool:  # dnsmasq writes its log and its leases in its own time
+        log, leases = ((folder / name).read_text() for name in ("log", "leases"))
+        return MACS["udhcpc"] in leases and all(
+            any("DHCPACK" in line and MACS[maker] in line for line in log.splitlines()) for maker in makers
+        )
+
+    until(written, "dnsmasq wrote down every lease", shown=(folder / "log").read_text)
 
 
 def test_the_log_says_who_asked_and_how(network: Path) -> None:
@@ -121,7 +103,7 @@ def test_the_log_says_who_asked_and_how(network: Path) -> None:
     assert said[pump, "dhcp.vendor_class"] == "Alaris 8015"
     assert said[pump, "dhcp.address"].startswith("10.77.9.")
     assert said[pump, "dhcp.parameter_request_list"].startswith("1,3,6,12,15")
-    if shutil.which("dhclient"):
+    if find("dhclient"):
         assert said[MACS["dhclient"], "dhcp.address"].startswith("10.77.9.")
         assert said[MACS["dhclient"], "dhcp.parameter_request_list"].startswith("1,28,2,")
 
