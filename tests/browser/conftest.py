@@ -64,7 +64,7 @@ def run_in(home: Path, script: str, *arguments: str) -> str:
         env=environment(home),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -31,7 +31,7 @@ def medwarden(*arguments: object, home: Path | None = None, **environment: str) 
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=600,
         env={**os.environ, **named, **environment},
     )
 

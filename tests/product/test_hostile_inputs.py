@@ -259,7 +259,7 @@ def without_overrides(*arguments: object) -> Outcome:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=600,
         preexec_fn=give_overrides_up if os.geteuid() == 0 else None,
     )
 

@@ -88,7 +88,7 @@ def isolated(environment: dict[str, str], *command: object) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
