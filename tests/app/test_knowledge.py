@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
 import os
 import shutil
 import signal
@@ -115,6 +116,45 @@ def test_an_archive_that_is_cut_keeps_nothing_of_its_file(home: Path, pack: obje
     assert len(done.errors) == 1
     with Knowledge(home) as knowledge:
         assert set(knowledge.exploitations()) == {"CVE-2026-10001"}
+
+
+def test_a_packer_that_is_not_opened_is_told_and_the_rest_is_taken_in(home: Path) -> None:
+    done = imported(home, kev_json=making.kev("CVE-2026-10001"), csaf_xz=lzma.compress(making.csaf()))
+    assert len(done.errors) == 1
+    assert done.errors[0].endswith("csaf.xz: packed with xz: unpack it first, or use gzip, zstd, zip or tar")
+    assert [feed.feed for feed in done.feeds] == ["kev"]
+
+
+def test_where_nothing_is_of_a_feed_that_is_said(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    empty = app.import_files(home, [folder], unsigned=True)
+    assert empty.errors == ("nothing was taken in: no file",)
+    (folder / "README.md").write_text("read me")
+    (folder / "notes.json").write_text('{"a": 1}')
+    strange = app.import_files(home, [folder], unsigned=True)
+    assert strange.errors == ("nothing was taken in: none of 2 files is of a feed that is known",)
+    assert strange.unknown == ("README.md", "notes.json")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = tmp_path / "folder" / "shut"
+    shut.mkdir(parents=True)
+    (tmp_path / "folder" / "kev.json").write_bytes(making.kev("CVE-2026-10001"))
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path) == shut:
+            raise PermissionError(13, "Permission denied", str(shut))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    done = app.import_files(home, [tmp_path / "folder"], unsigned=True)
+    assert [feed.feed for feed in done.feeds] == ["kev"]
+    assert len(done.errors) == 1
+    assert done.errors[0].startswith(f"{shut}: ")
 
 
 def test_of_files_that_are_the_whole_feed_the_newest_is_used(home: Path) -> None:
@@ -267,6 +307,9 @@ def test_the_commands_print_and_say_what_went_wrong(
     assert status == 0
     assert json.loads(out)["feeds"][0]["rejected"] == 1
     assert "'x' is no CVE id" in err
+    (tmp_path / "cut.json").write_bytes(making.csaf()[:-40])
+    assert run(["knowledge", "import", str(tmp_path / "cut.json"), "--unsigned", "--home", str(home)]) == 1
+    assert capsys.readouterr().err.count("cut.json: not one of its 1 records can be read") == 1
     assert run(["knowledge", "status", "--json", "--home", str(home)]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     kev = next(line for line in lines if line["manifest"]["id"] == "kev")

@@ -178,6 +178,25 @@ def test_a_long_inventory_is_no_flood(store: Store, tmp_path: Path, monkeypatch:
         assert Device.objects.count() == begun + 20
 
 
+@pytest.mark.parametrize(
+    ("octets", "advice"),
+    [
+        (b"name,vendor\npump-1,B. Braun\n", "one of them for MAC or IP addresses"),
+        ("Gerät,Raum\nPumpe,Küche\n".encode("latin-1"), "one of them for MAC or IP addresses"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "save it as XLSX or CSV"),
+        (b"%PDF-1.7\n\x00\x01", "it begins with 0x25504446"),
+        (b"", "an empty file"),
+    ],
+)
+def test_what_is_no_input_is_told_with_what_to_do(tmp_path: Path, octets: bytes, advice: str) -> None:
+    path = tmp_path / "inventory.csv"
+    path.write_bytes(octets)
+    (report,) = study([path]).inputs
+    assert report.error is not None
+    assert report.error.startswith(f"{path}, byte 0: ")
+    assert report.error.endswith(advice)
+
+
 def test_logs_and_captures_are_found_among_other_files(tmp_path: Path, capture: Path) -> None:
     (tmp_path / "conn.log").write_text(json_record(0))
     (tmp_path / "notes.txt").write_text("nothing that anybody knows\n")

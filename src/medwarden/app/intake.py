@@ -18,7 +18,8 @@ from medwarden.kernel.printable import printable
 from medwarden.model.accounting import InputReport
 from medwarden.model.batch import Batch
 from medwarden.model.inventory_delta import InventoryDelta
-from medwarden.sensors.capture_file import read_capture
+from medwarden.sensors.capture_file import read_capture, sniff
+from medwarden.sensors.log_files import advice_on, head_of
 
 Sink = Callable[[Batch], None]
 _PIECE = 1 << 20
@@ -72,6 +73,9 @@ def take_in(
         report = read_capture(path, stage.core, on_batch=on_batch)
         sink(stage.take(final=True))
     report.malformed = dict(stage.observer.malformed)
+    if report.error is not None and not report.format and sniff(path) is None:
+        advice = advice_on(head_of(path))
+        report.error += f"; {advice}" if advice else ""
     report.path = printable(report.path)
     report.error = None if report.error is None else printable(report.error)
     return report

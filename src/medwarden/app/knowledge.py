@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,11 +65,20 @@ class Imported(msgspec.Struct, frozen=True):
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """Return a sentence for each file or feed that failed."""
+        """Return a sentence for each file or feed that failed, or for all where none is of a feed."""
+        if not self.files:
+            among = (
+                f"none of {len(self.unknown)} files is of a feed that is known" if self.unknown else "no file"
+            )
+            return (f"nothing was taken in: {among}",)
         return tuple(
-            [f"{file.name}: {file.error}" for file in self.files if file.error]
+            [_named(file.name, file.error) for file in self.files if file.error]
             + [f"{feed.feed}: {feed.error}" for feed in self.feeds if feed.error]
         )
+
+
+def _named(name: str, error: str) -> str:
+    return error if error.startswith((f"{name}:", f"{name},")) else f"{name}: {error}"
 
 
 class Arriving:
@@ -219,11 +229,19 @@ def demand_voucher(unsigned: bool) -> None:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.is_file())
+            yield from sorted(_members(path))
         elif path.exists():
             yield path
         else:
             raise ConfigurationError(f"{path} does not exist")
+
+
+def _members(folder: Path) -> Iterator[Path]:
+    """Yield the files beneath a folder, and the folders that cannot be looked into: opening them says why."""
+    shut: list[Path] = []
+    for place, _, names in os.walk(folder, onerror=lambda error: shut.append(Path(error.filename))):
+        yield from (path for path in (Path(place, name) for name in names) if path.is_file())
+    yield from shut
 
 
 def _several(names: str) -> str:

@@ -89,14 +89,12 @@ def import_(paths: tuple[Path, ...], unsigned: bool, replace: bool, home: Path |
         _print_effects(effects)
     notes = [f"{file.name}: {file.note}" for file in done.files if file.note]
     rejected = [problem for feed in done.feeds for problem in feed.problems]
-    for sentence in (*done.errors, *rejected[:_MOST_SHOWN], *notes[:_MOST_SHOWN]):
+    for sentence in dict.fromkeys((*done.errors, *rejected[:_MOST_SHOWN], *notes[:_MOST_SHOWN])):
         click.echo(f"medwarden: {printable(sentence)}", err=True)
     if done.unknown:
         shown = ", ".join(done.unknown[:3])
-        click.echo(
-            f"medwarden: {len(done.unknown)} files are of no feed that is known, as {printable(shown)}",
-            err=True,
-        )
+        many = "1 file is" if len(done.unknown) == 1 else f"{len(done.unknown)} files are"
+        click.echo(f"medwarden: {many} of no feed that is known, as {printable(shown)}", err=True)
     return 1 if done.errors else 0
 
 

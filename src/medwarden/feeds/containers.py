@@ -24,6 +24,12 @@ _DEEPEST = 4
 _HEAD = 1 << 16
 _TAR_AT, _TAR = 257, b"ustar"
 _IN_MEMORY = 1 << 20
+_OTHER_PACKERS = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+}
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -113,6 +119,11 @@ def _of(
     elif head[_TAR_AT : _TAR_AT + 5] == _TAR:
         yield from _of_tar(stream, name, bounds, total, count, depth)
     else:
+        packer = next((name for magic, name in _OTHER_PACKERS.items() if head.startswith(magic)), "")
+        if packer and not depth:  # beside other files of an archive it is one of no feed
+            raise MalformedInput(
+                name, f"packed with {packer}: unpack it first, or use gzip, zstd, zip or tar"
+            )
         count[0] += 1
         if count[0] > bounds.most_members:
             raise MalformedInput(name, f"more than {bounds.most_members} files")

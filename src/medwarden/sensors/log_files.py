@@ -25,6 +25,8 @@ PIECE = 8 << 20
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _ARCHIVE = b"PK\x03\x04"
 _MOST_OPENING_LINES = 256
+_OLDER_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # MS-CFB 2.2
+_IN_TEXT = b"\t\n\r\f\x1b" + bytes(range(32, 127)) + bytes(range(128, 256))
 
 
 class LogFile:
@@ -127,6 +129,21 @@ def form_of(path: Path) -> type[LogParser] | None:
     """Return the parser of a file by what it holds; None where it is no log that is known."""
     head = head_of(path)
     return recognise(head) if head else None
+
+
+def advice_on(head: bytes) -> str:
+    """Return what to do with a file that is neither a capture nor a known log; else nothing.
+
+    It is asked with the file's first bytes and goes on from the sentence that it is no capture.
+    """
+    if head.startswith(_OLDER_OFFICE):
+        return "an older office document: save it as XLSX or CSV"
+    if head and not head.translate(None, _IN_TEXT):
+        return (
+            "text, but no log that is known: a list of devices needs a line of headings, "
+            "one of them for MAC or IP addresses"
+        )
+    return ""
 
 
 def log_id(head: bytes) -> str:
