@@ -52,8 +52,7 @@ def take_in(home: Path, tmp_path: Path, *documents: dict[str, object]) -> None: 
     import_files(home, [folder], unsigned=True)
 
 
-@pytest.fixture
-def pumps(store: Store, heard: DeltaMaker) -> Store:  # noqa: F811
+def furnish(heard: DeltaMaker) -> None:  # noqa: F811
     from medwarden.store.models import Device
 
     with Change("sensor:s", "heard", site="main") as change:
@@ -61,6 +60,11 @@ def pumps(store: Store, heard: DeltaMaker) -> Store:  # noqa: F811
     Device.objects.update(vendor="B. Braun", model="Infusomat Space", firmware="2.0")
     Device.objects.filter(pk="d-main-2").update(firmware="3.0")
     Device.objects.filter(pk="d-main-3").update(firmware=None)
+
+
+@pytest.fixture
+def pumps(store: Store, heard: DeltaMaker) -> Store:  # noqa: F811
+    furnish(heard)
     return store
 
 

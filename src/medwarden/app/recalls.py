@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,12 +20,16 @@ from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.feed import Entry, Kind, Rejected
 from medwarden.model.recall import Recall
 from medwarden.model.vulnerability import Advisory, Provenance
+from medwarden.risk.factor import Basis
 from medwarden.risk.recalls.engine import RULES, Engine, RecallMatch, engine_of
 from medwarden.risk.recalls.facts import DeviceFacts, Said
-from medwarden.risk.recalls.findings import KINDS, findings_of
+from medwarden.risk.recalls.findings import KINDS, finding_id, findings_of
 from medwarden.risk.recalls.notice import Notice, of_advisory, of_recalls
 from medwarden.risk.recalls.workflow import DueDays
 from medwarden.store.knowledge import Knowledge
+
+if TYPE_CHECKING:
+    from medwarden.store.changes import Change
 
 _AT_ONCE = 400
 _MOST_CHANGED = 20_000
@@ -32,8 +37,9 @@ _MOST_CHANGED = 20_000
 
 _ACTOR = "rule:recalls"
 _NEW = "new or changed notices"
-
-
+_OTHER = "what is known of the device changed"
+_FEW_DEVICES = 3000
+"""Devices that are compared with a few notices in one transaction."""
 _FEW = 200
 """Notices up to which their words are looked up one by one."""
 
@@ -108,14 +114,12 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
             return 0
         for part in _parts(list(ids)):
             facts = facts_of(tenant, part)
-            with Change(_ACTOR, "devices changed", RULES, tenant=tenant, site=site) as change:
+            with Change(_ACTOR, _OTHER, RULES, tenant=tenant, site=site) as change:
                 changed = record_facts(change, facts)
-            if not changed:
-                continue
-            loaded = _load(home, tenant, knowledge)
-            some = {device: facts[device] for device in changed}
-            cause = "what is known of the device changed"
-            moved += _judge(tenant, site, knowledge, loaded, some, cause, only=None)
+                if changed:
+                    loaded = _load(home, tenant, knowledge)
+                    some = {device: facts[device] for device in changed}
+                    moved += _judge(change, knowledge, loaded, some, _OTHER, only=None)[0]
     return len(moved)
 
 
@@ -127,16 +131,9 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
     an open store of a writer.
     """
     from medwarden.store.changes import Change
-    from medwarden.store.models import Device, Site
+    from medwarden.store.models import Site
     from medwarden.store.recall_cases import follow_merges
-    from medwarden.store.recalls import (
-        Standing,
-        facts_of,
-        own_stamp,
-        record_facts,
-        record_standing,
-        standing_of,
-    )
+    from medwarden.store.recalls import Standing, own_stamp, record_standing, standing_of
 
     moved = 0
     with Knowledge(home) as knowledge:
@@ -147,34 +144,61 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
             if now.edition == 0 and now.notices_ns == 0 and before.edition <= 0:
                 continue
             only = None if before == now else _changed(tenant, knowledge, before, now)
-            small = None if only is None else _some(home, tenant, knowledge, only)
             with Change(_ACTOR, "devices merged", RULES, tenant=tenant, site=place) as change:
                 follow_merges(change, place)
             moved += _end_retired(tenant, place)
-            if small is not None and only is not None:
-                looked_at = _meant(tenant, place, small.engine, only)
+            if only is None:
+                moved += _compare_all(home, tenant, place, knowledge, behind=before != now)
             else:
-                rows = Device.objects.filter(tenant_id=tenant, site_id=place, retired_at=None)
-                looked_at = list(rows.order_by("pk").values_list("pk", flat=True))
-            for part in _parts(looked_at):
-                facts = facts_of(tenant, part)
-                with Change(_ACTOR, "devices changed", RULES, tenant=tenant, site=place) as change:
-                    changed = set(record_facts(change, facts))
-                behind = before != now and only is None
-                whole = set(facts) if behind else changed
-                cause = (
-                    "notices were compared with devices" if behind else "what is known of the device changed"
-                )
-                if whole:
-                    loaded = _load(home, tenant, knowledge)
-                    these = {device: each for device, each in facts.items() if device in whole}
-                    moved += len(_judge(tenant, place, knowledge, loaded, these, cause, only=None))
-                rest = {device: each for device, each in facts.items() if device not in whole}
-                if rest and small is not None:
-                    moved += len(_judge(tenant, place, knowledge, small, rest, _NEW, only=only))
+                moved += _compare_some(home, tenant, place, knowledge, only)
             if before != now:
                 with Change(_ACTOR, "notices changed", RULES, tenant=tenant, site=place) as change:
                     record_standing(change, place, now)
+    return moved
+
+
+def _compare_all(home: Path, tenant: str, site: str, knowledge: Knowledge, *, behind: bool) -> int:
+    """Compare every device of a site with all notices, where not ``behind`` those whose facts changed."""
+    from medwarden.store.changes import Change
+    from medwarden.store.models import Device
+    from medwarden.store.recalls import facts_of, record_facts
+
+    moved = 0
+    rows = Device.objects.filter(tenant_id=tenant, site_id=site, retired_at=None)
+    for part in _parts(list(rows.order_by("pk").values_list("pk", flat=True))):
+        facts = facts_of(tenant, part)
+        with Change(_ACTOR, "devices changed", RULES, tenant=tenant, site=site) as change:
+            changed = record_facts(change, facts)
+            these = facts if behind else {device: facts[device] for device in changed}
+            if these:
+                loaded = _load(home, tenant, knowledge)
+                cause = "notices were compared with devices" if behind else _OTHER
+                moved += len(_judge(change, knowledge, loaded, these, cause, only=None)[0])
+    return moved
+
+
+def _compare_some(home: Path, tenant: str, site: str, knowledge: Knowledge, only: frozenset[str]) -> int:
+    """Compare devices with a few notices, and score those that are told something else at once."""
+    from medwarden.app.touched import assess_touched
+    from medwarden.store.changes import Change
+    from medwarden.store.recalls import facts_of, record_facts
+    from medwarden.store.scores import mark_touched
+
+    moved = 0
+    small = _some(home, tenant, knowledge, only)
+    for part in _parts(_meant(tenant, site, small.engine, only), _FEW_DEVICES):
+        facts = facts_of(tenant, part)
+        with Change(_ACTOR, _NEW, RULES, tenant=tenant, site=site) as change:
+            changed = set(record_facts(change, facts))
+            whole = {device: each for device, each in facts.items() if device in changed}
+            rest = {device: each for device, each in facts.items() if device not in changed}
+            if whole:
+                loaded = _load(home, tenant, knowledge)
+                moved += len(_judge(change, knowledge, loaded, whole, _OTHER, only=None)[0])
+            judged, told = _judge(change, knowledge, small, rest, _NEW, only=only)
+            fresh = mark_touched(change, told)
+        assess_touched(tenant, {site: fresh}, Basis.FINDINGS, change.now_ns)
+        moved += len(judged)
     return moved
 
 
@@ -190,17 +214,20 @@ def _meant(tenant: str, site: str, engine: Engine, only: Collection[str]) -> lis
 
 def _end_retired(tenant: str, site: str) -> int:
     """End the verdicts on devices that were retired; return how many devices that were."""
+    from medwarden.store.bulk import among
     from medwarden.store.changes import Change
-    from medwarden.store.models import RecallVerdict
+    from medwarden.store.models import Device, RecallVerdict
     from medwarden.store.recalls import record_verdicts
 
-    rows = RecallVerdict.objects.filter(site_id=site, until_ns=None).exclude(device__retired_at=None)
+    retired = Device.objects.filter(tenant_id=tenant, site_id=site).exclude(retired_at=None)
+    held = among(retired.values_list("pk", flat=True))
+    rows = RecallVerdict.objects.filter(device_id__in=held, until_ns=None)
     gone = sorted(set(rows.values_list("device_id", flat=True)))
     for part in _parts(gone):
         nothing: dict[str, Sequence[RecallMatch]] = dict.fromkeys(part, ())
         with Change(_ACTOR, "devices retired", RULES, tenant=tenant, site=site) as change:
             record_verdicts(change, nothing, rules=RULES, cause="the device was retired")
-        tell(tenant, site, part)
+            tell(tenant, site, part)
     return len(gone)
 
 
@@ -218,28 +245,29 @@ def _changed(tenant: str, knowledge: Knowledge, before: object, now: object) -> 
 
 
 def _judge(
-    tenant: str,
-    site: str,
+    change: Change,
     knowledge: Knowledge,
     loaded: _Loaded,
     facts: dict[str, DeviceFacts],
     cause: str,
     *,
     only: frozenset[str] | None,
-) -> list[str]:
-    """Judge devices and keep what came of it; return those whose verdicts changed."""
-    from medwarden.store.changes import Change
+) -> tuple[list[str], list[str]]:
+    """Judge devices, keep what came of it and tell it; return whose verdicts changed, and whose findings.
+
+    All in one change: nothing is half told.
+    """
     from medwarden.store.recalls import record_notices, record_verdicts
 
     judged: dict[str, Sequence[RecallMatch]] = {d: loaded.engine.judge(each) for d, each in facts.items()}
     numbers = {match.notice for found in judged.values() for match in found} | set(only or ())
-    fresh = _whole(tenant, knowledge, numbers - loaded.kept) if numbers - loaded.kept else []
-    with Change(_ACTOR, cause, RULES, tenant=tenant, site=site) as change:
-        record_notices(change, fresh)
-        moved = record_verdicts(change, judged, rules=RULES, cause=cause, only=only)
+    fresh = _whole(change.tenant, knowledge, numbers - loaded.kept) if numbers - loaded.kept else []
+    record_notices(change, fresh)
+    moved = record_verdicts(change, judged, rules=RULES, cause=cause, only=only)
     loaded.kept |= numbers
-    tell(tenant, site, moved)
-    return moved
+    if not moved or change.site is None:
+        return moved, []
+    return moved, tell(change.tenant, change.site, moved, only=only)
 
 
 def due_days(tenant: str) -> DueDays:
@@ -265,8 +293,19 @@ def set_due_days(tenant: str, days: DueDays, *, actor: str, reason: str) -> None
         set_setting(change, DUE_DAYS, days)
 
 
-def tell(tenant: str, site: str, ids: Sequence[str], clock: Clock = wall_clock) -> None:
-    """Open cases, and bring the findings on recalls of some devices in line with verdicts and steps."""
+def tell(
+    tenant: str,
+    site: str,
+    ids: Sequence[str],
+    clock: Clock = wall_clock,
+    *,
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """Open cases, and bring the findings on recalls of some devices in line with verdicts and steps.
+
+    ``only`` limits this to the notices with these numbers, nothing else changed, and leaves it to the caller
+    to have devices scored. Returns the devices of which a finding changed.
+    """
     from medwarden.store.changes import Change
     from medwarden.store.findings import record_findings
     from medwarden.store.queries import Scope
@@ -275,12 +314,16 @@ def tell(tenant: str, site: str, ids: Sequence[str], clock: Clock = wall_clock) 
     from medwarden.store.scores import mark_due
 
     days = due_days(tenant)
+    told: list[str] = []
     for part in _parts(sorted(ids)):
         with Change(_ACTOR, "verdicts or steps changed", RULES, tenant=tenant, site=site) as change:
-            open_cases(change, part, days)
-            found = findings_of(site, standing(Scope(tenant, (site,)), part), clock())
-            record_findings(change, part, found, kinds=KINDS)
-            mark_due(change, part)
+            open_cases(change, part, days, only)
+            found = findings_of(site, standing(Scope(tenant, (site,)), part, only), clock())
+            about = None if only is None else {finding_id(site, d, number) for d in part for number in only}
+            told += sorted(record_findings(change, part, found, KINDS, about, due=only is None))
+            if only is None:
+                mark_due(change, part)
+    return told
 
 
 def tell_sites(tenant: str, devices: Iterable[tuple[str, str]]) -> None:
@@ -309,6 +352,6 @@ def notices_in(document: bytes, name: str) -> list[Notice]:
     return found
 
 
-def _parts(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), _AT_ONCE):
-        yield ids[start : start + _AT_ONCE]
+def _parts(ids: list[str], size: int = _AT_ONCE) -> Iterator[list[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

@@ -64,23 +64,28 @@ def record_findings(
     found: Sequence[ModelFinding],
     kinds: frozenset[FindingKind] = frozenset({FindingKind.EXPOSURE}),
     only: Collection[str] | None = None,
-) -> None:
-    """Bring the stored findings of some devices in line with what an engine found now.
+    *,
+    due: bool = True,
+) -> set[str]:
+    """Bring the stored findings of some devices in line with what an engine found now; return whose changed.
 
     New ones are opened, resolved ones seen again are reopened, accepted ones whose time is over too.
     Open or acknowledged ones of ``kinds`` that the engine no longer finds on ``device_ids`` are
     resolved. What people decided (accepted, false positive) stays. ``only`` limits all this to findings
-    with these ids: the others were not looked for.
+    with these ids: the others were not looked for. Scores that rest on ``kinds`` fall due, unless the
+    caller sees to that (not ``due``).
     """
     ids = list(dict.fromkeys(device_ids))
+    changed: set[str] = set()
     fresh = {finding.id: finding for finding in found if only is None or finding.id in only}
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
         wanted = {key: finding for key, finding in fresh.items() if finding.device in set(part)}
-        _reconcile(change, part, wanted, kinds, only)
-        if kinds & LIVE_KINDS:
+        changed |= _reconcile(change, part, wanted, kinds, only)
+        if due and kinds & LIVE_KINDS:
             mark_due(change, part)
         count_open(part)
+    return changed
 
 
 def _reconcile(
@@ -89,9 +94,10 @@ def _reconcile(
     found: dict[str, ModelFinding],
     kinds: frozenset[FindingKind],
     only: Collection[str] | None,
-) -> None:
+) -> set[str]:
     stored = _stored(devices, kinds | {finding.kind for finding in found.values()}, only)
-    _open(change, [finding for key, finding in found.items() if key not in stored])
+    new = [finding for key, finding in found.items() if key not in stored]
+    _open(change, new)
     touched = [
         key
         for key, row in stored.items()
@@ -107,6 +113,7 @@ def _reconcile(
     _move(change, over, FindingState.OPEN, "the time for which the risk was accepted is over")
     ended = [row for row in rows if row.pk not in found and row.kind in kinds and row.state in _STANDING]
     _move(change, ended, FindingState.RESOLVED, "no longer found")
+    return {finding.device for finding in new} | {row.device_id for row in rows}
 
 
 class _Stored(msgspec.Struct):

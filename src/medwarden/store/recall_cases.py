@@ -17,7 +17,7 @@ from medwarden.kernel.ids import stable_id
 from medwarden.model.recall import RecallClass
 from medwarden.risk.recalls.engine import CONCERNING, RecallState
 from medwarden.risk.recalls.workflow import WORDS, DueDays, Step, due_of, may_follow
-from medwarden.store.bulk import insert_rows, update_rows
+from medwarden.store.bulk import among, insert_rows, update_rows
 from medwarden.store.chain import canonical
 from medwarden.store.changes import Change
 from medwarden.store.models import (
@@ -28,7 +28,7 @@ from medwarden.store.models import (
     RecallStep,
     RecallVerdict,
 )
-from medwarden.store.recalls import notice_named
+from medwarden.store.recalls import notice_id, notice_named
 
 _AT_ONCE = 400
 _MOST_REFERENCES = 20
@@ -55,40 +55,65 @@ class Done(msgspec.Struct, frozen=True):
         return Done(evidence[:_LONGEST_EVIDENCE], tuple(kept))
 
 
-def open_cases(change: Change, devices: Sequence[str], days: DueDays) -> int:
+def open_cases(
+    change: Change, devices: Sequence[str], days: DueDays, only: Collection[str] | None = None
+) -> int:
     """Open a case for every verdict that concerns a device or may; return how many were new.
 
     A case that nobody touched is closed where its verdict went away, and one that was closed that way opens
-    again where it came back. A closed notice opens again with a case.
+    again where it came back. A closed notice opens again with a case. ``only`` limits all this to the notices
+    with these numbers.
     """
+    notices = None if only is None else {notice_id(change.tenant, number) for number in only}
     opened = 0
     for start in range(0, len(devices), _AT_ONCE):
-        opened += _open_some(change, devices[start : start + _AT_ONCE], days)
+        opened += _open_some(change, devices[start : start + _AT_ONCE], days, notices)
     return opened
 
 
-def _open_some(change: Change, devices: Sequence[str], days: DueDays) -> int:
-    verdicts = list(
-        RecallVerdict.objects.filter(device_id__in=devices, until_ns=None).select_related("notice")
-    )
-    labels = {row.pk: row for row in Device.objects.filter(pk__in=devices)}
-    known = {(row.notice_id, row.device): row for row in RecallCase.objects.filter(device__in=devices)}
+class _Verdict(msgspec.Struct):
+    """What a case needs of a verdict."""
+
+    notice: RecallNotice
+    device: str
+    state: str
+    reason: str
+
+
+def _verdicts(devices: Sequence[str], notices: Collection[str] | None) -> list[_Verdict]:
+    rows = RecallVerdict.objects.filter(device_id__in=among(devices), until_ns=None)
+    if notices is not None:
+        rows = rows.filter(notice_id__in=notices)
+    said = list(rows.values_list("notice_id", "device_id", "state", "reason"))
+    named = RecallNotice.objects.filter(pk__in=among({notice for notice, *_ in said}))
+    by_key = {row.pk: row for row in named.defer("body", "closure")}
+    return [_Verdict(by_key[notice], *rest) for notice, *rest in said]
+
+
+def _open_some(change: Change, devices: Sequence[str], days: DueDays, notices: Collection[str] | None) -> int:
+    verdicts = _verdicts(devices, notices)
+    cases = RecallCase.objects.filter(device__in=among(devices))
+    if notices is not None:
+        cases = cases.filter(notice_id__in=notices)
+    known = {(row.notice_id, row.device): row for row in cases}
+    rows = Device.objects.filter(pk__in=among(devices))
+    labels = {row.pk: row for row in rows.only("site_id", "name", "vendor", "model")}
     fresh: list[RecallCase] = []
     wanted: set[tuple[str, str]] = set()
     concerning = {state.value for state in CONCERNING}
     for verdict in verdicts:
         notice = verdict.notice
-        key = notice.pk, verdict.device_id
+        key = notice.pk, verdict.device
         if verdict.state not in concerning or not (notice.ongoing or verdict.state == RecallState.AFFECTED):
             continue
         wanted.add(key)
         if key not in known:
-            fresh.append(_case(change, verdict, labels[verdict.device_id], days))
+            fresh.append(_case(change, notice, labels[verdict.device], days))
     insert_rows(fresh)
     insert_rows(
         [_entry(change, case, "step", "", Step.FOUND.value, "a verdict concerns it") for case in fresh]
     )
-    reasons = {(v.notice_id, v.device_id): v.reason for v in verdicts}
+    reasons = {(v.notice.pk, v.device): v.reason for v in verdicts}
     gone = [c for k, c in known.items() if k not in wanted and c.step == Step.FOUND.value]
     for case in gone:
         why = reasons.get((case.notice_id, case.device), "the notice or what is known of the device changed")
@@ -112,9 +137,8 @@ def _reopen_closed(change: Change, notices: Collection[str]) -> None:
         _reopen(change, row, "another device turned out to be concerned")
 
 
-def _case(change: Change, verdict: RecallVerdict, device: Device, days: DueDays) -> RecallCase:
+def _case(change: Change, notice: RecallNotice, device: Device, days: DueDays) -> RecallCase:
     made = " ".join(part for part in (device.vendor, device.model) if part)
-    notice = verdict.notice
     return RecallCase(
         id=stable_id("rc", notice.pk, device.pk, str(change.now_ns)),
         tenant_id=change.tenant,

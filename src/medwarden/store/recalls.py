@@ -10,6 +10,8 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.kernel.ids import stable_id
@@ -18,7 +20,7 @@ from medwarden.risk.matching.profile import SURE
 from medwarden.risk.recalls.engine import RecallMatch
 from medwarden.risk.recalls.facts import DeviceFacts, Said
 from medwarden.risk.recalls.notice import CSAF, MAKER, Notice
-from medwarden.store.bulk import insert_rows, update_rows
+from medwarden.store.bulk import among, insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import (
     BookMatch,
@@ -54,15 +56,21 @@ def notice_id(tenant: str, number: str) -> str:
     return stable_id("rn", tenant, number)
 
 
+_LOOKED_AT = (
+    "tenant_id", "retired_at", "name", "vendor", "model", "serial", "firmware", "confidence",
+)  # fmt: skip
+
+
 def facts_of(tenant: str, ids: Sequence[str]) -> dict[str, DeviceFacts]:
     """Return what recalls look at of each device that is there and not retired, by its id."""
     found: dict[str, DeviceFacts] = {}
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
-        rows = Device.objects.filter(tenant_id=tenant, pk__in=part, retired_at=None)
+        rows = Device.objects.filter(pk__in=among(part)).only(*_LOOKED_AT)
         from_books = booked(part)
         for row in rows:
-            found[row.pk] = _facts(row, from_books.get(row.pk, ()))
+            if row.tenant_id == tenant and row.retired_at is None:
+                found[row.pk] = _facts(row, from_books.get(row.pk, ()))
     return found
 
 
@@ -151,19 +159,22 @@ def record_facts(change: Change, facts: Mapping[str, DeviceFacts]) -> list[str]:
     changed: list[str] = []
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
-        stored = {row.device_id: row for row in RecallFacts.objects.filter(device_id__in=part)}
-        sites = dict(Device.objects.filter(pk__in=part).values_list("pk", "site_id"))
+        rows = RecallFacts.objects.filter(device_id__in=among(part))
+        texts = rows.annotate(text=Cast("facts", TextField()))  # compared as it is stored
+        stored = {device: (key, text) for device, key, text in texts.values_list("device_id", "pk", "text")}
         fresh, altered = [], []
         for device in part:
             now = _plain(facts[device])
-            row = stored.get(device)
-            if row is None:
-                fresh.append(
-                    RecallFacts(tenant_id=change.tenant, site_id=sites[device], device_id=device, facts=now)
-                )
-            elif row.facts != now:
-                row.facts = now
-                altered.append(row)
+            known = stored.get(device)
+            if known is None:
+                fresh.append(RecallFacts(tenant_id=change.tenant, device_id=device, facts=now))
+            elif msgspec.json.decode(known[1]) != now:
+                altered.append(RecallFacts(pk=known[0], device_id=device, facts=now))
+        sites = dict(
+            Device.objects.filter(pk__in=among(row.device_id for row in fresh)).values_list("pk", "site_id")
+        )
+        for row in fresh:
+            row.site_id = sites[row.device_id]
         insert_rows(fresh)
         update_rows(altered, ("facts",))
         changed += [row.device_id for row in (*fresh, *altered)]
@@ -371,11 +382,13 @@ def record_verdicts(
     ids = list(judged)
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
-        sites = dict(Device.objects.filter(pk__in=part).values_list("pk", "site_id"))
+        sites = dict(Device.objects.filter(pk__in=among(part)).values_list("pk", "site_id"))
         held: dict[str, dict[str, RecallVerdict]] = {}
-        for row in RecallVerdict.objects.filter(device_id__in=part, until_ns=None):
-            if keys is None or row.notice_id in keys:
-                held.setdefault(row.device_id, {})[row.notice_id] = row
+        rows = RecallVerdict.objects.filter(device_id__in=among(part), until_ns=None)
+        if keys is not None:
+            rows = rows.filter(notice_id__in=among(keys))
+        for row in rows:
+            held.setdefault(row.device_id, {})[row.notice_id] = row
         ended: list[RecallVerdict] = []
         begun: list[RecallVerdict] = []
         for device in part:

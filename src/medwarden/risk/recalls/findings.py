@@ -43,6 +43,11 @@ def severity_of(recall_class: RecallClass, state: RecallState) -> Severity:
     return list(Severity)[max(rank, 0)]
 
 
+def finding_id(site: str, device: str, notice: str) -> str:
+    """Return the id of the finding of a device on the notice with a number."""
+    return stable_id("f", site, device, TYPE, notice)
+
+
 def findings_of(site: str, standing: Iterable[Standing], now_ns: int) -> tuple[Finding, ...]:
     """Return the findings of devices, gravest first.
 
@@ -63,7 +68,7 @@ def _finding(site: str, one: Standing, now_ns: int) -> Finding:
     known = notice.recall_class is not RecallClass.UNCLASSIFIED
     named = f"{notice.id}, class {notice.recall_class.value}" if known else notice.id
     return Finding(
-        id=stable_id("f", site, one.device, TYPE, notice.id),
+        id=finding_id(site, one.device, notice.id),
         kind=FindingKind.RECALL,
         type=TYPE,
         severity=severity_of(notice.recall_class, one.state),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from django.db.models import Exists, OuterRef
-
 from medwarden.store.bulk import among
 from medwarden.store.models import BookMatch, Device, RecallFacts, RecallVerdict
 from medwarden.store.recalls import notice_id
@@ -26,10 +24,13 @@ def devices_in_reach(
     meant = [(vendor, model) for vendor, model in made if vendor and model and means(vendor, model)]
     found: set[str] = set()
     for vendor, model in meant:
-        found.update(rows.filter(vendor=vendor, model=model).values_list("pk", flat=True))
-    found.update(
-        rows.filter(~Exists(RecallFacts.objects.filter(device=OuterRef("pk")))).values_list("pk", flat=True)
-    )
+        alike = Device.objects.filter(tenant_id=tenant, vendor=vendor, model=model)  # by their own index
+        columns = alike.values_list("pk", "site_id", "retired_at")
+        found.update(key for key, place, retired in columns if place == site and retired is None)
+    if RecallFacts.objects.count() < Device.objects.count():
+        unknown = Device.objects.exclude(pk__in=RecallFacts.objects.values("device"))
+        never = among(unknown.values_list("pk", flat=True))
+        found.update(rows.filter(pk__in=never).values_list("pk", flat=True))
     booked = BookMatch.objects.filter(tenant_id=tenant, site_id=site, state__in=HELD)
     found.update(booked.values_list("device_id", flat=True))
     judged = RecallVerdict.objects.filter(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from medwarden.model.recall import RecallClass
 from medwarden.model.vulnerability import Aspect
@@ -14,6 +15,7 @@ from medwarden.risk.recalls.engine import CONCERNING, RecallState
 from medwarden.risk.recalls.findings import Standing
 from medwarden.risk.recalls.notice import Notice
 from medwarden.risk.recalls.workflow import Step
+from medwarden.store.bulk import among
 from medwarden.store.models import (
     Device,
     RecallCase,
@@ -23,7 +25,7 @@ from medwarden.store.models import (
     RecallVerdict,
 )
 from medwarden.store.queries.scope import Page, Scope, bounds
-from medwarden.store.recalls import OWN
+from medwarden.store.recalls import OWN, notice_id
 
 _AT_ONCE = 400
 _CLASSES = [each.value for each in RecallClass]
@@ -260,35 +262,58 @@ def history(scope: Scope, *, device: str = "", notice: str = "", at_ns: int | No
     ]  # fmt: skip
 
 
-def standing(scope: Scope, ids: Sequence[str]) -> list[Standing]:
-    """Return what findings need of the verdicts that concern devices or may."""
-    concerning = [state.value for state in CONCERNING]
+_ASPECTS = msgspec.json.Decoder(tuple[Aspect, ...])
+
+
+def standing(scope: Scope, ids: Sequence[str], only: Collection[str] | None = None) -> list[Standing]:
+    """Return what findings need of the verdicts that concern devices or may.
+
+    ``only`` limits this to the notices with these numbers.
+    """
+    wanted = None if only is None else {notice_id(scope.tenant, number) for number in only}
     found: list[Standing] = []
+    notices: dict[str, Notice] = {}
     for start in range(0, len(ids), _AT_ONCE):
-        part = ids[start : start + _AT_ONCE]
-        rows = RecallVerdict.objects.filter(device_id__in=part, until_ns=None, state__in=concerning)
-        rows = scope.over(rows).select_related("notice", "device")
-        steps = {
-            (notice, device): Step(step)
-            for notice, device, step in RecallCase.objects.filter(device__in=part).values_list(
-                "notice_id", "device", "step"
-            )
-        }
-        for row in rows:
-            made = " ".join(part for part in (row.device.vendor, row.device.model) if part)
-            found.append(
-                Standing(
-                    device=row.device_id,
-                    label=row.device.name or made or row.device_id,
-                    notice=msgspec.convert(row.notice.body, Notice),
-                    state=RecallState(row.state),
-                    reason=row.reason,
-                    since_ns=row.since_ns,
-                    aspects=msgspec.convert(row.aspects, tuple[Aspect, ...]),
-                    step=steps.get((row.notice_id, row.device_id)),
-                )
-            )
+        found += _standing(scope, ids[start : start + _AT_ONCE], wanted, notices)
     return found
+
+
+def _standing(
+    scope: Scope, ids: Sequence[str], wanted: Collection[str] | None, notices: dict[str, Notice]
+) -> list[Standing]:
+    held = among(ids)
+    rows = RecallVerdict.objects.filter(
+        device_id__in=held, until_ns=None, state__in=[state.value for state in CONCERNING]
+    )
+    cases = RecallCase.objects.filter(device__in=held)
+    if wanted is not None:
+        rows, cases = rows.filter(notice_id__in=wanted), cases.filter(notice_id__in=wanted)
+    columns = ("tenant_id", "site_id", "device_id", "notice_id", "state", "reason", "since_ns", "text")
+    said = [
+        rest
+        for tenant, site, *rest in rows.annotate(text=Cast("aspects", TextField())).values_list(*columns)
+        if scope.holds(tenant, site)
+    ]
+    missing = {notice for _, notice, *_ in said} - notices.keys()
+    for key, body in RecallNotice.objects.filter(pk__in=among(missing)).values_list("pk", "body"):
+        notices[key] = msgspec.convert(body, Notice)
+    steps = {
+        (notice, device): Step(step)
+        for notice, device, step in cases.values_list("notice_id", "device", "step")
+    }
+    labels = {
+        key: name or " ".join(part for part in (vendor, model) if part) or key
+        for key, name, vendor, model in Device.objects.filter(pk__in=held).values_list(
+            "pk", "name", "vendor", "model"
+        )
+    }
+    return [
+        Standing(
+            device, labels[device], notices[notice], RecallState(state), reason, since_ns,
+            _ASPECTS.decode(aspects), steps.get((notice, device)),
+        )
+        for device, notice, state, reason, since_ns, aspects in said
+    ]  # fmt: skip
 
 
 def step_counts(scope: Scope) -> dict[str, int]:

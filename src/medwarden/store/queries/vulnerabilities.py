@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from medwarden.model.scan import ScanOutcome
 from medwarden.model.vulnerability import MatchState
@@ -339,8 +339,9 @@ def without_profile(tenant: str, site: str) -> list[str]:
     """Return the devices of a site that no profile was noted for."""
     if ProfileMember.objects.filter(until_ns=None).count() == Device.objects.count():
         return []  # each device has one at most: counting both is a tenth of comparing them
-    held = ProfileMember.objects.filter(device=OuterRef("pk"), until_ns=None)
-    rows = Device.objects.filter(~Exists(held), tenant_id=tenant, site_id=site)
+    held = ProfileMember.objects.filter(until_ns=None).values("device")
+    never = among(Device.objects.exclude(pk__in=held).values_list("pk", flat=True))
+    rows = Device.objects.filter(pk__in=never, tenant_id=tenant, site_id=site)
     return list(rows.values_list("pk", flat=True))
 
 
