@@ -18,6 +18,7 @@ from medwarden.model.scan import ScannedHost, ScanOutcome, ScanReport, ScanSoftw
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, MergedDevice, Scan, ScanHost, ScannerSighting
+from medwarden.store.prepared import Prepared, one_of
 from medwarden.store.scan_devices import HostResolver, Known
 
 OLD_NS = 180 * 24 * 3600 * NANOSECONDS
@@ -341,17 +342,27 @@ class Reported(msgspec.Struct, frozen=True):
     os: str
 
 
+_REPORTS = Prepared(
+    lambda devices: ScanHost.objects.filter(
+        device__in=one_of(devices), current=True, scan__removed_ns=None
+    ).order_by("device", "scan__scanner", "seen_ns"),
+    "device",
+    "scan__scanner",
+    "credentialed",
+    "software",
+    "updates",
+    "os",
+)
+
+
 def reported_of(devices: Collection[str]) -> dict[str, tuple[Reported, ...]]:
     """Return what the latest report of each scanner says runs on devices, by device."""
     found: defaultdict[str, list[Reported]] = defaultdict(list)
     ordered = sorted(devices)
     for start in range(0, len(ordered), _AT_ONCE):
-        rows = ScanHost.objects.filter(
-            device__in=ordered[start : start + _AT_ONCE], current=True, scan__removed_ns=None
-        ).select_related("scan")
-        for row in rows.order_by("device", "scan__scanner", "seen_ns"):
-            software = tuple(msgspec.convert(each, ScanSoftware) for each in row.software)
-            found[row.device].append(
-                Reported(row.scan.scanner, row.credentialed, software, tuple(row.updates), row.os)
-            )
+        for device, scanner, credentialed, programs, updates, os in _REPORTS(
+            ordered[start : start + _AT_ONCE]
+        ):
+            software = tuple(msgspec.convert(each, ScanSoftware) for each in programs)
+            found[device].append(Reported(scanner, credentialed, software, tuple(updates), os))
     return {device: tuple(said) for device, said in found.items()}

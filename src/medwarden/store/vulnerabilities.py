@@ -31,6 +31,7 @@ from medwarden.store.models import (
     VulnerabilityVerdict,
     VulnerabilityWeight,
 )
+from medwarden.store.prepared import Prepared, PreparedRows, one_of
 from medwarden.store.scans import reported_of
 
 _AT_ONCE = 400
@@ -65,6 +66,31 @@ def _sorted(profile: Profile) -> dict[str, object]:
     return facts
 
 
+_MATCHED = PreparedRows(
+    Device, lambda ids, tenant: Device.objects.filter(tenant_id=tenant, pk__in=one_of(ids))
+)
+_HEARD = Prepared(
+    lambda ids: EvidenceEntry.objects.filter(device_id__in=one_of(ids), field__in=FIELDS),
+    "device_id",
+    "field",
+    "value",
+)
+_BUILDS = Prepared(
+    lambda ids: ScannerSighting.objects.filter(
+        device__in=one_of(ids), until_ns=None, credentialed=True, installed__startswith="10.0."
+    ).distinct(),
+    "device",
+    "scanner",
+    "installed",
+)
+_BILLS = PreparedRows(ComponentList, lambda tenant: ComponentList.objects.filter(tenant_id=tenant))
+_KNOWN = Prepared(lambda profiles: MatchProfile.objects.filter(pk__in=one_of(profiles)), "pk")
+_SITES = Prepared(lambda ids: Device.objects.filter(pk__in=one_of(ids)), "pk", "site_id")
+_MEMBERS = PreparedRows(
+    ProfileMember, lambda ids: ProfileMember.objects.filter(device_id__in=one_of(ids), until_ns=None)
+)
+
+
 def profiles_of(tenant: str, ids: Sequence[str], *, serials: bool = False) -> dict[str, Profile]:
     """Return the profile of each device that is there, by its id; ``serials`` where a source names any."""
     found: dict[str, Profile] = {}
@@ -72,7 +98,7 @@ def profiles_of(tenant: str, ids: Sequence[str], *, serials: bool = False) -> di
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
         running = heard_on(part)
-        for row in Device.objects.filter(tenant_id=tenant, pk__in=part):
+        for row in _MATCHED(part, tenant):
             heard = running.get(row.pk, Heard())
             found[row.pk] = Profile(
                 vendor=row.vendor or "",
@@ -94,18 +120,14 @@ def profiles_of(tenant: str, ids: Sequence[str], *, serials: bool = False) -> di
 def heard_on(ids: Sequence[str]) -> dict[str, Heard]:
     """Return what was heard of programs, builds and updates on devices, and what scanners report of them."""
     evidence: dict[str, set[tuple[str, str]]] = {}
-    rows = EvidenceEntry.objects.filter(device_id__in=ids, field__in=FIELDS)
-    for device, field, value in rows.values_list("device_id", "field", "value"):
+    for device, field, value in _HEARD(ids):
         evidence.setdefault(device, set()).add((field, value))
     reports: dict[str, list[Report]] = {}
     for device, said in reported_of(ids).items():
         reports[device] = [
             Report(each.scanner, each.credentialed, each.software, each.updates, (each.os,)) for each in said
         ]
-    versions = ScannerSighting.objects.filter(
-        device__in=ids, until_ns=None, credentialed=True, installed__startswith="10.0."
-    )
-    for device, scanner, installed in versions.values_list("device", "scanner", "installed").distinct():
+    for device, scanner, installed in _BUILDS(ids):
         reports.setdefault(device, []).append(Report(scanner, True, (), (), (installed,)))
     return {
         device: heard_of(evidence.get(device, ()), reports.get(device, ()))
@@ -117,7 +139,7 @@ class _Components:
     """The components of bills of materials, by device and by model."""
 
     def __init__(self, tenant: str) -> None:
-        self._bills = list(ComponentList.objects.filter(tenant_id=tenant))
+        self._bills = list(_BILLS(tenant))
         self._read: dict[str, tuple[Software, ...]] = {}
 
     def of(self, device: Device) -> tuple[Software, ...]:
@@ -163,10 +185,8 @@ def record_members(change: Change, profiles: Mapping[str, Profile], cause: str) 
     devices = list(ids)
     for start in range(0, len(devices), _AT_ONCE):
         part = devices[start : start + _AT_ONCE]
-        sites = dict(Device.objects.filter(pk__in=part).values_list("pk", "site_id"))
-        current = {
-            row.device_id: row for row in ProfileMember.objects.filter(device_id__in=part, until_ns=None)
-        }
+        sites: dict[str, str] = dict(_SITES(part))
+        current = {row.device_id: row for row in _MEMBERS(part)}
         moved = [device for device in part if device in sites and not _same(current.get(device), ids[device])]
         ended = [current[device] for device in moved if device in current]
         for row in ended:
@@ -185,12 +205,7 @@ def record_members(change: Change, profiles: Mapping[str, Profile], cause: str) 
 
 
 def _existing(ids: Collection[str]) -> set[str]:
-    found: set[str] = set()
-    wanted = list(ids)
-    for start in range(0, len(wanted), _AT_ONCE):
-        part = wanted[start : start + _AT_ONCE]
-        found.update(MatchProfile.objects.filter(pk__in=part).values_list("pk", flat=True))
-    return found
+    return {key for (key,) in _KNOWN(ids)}
 
 
 def _same(row: ProfileMember | None, profile: str) -> bool:
