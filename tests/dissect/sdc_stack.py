@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
+import threading
 import uuid
 from decimal import Decimal
 from typing import Any
 
+from sdc11073 import observableproperties
 from sdc11073.consumer.consumerimpl import SdcConsumer
 from sdc11073.definitions_sdc import SdcV1Definitions
 from sdc11073.location import SdcLocation
@@ -21,6 +22,9 @@ from sdc11073.provider.providerimpl import SdcProvider
 from sdc11073.wsdiscovery import WSDiscovery
 from sdc11073.xml_types.dpws_types import ThisDeviceType, ThisModelType
 
+PATIENCE = 100.0
+REPORTS = ("episodic_metric_report", "episodic_alert_report", "episodic_context_report")
+"""What the consumer is told, by a thread of the provider, after :func:`use`."""
 PATIENT = ("Quintessa", "Abendroth")
 
 
@@ -73,9 +77,13 @@ def main() -> None:
     consumer.start_all()
     client: Any = consumer.get_service_client
     client.get_mdib()
+    arrived = {name: threading.Event() for name in REPORTS}
+    heard = {name: lambda _report, name=name: arrived[name].set() for name in REPORTS}
+    bind: Any = observableproperties.bind
+    bind(consumer, **heard)
     use(device)
-    time.sleep(0.5)  # notifications are sent by a thread of the provider
-    sys.stdout.write("done\n")
+    missing = [name for name in REPORTS if not arrived[name].wait(PATIENCE)]
+    sys.stdout.write("done\n" if not missing else f"never came: {missing}\n")
     sys.stdout.flush()
     os._exit(0)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.dissect.loopback import Ear, heard
+from tests.dissect.loopback import Ear, apart, heard
+from tests.waiting import PATIENCE
 
 CASES = Path(__file__).parent / "cases"
 PROTOCOLS = (
@@ -32,7 +32,6 @@ PROTOCOLS = (
     ),
     *("tap", "snpp", "espa444", "espax", "wctp", "ecg", "sdc", "terufusion", "puritan_bennett"),
 )
-_BREATH = 0.05
 _MOST = 200
 _ASSIGNED = frozenset({444})  # where the port alone tells which protocol it is; the others take any
 # All of 127/8 is the loopback; each conversation has two addresses of its own, to tell its facts apart.
@@ -58,7 +57,9 @@ def payload(segment: dict[str, Any]) -> bytes:
 
 def talk_tcp(steps: list[tuple[bool, bytes]], client_ip: str, server_ip: str, port: int) -> None:
     with socket.create_server((server_ip, port)) as listener:
-        client = socket.create_connection(listener.getsockname(), timeout=5, source_address=(client_ip, 0))
+        client = socket.create_connection(
+            listener.getsockname(), timeout=PATIENCE, source_address=(client_ip, 0)
+        )
         server, _ = listener.accept()
     with client, server:
         for from_client, data in steps:
@@ -76,7 +77,7 @@ def talk_udp(steps: list[tuple[bool, bytes]], client_ip: str, server_ip: str, po
         for from_client, data in steps:
             source, sink = (client, server) if from_client else (server, client)
             source.sendto(data, sink.getsockname())
-            sink.settimeout(5)
+            sink.settimeout(PATIENCE)
             sink.recv(65536)
 
 
@@ -93,19 +94,21 @@ def talk(case: dict[str, Any], number: int) -> tuple[str, str]:
     return client_ip, server_ip
 
 
-def test_conversations_are_understood_from_the_wire(tmp_path: Path) -> None:
+def play(cases: list[tuple[str, dict[str, Any]]]) -> tuple[list[tuple[str, str]], bytes]:
+    """Play all cases; returns who talked in each, and what was on the loopback."""
+    ear = Ear()
     try:
-        ear = Ear()
-    except PermissionError:
-        pytest.skip("listening on the loopback needs CAP_NET_RAW")
-    cases = conversations()
-    assert 30 < len(cases) <= _MOST
-    ends: list[tuple[str, str]] = []
-    try:
-        ends.extend(talk(case, at) for at, (_, case) in enumerate(cases))
-        time.sleep(_BREATH)  # the last frames are still on their way to the ear
+        ends = [talk(case, at) for at, (_, case) in enumerate(cases)]
     finally:
         capture = ear.close()
+    return ends, capture
+
+
+def test_conversations_are_understood_from_the_wire(tmp_path: Path) -> None:
+    cases = conversations()
+    assert 30 < len(cases) <= _MOST
+    with apart() as alone:
+        ends, capture = alone.submit(play, cases).result()
     facts, applications, malformed = heard(capture, tmp_path)
     assert not malformed
     stated = {(fact.field, fact.value, fact.ip) for fact in facts}

@@ -9,6 +9,7 @@ import hl7.client
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import PATIENCE
 
 from medwarden.dissect.hl7v2 import Hl7v2
 from medwarden.dissect.observer import Observer
@@ -327,7 +328,7 @@ def test_real_mllp_client_on_an_odd_port() -> None:
     message = OBSERVATION[1:-2].decode()
     with hl7.client.MLLPClient("127.0.0.1", listener.getsockname()[1]) as client:
         reply = client.send_message(message)
-    thread.join(10)
+    thread.join(PATIENCE)
     observer = Observer(b"k" * 32)
     facts = []
     for from_client, data in ((True, bytes(received)), (False, bytes(reply))):

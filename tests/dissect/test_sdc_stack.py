@@ -7,29 +7,34 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.dissect.loopback import Ear, heard
+from tests.dissect.loopback import Ear, apart, heard
+from tests.waiting import PATIENCE
 
 pytest.importorskip("sdc11073")
 
 PATIENT = ("Quintessa", "Abendroth")
 
 
-def test_provider_and_consumer_are_told_apart_and_the_patient_is_not(tmp_path: Path) -> None:
-    try:
-        ear = Ear()
-    except PermissionError:
-        pytest.skip("listening on the loopback needs CAP_NET_RAW")
+def talk() -> tuple[subprocess.CompletedProcess[str], bytes]:
+    """Let provider and consumer talk once through everything; returns what was on the loopback."""
+    ear = Ear()
     here = Path(__file__).parent
     try:
         stack = subprocess.run(
             [sys.executable, "-W", "ignore", str(here / "sdc_stack.py"), str(here / "sdc_mdib.xml")],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
     finally:
         capture = ear.close()
+    return stack, capture
+
+
+def test_provider_and_consumer_are_told_apart_and_the_patient_is_not(tmp_path: Path) -> None:
+    with apart() as alone:
+        stack, capture = alone.submit(talk).result()
     assert stack.stdout == "done\n", stack.stderr
     stated, applications, malformed = heard(capture, tmp_path)
     facts = {(fact.field, fact.value) for fact in stated}
