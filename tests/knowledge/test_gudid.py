@@ -191,6 +191,17 @@ def test_a_line_that_is_none_is_counted_and_the_next_is_read(line: str, tmp_path
     assert built.problems[0].startswith("codes.txt, line 2: ")
 
 
+def test_a_product_without_a_primary_identifier_is_counted_and_the_next_is_read(tmp_path: Path) -> None:
+    table = tmp_path / "answer.json"
+    device = {"identifiers": {"identifier": [{"deviceIdType": "Package", "deviceId": "1"}]}}
+    sound = {"identifiers": [{"id": "04046963000011", "type": "Primary"}]}
+    table.write_text(
+        json.dumps([{"gudid": {"device": device}}, {"identifiers": [{"id": "1", "type": "Package"}]}, sound])
+    )
+    built = build(tmp_path / "index", [table])
+    assert (built.products, built.skipped) == (1, 2)
+
+
 def test_text_that_cannot_be_stored_is_replaced_and_odd_records_are_counted(tmp_path: Path) -> None:
     table = tmp_path / "codes.json"
     table.write_text(

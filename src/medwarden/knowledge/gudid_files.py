@@ -15,7 +15,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -330,11 +330,16 @@ def _loaded(decoder: json.JSONDecoder, text: str, name: str) -> object:
         raise MalformedInput(name, "JSON that breaks off or is none") from error
 
 
+def _primary(identifiers: Sequence[dict[str, object]], kind: str) -> dict[str, object]:
+    found = next((identifier for identifier in identifiers if identifier.get(kind) == "Primary"), None)
+    if found is None:
+        raise ValueError("no primary identifier")
+    return found
+
+
 def _of_openfda(record: dict[str, object]) -> Iterator[Entry]:
     identifiers = _objects(record, "identifiers")
-    primary = next((i for i in identifiers if i.get("type") == "Primary"), None)
-    if primary is None:
-        raise ValueError("no primary identifier")
+    primary = _primary(identifiers, "type")
     di = _identifier(primary, "id")
     sterile = record.get("sterilization")
     yield Listing(
@@ -372,7 +377,7 @@ def _of_accessgudid(record: dict[str, object]) -> Iterator[Entry]:
     """Read an answer of AccessGUDID's look-up service (version 3)."""
     device = _object(_object(record, "gudid"), "device")
     identifiers = _objects(_object(device, "identifiers"), "identifier")
-    primary = next(i for i in identifiers if i.get("deviceIdType") == "Primary")
+    primary = _primary(identifiers, "deviceIdType")
     di = _identifier(primary, "deviceId")
     sterile = device.get("sterilization")
     yield Listing(

@@ -6,24 +6,26 @@ RFC 3416 (PDUs), RFC 3412 and 3414 (version 3, user-based security), RFC 7860 (H
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import socket
-import struct
 import time
 from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
-from cryptography.hazmat.decrepit.ciphers.modes import CFB
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from medwarden.dissect import ber
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, RemoteServiceError
 from medwarden.sensors.active.snmp_encoding import integer, octets, oid, sequence, tlv
-from medwarden.sensors.active.snmp_user import Engine, read_message
+from medwarden.sensors.active.snmp_user import (
+    Engine,
+    aes,
+    password_key,
+    read_message,
+    scoped_pdu,
+    version_3,
+)
 
 _SOURCE = "snmp_poll"
 _GETBULK, _RESPONSE, _REPORT = 0xA5, 0xA2, 0xA8
@@ -186,15 +188,15 @@ class SnmpSession:
             return sequence(integer(1), octets(credential.community.encode()), pdu)
         engine = self._engine
         if engine is None:  # discovery: RFC 3414 section 4
-            return _wrapped(number, _REPORTABLE, Engine(b"", 0, 0), b"", b"", b"", _scoped(b"", pdu))
+            return _wrapped(number, _REPORTABLE, Engine(b"", 0, 0), b"", b"", b"", scoped_pdu(b"", pdu))
         now = engine.time + int(time.monotonic() - self._engine_at)
         engine = Engine(engine.identifier, engine.boots, now)
         flags = _REPORTABLE | (_AUTH if credential.auth else 0) | (_PRIV if credential.privacy else 0)
-        scoped, salt = _scoped(engine.identifier, pdu), b""
+        scoped, salt = scoped_pdu(engine.identifier, pdu), b""
         if credential.privacy:
             salt = secrets.token_bytes(8)
             key = _key(credential.auth, credential.privacy_password, engine.identifier)
-            scoped = octets(_aes(key, engine, salt, scoped, decrypt=False))
+            scoped = octets(aes(key, engine, salt, scoped, decrypt=False))
         name = credential.user.encode()
         if not credential.auth:
             return _wrapped(number, flags, engine, name, b"", b"", scoped)
@@ -223,7 +225,7 @@ class SnmpSession:
         scoped = message.scoped
         if message.flags & _PRIV:
             key = _key(credential.auth, credential.privacy_password, message.engine.identifier)
-            scoped = _aes(key, message.engine, message.privacy, scoped, decrypt=True)
+            scoped = aes(key, message.engine, message.privacy, scoped, decrypt=True)
         outer = ber.expect(scoped, 0, len(scoped), ber.SEQUENCE, _SOURCE)
         context = ber.expect(scoped, outer.start, outer.end, ber.OCTET_STRING, _SOURCE)
         name = ber.expect(scoped, context.end, outer.end, ber.OCTET_STRING, _SOURCE)
@@ -245,38 +247,14 @@ class SnmpSession:
 
 @lru_cache(maxsize=1024)
 def _key(auth: str, password: str, engine: bytes) -> bytes:
-    """Return the localised key of a password (RFC 3414 A.2); a mebibyte is hashed for it, so it is kept."""
-    digest, text = _DIGESTS[auth][0], password.encode()
-    whole = hashlib.new(digest, (text * (1_048_576 // len(text) + 1))[:1_048_576]).digest()
-    return hashlib.new(digest, whole + engine + whole).digest()
-
-
-def _aes(key: bytes, engine: Engine, salt: bytes, data: bytes, *, decrypt: bool) -> bytes:
-    if len(salt) != 8:
-        raise MalformedInput(_SOURCE, "privacy parameters are no salt")
-    vector = struct.pack(">II", engine.boots & 0xFFFFFFFF, engine.time & 0xFFFFFFFF) + salt
-    cipher = Cipher(AES(key[:16]), CFB(vector))
-    worker = cipher.decryptor() if decrypt else cipher.encryptor()
-    return worker.update(data) + worker.finalize()
-
-
-def _scoped(engine: bytes, pdu: bytes) -> bytes:
-    return sequence(octets(engine), octets(b""), pdu)
+    """Return the localised key of a password; a mebibyte is hashed for it, so it is kept."""
+    return password_key(_DIGESTS[auth][0], password, engine)
 
 
 def _wrapped(
     number: int, flags: int, engine: Engine, name: bytes, auth: bytes, privacy: bytes, scoped: bytes
 ) -> bytes:
-    security = sequence(
-        octets(engine.identifier),
-        integer(engine.boots),
-        integer(engine.time),
-        octets(name),
-        octets(auth),
-        octets(privacy),
-    )
-    header = sequence(integer(number), integer(_MOST_SIZE), octets(bytes((flags,))), integer(3))
-    return sequence(integer(3), header, octets(security), scoped)
+    return version_3(number, flags, engine, name, auth, privacy, scoped, _MOST_SIZE)
 
 
 def _response(pdu: bytes, number: int) -> bytes | bool:

@@ -65,14 +65,14 @@ def ask(line: Exchange, user: SnmpUser, request: Callable[[int], bytes]) -> None
         raise ConfigurationError("an SNMP user has auth sha or sha256 and privacy aes, or less of both")
     number = secrets.randbelow(2**31)
     empty = tlv(_GET, integer(number) + integer(0) + integer(0) + sequence())
-    line.say(_message(number, _REPORTABLE, Engine(b"", 0, 0), b"", b"", b"", _scoped(b"", empty)))
+    line.say(version_3(number, _REPORTABLE, Engine(b"", 0, 0), b"", b"", b"", scoped_pdu(b"", empty)))
     engine = read_message(line.hear(lambda heard: read_message(heard).number == number)).engine
     if not 5 <= len(engine.identifier) <= 32:
         raise MalformedInput(_SOURCE, "the engine has no identifier")
     if not (0 <= engine.boots < 2**31 and 0 <= engine.time < 2**31):
         raise MalformedInput(_SOURCE, "the engine's clock lies outside what RFC 3414 section 2.2 allows")
     number = secrets.randbelow(2**31)
-    line.say(_secured(number, user, engine, _scoped(engine.identifier, request(number))))
+    line.say(_secured(number, user, engine, scoped_pdu(engine.identifier, request(number))))
     heard: list[Message] = []
 
     def answers(datagram: bytes) -> bool:
@@ -152,19 +152,36 @@ def localised_key(user: SnmpUser, password: str, engine: bytes) -> bytes:
     """Return the key of a password for one engine (RFC 3414 A.2: a mebibyte of it, hashed, localised)."""
     if len(password) < 8:
         raise ConfigurationError("an SNMP password has at least 8 characters (RFC 3414 section 11.2)")
-    digest = _DIGESTS[user.auth][0]
+    return password_key(_DIGESTS[user.auth][0], password, engine)
+
+
+def password_key(digest: str, password: str, engine: bytes) -> bytes:
+    """Return the key that a password stands for at one engine; ``digest`` is a name that hashlib knows."""
     text = password.encode()
     whole = hashlib.new(digest, (text * (1_048_576 // len(text) + 1))[:1_048_576]).digest()
     return hashlib.new(digest, whole + engine + whole).digest()
 
 
-def _scoped(engine: bytes, pdu: bytes) -> bytes:
+def scoped_pdu(engine: bytes, pdu: bytes) -> bytes:
+    """Return a PDU for the default context of an engine (RFC 3412 section 6.8)."""
     return sequence(octets(engine), octets(b""), pdu)
 
 
-def _message(
-    number: int, flags: int, engine: Engine, name: bytes, auth: bytes, privacy: bytes, scoped: bytes
+def version_3(
+    number: int,
+    flags: int,
+    engine: Engine,
+    name: bytes,
+    auth: bytes,
+    privacy: bytes,
+    scoped: bytes,
+    most_size: int = _MOST_SIZE,
 ) -> bytes:
+    """Return a message of the user-based security model (RFC 3412 section 6, RFC 3414 section 2.4).
+
+    ``scoped`` is the scoped PDU, as an octet string where it is encrypted; ``most_size`` is how many bytes
+    an answer may have.
+    """
     usm = sequence(
         octets(engine.identifier),
         integer(engine.boots),
@@ -173,7 +190,7 @@ def _message(
         octets(auth),
         octets(privacy),
     )
-    header = sequence(integer(number), integer(_MOST_SIZE), octets(bytes((flags,))), integer(3))
+    header = sequence(integer(number), integer(most_size), octets(bytes((flags,))), integer(3))
     return sequence(integer(3), header, octets(usm), scoped)
 
 
@@ -184,12 +201,12 @@ def _secured(number: int, user: SnmpUser, engine: Engine, scoped: bytes) -> byte
         scoped = octets(_crypted(user, engine, salt, scoped, decrypt=False))
     name = user.name.encode()
     if not user.auth:
-        return _message(number, flags, engine, name, b"", b"", scoped)
+        return version_3(number, flags, engine, name, b"", b"", scoped)
     digest, length = _DIGESTS[user.auth]
-    blank = _message(number, flags, engine, name, bytes(length), salt, scoped)
+    blank = version_3(number, flags, engine, name, bytes(length), salt, scoped)
     key = localised_key(user, user.auth_password, engine.identifier)
     code = hmac.new(key, blank, digest).digest()[:length]
-    return _message(number, flags, engine, name, code, salt, scoped)
+    return version_3(number, flags, engine, name, code, salt, scoped)
 
 
 def _verify(datagram: bytes, answer: Message, user: SnmpUser) -> None:
@@ -203,16 +220,23 @@ def _verify(datagram: bytes, answer: Message, user: SnmpUser) -> None:
 
 
 def _crypted(user: SnmpUser, engine: Engine, salt: bytes, data: bytes, *, decrypt: bool) -> bytes:
-    """Encrypt or decrypt with AES-128-CFB (RFC 3826 section 3.1.2.1: boots, time and salt are the vector)."""
+    key = localised_key(user, user.privacy_password, engine.identifier)
+    return aes(key, engine, salt, data, decrypt=decrypt)
+
+
+def aes(key: bytes, engine: Engine, salt: bytes, data: bytes, *, decrypt: bool) -> bytes:
+    """Encrypt or decrypt with AES-128-CFB (RFC 3826 section 3.1.2.1: boots, time and salt are the vector).
+
+    Raises MalformedInput where the salt, which the other side gives, is none.
+    """
     if len(salt) != 8:
         raise MalformedInput(_SOURCE, "the privacy parameters are no salt")
-    key = localised_key(user, user.privacy_password, engine.identifier)[:16]
-    vector = struct.pack(">II", engine.boots, engine.time) + salt
-    cipher = Cipher(AES(key), CFB(vector))
+    vector = struct.pack(">II", engine.boots & 0xFFFFFFFF, engine.time & 0xFFFFFFFF) + salt
+    cipher = Cipher(AES(key[:16]), CFB(vector))
     worker = cipher.decryptor() if decrypt else cipher.encryptor()
     return worker.update(data) + worker.finalize()
 
 
 def _unsecured(message: Message) -> bytes:
     """Return a decrypted message as it would have been without security."""
-    return _message(message.number, 0, message.engine, b"", b"", b"", message.scoped)
+    return version_3(message.number, 0, message.engine, b"", b"", b"", message.scoped)
