@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ import msgspec
 
 from medwarden.app.query_rules import person_may
 from medwarden.app.sanitise import Sanitised, sanitise_capture
+from medwarden.app.stop_signals import stopped_by_signals
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.model.role import Permission
@@ -96,7 +95,7 @@ def capture_device(
         except (ConfigurationError, ResourceError) as error:
             _end(identifier, actor, device.site, None, str(error))
             raise
-        with running, _stopped_by_signals(running.stop):
+        with running, stopped_by_signals(running.stop):
             if on_begin is not None:
                 on_begin(identifier)
             try:
@@ -296,16 +295,3 @@ def taken_megabytes(home: Path) -> int:
     base = home.resolve() / FOLDER
     size = sum(path.stat().st_size for path in base.rglob("*.pcapng")) if base.is_dir() else 0
     return -(-size // (1 << 20))
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    before = {
-        number: signal.signal(number, lambda _number, _frame: stop())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

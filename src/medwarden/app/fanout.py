@@ -14,8 +14,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -29,6 +28,7 @@ from medwarden.app.live import FLUSH_SECONDS, Records, record_sources
 from medwarden.app.packet_stage import PacketStage
 from medwarden.app.replay import LOCK
 from medwarden.app.shares import end_with_parent, pack, unpack
+from medwarden.app.stop_signals import stopped_by_signals
 from medwarden.app.storekeeper import Storekeeper
 from medwarden.flowcore import FlowCore
 from medwarden.kernel.clock import wall_clock
@@ -138,7 +138,7 @@ def _hear(
 
     threads = [threading.Thread(target=work, args=(ear,), name="ear") for ear in ears]
     timer = threading.Timer(seconds, stop) if seconds is not None else None
-    with _stopped_by_signals(stop):
+    with stopped_by_signals(stop):
         for thread in threads:
             thread.start()
         if timer is not None:
@@ -155,19 +155,6 @@ def _hear(
             stop()
     if errors:
         raise errors[0]
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    before = {
-        number: signal.signal(number, lambda _number, _frame: stop())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Ear:

@@ -6,10 +6,8 @@ of an address, the others' packets are understood by, so they share one resolver
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ import msgspec
 
 from medwarden.app.packet_stage import PacketStage
 from medwarden.app.replay import LOCK
+from medwarden.app.stop_signals import stopped_by_signals
 from medwarden.app.storekeeper import Storekeeper
 from medwarden.flowcore import FlowCore
 from medwarden.kernel.clock import wall_clock
@@ -137,7 +136,7 @@ def listen(
                 drop_privileges(user)
             for listener in listeners:
                 listener.keeper = keeper
-            with _stopped_by_signals(stop):
+            with stopped_by_signals(stop):
                 try:
                     if timer is not None:
                         timer.start()
@@ -191,19 +190,6 @@ def _open(
         captures.append(listener.capture)
         listeners.append(listener)
     return captures, listeners
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    before = {
-        number: signal.signal(number, lambda _number, _frame: stop())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _run(
