@@ -18,7 +18,7 @@ from medwarden.app.knowledge import writing
 from medwarden.app.recall_desk import day_of, end_of
 from medwarden.app.vulnerabilities import refresh
 from medwarden.feeds.csaf import FEED as CSAF_FEED
-from medwarden.kernel.clock import NANOSECONDS, from_datetime, iso, to_datetime, wall_clock
+from medwarden.kernel.clock import NANOSECONDS, from_datetime, iso, to_datetime
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.feed import Entry
 from medwarden.model.vulnerability import (
@@ -363,11 +363,3 @@ def answered_of(rows: Sequence[dict[str, str]]) -> list[Answered]:
             )
         )  # fmt: skip
     return found
-
-
-def due_reminders(scope: Scope, now_ns: int | None = None) -> list[str]:
-    """Return the numbers of letters whose answer is late."""
-    from medwarden.store.queries.letters import letters
-
-    page = letters(scope, now_ns or wall_clock(), state="late", limit=1000)
-    return [view.number for view in page.items]

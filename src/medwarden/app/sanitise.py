@@ -17,7 +17,6 @@ from medwarden.kernel.printable import printable
 from medwarden.sensors.capture_rewrite import packed, pieces
 
 Progress = Callable[[int, int, str], None]
-_PACKED = (".gz", ".zst", ".zstd")
 
 
 class Sanitised(msgspec.Struct, frozen=True):

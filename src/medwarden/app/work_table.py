@@ -29,8 +29,6 @@ HEADER = (
     "accepted", "known", "due", "late", "state", "owner", "team", "work_order", "labels", "target",
     "vulnerabilities", "why", "note",
 )  # fmt: skip
-TAKEN = ("state", "owner", "team", "due", "work_order", "labels", "note")
-"""Columns that are taken back."""
 
 LARGEST = 8 << 20
 _MOST_ROWS = 50_000

@@ -106,10 +106,6 @@ class ClinicalPeers(msgspec.Struct, frozen=True):
         """Return the names that a device claims."""
         return tuple(t for t in self.titles if any(use.device == device for use in t.holders))
 
-    def disputes_of(self, device: str) -> tuple[NameConflict, ...]:
-        """Return the conflicts that a device is part of."""
-        return tuple(c for c in self.conflicts if device in c.devices)
-
 
 _GRAVITY = {kind: place for place, kind in enumerate(ConflictKind)} | {
     ConflictKind.SPOOF_SUSPECTED: -1,

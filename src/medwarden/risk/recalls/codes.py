@@ -101,11 +101,6 @@ class Limits(msgspec.Struct, frozen=True):
         """Tell whether the text was understood to its end."""
         return not self.cut and not self.unread
 
-    @property
-    def of_units(self) -> bool:
-        """Tell whether single units are told apart by lot, serial number or date of manufacture."""
-        return self.lots.limits or self.serials.limits or self.bare.limits or bool(self.made)
-
 
 class _Reader:
     """Gathers what the sections of one text say."""

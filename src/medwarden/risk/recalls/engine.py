@@ -155,10 +155,6 @@ class Engine:
                 best[match.notice] = match
         return tuple(best.values())
 
-    def concerned_makers(self, vendor: str) -> bool:
-        """Tell whether any notice is of this maker."""
-        return bool(self._indexes(vendor))
-
     def _of_product(self, facts: DeviceFacts) -> Iterable[_Product]:
         found: dict[int, _Product] = {}
         for said in facts.identifiers:

@@ -57,7 +57,6 @@ FOLLOWING: dict[Step, tuple[Step, ...]] = {
 }
 """Which step may follow which; the one after ``closed`` opens the case again."""
 
-OPEN_STEPS = tuple(step for step in Step if step is not Step.CLOSED)
 SETTLED = frozenset({*_DONE, Step.NOT_CONCERNED, Step.VERIFIED, Step.CLOSED})
 """Steps in which the device itself is no danger any more: its finding is resolved, its factor gone."""
 

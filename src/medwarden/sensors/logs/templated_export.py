@@ -22,9 +22,7 @@ from medwarden.sensors.logs.templates import (
 
 TEMPLATE_LIFETIME_NS = 3 * 1800 * NANOSECONDS
 """How long a template is believed over UDP: three times the usual refresh interval (RFC 7011 10.3.6)."""
-_SPECIFIER = Struct("!HH")
 _SET = Struct("!HH")
-_MOST_TEMPLATES_IN_SET = 512
 FIRST_DATA_SET = 256
 
 

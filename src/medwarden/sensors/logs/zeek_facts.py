@@ -32,7 +32,6 @@ _Question = tuple[
 
 _ASKED = {5353: "mdns.query", 5355: "llmnr.query", 137: "nbns.query"}
 _MOST_QUESTIONS = 1 << 16
-_ANSWER_TYPES = frozenset({"A", "AAAA"})
 _CLIENT_MESSAGES = frozenset({"discover", "request", "decline", "release", "inform"})
 
 
