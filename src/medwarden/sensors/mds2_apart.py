@@ -15,6 +15,7 @@ import msgspec
 from medwarden.kernel.errors import MalformedInput, ResourceError
 from medwarden.model.mds2 import Form
 from medwarden.sensors.mds2_document import LARGEST, read_form
+from medwarden.sensors.mds2_pdf import TOO_MUCH
 
 MEMORY = 2 << 30
 """Bytes of address space that reading one form may take."""
@@ -44,23 +45,18 @@ def read_apart(document: bytes, source: str, *, seconds: int = SECONDS, memory: 
             command, input=document, capture_output=True, timeout=_PATIENCE, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise MalformedInput(source, _TOO_MUCH) from error
+        raise MalformedInput(source, TOO_MUCH) from error
     except OSError as error:
         raise ResourceError(f"no process to read {source} in can be started: {error.strerror}") from error
     if done.returncode != 0:
-        raise MalformedInput(source, _TOO_MUCH)
+        raise MalformedInput(source, TOO_MUCH)
     try:
         outcome = msgspec.json.decode(done.stdout, type=_Outcome)
     except msgspec.DecodeError as error:
-        raise MalformedInput(source, _TOO_MUCH) from error
+        raise MalformedInput(source, TOO_MUCH) from error
     if outcome.form is None:
         raise MalformedInput(source, outcome.reason)
     return outcome.form
-
-
-_TOO_MUCH = (
-    "reading it takes more memory or time than any form needs: print it to a simpler PDF, or bring it as XLSX"
-)
 
 
 def main(arguments: list[str]) -> int:
@@ -74,7 +70,7 @@ def main(arguments: list[str]) -> int:
     except MalformedInput as error:
         outcome = _Outcome(reason=error.reason)
     except MemoryError:
-        outcome = _Outcome(reason=_TOO_MUCH)
+        outcome = _Outcome(reason=TOO_MUCH)
     sys.stdout.buffer.write(msgspec.json.encode(outcome))
     return 0
 

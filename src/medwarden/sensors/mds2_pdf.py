@@ -41,9 +41,14 @@ _REACH = 16.0
 
 _DAMAGED = (
     PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError, OverflowError,
-    ZeroDivisionError, NotImplementedError, UnicodeError, RecursionError, OSError, LookupError, MemoryError,
+    ZeroDivisionError, NotImplementedError, UnicodeError, RecursionError, OSError, LookupError,
 )  # fmt: skip
 """What a damaged PDF makes its reader raise; it promises nothing."""
+
+TOO_MUCH = (
+    "reading it takes more memory or time than any form needs: print it to a simpler PDF, or bring it as XLSX"
+)
+"""What is said of a form that cannot be read within bounds."""
 
 
 class ReadPdf(NamedTuple):
@@ -58,20 +63,27 @@ def read_pdf(document: bytes, source: str, seconds: float = SECONDS) -> ReadPdf:
     """Return the fields and pages of a PDF as tables.
 
     Raises MalformedInput with a sentence where it is encrypted, damaged, too long, takes too much of the
-    processor, or is a scan without text.
+    processor or of memory, or is a scan without text.
     """
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            reader = pypdf.PdfReader(io.BytesIO(document), strict=False)
-            _unlock(reader, source)
-            pages = len(reader.pages)
-        except _DAMAGED as error:
-            raise MalformedInput(source, f"a damaged PDF ({type(error).__name__})") from error
-        if pages > MOST_PAGES:
-            raise MalformedInput(source, f"a PDF of {pages:,} pages, which no form is: bring the form alone")
-        return _read(reader, source, time.process_time() + seconds)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _read(_opened(document, source), source, time.process_time() + seconds)
+    except MemoryError as error:
+        raise MalformedInput(source, TOO_MUCH) from error
+
+
+def _opened(document: bytes, source: str) -> pypdf.PdfReader:
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(document), strict=False)
+        _unlock(reader, source)
+        pages = len(reader.pages)
+    except _DAMAGED as error:
+        raise MalformedInput(source, f"a damaged PDF ({type(error).__name__})") from error
+    if pages > MOST_PAGES:
+        raise MalformedInput(source, f"a PDF of {pages:,} pages, which no form is: bring the form alone")
+    return reader
 
 
 def _unlock(reader: pypdf.PdfReader, source: str) -> None:

@@ -15,12 +15,10 @@ import zlib
 from collections.abc import Iterator
 from xml.sax.saxutils import unescape
 
-import python_calamine
-
 from medwarden.kernel.errors import MalformedInput
 from medwarden.knowledge.mds2_layout import Row, Table
 from medwarden.sensors.compound_file import CompoundError, CompoundFile, has_password, reach
-from medwarden.sensors.logs.inventory_table import archive_refusal
+from medwarden.sensors.spreadsheet import Book, looked_into
 
 ZIP = b"PK\x03\x04"
 MOST_ROWS = 20_000
@@ -50,33 +48,22 @@ def read_sheets(document: bytes, source: str) -> tuple[list[Table], list[str]]:
     """
     remarks: list[str] = []
     if document.startswith(ZIP):
-        _look_into(document, source, remarks)
+        document = looked_into(document, source, MOST_CELLS)
+        _look_at_members(document, source, remarks)
         unstored = _formulas(document)
     else:
         _compound(document, source, remarks)
         unstored = {}
-    try:
-        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(document))
-        names = book.sheet_names
-        if len(names) > MOST_SHEETS:
-            remarks.append(f"it has {len(names)} sheets; the first {MOST_SHEETS} were read")
-        return [_table(book, name, unstored, remarks) for name in names[:MOST_SHEETS]], remarks
-    except (python_calamine.CalamineError, OSError, ValueError, KeyError, IndexError) as error:
-        raise MalformedInput(source, f"no readable spreadsheet ({type(error).__name__})") from error
-    except BaseException as error:
-        # the native reader panics on some damage; its exception is no Exception and cannot be imported
-        if type(error).__name__ != "PanicException":
-            raise
-        raise MalformedInput(source, "a damaged spreadsheet") from error
+    book = Book(document, source)
+    if len(book.names) > MOST_SHEETS:
+        remarks.append(f"it has {len(book.names)} sheets; the first {MOST_SHEETS} were read")
+    return [_table(book, name, unstored, remarks) for name in book.names[:MOST_SHEETS]], remarks
 
 
 _LOCKED = "it is encrypted with a password: open it with the password, save it without, and bring that in"
 
 
-def _look_into(document: bytes, source: str, remarks: list[str]) -> None:
-    reason = archive_refusal(document, MOST_CELLS)
-    if reason is not None:
-        raise MalformedInput(source, reason)
+def _look_at_members(document: bytes, source: str, remarks: list[str]) -> None:
     with zipfile.ZipFile(io.BytesIO(document)) as archive:
         names = {name.casefold() for name in archive.namelist()}
     if not any(name.startswith("xl/") for name in names):
@@ -107,18 +94,17 @@ def _compound(document: bytes, source: str, remarks: list[str]) -> None:
 
 
 def _table(
-    book: python_calamine.CalamineWorkbook,
+    book: Book,
     name: str,
     unstored: dict[str, frozenset[tuple[int, int]]],
     remarks: list[str],
 ) -> Table:
-    sheet = book.get_sheet_by_name(name)
-    if sheet.total_height > MOST_ROWS:
-        remarks.append(f"sheet {name[:60]!r} has {sheet.total_height:,} rows; {MOST_ROWS:,} were read")
-    values = sheet.to_python(skip_empty_area=False, nrows=MOST_ROWS)
+    sheet = book.sheet(name, MOST_ROWS)
+    if sheet.height > MOST_ROWS:
+        remarks.append(f"sheet {name[:60]!r} has {sheet.height:,} rows; {MOST_ROWS:,} were read")
     rows = [
         Row(line, [_text(value) for value in cells[:MOST_COLUMNS]])
-        for line, cells in enumerate(values, 1)
+        for line, cells in enumerate(sheet.rows, 1)
         if any(value not in ("", None) for value in cells)
     ]
     return Table(name, rows, unstored.get(name, frozenset()))

@@ -5,13 +5,9 @@ Formulas are never evaluated: of a spreadsheet the values that its program store
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import python_calamine
-
-from medwarden.kernel.errors import MalformedInput
 from medwarden.model.book import RowProblem
 from medwarden.sensors.delimited_text import (
     DELIMITERS,
@@ -23,9 +19,8 @@ from medwarden.sensors.delimited_text import (
     width_refusal,
 )
 from medwarden.sensors.logs.inventory_headings import cell_text
-from medwarden.sensors.logs.inventory_table import archive_refusal
+from medwarden.sensors.spreadsheet import ARCHIVE, opened
 
-_ARCHIVE = b"PK\x03\x04"
 _FIRST = 1 << 20
 
 
@@ -45,7 +40,7 @@ def tables(
     each row come up to ``most_columns`` cells and one more, which tells that there are too many. Raises
     MalformedInput for a spreadsheet that cannot or must not be opened.
     """
-    if document.startswith(_ARCHIVE):
+    if document.startswith(ARCHIVE):
         yield from _sheets(document, source, most_rows, most_columns)
         return
     encoding = encoding_of(document)
@@ -63,21 +58,12 @@ def tables(
 
 
 def _sheets(document: bytes, source: str, most_rows: int, most_columns: int) -> Iterator[Iterator[Row]]:
-    reason = archive_refusal(document)
-    if reason is not None:
-        raise MalformedInput(source, reason)
-    try:
-        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(document))
-        for name in book.sheet_names:
-            values = book.get_sheet_by_name(name).to_python(
-                skip_empty_area=False, nrows=most_rows + HEADING_WITHIN
-            )
-            yield (
-                Row(line, [_sheet_cell(value) for value in row[: most_columns + 1]] if any(row) else [""])
-                for line, row in enumerate(values, 1)
-            )
-    except (python_calamine.CalamineError, OSError, ValueError, KeyError) as error:
-        raise MalformedInput(source, f"no readable spreadsheet ({type(error).__name__})") from error
+    book = opened(document, source)
+    for name in book.names:
+        yield (
+            Row(line, [_sheet_cell(value) for value in row[: most_columns + 1]] if any(row) else [""])
+            for line, row in enumerate(book.sheet(name, most_rows + HEADING_WITHIN).rows, 1)
+        )
 
 
 def _sheet_cell(value: object) -> str:

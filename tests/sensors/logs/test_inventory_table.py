@@ -10,7 +10,7 @@ import pytest
 
 from medwarden.model.log_source import LogSetting
 from medwarden.sensors.logs.inventory_headings import columns_of, ips_of, is_heading, macs_of
-from medwarden.sensors.logs.inventory_table import InventoryTable, archive_refusal
+from medwarden.sensors.logs.inventory_table import InventoryTable
 
 SETTING = LogSetting(b"only for these tests............", now_ns=1_700_000_000_000_000_000)
 
@@ -114,45 +114,6 @@ def test_headings_in_the_languages_of_hospitals(headings: list[str]) -> None:
     columns = columns_of(headings, {})
     assert is_heading(columns)
     assert len(columns) == len(headings)
-
-
-_ROWS = {
-    "quoted otherwise": "<row r='1048576'><c r='XFD1048576'><v>1</v></c></row>",
-    "behind a long attribute": f'<row r="9"><c a="{"x" * 200}" r="XFD1048576"><v>1</v></c></row>',
-    "behind a greater-than sign": '<row r="9"><c a=">" r="XFD1048576"><v>1</v></c></row>',
-    "with blanks": '<row r="9"><c r = "XFD1048576"><v>1</v></c></row>',
-    "in small letters": '<row r="9"><c r="xfd1048576"><v>1</v></c></row>',
-    "counted instead of named": '<row r="1048576">' + "<c><v>1</v></c>" * 16_000 + "</row>",
-    "with letters that run over": f'<row r="9"><c r="{"a" * 64}A9"><v>1</v></c></row>',
-    "with digits that run over": f'<row r="9"><c r="A{"9" * 40}"><v>1</v></c></row>',
-    "with a prefix": '<x:row r="1048576"><x:c r="XFD1048576"><x:v>1</x:v></x:c></x:row>',
-}
-
-
-@pytest.mark.parametrize("rows", _ROWS.values(), ids=_ROWS)
-@pytest.mark.parametrize("member", ["xl/worksheets/sheet1.xml", "xl/elsewhere/a.bin"])
-def test_cells_far_apart_are_found_however_they_are_written(rows: str, member: str) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(member, f"<worksheet><sheetData>{rows}</sheetData></worksheet>")
-    assert "reach over more than" in (archive_refusal(packed.getvalue()) or "")
-
-
-@pytest.mark.parametrize("cell", ['<c r="A{n}"/><c r="B{n}"/>', "<c/><c/>"])
-def test_ordinary_sheets_reach_as_far_as_they_go(cell: str) -> None:
-    packed = io.BytesIO()
-    rows = "".join(f'<row r="{n}">{cell.format(n=n)}</row>' for n in range(1, 60_000))
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet><sheetData>{rows}</sheetData></worksheet>")
-    assert archive_refusal(packed.getvalue()) is None
-
-
-@pytest.mark.parametrize("member", ["content.xml", "xl/workbook.bin"])
-def test_other_forms_of_spreadsheets_are_named(member: str) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(member, "x")
-    assert "another form than XLSX" in (archive_refusal(packed.getvalue()) or "")
 
 
 def told(document: bytes) -> tuple[InventoryTable, set[str]]:

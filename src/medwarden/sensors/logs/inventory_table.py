@@ -2,24 +2,17 @@
 
 What a table says is what the hospital's books say, not what a device said of itself: evidence under
 ``inventory.``. Headings are recognised in several languages, others by ``LogSetting.columns``. Formulas are
-never evaluated: of a spreadsheet the values that its program stored are read. A spreadsheet is a zip archive
-(ECMA-376 part 2): how much it would unpack to, and how far its cells reach, is looked up before it is opened.
+never evaluated: of a spreadsheet the values that its program stored are read (ECMA-376).
 """
 
 from __future__ import annotations
 
 import codecs
-import io
-import lzma
-import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import ClassVar, NamedTuple
 
-import python_calamine
-
+from medwarden.kernel.errors import MalformedInput
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
 from medwarden.sensors.delimited_text import (
@@ -40,24 +33,10 @@ from medwarden.sensors.logs.inventory_headings import (
     is_heading,
     macs_of,
 )
+from medwarden.sensors.spreadsheet import ARCHIVE, opened
 
-MOST_UNPACKED = 256 << 20
-"""Bytes a spreadsheet may unpack to."""
-
-MOST_RATIO = 200
-"""How many times its own size a member of a spreadsheet may unpack to, once past a mebibyte."""
-
-MOST_MEMBERS = 4096
-MOST_CELLS = 20_000_000
 MOST_ROWS = 1_000_000
 
-_PLACE = re.compile(rb"""[\s"']r\s*=\s*["']\s*([A-Za-z]*)(\d+)""")
-_LONGEST_LETTERS, _LONGEST_DIGITS = len("XFD"), len("1048576")  # of the last cell that a sheet has
-_ROW = re.compile(rb"<(?:[\w.-]+:)?row(?=[\s/>])")
-_CELL = re.compile(rb"<(?:[\w.-]+:)?c(?=[\s/>])")
-_LONGEST_TEXT = 4 << 20
-_OTHER_BOOKS = ("content.xml", "xl/workbook.bin")
-_ARCHIVE = b"PK\x03\x04"
 _SHEETS = (b"xl/", b"[Content_Types].xml")
 _MOST_ADDRESSES = 16
 
@@ -102,7 +81,7 @@ class InventoryTable:
     @staticmethod
     def recognises(head: bytes) -> bool:
         """Tell whether it is a spreadsheet, or text with an inventory's heading among its first lines."""
-        if head.startswith(_ARCHIVE):
+        if head.startswith(ARCHIVE):
             return any(name in head for name in _SHEETS) and b"word/" not in head and b"ppt/" not in head
         text = head[:8192].rpartition(b"\n")[0] or head[:8192]
         if b"\0" in text:
@@ -113,11 +92,7 @@ class InventoryTable:
     def feed(self, piece: bytes | memoryview, offset: int) -> None:
         """Take the whole table."""
         document = bytes(piece)
-        if document.startswith(_ARCHIVE):
-            reason = archive_refusal(document)
-            if reason is not None:
-                self._gathering.reject(offset, reason)
-                return
+        if document.startswith(ARCHIVE):
             self._spreadsheet(document, offset)
         elif not self._table(_text_records(document, offset, self._own)) and document.strip():
             self._gathering.reject(offset, "no heading of an inventory in its first lines")
@@ -128,18 +103,15 @@ class InventoryTable:
         return self._gathering.take()
 
     def _spreadsheet(self, document: bytes, offset: int) -> None:
-        try:
-            book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(document))
-            sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
-        except (python_calamine.CalamineError, OSError, ValueError, KeyError) as error:
-            self._gathering.reject(offset, f"no readable spreadsheet ({type(error).__name__})")
-            return
         found = False
-        for sheet in sheets:
-            records = (
-                _Record(row, offset) for row in sheet.to_python(skip_empty_area=False, nrows=MOST_ROWS)
-            )
-            found = self._table(records) or found
+        try:
+            book = opened(document, self.manifest.name)
+            for name in book.names:
+                rows = book.sheet(name, MOST_ROWS).rows
+                found = self._table(_Record(row, offset) for row in rows) or found
+        except MalformedInput as error:
+            self._gathering.reject(offset, error.reason)
+            return
         if not found:
             self._gathering.reject(offset, "no sheet has the heading of an inventory")
 
@@ -186,73 +158,6 @@ class InventoryTable:
             for field, value in said.items():
                 facts.add(self._now, mac, ip, f"inventory.{field}", value)
         self._gathering.accept()
-
-
-def archive_refusal(document: bytes, most_cells: int = MOST_CELLS) -> str | None:
-    """Return why an archive is not to be opened, by its directory and how far its cells reach."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(document)) as archive:
-            members = archive.infolist()
-            reach = 0
-            if sum(member.file_size for member in members) <= MOST_UNPACKED:
-                reach = max((_reach(archive, member) for member in members), default=0)
-    except (
-        zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError
-    ) as error:  # fmt: skip
-        return f"a damaged spreadsheet ({error})"
-    if any(member.filename.lower() in _OTHER_BOOKS for member in members):
-        return "a spreadsheet in another form than XLSX: save it as XLSX or CSV"
-    if reach > most_cells:
-        return f"a spreadsheet whose cells reach over more than {most_cells:,} places"
-    if len(members) > MOST_MEMBERS:
-        return f"a spreadsheet of more than {MOST_MEMBERS} members"
-    total = sum(member.file_size for member in members)
-    if total > MOST_UNPACKED:
-        return f"a spreadsheet that unpacks to more than {MOST_UNPACKED >> 20} MiB"
-    for member in members:
-        packed = max(member.compress_size, 1)
-        if member.file_size > 1 << 20 and member.file_size > MOST_RATIO * packed:
-            return f"a spreadsheet that unpacks to more than {MOST_RATIO} times its size"
-        if member.flag_bits & 1:
-            return "a spreadsheet with a password"
-    return None
-
-
-def _reach(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """Return over how many places the cells of a sheet reach at most: that much room its reader would take.
-
-    Any member may be a sheet, for relationships name them; cells and rows without a place follow the last.
-    """
-    if member.flag_bits & 1 or member.file_size > MOST_RATIO * max(member.compress_size, 5243):
-        return 0  # refused for that
-    row = column = unplaced_rows = unplaced = most_unplaced = 0
-    with archive.open(member) as sheet:
-        rest = b""
-        while piece := sheet.read(1 << 20):
-            whole, end, rest = (rest + piece).rpartition(b">")
-            if len(rest) > _LONGEST_TEXT:
-                return MOST_CELLS + 1
-            for number, part in enumerate(_ROW.split(whole + end)):
-                places = _PLACE.findall(part)
-                placed = sum(bool(letters) for letters, _ in places)
-                unplaced = (0 if number else unplaced) + max(len(_CELL.findall(part)) - placed, 0)
-                most_unplaced = max(most_unplaced, unplaced)
-                unplaced_rows += bool(number) and placed == len(places)
-                if not places:
-                    continue
-                letters, digits = ({place[half] for place in places} for half in (0, 1))
-                if max(map(len, letters)) > _LONGEST_LETTERS or max(map(len, digits)) > _LONGEST_DIGITS:
-                    return MOST_CELLS + 1  # the native reader's numbers would run over
-                row = max(row, max(map(int, digits)))
-                column = max(column, max(map(_column, letters)))
-    return (row + unplaced_rows) * (column + most_unplaced)
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
-    return number
 
 
 def _delimiter(line: str) -> str:
