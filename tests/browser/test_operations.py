@@ -51,6 +51,33 @@ def test_what_was_typed_stays_where_it_is_refused(page: Page, complaints: Listen
     assert heard == []
 
 
+def test_a_refused_form_says_why_in_itself(page: Page, complaints: Listener) -> None:
+    heard = complaints(page)
+    page.goto("/risk/recalls/")
+    page.get_by_text("Enter a notice by hand").click()
+    page.locator("#new-title").fill("The door may open")
+    page.locator("#new-maker").fill("Northwind")
+    page.get_by_role("button", name="Keep and compare").click()
+    form = page.locator("form:has(#new-title)")
+    expect(form.get_by_role("alert")).to_contain_text("its name, a model number or a UDI-DI")
+    expect(form.get_by_role("alert")).to_be_focused()
+    expect(page.locator("#new-title")).to_have_value("The door may open")
+    assert heard == []
+
+
+def test_a_phone_lists_the_conversations_of_the_map(opened: Opener, complaints: Listener) -> None:
+    phone = opened(viewport={"width": 390, "height": 844})
+    heard = complaints(phone)
+    phone.goto("/map/")
+    talks = phone.locator("[data-graph] li")
+    talks.first.wait_for()
+    assert phone.locator("[data-graph] canvas").count() == 0
+    talks.first.get_by_role("link").last.click()
+    phone.wait_for_url("**/map/between/**")
+    phone.locator("[data-graph] li").first.wait_for()
+    assert heard == []
+
+
 def test_sensors_load_what_is_seen_and_what_is_not(page: Page, complaints: Listener) -> None:
     heard = complaints(page)
     page.goto("/sensors/")

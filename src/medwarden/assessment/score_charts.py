@@ -88,9 +88,9 @@ def identified_over_time(name: str, title: str, curve: Sequence[tuple[float, flo
 
 def whiskers(name: str, title: str, rows: Sequence[tuple[str, float | None, Interval | None]]) -> Markup:
     """Return shares as dots on lines from 0 to 100 %; ``rows`` are (words, share, interval)."""
-    row, left = 34.0, 190.0
+    row, left = 34.0, 250.0
     height = row * len(rows) + 34
-    span = _WIDTH - left - 64
+    span = _WIDTH - left - 104
     shapes = []
     for step in range(5):
         at = left + span * step / 4

@@ -20,6 +20,7 @@ from medwarden.store.models import Device as DeviceRow
 from medwarden.store.queries.life_cycle import ends_of
 from medwarden.store.queries.standing import listening_since
 from medwarden.web.icons import category_icon
+from medwarden.web.shapes import risk_over_time
 from medwarden.web.templatetags.console import age, category_name, size
 
 TABS = (
@@ -327,16 +328,10 @@ def flow_chart(hours: list[queries.HourOfActivity]) -> dict[str, object]:
 
 def risk_chart(history: list[tuple[int, int, str]], now: int) -> dict[str, object]:
     """Return the chart of the score over time as steps up to now."""
-    values = [[at // 1_000_000, score] for at, score, _ in history]
-    if values:
-        values.append([now // 1_000_000, history[-1][1]])
-    return {
-        "kind": "line",
-        "time": True,
-        "step": True,
-        "max": 100,
-        "series": [{"name": "Risk", "values": values}],
-    }
+    moments = [(at, score) for at, score, _ in history]
+    if moments:
+        moments.append((now, moments[-1][1]))
+    return risk_over_time(moments)
 
 
 def icon_of(device: Device) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from medwarden.model.risk import Factor, RiskScore
+from medwarden.model.risk import Factor, RiskLevel, RiskScore
+from medwarden.web.templatetags.console import words
 
 
 class Bar(NamedTuple):
@@ -28,6 +29,19 @@ def waterfall(score: RiskScore) -> list[Bar]:
         bars.append(Bar(factor, max(0, low), max(0, min(100, high) - max(0, low)), css, after))
         running = after
     return bars
+
+
+def risk_over_time(moments: Sequence[tuple[int, int]]) -> dict[str, object]:
+    """Return the chart of a risk over time, steps of (nanoseconds, score), before the bands of the levels."""
+    bands = [level for level in RiskLevel if level is not RiskLevel.NONE]
+    return {
+        "kind": "line",
+        "time": True,
+        "step": True,
+        "max": 100,
+        "bands": [[level.value, words(level.value)] for level in bands],
+        "series": [{"name": "Risk", "values": [[at_ns // 1_000_000, score] for at_ns, score in moments]}],
+    }
 
 
 class Side(NamedTuple):

@@ -49,6 +49,9 @@ def test_what_is_not_seen_is_said_with_what_would_show_it(signed_in: SignedIn) -
     forget()
     page = client.get("/sensors/sight/").content.decode()
     assert "172.30.0.0/16" in page and "Blind" in page and "Annexe" in page
+    assert "<title>What is seen" in page and "css/layout.css" in page, "opened by itself it is a whole page"
+    part = client.get("/sensors/sight/", headers={"HX-Request": "true", "HX-Target": "sight"})
+    assert part.content.decode().lstrip().startswith('<div class="stack-wide" id="sight">')
     answer = client.get("/api/v1/visibility").json()
     sights = {s["subnet"]: s for s in answer["subnets"]}
     assert sights["172.30.0.0/16"]["devices"] == 0

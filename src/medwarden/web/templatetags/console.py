@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from medwarden.kernel.clock import NANOSECONDS, to_datetime, wall_clock
 from medwarden.knowledge import taxonomy
+from medwarden.model.book import FIELDS
 from medwarden.model.risk import RiskLevel
 from medwarden.risk.matching.findings import TYPE as VULNERABILITY
 from medwarden.risk.registry import all_factors
@@ -196,6 +197,13 @@ def factors_in_words(text: str) -> str:
     """Name the factors in a sentence by their titles instead of their ids."""
     titles = _factor_titles()
     return _FACTOR_ID.sub(lambda found: titles.get(found[0], found[0]), text)
+
+
+@register.filter
+def book_key(key: str) -> str:
+    """Return what a row of a book is recognised by as people say it: ``Asset tag 7`` for ``asset_tag:7``."""
+    field, found, value = key.partition(":")
+    return f"{FIELDS[field]} {value}" if found and field in FIELDS else key
 
 
 @register.inclusion_tag("web/part/meter.html")

@@ -74,8 +74,11 @@ def sensors_sight(request: HttpRequest) -> HttpResponse:
         "limits": limits_of(recently(queries.forms_read, scope.store)),
         "heard": _by_sensor(recently(queries.heard_by_sensor, scope.store)),
         "fields": recently(queries.evidence_fields, scope.store)[:60],
+        "total": len(sights),
+        "blind": sum(sight.blind for sight in sights),
     }
-    return render(request, "web/part/sensors_sight.html", context)
+    whole = request.headers.get("HX-Target") != "sight"
+    return render(request, "web/sensors_sight.html" if whole else "web/part/sensors_sight.html", context)
 
 
 def _by_sensor(heard: list[Heard]) -> list[tuple[str, list[Heard]]]:

@@ -248,20 +248,37 @@ function setUpInstantForms() {
   });
 }
 
-// What was typed stays typed where the server refuses it: the page that says why gets the words back once
+// Work that takes a while says so at the button that began it; an answer that is a file leaves the page as it is
+function setUpWaiting() {
+  document.addEventListener("submit", (event) => {
+    const { submitter, target } = event;
+    if (!submitter || target.getAttribute("method") !== "post" || target.dataset.download !== undefined || target.dataset.instant !== undefined) return;
+    setTimeout(() => {
+      if (event.defaultPrevented) return;
+      submitter.setAttribute("aria-busy", "true");
+      setTimeout(() => submitter.hasAttribute("aria-busy") && toast("Still working…"), 4000);
+    });
+  });
+  addEventListener("pageshow", () => $$(".button[aria-busy]").forEach((button) => button.removeAttribute("aria-busy")));
+}
+
+// What was typed stays typed where the server refuses it: the page that says why gets the words back once, and
+// says it in the form itself
 const TYPED = "typed";
 const WORDS = "input:not([type=hidden], [type=password], [type=file]), textarea, select";
-const formsLike = (action) => $$("form[method=post]").filter((form) => form.action === action);
+const actionOf = (form) => new URL(form.getAttribute("action") || "", location).href; // a field may be named "action"
+const formsLike = (action) => $$("form[method=post]").filter((form) => actionOf(form) === action);
 function setUpTypedWords() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" || form.dataset.instant !== undefined) return;
+    if (form.getAttribute("method") !== "post" || form.dataset.instant !== undefined) return;
     const words = $$(WORDS, form).filter((field) => field.name).map((field) => [field.name, field.value, field.checked]);
-    sessionStorage.setItem(TYPED, JSON.stringify({ action: form.action, place: formsLike(form.action).indexOf(form), words }));
+    sessionStorage.setItem(TYPED, JSON.stringify({ action: actionOf(form), place: formsLike(actionOf(form)).indexOf(form), words }));
   });
   const typed = JSON.parse(sessionStorage.getItem(TYPED));
   sessionStorage.removeItem(TYPED);
-  const form = typed && $("[data-refused]") && formsLike(typed.action)[typed.place];
+  const why = $("[data-refused]");
+  const form = typed && why && formsLike(typed.action)[typed.place];
   if (!form) return;
   for (const [name, value, checked] of typed.words) {
     for (const field of $$(WORDS, form).filter((one) => one.name === name)) {
@@ -271,10 +288,16 @@ function setUpTypedWords() {
   }
   const around = form.closest("details");
   if (around) around.open = true;
+  const bulk = $(".bulk", form);
+  if (bulk) bulk.before(why);
+  else form.prepend(why);
+  why.tabIndex = -1;
+  why.focus();
 }
 
 showTab();
 setUpTypedWords();
+setUpWaiting();
 setUpDrawer();
 setUpMenus();
 setUpDialogs();

@@ -35,7 +35,10 @@ async function drawChart(element) {
     xAxis: data.time
       ? { type: "time", axisLine: { lineStyle: { color: token("--line-firm") } }, axisLabel: { color: text, hideOverlap: true }, splitLine: { show: false } }
       : { type: "category", data: data.labels, axisLine: { lineStyle: { color: token("--line-firm") } }, axisLabel: { color: text } },
-    yAxis: { type: "value", min: 0, max: data.max, interval: data.max === 100 ? 25 : undefined, splitNumber: 4, axisLabel: { color: text, formatter: format }, splitLine: { lineStyle: { color: token("--line-soft") } } },
+    yAxis: [
+      { type: "value", min: 0, max: data.max, interval: data.max === 100 ? 25 : undefined, splitNumber: 4, axisLabel: { color: text, formatter: format }, splitLine: { lineStyle: { color: token("--line-soft") } }, splitArea: data.bands && { show: true, areaStyle: { color: data.bands.map(([level]) => token(`--${level}-soft`)), opacity: 0.6 } } },
+      ...(data.bands ? [{ type: "category", data: data.bands.map(([, word]) => word), position: "right", axisLine: { show: false }, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { color: text, fontSize: 11 } }] : []),
+    ],
     series: data.series.map((one) => ({
       name: one.name, type: data.kind ?? "bar", data: one.values, stack: data.stacked ? "all" : undefined,
       barMaxWidth: 16, symbol: one.values.length > 40 ? "none" : "circle", symbolSize: 5, step: data.step ? "end" : undefined, lineStyle: { width: 1.5 }, areaStyle: data.kind === "line" && !data.step ? { opacity: 0.12 } : undefined,
@@ -177,10 +180,44 @@ function weighted(data) {
   for (const { data: one } of data) if (one.source) one.width = 1 + (6 * (Math.log10(Math.max(1, one.volume)) - low)) / span;
 }
 
+// A graph is too small to read on a phone: there the same conversations stand as a list, the largest first, with bars
+// of their volume (logarithmic, as the widths of the edges are).
+const NARROW = matchMedia("(max-width: 40rem)");
+const MOST_LISTED = 12;
+function listed(element, data) {
+  const part = (name, kind, ...inside) => {
+    const made = document.createElement(name);
+    made.className = kind;
+    made.append(...inside);
+    return made;
+  };
+  const names = new Map(data.filter((one) => !one.data.source).map((one) => [one.data.id, one.data]));
+  const talks = data.map((one) => one.data).filter((one) => one.source).sort((one, two) => two.volume - one.volume);
+  const called = (id) => {
+    const { href, label = id } = names.get(id) ?? {};
+    const name = part(href ? "a" : "span", "", label.replaceAll("\n", " "));
+    if (href) name.href = href;
+    return name;
+  };
+  const list = part("ul", "talks", ...talks.slice(0, MOST_LISTED).map((talk) => {
+    const among = talk.source === talk.target;
+    const said = part(talk.href ? "a" : "span", "small", talk.title || talk.label);
+    if (talk.href) said.href = talk.href;
+    const bar = document.createElement("template");
+    bar.innerHTML = `<svg viewBox="0 0 7 1" preserveAspectRatio="none" aria-hidden="true"><rect width="${Number(talk.width)}" height="1" class="mark-${Number(talk.mark)}"></rect></svg>`;
+    return part("li", "", part("div", "strong", called(talk.source), among ? " among themselves" : " \u2192 ", ...(among ? [] : [called(talk.target)])), bar.content, said);
+  }));
+  const more = talks.length - MOST_LISTED;
+  element.replaceChildren(list, ...(more > 0 ? [part("p", "small soft", `${more} more ${more === 1 ? "conversation" : "conversations"} below.`)] : []));
+  element.classList.add("graph-listed");
+  element.removeAttribute("role");
+}
+
 async function drawGraph(element) {
-  const { cytoscape } = await vendor(element);
   const data = sized(dataOf(element));
   weighted(data);
+  if (NARROW.matches) return listed(element, data);
+  const { cytoscape } = await vendor(element);
   const many = data.filter((one) => one.data.source).length > 30;
   const graph = cytoscape({
     container: element,
@@ -224,3 +261,11 @@ export function draw(root) {
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => location.reload());
+NARROW.addEventListener("change", () => {
+  for (const element of document.querySelectorAll("[data-graph]")) {
+    element.graph?.destroy();
+    element.classList.remove("graph-listed");
+    element.replaceChildren();
+    drawGraph(element);
+  }
+});

@@ -21,7 +21,7 @@ from medwarden.store.queries.risk_groups import BANDS, MatrixCell, contributions
 from medwarden.web.guard import requires
 from medwarden.web.recent import on_the_minute, recently
 from medwarden.web.scope import Scope, actor_of, scope_of, signed_in
-from medwarden.web.shapes import shares
+from medwarden.web.shapes import risk_over_time, shares
 
 KINDS = ("category", "model", "department", "site")
 SHOWN = 10
@@ -56,7 +56,8 @@ def risk(request: HttpRequest) -> HttpResponse:
     context = {
         "found": found,
         "days": days,
-        "chart": _chart(found),
+        "chart": risk_over_time([(moment.at_ns, moment.score) for moment in found.trend]),
+        "young": bool(found.trend) and found.trend[0].at_ns > scope.until_ns - (days - 1) * _DAY_NS,
         "sites": _sites(scope, found),
         "categories": _rows(found.categories[:SHOWN], "category"),
         "departments": _rows(found.departments[:SHOWN], ""),
@@ -69,17 +70,6 @@ def risk(request: HttpRequest) -> HttpResponse:
         "may_export": user.may(Permission.EXPORT),
     }
     return render(request, "web/risk_overview.html", context)
-
-
-def _chart(found: Overview) -> dict[str, object]:
-    values = [[moment.at_ns // 1_000_000, moment.score] for moment in found.trend]
-    return {
-        "kind": "line",
-        "time": True,
-        "step": True,
-        "max": 100,
-        "series": [{"name": "Risk", "values": values}],
-    }
 
 
 def _levels(whole: GroupScore) -> list[tuple[str, int, float]]:
@@ -101,13 +91,11 @@ def _rows(groups: tuple[GroupScore, ...], parameter: str) -> list[Row]:
     ]
 
 
-def _cells(found: Overview) -> list[tuple[tuple[int, int], list[tuple[MatrixCell, int]]]]:
-    """Return the rows of the matrix, each cell with its depth of colour by the worst score in it."""
-    return [(row[0].likelihood, [(cell, _heat(cell)) for cell in row]) for row in found.matrix]
-
-
-def _heat(cell: MatrixCell) -> int:
-    return RiskLevel.of(cell.worst).rank if cell.devices else 0
+def _cells(found: Overview) -> list[tuple[tuple[int, int], list[tuple[MatrixCell, str]]]]:
+    """Return the rows of the matrix, each cell with the level of the worst score in it."""
+    return [
+        (row[0].likelihood, [(cell, RiskLevel.of(cell.worst).value) for cell in row]) for row in found.matrix
+    ]
 
 
 def _worst(whole: GroupScore) -> list[tuple[str, str, int, int]]:
@@ -171,7 +159,7 @@ def risk_plan(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "to": wanted,
         "most": PLANNED,
-        "targets": [level.value for level in TARGETS],
+        "targets": [level.value for level in TARGETS if TARGETS[level] < found.before],
     }
     return render(request, "web/risk_plan.html", context)
 
