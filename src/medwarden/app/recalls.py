@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from medwarden.app.layered import Layered
 from medwarden.app.vulnerabilities import ALIASES_FILE, own_aliases
 from medwarden.feeds.csaf import FEED as CSAF_FEED
 from medwarden.kernel.clock import Clock, wall_clock
@@ -21,7 +22,7 @@ from medwarden.model.feed import Entry, Kind, Rejected
 from medwarden.model.recall import Recall
 from medwarden.model.vulnerability import Advisory, Provenance
 from medwarden.risk.factor import Basis
-from medwarden.risk.recalls.engine import RULES, Engine, RecallMatch, engine_of
+from medwarden.risk.recalls.engine import RULES, RecallMatch, engine_of
 from medwarden.risk.recalls.facts import DeviceFacts, Said
 from medwarden.risk.recalls.findings import KINDS, finding_id, findings_of
 from medwarden.risk.recalls.notice import Notice, of_advisory, of_recalls
@@ -40,15 +41,25 @@ _NEW = "new or changed notices"
 _OTHER = "what is known of the device changed"
 _FEW_DEVICES = 3000
 """Devices that are compared with a few notices in one transaction."""
+_MOST_LAID = 1000
+"""Changed notices up to which they are laid over the others instead of reading all."""
 _FEW = 200
 """Notices up to which their words are looked up one by one."""
 
 
 class _Loaded(msgspec.Struct):
-    """An engine that holds notices without the words that no verdict needs; ``kept`` are stored already."""
+    """An engine that holds notices without the words that no verdict needs; ``kept`` are stored already.
 
-    key: tuple[Path, str, int, int, float]
-    engine: Engine
+    ``edition`` and ``own_ns`` tell what it was filled from, ``newest`` and ``newest_ns`` until when what
+    changed since is laid over it.
+    """
+
+    key: tuple[Path, str, float]
+    edition: int
+    own_ns: int
+    newest: int
+    newest_ns: int
+    engine: Layered[DeviceFacts, RecallMatch]
     kept: set[str]
 
 
@@ -56,14 +67,14 @@ _loaded: list[_Loaded] = []
 
 
 def _load(home: Path, tenant: str, knowledge: Knowledge) -> _Loaded:
-    """Return all notices with their engine; kept until something of them changes."""
+    """Return all notices with their engine; filled anew only where too much of them changed."""
     from medwarden.store.recalls import own_notices, own_stamp
 
     path = home / ALIASES_FILE
-    stamp = path.stat().st_mtime if path.is_file() else 0.0
-    key = home, tenant, knowledge.newest, own_stamp(tenant), stamp
+    key = home, tenant, path.stat().st_mtime if path.is_file() else 0.0
+    newest, newest_ns = knowledge.newest, own_stamp(tenant)
     for held in _loaded:
-        if held.key == key:
+        if held.key == key and _brought_up(held, home, tenant, knowledge, newest_ns):
             return held
     own = own_notices(tenant)
     mine = {notice.id for notice in own}
@@ -73,9 +84,32 @@ def _load(home: Path, tenant: str, knowledge: Knowledge) -> _Loaded:
             short = msgspec.structs.replace(record, action="", reason="")
             by_number.setdefault(record.id, []).append(short)
     notices = (of_recalls(by_number.pop(number)) for number in list(by_number))
-    engine = engine_of(chain(notices, own), own_aliases(home))
-    _loaded[:] = [_Loaded(key, engine, set())]
+    engine = Layered(engine_of(chain(notices, own), own_aliases(home)).judge, lambda match: match.notice)
+    _loaded[:] = [_Loaded(key, newest, newest_ns, newest, newest_ns, engine, set())]
     return _loaded[0]
+
+
+def _brought_up(held: _Loaded, home: Path, tenant: str, knowledge: Knowledge, newest_ns: int) -> bool:
+    """Lay over an engine what changed since it was filled; tell whether that was possible."""
+    if (held.newest, held.newest_ns) == (knowledge.newest, newest_ns):
+        return True
+    changed = _changed_since(tenant, knowledge, held.edition, held.own_ns)
+    if changed is None or len(changed) > _MOST_LAID:
+        return False
+    if changed:
+        held.engine.lay(_some(home, tenant, knowledge, changed).engine.judge, changed)
+        held.kept -= changed
+    held.newest, held.newest_ns = knowledge.newest, newest_ns
+    return True
+
+
+def read_ahead(home: Path, tenant: str) -> None:
+    """Fill the engine, so that the first device that is compared does not wait for it."""
+    from medwarden.store.recalls import own_stamp
+
+    with Knowledge(home) as knowledge:
+        if knowledge.newest or own_stamp(tenant):
+            _load(home, tenant, knowledge)
 
 
 def _whole(tenant: str, knowledge: Knowledge, numbers: Collection[str]) -> list[Notice]:
@@ -96,8 +130,9 @@ def _whole(tenant: str, knowledge: Knowledge, numbers: Collection[str]) -> list[
 
 def _some(home: Path, tenant: str, knowledge: Knowledge, numbers: Collection[str]) -> _Loaded:
     """Return some notices with an engine of their own."""
-    key = home, tenant, -1, -1, 0.0
-    return _Loaded(key, engine_of(_whole(tenant, knowledge, numbers), own_aliases(home)), set())
+    engine = engine_of(_whole(tenant, knowledge, numbers), own_aliases(home))
+    layered = Layered(engine.judge, lambda match: match.notice)
+    return _Loaded((home, tenant, 0.0), -1, -1, -1, -1, layered, set())
 
 
 def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int:
@@ -202,7 +237,9 @@ def _compare_some(home: Path, tenant: str, site: str, knowledge: Knowledge, only
     return moved
 
 
-def _meant(tenant: str, site: str, engine: Engine, only: Collection[str]) -> list[str]:
+def _meant(
+    tenant: str, site: str, engine: Layered[DeviceFacts, RecallMatch], only: Collection[str]
+) -> list[str]:
     """Return the devices of a site that the notices of an engine may mean, or that have a verdict on one."""
     from medwarden.store.queries.recall_reach import devices_in_reach
 
@@ -233,14 +270,23 @@ def _end_retired(tenant: str, site: str) -> int:
 
 def _changed(tenant: str, knowledge: Knowledge, before: object, now: object) -> frozenset[str] | None:
     """Return the numbers of notices that changed since a site was judged, or None for too many to tell."""
-    from medwarden.store.recalls import Standing, own_changed
+    from medwarden.store.recalls import Standing
 
     if not isinstance(before, Standing) or not isinstance(now, Standing) or before.rules != now.rules:
         return None
-    changes = knowledge.changed_since(max(before.edition, 0))
-    if not changes.complete or before.edition < 0:
+    if before.edition < 0:
         return None
-    numbers = set(changes.ids.get(Kind.RECALL, frozenset())) | own_changed(tenant, before.notices_ns)
+    return _changed_since(tenant, knowledge, before.edition, before.notices_ns)
+
+
+def _changed_since(tenant: str, knowledge: Knowledge, edition: int, notices_ns: int) -> frozenset[str] | None:
+    """Return the numbers of notices that changed since an edition and a time, None for too many to tell."""
+    from medwarden.store.recalls import own_changed
+
+    changes = knowledge.changed_since(max(edition, 0))
+    if not changes.complete:
+        return None
+    numbers = set(changes.ids.get(Kind.RECALL, frozenset())) | own_changed(tenant, notices_ns)
     return frozenset(numbers) if len(numbers) <= _MOST_CHANGED else None
 
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import yaml
 
+from medwarden.app.changed_claims import changed_since, engine_of
+from medwarden.app.layered import Layered
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.written_yaml import check_depth
-from medwarden.model.feed import Kind
 from medwarden.model.vulnerability import Match
 from medwarden.risk.factor import Basis
 from medwarden.risk.matching.engine import RULES, Engine
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 ALIASES_FILE = "aliases.yaml"
 _AT_ONCE = 400
-_MOST_CHANGED = 5000
-"""Changed vulnerabilities up to which only those are judged anew."""
 _FEW_DEVICES = 5000
 """Devices up to which verdicts, findings and what is due are stored in one transaction."""
 _MOST_SUBJECTS = 50
@@ -44,10 +43,14 @@ _log = logging.getLogger(__name__)
 
 
 class _Loaded(msgspec.Struct):
+    """All claims by the edition of knowledge they were filed from, and what changed until ``newest``."""
+
     home: Path
-    edition: int
     aliases: float
+    edition: int
     engine: Engine
+    newest: int
+    whole: Layered[Profile, Match]
 
 
 _loaded: list[_Loaded] = []
@@ -69,25 +72,41 @@ def own_aliases(home: Path) -> Aliases:
         raise ConfigurationError(f"{path} is not as it should be: {error}") from error
 
 
-def _engine(home: Path, knowledge: Knowledge) -> Engine:
+def _engine(home: Path, knowledge: Knowledge) -> _Loaded:
+    """Return an engine with all claims, filled anew only where too much changed since it was."""
     path = home / ALIASES_FILE
     stamp = path.stat().st_mtime if path.is_file() else 0.0
     for held in _loaded:
-        if (held.home, held.edition, held.aliases) == (home, knowledge.newest, stamp):
-            return held.engine
+        if (held.home, held.aliases) != (home, stamp):
+            continue
+        if held.newest == knowledge.newest:
+            return held
+        only = changed_since(knowledge, held.edition)
+        if only is not None:
+            held.whole.lay(engine_of(knowledge, only, own_aliases(home)).judge, only)
+            held.newest = knowledge.newest
+            return held
     engine = Engine(own_aliases(home))
     for record in knowledge.vulnerabilities():
         engine.add_vulnerability(record)
     for advisory in knowledge.advisories():
         engine.add_advisory(advisory)
-    _loaded[:] = [_Loaded(home, knowledge.newest, stamp, engine)]
-    return engine
+    whole = Layered(engine.judge, lambda match: match.vulnerability)
+    _loaded[:] = [_Loaded(home, stamp, knowledge.newest, engine, knowledge.newest, whole)]
+    return _loaded[0]
+
+
+def read_ahead(home: Path) -> None:
+    """File all claims, so that the first device of a kind that is new does not wait for it."""
+    with Knowledge(home) as knowledge:
+        if knowledge.newest:
+            _engine(home, knowledge)
 
 
 def named_products(home: Path) -> dict[str, list[str]]:
     """Return the products that knowledge names, by maker as it is written; nothing without knowledge."""
     with Knowledge(home) as knowledge:
-        return _engine(home, knowledge).named() if knowledge.newest else {}
+        return _engine(home, knowledge).engine.named() if knowledge.newest else {}
 
 
 def advised_products(home: Path) -> dict[str, list[str]]:
@@ -122,7 +141,7 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
                 fresh |= record_members(change, profiles_of(tenant, part), "the device's identity changed")
                 moved += members_since(part, change.now_ns)
         if fresh:
-            engine = _engine(home, knowledge)
+            engine = _engine(home, knowledge).whole
             judged = {key: engine.judge(profile) for key, profile in fresh.items()}
             with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
                 record_verdicts(
@@ -201,12 +220,16 @@ def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> _Judged | Non
     if not behind:
         return None
     alike = len(set(behind.values())) == 1 and next(iter(behind.values()))[1] == RULES
-    only = _changed(knowledge, newest_judged(tenant)) if alike else None
-    engine = _engine(home, knowledge) if only is None else _small_engine(home, knowledge, only)
+    only = changed_since(knowledge, newest_judged(tenant)) if alike else None
+    judge = (
+        _engine(home, knowledge).whole.judge
+        if only is None
+        else engine_of(knowledge, only, own_aliases(home)).judge
+    )
     profiles = profiles_in_use(tenant, behind)
     found: dict[str, Sequence[Match]] = {}
     for key, profile in profiles.items():
-        said = engine.judge(profile)
+        said = judge(profile)
         found[key] = said if only is None else [m for m in said if m.vulnerability in only]
     return _Judged(found, only, edition)
 
@@ -309,36 +332,6 @@ def _score_due(tenant: str) -> None:
 
     for site in Site.objects.filter(tenant_id=tenant).values_list("pk", flat=True):
         assess_due(tenant, site)
-
-
-def _changed(knowledge: Knowledge, since: int) -> frozenset[str] | None:
-    """Return the vulnerabilities that anything changed of since an edition, or None for too many to tell."""
-    changes = knowledge.changed_since(max(since, 0))
-    if not changes.complete:
-        return None
-    ids = set(changes.ids.get(Kind.VULNERABILITY, frozenset()))
-    ids |= changes.ids.get(Kind.EXPLOITATION, frozenset()) if len(ids) < _MOST_CHANGED else frozenset()
-    advisories = changes.ids.get(Kind.ADVISORY, frozenset())
-    for identifier in advisories:
-        advisory = knowledge.advisory(identifier)
-        if advisory is None:
-            return None  # withdrawn: whom it spoke of is no longer known here
-        ids |= {record.id or advisory.id for record in advisory.vulnerabilities}
-    return frozenset(ids) if len(ids) <= _MOST_CHANGED else None
-
-
-def _small_engine(home: Path, knowledge: Knowledge, only: frozenset[str]) -> Engine:
-    """Return an engine with what every source says of some vulnerabilities."""
-    engine = Engine(own_aliases(home))
-    for identifier in sorted(only):
-        for record in knowledge.vulnerability(identifier):
-            engine.add_vulnerability(record)
-    for advisory in knowledge.advisories():
-        engine.learn_updates(advisory)
-        kept = tuple(record for record in advisory.vulnerabilities if (record.id or advisory.id) in only)
-        if kept:
-            engine.add_advisory(msgspec.structs.replace(advisory, vulnerabilities=kept))
-    return engine
 
 
 def _parts(keys: list[str]) -> Iterator[list[str]]:
