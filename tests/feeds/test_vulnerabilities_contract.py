@@ -27,6 +27,30 @@ def test_kev_brings_days_and_ransomware() -> None:
     assert about("kev", data).updated.startswith("2026-01-02")
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_kev_comes_as_a_table_too(quote: str) -> None:
+    heading = (
+        "cveID,vendorProject,product,vulnerabilityName,dateAdded,shortDescription,requiredAction,dueDate,"
+        "knownRansomwareCampaignUse,notes,cwes"
+    )
+    lines = [
+        ",".join(f"{quote}{cell}{quote}" for cell in heading.split(",")),
+        'CVE-2026-10001,Acme,Pump,Pump flaw,2026-01-01,"Two\nlines",Patch,2026-01-22,Known,,CWE-1',
+        "CVE-2026-10002,Acme,Pump,Pump flaw,2026-01-09,x,Patch,2026-01-30,Unknown,,",
+        "no id,Acme,Pump,Pump flaw,2026-01-10,x,Patch,2026-01-30,Unknown,,",
+        "CVE-2026-10003,Acme",
+    ]
+    data = ("\r\n".join(lines) + "\r\n").encode()
+    first, second = records("kev", data, Exploitation)
+    assert (first.kev_added, first.kev_due, first.ransomware) == ("2026-01-01", "2026-01-22", True)
+    assert second.ransomware is False
+    assert about("kev", data).updated == "2026-01-09"
+    assert rejections("kev", data) == [
+        "file, line 5: 'no id' is no CVE id",
+        "file, line 6: 2 cells, where the heading has 11",
+    ]
+
+
 def test_kev_names_an_entry_that_is_none_and_keeps_the_others() -> None:
     data = making.kev("CVE-2026-10001", "no id", "CVE-2026-10003")
     assert [r.id for r in records("kev", data, Exploitation)] == ["CVE-2026-10001", "CVE-2026-10003"]

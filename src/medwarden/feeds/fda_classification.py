@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from typing import IO, ClassVar, cast
+from typing import IO, ClassVar
 
 import msgspec
 
-from medwarden.feeds.lines import lines
+from medwarden.feeds.lines import lines, told_by_its_start
 from medwarden.feeds.openfda import answers, is_answer
 from medwarden.feeds.origin import provenance, rejected, text
 from medwarden.kernel.errors import MalformedInput
@@ -57,10 +56,8 @@ class FdaClassification:
     @staticmethod
     def read(stream: IO[bytes], origin: Provenance) -> Iterator[Item]:
         """Yield one product code per row or record."""
-        buffered = (
-            stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
-        )
-        if buffered.peek(8)[:8].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        buffered, start = told_by_its_start(stream)
+        if start == b"{":
             return answers(buffered, origin, _Classified, lambda held: _code(held, origin))
         return _rows(buffered, origin)
 

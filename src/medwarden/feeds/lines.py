@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, cast
 
 from medwarden.kernel.errors import MalformedInput
 
 LONGEST_LINE = 4 << 20
 _LONGEST_CELL = 1 << 20
+_START = 64
 
 
 def lines(stream: IO[bytes], source: str) -> Iterator[tuple[int, int, str]]:
@@ -30,6 +32,17 @@ def lines(stream: IO[bytes], source: str) -> Iterator[tuple[int, int, str]]:
             _text(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).rstrip("\r\n"),
         )
         offset += len(line)
+
+
+def told_by_its_start(stream: IO[bytes]) -> tuple[io.BufferedReader, bytes]:
+    """Return a stream that is still at its start, and its first letter that is no blank.
+
+    For feeds that come as a table or as JSON.
+    """
+    buffered = (
+        stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
+    )
+    return buffered, buffered.peek(_START)[:_START].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
 
 
 def rows(stream: IO[bytes], source: str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
