@@ -14,8 +14,9 @@ from tests.store.conftest import migrated  # noqa: F401 - a fixture
 from medwarden.app.knowledge_settings import SyncSettings, write_settings
 from medwarden.app.vex import decide, reopen, take_back, weigh
 from medwarden.app.vex import take_in as take_vex
-from medwarden.app.vex_desk import checked, declare_stored
+from medwarden.app.vex_desk import declare_stored
 from medwarden.app.vex_export import Chosen, set_publisher, write
+from medwarden.app.vex_signature import check_beside, check_with
 from medwarden.app.vulnerabilities import match_devices
 from medwarden.app.work import refresh
 from medwarden.kernel.clock import wall_clock
@@ -53,8 +54,8 @@ def saying(
     ).encode()
 
 
-def taken(store: Store, document: bytes, **more: str) -> str:
-    done = take_vex(store.home, "default", document, "/tmp/vex/it.json", actor="user:anna", **more)
+def taken(store: Store, document: bytes, author: str = "") -> str:
+    done = take_vex(store.home, "default", document, "/tmp/vex/it.json", actor="user:anna", author=author)
     return next(iter(done.states))
 
 
@@ -433,10 +434,10 @@ def test_a_digest_beside_a_document_is_held_against_it(tmp_path: Path, name: str
     (tmp_path / "in" / f"it.json.{name}").write_text(
         f"{hashlib.new(name, saying('Acme')).hexdigest()}  it.json\n"
     )
-    assert checked(home, document) == "its digest holds, no signature lies beside it"
+    assert check_beside(home, document).sentence == "its digest holds, no signature lies beside it"
     (tmp_path / "in" / f"it.json.{name}").write_text("00  it.json\n")
     with pytest.raises(MalformedInput, match=f"its {name} is not the one in it.json.{name}"):
-        checked(home, document)
+        check_beside(home, document)
 
 
 def test_a_signature_beside_a_document_counts_with_a_key_that_was_named(tmp_path: Path) -> None:
@@ -448,13 +449,54 @@ def test_a_signature_beside_a_document_counts_with_a_key_that_was_named(tmp_path
     )
     certificate = key.extract_certificate()
     document.write_bytes(saying("Acme"))
-    assert checked(home, document) == "no signature lies beside it"
+    assert check_beside(home, document).sentence == "no signature lies beside it"
     signed = bytes(sequoia.sign(key.signer(), saying("Acme"), mode=sequoia.SignatureMode.DETACHED))
     (tmp_path / "it.json.asc").write_bytes(signed)
     (tmp_path / "acme.asc").write_text(str(certificate))
-    assert "it is signed with the key" in checked(home, document)
+    assert "it is signed with the key" in check_beside(home, document).sentence
     write_settings(home, SyncSettings(openpgp=(str(certificate.fingerprint).upper(),)))
-    assert checked(home, document) == "the signature of its publisher holds"
+    assert check_beside(home, document).sentence == "the signature of its publisher holds"
     document.write_bytes(saying("Mallory"))
     with pytest.raises(MalformedInput, match="none of the keys"):
-        checked(home, document)
+        check_beside(home, document)
+
+
+def test_companions_of_an_upload_are_told_by_their_content(tmp_path: Path) -> None:
+    home, document = tmp_path / "home", saying("Acme")
+    assert check_with(home, document, "it.json", ()).sentence == "no signature came with it"
+    for name in ("sha256", "sha512"):
+        digest = f"{hashlib.new(name, document).hexdigest()} *it.json\n".encode()
+        held = check_with(home, document, "it.json", [("digest.txt", digest)])
+        assert held.sentence == "its digest holds, no signature came with it"
+        wrong = digest[:3].translate(bytes.maketrans(b"0123456789abcdef", b"123456789abcdef0")) + digest[3:]
+        with pytest.raises(MalformedInput, match=f"it.json: its {name} is not the one in its {name}"):
+            check_with(home, document, "it.json", [("digest.txt", wrong)])
+        with pytest.raises(ConfigurationError, match="not two"):
+            check_with(home, document, "it.json", [("a", digest), ("b", digest)])
+    with pytest.raises(ConfigurationError, match="no digest"):
+        check_with(home, document, "it.json", [("notes.txt", b"hello")])
+    with pytest.raises(ConfigurationError, match="at most 1 MiB"):
+        check_with(home, document, "it.json", [("it.json.asc", b"-" * (1 << 21))])
+    with pytest.raises(ConfigurationError, match="at most 12"):
+        check_with(home, document, "it.json", [("it.json.asc", b"-")] * 13)
+
+
+def test_an_uploaded_signature_says_who_signed(tmp_path: Path) -> None:
+    sequoia = pytest.importorskip("pysequoia", reason="the extra medwarden[openpgp] is not installed")
+    key, home, document = sequoia.Tsk.generate("Acme <acme@acme.example>"), tmp_path / "home", saying("Acme")
+    certificate = key.extract_certificate()
+    fingerprint = str(certificate.fingerprint).upper()
+    signed = bytes(sequoia.sign(key.signer(), document, mode=sequoia.SignatureMode.DETACHED))
+    alone = check_with(home, document, "it.json", [("it.json.asc", signed)])
+    assert alone.sentence == "its signature was not checked: no public key came with it"
+    both = [("it.json.asc", signed), ("acme.asc", str(certificate).encode())]
+    found = check_with(home, document, "it.json", both)
+    assert (found.fingerprint, found.signer) == (fingerprint, "Acme <acme@acme.example>")
+    assert not found.verified
+    write_settings(home, SyncSettings(openpgp=(fingerprint,)))
+    assert check_with(home, document, "it.json", both).verified
+    with pytest.raises(MalformedInput, match=r"it\.json: its asc is of none of the keys"):
+        check_with(home, saying("Mallory"), "it.json", both)
+    other = sequoia.Tsk.generate("Acme <acme@acme.example>").extract_certificate()
+    with pytest.raises(MalformedInput, match="none of the keys"):
+        check_with(home, document, "it.json", [both[0], ("acme.asc", str(other).encode())])

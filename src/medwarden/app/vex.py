@@ -46,7 +46,8 @@ _CONCERNING = (MatchState.CONFIRMED.value, MatchState.POTENTIAL.value)
 class TakenIn(msgspec.Struct, frozen=True):
     """What a document came to: its id, whose word it is, and how many statements ended how.
 
-    ``checked`` says whether a signature of its publisher held, empty where nobody looked for one.
+    ``checked`` says whether a signature of its publisher held, empty where nobody looked for one; ``signer``
+    is whom the key with ``fingerprint`` names that signed it.
     """
 
     id: str
@@ -56,6 +57,20 @@ class TakenIn(msgspec.Struct, frozen=True):
     states: dict[str, int]
     problems: tuple[Problem, ...]
     checked: str = ""
+    fingerprint: str = ""
+    signer: str = ""
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What was found of a document's digest and signature, in a sentence, and who signed it."""
+
+    sentence: str = ""
+    fingerprint: str = ""
+    signer: str = ""
+    verified: bool = False
+
+
+_UNCHECKED = Checked()
 
 
 def take_in(
@@ -67,13 +82,13 @@ def take_in(
     actor: str,
     author: str = "",
     reason: str = "",
-    checked: str = "",
+    checked: Checked = _UNCHECKED,
 ) -> TakenIn:
     """Take a VEX document in (OpenVEX, CSAF or CycloneDX) on an open store.
 
     ``author`` says whose word it is where the document does not, ``checked`` what was found of its signature
-    (kept in the audit). Raises MalformedInput where it is no such
-    document, ConfigurationError where nobody is named or the file was imported already.
+    (kept with it and in the audit). Raises MalformedInput where it is no such document, ConfigurationError
+    where nobody is named or the file was imported already.
     """
     from medwarden.store.changes import Change
     from medwarden.store.vex import documents, keep_document
@@ -85,12 +100,18 @@ def take_in(
     claims = [claim_of(statement) for statement in reading.statements]
     digest = hashlib.sha256(document).hexdigest()
     name = source.rpartition("/")[2]
-    why = reason or f"VEX document {name[:80]}" + (f" ({checked})" if checked else "")
+    why = reason or f"VEX document {name[:80]}" + (f" ({checked.sentence})" if checked.sentence else "")
     with Change(actor, why, tenant=tenant) as change:
-        row = keep_document(change, reading, author=whose, source=name, digest=digest, claims=claims)
+        row = keep_document(
+            change, reading, author=whose, source=name, digest=digest, claims=claims,
+            checked=checked.sentence, fingerprint=checked.fingerprint, signer=checked.signer,
+        )  # fmt: skip
     weigh(home, tenant)
     states = next(d.statements for d in documents(tenant) if d.id == row.pk)
-    return TakenIn(row.pk, whose, reading.form, len(reading.statements), states, reading.problems, checked)
+    return TakenIn(
+        row.pk, whose, reading.form, len(reading.statements), states, reading.problems, checked.sentence,
+        checked.fingerprint, checked.signer,
+    )  # fmt: skip
 
 
 def claim_of(statement: Statement) -> dict[str, object]:

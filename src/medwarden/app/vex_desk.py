@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medwarden.app import vulnerabilities
-from medwarden.app.knowledge_settings import read_settings
 from medwarden.app.sites import scope_of_site
 from medwarden.app.vex import TakenIn, decide, justified, reopen, take_back, take_in, weigh
 from medwarden.app.vex_export import Chosen, Written, set_publisher, write
+from medwarden.app.vex_signature import check_beside
 from medwarden.app.work import refresh
 from medwarden.app.work_table import due_day
-from medwarden.feeds.beside import KEY_ENDINGS, Companions
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.risk.work.vex.reading import LARGEST
 from medwarden.store.open import open_store
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from medwarden.store.queries import Page, Scope
     from medwarden.store.vex import DocumentRow, StatementRow
 
-_MOST_KEYS = 50
 SAYINGS = ("irrelevant", "not_affected", "fixed")
 """What a person may say of a device and a vulnerability."""
 
@@ -51,25 +49,9 @@ def import_file(home: Path, path: Path, *, actor: str, author: str = "") -> Take
             document = file.read(LARGEST + 1)
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror}") from error
-    found = checked(home, path)
+    found = check_beside(home, path)
     with _desk(home) as scope:
         return take_in(home, scope.tenant, document, str(path), actor=actor, author=author, checked=found)
-
-
-def checked(home: Path, path: Path) -> str:
-    """Hold a document against what lies beside it; return in words what is known of its signature."""
-    try:
-        beside = [each for each in sorted(path.parent.iterdir()) if each.is_file() and each != path]
-    except OSError as error:
-        raise ResourceError(f"{path.parent}: {error.strerror}") from error
-    own = [each for each in beside if each.name.startswith(f"{path.name}.")]
-    keys = [each for each in beside if each.suffix.lower() in KEY_ENDINGS and each not in own]
-    found = Companions([path, *own, *keys[:_MOST_KEYS]], read_settings(home).openpgp).check(path)
-    if found.verified:
-        return "the signature of its publisher holds"
-    if found.note:
-        return found.note
-    return "its digest holds, no signature lies beside it" if own else "no signature lies beside it"
 
 
 def export_file(home: Path, form: str, chosen: Chosen, *, actor: str, site: str | None = None) -> Written:

@@ -45,7 +45,8 @@ def import_document(document: Path, author: str, home: Path | None, as_json: boo
     else:
         states = ", ".join(f"{n} {state}" for state, n in sorted(done.states.items()))
         click.echo(f"{done.id}: {done.statements} statements by {printable(done.author)} ({states})")
-        click.echo(f"{done.id}: {printable(done.checked)}")
+        by = f" ({printable(done.signer)}, key {done.fingerprint})" if done.fingerprint else ""
+        click.echo(f"{done.id}: {printable(done.checked)}{by}")
     for problem in done.problems[:_MOST_SHOWN]:
         click.echo(
             f"medwarden: {printable(str(document))}, {printable(problem.place)}: {printable(problem.reason)}",

@@ -28,10 +28,16 @@ _LARGEST_SIGNED = 64 << 20
 
 
 class Beside(msgspec.Struct, frozen=True):
-    """What lay beside a file: whether it is verified, and a sentence where that is worth knowing."""
+    """What lay beside a file: whether it is verified, and a sentence where that is worth knowing.
+
+    ``fingerprint`` is that of the key that signed it, ``signer`` whom that key names; anybody can write a
+    name into a key, so it says something only where the fingerprint is trusted.
+    """
 
     verified: bool = False
     note: str = ""
+    fingerprint: str = ""
+    signer: str = ""
 
 
 class Companions:
@@ -93,10 +99,12 @@ class Companions:
                 continue
             (fingerprint,) = keys.fingerprints
             if fingerprint in self._trusted:
-                return Beside(verified=True)
+                return Beside(verified=True, fingerprint=fingerprint, signer=keys.named)
             return Beside(
                 note=f"it is signed with the key {fingerprint}; compare that with what its publisher says and"
-                " name it under openpgp in feeds.yaml, so that it counts"
+                " name it under openpgp in feeds.yaml, so that it counts",
+                fingerprint=fingerprint,
+                signer=keys.named,
             )
         raise MalformedInput(
             str(path), f"{signature.name} is of none of the keys in the folder: nothing of it was kept"

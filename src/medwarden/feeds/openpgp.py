@@ -45,6 +45,14 @@ class Keys:
         """Return the fingerprints of the keys, as capital hexadecimal digits."""
         return tuple(str(one.fingerprint).replace(" ", "").upper() for one in self._certificates)
 
+    @property
+    def named(self) -> str:
+        """Return whom the first key names, as ``Acme PSIRT <psirt@acme.example>``; empty where nobody."""
+        for certificate in self._certificates:
+            for user in certificate.user_ids:
+                return "".join(c if c.isprintable() else " " for c in str(user))[:200]
+        return ""
+
     def __bool__(self) -> bool:
         return bool(self._certificates)
 

@@ -49,8 +49,13 @@ def keep_document(
     source: str,
     digest: str,
     claims: Sequence[Mapping[str, object]],
+    checked: str = "",
+    fingerprint: str = "",
+    signer: str = "",
 ) -> VexDocument:
     """Keep a document and its statements, none of them weighed yet.
+
+    ``checked``, ``fingerprint`` and ``signer`` are what was found of its signature.
 
     Raises ConfigurationError where this very file was imported and not taken back.
     """
@@ -71,6 +76,9 @@ def keep_document(
         actor=change.actor[:150],
         at_ns=change.now_ns,
         by_vendor=reading.by_vendor,
+        checked=checked[:400],
+        fingerprint=fingerprint[:64],
+        signer=signer[:200],
         problems=[msgspec.to_builtins(problem) for problem in reading.problems],
     )
     row.save(force_insert=True)
@@ -81,7 +89,12 @@ def keep_document(
         "vex.imported",
         f"vex:{row.pk}",
         None,
-        {"author": row.author, "document": row.document, "statements": len(reading.statements)},
+        {
+            "author": row.author,
+            "document": row.document,
+            "statements": len(reading.statements),
+            "signed_with": row.fingerprint,
+        },
     )
     return row
 
@@ -312,6 +325,9 @@ class DocumentRow(msgspec.Struct, frozen=True):
     problems: list[dict[str, str]]
     undone_ns: int | None
     undone_by: str
+    checked: str
+    fingerprint: str
+    signer: str
 
 
 class StatementRow(msgspec.Struct, frozen=True):
@@ -342,7 +358,8 @@ def documents(tenant: str) -> list[DocumentRow]:
     return [
         DocumentRow(
             row.pk, row.form, row.document, row.version, row.author, row.published, row.source, row.actor,
-            row.at_ns, counts[row.pk], list(row.problems), row.undone_ns, row.undone_by,
+            row.at_ns, counts[row.pk], list(row.problems), row.undone_ns, row.undone_by, row.checked,
+            row.fingerprint, row.signer,
         )
         for row in VexDocument.objects.filter(tenant_id=tenant).order_by("-at_ns")
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Scanners whose interfaces are asked for reports."""
+"""Scanners whose interfaces are asked for reports; what was found of the signatures of VEX documents."""
 
 from __future__ import annotations
 
@@ -66,5 +66,14 @@ class Migration(migrations.Migration):
                 fields=("tenant", "name"),
                 name="scanner_connection_name",
             ),
+        ),
+        migrations.AddField(
+            "vexdocument", "checked", models.CharField(blank=True, default="", max_length=400)
+        ),
+        migrations.AddField(
+            "vexdocument", "fingerprint", models.CharField(blank=True, default="", max_length=64)
+        ),
+        migrations.AddField(
+            "vexdocument", "signer", models.CharField(blank=True, default="", max_length=200)
         ),
     ]

@@ -142,7 +142,11 @@ class RiskAcceptance(Scoped):
 
 
 class VexDocument(TenantScoped):
-    """A document of statements on vulnerabilities that was imported: by whom it is and who brought it."""
+    """A document of statements on vulnerabilities that was imported: by whom it is and who brought it.
+
+    ``checked`` says what was found of its digest and signature, ``fingerprint`` is the key that signed it and
+    ``signer`` whom that key names; all empty where nobody looked.
+    """
 
     id = models.CharField(primary_key=True, max_length=40)
     form = models.CharField(max_length=10)
@@ -155,6 +159,9 @@ class VexDocument(TenantScoped):
     actor = models.CharField(max_length=150)
     at_ns = models.BigIntegerField()
     by_vendor = models.BooleanField(default=False)
+    checked = models.CharField(max_length=400, blank=True, default="")
+    fingerprint = models.CharField(max_length=64, blank=True, default="")
+    signer = models.CharField(max_length=200, blank=True, default="")
     problems = models.JSONField(default=list)
     undone_ns = models.BigIntegerField(null=True)
     undone_by = models.CharField(max_length=150, blank=True)

@@ -24,6 +24,7 @@ from medwarden.web.api import (
     policies,
     recalls,
     risk_scores,
+    scanners,
     vex,
     vulnerabilities,
     work,
@@ -57,6 +58,7 @@ api.add_router("", recalls.router)
 api.add_router("", life_cycle.router)
 api.add_router("", risk_scores.router)
 api.add_router("", vulnerabilities.router)
+api.add_router("", scanners.router)
 api.add_router("", work.router)
 api.add_router("", vex.router)
 api.add_router("", knowledge.router)

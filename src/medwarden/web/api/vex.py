@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ from ninja import Field, Router, Schema, Status
 
 from medwarden.app.vex import decide, take_back, take_in
 from medwarden.app.vex_export import Chosen, write
+from medwarden.app.vex_signature import MOST_COMPANIONS, check_with
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.role import Permission
 from medwarden.store.changes import Change
@@ -45,11 +48,17 @@ def vex_documents(request: HttpRequest) -> Any:  # noqa: ANN401 (JSON of the sch
 
 
 class DocumentIn(Schema):
-    """A VEX document as text; ``author`` where it names none."""
+    """A VEX document as text, or its bytes in base64 with ``packed``; ``author`` where it names none.
+
+    ``companions`` are what came with it, each as text or in base64 like the document: a digest (SHA-256,
+    SHA-512), a detached OpenPGP signature, public keys. What does not hold refuses the document.
+    """
 
     document: str
+    packed: bool = False
     author: str = ""
     reason: str = ""
+    companions: list[str] = Field(default_factory=list, max_length=MOST_COMPANIONS)
 
 
 class Taken(Schema):
@@ -61,6 +70,16 @@ class Taken(Schema):
     statements: int
     states: dict[str, int]
     problems: list[dict[str, str]]
+    checked: str = Field("", description="what was found of its digest and signature")
+    fingerprint: str = Field("", description="the key that signed it")
+    signer: str = Field("", description="whom that key names")
+
+
+def _bytes(text: str, packed: bool) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True) if packed else text.encode()
+    except (binascii.Error, ValueError) as error:
+        raise ConfigurationError("the document or what came with it is no base64") from error
 
 
 @router.post(
@@ -69,10 +88,13 @@ class Taken(Schema):
 def vex_import(request: HttpRequest, body: DocumentIn) -> Any:  # noqa: ANN401 (JSON of the schema)
     """Take in OpenVEX, CSAF or CycloneDX; a maker's word counts, anybody else's waits."""
     everywhere(request)
+    document = _bytes(body.document, body.packed)
+    companions = [(f"companion {n}.asc", _bytes(each, body.packed)) for n, each in enumerate(body.companions)]
     try:
+        checked = check_with(data_folder(), document, "document.json", companions)
         done = take_in(
-            data_folder(), scope_of(request).tenant, body.document.encode(), "document.json",
-            actor=actor_of(request), author=body.author, reason=body.reason,
+            data_folder(), scope_of(request).tenant, document, "document.json",
+            actor=actor_of(request), author=body.author, reason=body.reason, checked=checked,
         )  # fmt: skip
     except MalformedInput as error:
         raise ConfigurationError(str(error)) from error

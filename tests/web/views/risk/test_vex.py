@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -141,3 +143,65 @@ def test_the_page_says_what_to_do_when_there_is_nothing(signed_in: SignedIn) -> 
     assert "No statement yet" in text(client.get("/risk/vex/"))
     assert "Choose a JSON document" in text(client.post("/risk/vex/import/", follow=True))
     assert "no JSON" in bring(client, b"nothing")
+
+
+def test_who_signed_is_shown_and_a_compared_key_counts(signed_in: SignedIn, known: Device) -> None:
+    sequoia = pytest.importorskip("pysequoia", reason="the extra medwarden[openpgp] is not installed")
+    key = sequoia.Tsk.generate("Acme PSIRT <psirt@acme.example>")
+    certificate = key.extract_certificate()
+    fingerprint = str(certificate.fingerprint).upper()
+    held = document(known, "Acme")
+    signed = bytes(sequoia.sign(key.signer(), held, mode=sequoia.SignatureMode.DETACHED))
+    client = signed_in(Role.ADMINISTRATOR)
+
+    def upload(what: bytes) -> str:
+        files = [
+            SimpleUploadedFile("vex.json.asc", signed),
+            SimpleUploadedFile("vex.json.sha256", hashlib.sha256(what).hexdigest().encode()),
+            SimpleUploadedFile("psirt.asc", str(certificate).encode()),
+        ]
+        form = {"document": SimpleUploadedFile("vex.json", what), "companions": files}
+        return text(client.post("/risk/vex/import/", form, follow=True))
+
+    assert "is of none of the keys" in upload(document(known, "Mallory"))
+    assert not VexDocument.objects.exists()
+    page = upload(held)
+    assert "by a key nobody compared yet" in page
+    assert "Acme PSIRT &lt;psirt@acme.example&gt;" in page
+    assert fingerprint in page
+    form = {"fingerprint": fingerprint, "reason": ""}
+    assert "how you compared" in text(client.post("/risk/vex/trust/", form, follow=True))
+    form["reason"] = "called their hotline"
+    assert "by a trusted key" in text(client.post("/risk/vex/trust/", form, follow=True))
+    assert AuditEntry.objects.filter(action="knowledge.settings", reason="called their hotline").exists()
+    form["fingerprint"] = "no fingerprint"
+    assert "no fingerprint of an OpenPGP key" in text(client.post("/risk/vex/trust/", form, follow=True))
+
+
+def test_the_api_takes_signature_and_digest_with_the_document(signed_in: SignedIn, known: Device) -> None:
+    sequoia = pytest.importorskip("pysequoia", reason="the extra medwarden[openpgp] is not installed")
+    key = sequoia.Tsk.generate("Acme PSIRT <psirt@acme.example>")
+    certificate = key.extract_certificate()
+    held = document(known, "Acme")
+    signed = bytes(sequoia.sign(key.signer(), held, mode=sequoia.SignatureMode.DETACHED))
+    client = signed_in(Role.ANALYST)
+
+    def post(what: bytes, *companions: bytes) -> tuple[int, dict[str, object]]:
+        packed = [base64.b64encode(each).decode() for each in (what, *companions)]
+        body = {"document": packed[0], "packed": True, "companions": packed[1:]}
+        answer = client.post("/api/v1/vex/documents", json.dumps(body), content_type="application/json")
+        return answer.status_code, answer.json()
+
+    status, wrong = post(held, b"0" * 64)
+    assert (status, "sha256 is not the one" in str(wrong["detail"])) == (422, True)
+    status, wrong = post(document(known, "Mallory"), signed, str(certificate).encode())
+    assert (status, "none of the keys" in str(wrong["detail"])) == (422, True)
+    status, taken = post(held, signed, str(certificate).encode(), hashlib.sha512(held).hexdigest().encode())
+    assert status == 200, taken
+    assert taken["fingerprint"] == str(certificate.fingerprint).upper()
+    assert taken["signer"] == "Acme PSIRT <psirt@acme.example>"
+    (row,) = client.get("/api/v1/vex/documents").json()
+    assert (row["fingerprint"], row["signer"]) == (taken["fingerprint"], taken["signer"])
+    assert post(held, b"hello")[0] == 422
+    unpacked = json.dumps({"document": "%", "packed": True})
+    assert client.post("/api/v1/vex/documents", unpacked, content_type="application/json").status_code == 422

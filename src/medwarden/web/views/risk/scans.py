@@ -7,6 +7,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
+from medwarden.app.scanner_pull import is_running
+from medwarden.app.scanners import interfaces
 from medwarden.app.scans import UPLOAD, import_upload, take_back, written_exclusions
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.role import Permission
@@ -14,6 +16,7 @@ from medwarden.model.scan import SCANNERS
 from medwarden.operations.scan_exclusions import FORMS
 from medwarden.sensors.scans.registry import readers
 from medwarden.store.queries.scans import scan_hosts, scans
+from medwarden.store.scanners import connections
 from medwarden.web.decisions import change_by, data_folder, reason_of, refused, said
 from medwarden.web.guard import requires
 from medwarden.web.paging import offset_of, page_number, paging
@@ -32,11 +35,19 @@ def scanner_reports(request: HttpRequest) -> HttpResponse:
     """List imported reports, take new ones in, and hand out lists of what scanners should leave alone."""
     scope, user = scope_of(request), signed_in(request)
     number = page_number(request)
+    titles = {each.name: each.title for each in interfaces()}
     page = scans(scope.store, removed=True, offset=offset_of(number, _PER_PAGE), limit=_PER_PAGE)
     context = {
         **paging(page, number),
         "lines": [(scan, SCANNERS.get(scan.scanner, scan.scanner)) for scan in page.items],
         "forms": [(name, file, what) for name, (file, what, _) in FORMS.items()],
+        "connections": [
+            (row, titles.get(row.interface, row.interface), is_running(row.pid, row.begun_ns, row.ended_ns))
+            for row in connections(scope.store)
+        ],
+        "interfaces": interfaces(),
+        "may_set": user.may(Permission.CHANGE_SETTINGS),
+        "may_connect": user.may(Permission.CHANGE_SETTINGS) and scope.one_site is not None,
         "readable": [reader.manifest.title for reader in readers()],
         "may_import": user.may(Permission.FEED_DATA) and scope.one_site is not None,
         "may_feed": user.may(Permission.FEED_DATA),

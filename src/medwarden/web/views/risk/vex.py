@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app.vex import decide, reopen, take_back, take_in
 from medwarden.app.vex_export import FORMS, Chosen, publisher, set_publisher, write
+from medwarden.app.vex_signature import LARGEST_COMPANION, MOST_COMPANIONS, check_with, trust, trusted
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.role import Permission
 from medwarden.risk.work.vex.reading import LARGEST
@@ -69,6 +70,7 @@ def vex(request: HttpRequest) -> HttpResponse:
         "state_words": STATES,
         "text": text_of(request),
         "issuer": publisher(scope.tenant),
+        "trusted": trusted(data_folder()),
         "may_change": user.may(Permission.CHANGE_FINDING) and scope.every_site,
         "may_set": user.may(Permission.CHANGE_SETTINGS),
         "may_export": user.may(Permission.EXPORT),
@@ -113,21 +115,26 @@ def vex_import(request: HttpRequest) -> HttpResponse:
     if file is None or isinstance(file, list) or (file.size or 0) > LARGEST:
         return refused(request, "risk_vex", f"choose a JSON document of at most {LARGEST >> 20} MiB")
     document, source = file.read(), file.name or "document.json"
+    companions = [
+        (each.name or "companion", each.read(LARGEST_COMPANION + 1))
+        for each in request.FILES.getlist("companions")[: MOST_COMPANIONS + 1]
+    ]
     author = request.POST.get("author", "").strip()[:200]
 
     def take() -> str:
         everywhere(request)
         try:
+            checked = check_with(data_folder(), document, source, companions)
             done = take_in(
                 data_folder(), scope_of(request).tenant, document, source, actor=actor_of(request),
-                author=author, reason=reason_of(request),
+                author=author, reason=reason_of(request), checked=checked,
             )  # fmt: skip
         except MalformedInput as error:
             raise ConfigurationError(str(error)) from error
         for problem in done.problems[:_MOST_PROBLEMS]:
             messages.warning(request, f"{problem.place}: {problem.reason}.")
         told = ", ".join(f"{n:,} {STATES[state].lower()}" for state, n in sorted(done.states.items()))
-        return f"{done.statements:,} statements by {done.author}: {told}"
+        return f"{done.statements:,} statements by {done.author}: {told}; {done.checked}"
 
     answer = said(request, "risk_vex", take)
     forget()
@@ -183,6 +190,21 @@ def vex_undo(request: HttpRequest, document: str) -> HttpResponse:
     answer = said(request, "risk_vex", undo)
     forget()
     return answer
+
+
+@requires(Permission.CHANGE_SETTINGS)
+@require_POST
+def vex_trust(request: HttpRequest) -> HttpResponse:
+    """Trust the key with which a publisher signs its documents."""
+
+    def believe() -> str:
+        fingerprint = request.POST.get("fingerprint", "").strip()[:80]
+        if not reason_of(request):
+            raise ConfigurationError("say how you compared the key with what its publisher says")
+        trust(data_folder(), fingerprint, actor=actor_of(request), reason=reason_of(request))
+        return "what this key signed counts as signed by its publisher"
+
+    return said(request, "risk_vex", believe)
 
 
 @requires(Permission.CHANGE_SETTINGS)
