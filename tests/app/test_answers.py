@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
@@ -272,3 +273,63 @@ def test_customers_who_share_a_folder_do_not_teach_each_other(house: Store) -> N
     assert device("d-main-001").category == "infusion_pump"
     assert device("d-main-005").category is None
     assert not own_rules()
+
+
+def test_two_who_answer_at_once_are_both_heard(house: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is second thinks his answer through once more, with the other one."""
+    from medwarden.app import answers as module
+    from medwarden.store.answers import standing_answers
+    from medwarden.store.queries import Scope
+
+    planned, rounds = module._planned, list[int]()
+
+    def while_another_answers(*arguments: Any) -> Any:
+        plan = planned(*arguments)
+        rounds.append(plan.number)
+        if len(rounds) == 1:
+            give_answer(Scope(), "d-main-041", {"vendor": "Other"}, home=house.home, actor="user:ben")
+        return plan
+
+    monkeypatch.setattr(module, "_planned", while_another_answers)
+    ten = [f"d-main-{n:03d}" for n in range(1, 11)]
+    given = give_answer(Scope(), ten, PUMP, home=house.home, actor="user:anna")
+    assert rounds == [1, 1, 2]
+    assert [(a.number, a.actor) for a in standing_answers("default")] == [(1, "user:ben"), (2, "user:anna")]
+    assert given.answer.number == 2
+    assert {rule.id for rule in own_rules()} == {"answered-1", "answered-2"}
+    assert device("d-main-041").vendor == "Other"
+    assert device("d-main-001").category == "infusion_pump"
+
+
+def test_an_answer_is_taken_back_after_others_came_in_and_more_was_heard(
+    house: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of two is taken back while the second is; what came in between is judged without both."""
+    from medwarden.app import answers as module
+    from medwarden.store.answers import standing_answers
+    from medwarden.store.queries import Scope
+
+    ten = [f"d-main-{n:03d}" for n in range(1, 11)]
+    give_answer(Scope(), ten, PUMP, home=house.home, actor="user:anna")
+    give_answer(Scope(), "d-main-041", {"vendor": "Other"}, home=house.home, actor="user:ben")
+    put(pump(20))
+    assert device("d-main-020").category == "infusion_pump"
+    without, rounds = module._without, list[int]()
+
+    def while_another_is_undone(scope: Any, answer: Any, left: Any) -> Any:
+        found = without(scope, answer, left)
+        rounds.append(answer.number)
+        if len(rounds) == 1:
+            undo_answer(Scope(), "2", home=house.home, actor="user:ben")
+        return found
+
+    monkeypatch.setattr(module, "_without", while_another_is_undone)
+    done = undo_answer(Scope(), "1", home=house.home, actor="user:cleo")
+    assert rounds == [1, 2, 1]
+    assert "d-main-020" in {e.device for e in done.preview.changes}
+    assert standing_answers("default") == []
+    assert not own_rules()
+    assert [device(f"d-main-{n:03d}").category for n in (1, 10, 20)] == [None] * 3
+    assert device("d-main-041").vendor != "Other"
+    with pytest.raises(ConfigurationError, match="taken back already"):
+        undo_answer(Scope(), "1", home=house.home, actor="user:anna")

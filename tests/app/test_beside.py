@@ -14,12 +14,11 @@ from tests.app.test_ingest import batches
 
 from medwarden.app import beside as beside_module
 from medwarden.app import judge, surroundings
-from medwarden.app.beside import Answer, Beside, Lost, in_parts
+from medwarden.app.beside import Answer, Beside, Identified, Lost, in_parts
 from medwarden.app.fingerprints import load_own
 from medwarden.app.ingest import Ingest
 from medwarden.app.judge import Judging, judge_stale
 from medwarden.app.models import load_model
-from medwarden.inventory.labelling import Judged
 from medwarden.store.open import Store
 
 
@@ -40,7 +39,7 @@ def test_a_second_process_identifies_and_assesses_as_this_one(store: Store, capt
     with Beside(store.home, tenant, site) as beside:
         beside.ask(ids, assess=False)
         beside.ask(ids[:1], assess=True)
-        identified = beside.answer(list[Judged])
+        identified = beside.answer(list[Identified])
         assert msgspec.to_builtins(identified) == msgspec.to_builtins(here.identified(ids))
         (score, findings), *others = beside.answer(list[beside_module.Outcome])
         assert not others
@@ -71,7 +70,7 @@ def test_a_large_backlog_is_stored_with_its_help(
     assert RiskScore.objects.filter(current=True).count() == 2
 
 
-def _not_here(_self: Judging, _ids: Sequence[str]) -> list[Judged]:
+def _not_here(_self: Judging, _ids: Sequence[str]) -> list[Identified]:
     raise AssertionError("this process was to store only")
 
 
@@ -88,12 +87,12 @@ def test_this_process_goes_on_alone_when_the_other_was_killed(
                 beside,
                 lambda _under_way: next(parts, []),
                 Judging(tenant, site).identified,
-                list[Judged],
+                list[Identified],
                 assess=False,
             )
         )
     assert [part for part, _ in found] == [[each] for each in ids]
-    assert [each.device.id for _, judged in found for each in judged] == ids
+    assert [each.device.id for _, judged in found for each, _ in judged] == ids
     assert "goes on in one process" in caplog.text
 
 
@@ -105,7 +104,7 @@ def test_a_process_that_labels_by_something_else_is_not_believed(
     with Beside(store.home, tenant, site) as beside:
         beside.ask(ids, assess=False)
         with pytest.raises(Lost, match="labels by"):
-            beside.answer(list[Judged])
+            beside.answer(list[Identified])
 
 
 def test_parts_under_way_are_not_asked_for_again() -> None:

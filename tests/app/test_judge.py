@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from django.db.models import F
 from tests.app.test_ingest import batches
 
 from medwarden.app.ingest import Ingest
@@ -14,6 +13,7 @@ from medwarden.app.judge import judge_stale
 from medwarden.app.surroundings import surroundings
 from medwarden.app.worker import renew
 from medwarden.model.device import Device as ModelDevice
+from medwarden.model.inventory_delta import InventoryDelta, LedgerIncrement
 from medwarden.store.open import Store
 from medwarden.store.queries import complete_devices
 
@@ -44,9 +44,11 @@ def test_another_site_is_left_alone(store: Store, capture: Path) -> None:
     assert judge_stale(ingest.writer.tenant, "north") == 2
 
 
+@pytest.mark.parametrize("later", [10**9, -(10**18)], ids=["later", "long before"])
 def test_a_device_heard_again_while_it_was_judged_is_judged_once_more(
-    store: Store, capture: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, capture: Path, monkeypatch: pytest.MonkeyPatch, later: int
 ) -> None:
+    """What is stored meanwhile may be older than what was known: a log that comes late."""
     from medwarden.store.models import Device
 
     ingest = Ingest(store, "capture", kind="capture")
@@ -57,7 +59,7 @@ def test_a_device_heard_again_while_it_was_judged_is_judged_once_more(
     def read_just_before_more_came(ids: Sequence[str]) -> list[ModelDevice]:
         devices = complete_devices(ids)
         if not rounds:
-            Device.objects.filter(pk=ids[0]).update(last_seen=F("last_seen") + 1, stale=True)
+            hear(ids[0], Device.objects.get(pk=ids[0]).last_seen + later)
         rounds.append(len(ids))
         return devices
 
@@ -65,6 +67,17 @@ def test_a_device_heard_again_while_it_was_judged_is_judged_once_more(
     assert judge_stale(ingest.writer.tenant, ingest.writer.site) == 2
     assert rounds == [2, 1, 2], "both identified, the one once more, both assessed"
     assert not Device.objects.filter(stale=True).exists()
+    assert Device.objects.filter(serial="SN-4711").count() == 1
+
+
+def hear(device: str, at_ns: int) -> None:
+    """Store that a device stated its serial number at a time."""
+    from medwarden.store.changes import Change
+    from medwarden.store.delta import apply_delta
+
+    said = LedgerIncrement(device, "s", "upnp", "upnp.serial_number", "SN-4711", at_ns, at_ns, 1)
+    with Change("sensor:s", "heard") as change:
+        apply_delta(change, InventoryDelta(site="main", ledger=(said,)))
 
 
 def test_what_was_identified_and_not_assessed_is_judged_when_the_worker_starts(

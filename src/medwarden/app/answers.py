@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,19 @@ from medwarden.app.learning import (
     Earlier,
     Taught,
     bring_back,
+    former_model,
     held_out,
+    keep_in_line,
+    labels_by,
     may_learn,
     put_to_use,
     retrain,
     tried,
 )
 from medwarden.app.unknown import ANSWERED_LEVELS, devices_meant, each_device
+from medwarden.app.what_if import Turn, judged_here, turns
 from medwarden.inventory.answer_rules import Change as Effect
 from medwarden.inventory.answer_rules import changes, known_of, rule_for
-from medwarden.inventory.labelling import identify
 from medwarden.inventory.labels.model import LabelModel
 from medwarden.inventory.shared_evidence import shared_evidence
 from medwarden.kernel.clock import wall_clock
@@ -41,11 +45,14 @@ from medwarden.model.statement import Authority, Statement
 
 if TYPE_CHECKING:
     from medwarden.store.answers import GivenAnswer, LearntVersion
+    from medwarden.store.changes import Change
     from medwarden.store.queries.scope import Scope
 
 _MOST_REACHED = 5000
 _MOST_SHOWN = 1000
 _LONGEST = 120
+_MOST_TRIES = 5
+_AT_ONCE = "several people answer at once, and their answers count for each other: try again"
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -122,7 +129,12 @@ class _Plan(msgspec.Struct, frozen=True):
     standing: tuple[int, ...]
     rules: tuple[Fingerprint, ...]
     model: LabelModel | None
+    touched: tuple[str, ...]
     preview: Preview
+
+
+def _pairs(became: Iterable[Turn]) -> list[tuple[Device, Device]]:
+    return [(turn.before, turn.after) for turn in became]
 
 
 def preview(scope: Scope, target: str | Sequence[str], labels: Mapping[str, str]) -> Preview:
@@ -157,9 +169,12 @@ def _planned(scope: Scope, target: str | Sequence[str], labels: Mapping[str, str
     taught = [*_taught(standing), Taught(number, said, [_told(d, spoken[d.id]) for d in devices])]
     model, trained = retrain(taught) if may_learn() else (None, 0.0)
     others = [] if rule is None else _reached(scope, rule, {device.id for device in devices})
-    before = [identify(device) for device in (*devices, *others)]
-    with tried([] if rule is None else [rule], model=model):
-        found = changes(before, spoken)
+    became = turns(
+        [*devices, *others],
+        lambda device: _told(device, spoken.get(device.id, ())),
+        partial(tried, [] if rule is None else [rule], model=model),
+    )
+    found = changes(_pairs(became), spoken)
     touched = {effect.device for effect in found}
     return _Plan(
         number,
@@ -169,6 +184,7 @@ def _planned(scope: Scope, target: str | Sequence[str], labels: Mapping[str, str
         tuple(answer.number for answer in standing),
         rules,
         model,
+        tuple(sorted(touched)),
         Preview(
             devices=tuple(device.id for device in devices),
             labels=said,
@@ -197,7 +213,7 @@ def _rule(
     if rule is None:
         return None, "the devices have nothing telling in common, or only a serial number was answered"
     others = _reached(scope, rule, {device.id for device in devices})
-    sound = rule_for(number, labels, devices, [known_of(identify(device)) for device in others])
+    sound = rule_for(number, labels, devices, [known_of(device) for device in judged_here(others)])
     if sound is None:
         return None, "devices that are surely something else show the same evidence"
     return sound, ""
@@ -253,45 +269,60 @@ def give_answer(
 ) -> Given:
     """Keep an answer, learn from it and judge what it touches anew; return what it came to.
 
-    Raises ConfigurationError where devices or labels cannot be meant.
+    Where somebody else answers meanwhile, it is thought through once more with that answer. Raises
+    ConfigurationError where devices or labels cannot be meant.
     """
     from medwarden.app.judge import judge_stale
-    from medwarden.store.answers import answer_of, mark_stale, record_answer
+    from medwarden.store.answers import answer_of
     from medwarden.store.changes import Change
 
-    plan = _planned(scope, target, labels, actor)
-    site = plan.devices[0].site
-    shared = shared_evidence(plan.devices[0]) if len(plan.devices) == 1 else _common(plan.devices)
-    effects = {
-        "devices": len(plan.devices),
-        "reached": plan.preview.reached,
-        "changed": len({effect.device for effect in plan.preview.changes}),
-        "seconds": plan.preview.seconds,
-    }
-    with Change(actor, reason, tenant=scope.tenant, site=site) as change:
-        key = record_answer(
-            change,
-            number=plan.number,
-            devices=plan.preview.devices,
-            labels=plan.labels,
-            shared=shared,
-            rule=plan.preview.rule,
-            effects=effects,
-            cluster=plan.cluster,
-        )
-        version = put_to_use(
-            change,
-            home,
-            answer=plan.number,
-            rules=plan.rules,
-            model=plan.model,
-            figures=_figures(plan),
-        )
-        mark_stale(sorted({effect.device for effect in plan.preview.changes}))
+    for _ in range(_MOST_TRIES):
+        plan = _planned(scope, target, labels, actor)
+        site = plan.devices[0].site
+        with Change(actor, reason, tenant=scope.tenant, site=site) as change:
+            version = _keep(change, home, plan)
+        if version is not None:
+            break
+    else:
+        raise ConfigurationError(_AT_ONCE)
+    keep_in_line(scope.tenant)
     judged = judge_stale(scope.tenant, site)
-    kept = answer_of(scope, key)
+    kept = answer_of(scope, str(plan.number))
     assert kept is not None
     return Given(kept, plan.preview, version.number, judged)
+
+
+def _keep(change: Change, home: Path, plan: _Plan) -> LearntVersion | None:
+    """Store an answer and what was learnt from it; None where others answered since it was planned."""
+    from medwarden.store.answers import mark_stale, next_number, record_answer
+
+    if (next_number(change.tenant), _standing(change.tenant)) != (plan.number, plan.standing):
+        return None
+    record_answer(
+        change,
+        number=plan.number,
+        devices=plan.preview.devices,
+        labels=plan.labels,
+        shared=shared_evidence(plan.devices[0]) if len(plan.devices) == 1 else _common(plan.devices),
+        rule=plan.preview.rule,
+        effects={
+            "devices": len(plan.devices),
+            "reached": plan.preview.reached,
+            "changed": len(plan.touched),
+            "seconds": plan.preview.seconds,
+        },
+        cluster=plan.cluster,
+    )
+    mark_stale(plan.touched)
+    return put_to_use(
+        change, home, answer=plan.number, rules=plan.rules, model=plan.model, figures=_figures(plan)
+    )
+
+
+def _standing(tenant: str) -> tuple[int, ...]:
+    from medwarden.store.answers import standing_answers
+
+    return tuple(answer.number for answer in standing_answers(tenant))
 
 
 def _common(devices: Sequence[Device]) -> list[tuple[str, str]]:
@@ -314,40 +345,30 @@ def undo_answer(scope: Scope, key: str, *, home: Path, actor: str, reason: str =
     the answers that stand. Raises ConfigurationError where there is no such answer, or it was taken back.
     """
     from medwarden.app.judge import judge_stale
-    from medwarden.store.answers import answer_of, mark_stale, standing_answers, versions, withdraw
+    from medwarden.store.answers import answer_of, mark_stale, withdraw
     from medwarden.store.changes import Change
 
     begun = time.monotonic()
-    answer = answer_of(scope, key)
-    if answer is None:
-        raise ConfigurationError(f"there is no answer {key[:40]!r}: see `medwarden answers list`")
-    if answer.undone_ns is not None:
-        raise ConfigurationError(f"answer {answer.number} was taken back already")
-    devices = list(each_device(answer.devices))
-    own = () if answer.rule is None else rules_of([answer])
-    others = _reached(scope, own[0], set(answer.devices)) if own else []
-    before = [identify(device) for device in (*devices, *others)]
-    left = [other for other in standing_answers(scope.tenant) if other.id != answer.id]
-    former = _former(versions(scope), left)
-    with Change(actor, reason, tenant=scope.tenant, site=answer.site) as change:
-        withdraw(change, answer)
-        trained = 0.0
-        if former is not None:
-            version = bring_back(change, home, former, rules_of(left))
-        else:
-            model, trained = retrain(_taught(left)) if may_learn() else (None, 0.0)
-            last = max((other.number for other in left), default=0)
-            figures = {"answers": [other.number for other in left], "trained_seconds": trained}
-            version = put_to_use(
-                change, home, answer=last, rules=rules_of(left), model=model, figures=figures
-            )
-        mark_stale([device.id for device in others])
-    after = {device.id: device for device in each_device([device.id for device in before])}
-    found = changes_between(before, after, answer)
+    for _ in range(_MOST_TRIES):
+        answer = _not_taken_back(scope, key)
+        left = _left(scope, answer)
+        became, others = _without(scope, answer, left)
+        found = changes(_pairs(became), frozenset(answer.devices))
+        with Change(actor, reason, tenant=scope.tenant, site=answer.site) as change:
+            if _standing(scope.tenant) != tuple(sorted([*left.numbers, answer.number])):
+                continue
+            withdraw(change, answer)
+            version = left.put_to_use(change, home)
+            mark_stale(sorted({turn.after.id for turn in became}))
+        break
+    else:
+        raise ConfigurationError(_AT_ONCE)
+    keep_in_line(scope.tenant)
     judged = judge_stale(scope.tenant, answer.site)
     kept = answer_of(scope, answer.id)
     assert kept is not None
     none = Earlier(0, 0, 0)
+    touched = {effect.device for effect in found}
     shown = Preview(
         devices=answer.devices,
         labels=answer.labels,
@@ -355,29 +376,71 @@ def undo_answer(scope: Scope, key: str, *, home: Path, actor: str, reason: str =
         why_not="",
         changes=tuple(found[:_MOST_SHOWN]),
         reached=len(others),
-        kept=sum(all(e.device != device.id for e in found) for device in others),
+        kept=sum(device.id not in touched for device in others),
         before=none,
         after=none,
-        trained_seconds=trained,
+        trained_seconds=left.trained,
         seconds=round(time.monotonic() - begun, 3),
     )
     return Given(kept, shown, version.number, judged)
 
 
-def changes_between(
-    before: Sequence[Device], after: Mapping[str, Device], answer: GivenAnswer
-) -> list[Effect]:
-    """Return what became of devices when an answer about some of them was taken back."""
-    found: list[Effect] = []
-    for device in before:
-        now = after.get(device.id)
-        if now is not None:
-            plain = msgspec.structs.replace(device, statements=now.statements)
-            found += [
-                msgspec.structs.replace(effect, answered=device.id in answer.devices)
-                for effect in changes([plain], {})
-            ]
-    return found
+def _not_taken_back(scope: Scope, key: str) -> GivenAnswer:
+    from medwarden.store.answers import answer_of
+
+    answer = answer_of(scope, key)
+    if answer is None:
+        raise ConfigurationError(f"there is no answer {key[:40]!r}: see `medwarden answers list`")
+    if answer.undone_ns is not None:
+        raise ConfigurationError(f"answer {answer.number} was taken back already")
+    return answer
+
+
+class _Left(msgspec.Struct, frozen=True):
+    """What is in force when an answer is taken back: the ``former`` version, or a model made anew."""
+
+    numbers: tuple[int, ...]
+    rules: tuple[Fingerprint, ...]
+    former: LearntVersion | None
+    model: LabelModel | None
+    trained: float
+
+    def put_to_use(self, change: Change, home: Path) -> LearntVersion:
+        """Store it as the version in force."""
+        if self.former is not None:
+            return bring_back(change, home, self.former, self.rules)
+        figures = {"answers": list(self.numbers), "trained_seconds": self.trained}
+        last = max(self.numbers, default=0)
+        return put_to_use(change, home, answer=last, rules=self.rules, model=self.model, figures=figures)
+
+
+def _left(scope: Scope, answer: GivenAnswer) -> _Left:
+    from medwarden.store.answers import standing_answers, versions
+
+    left = [other for other in standing_answers(scope.tenant) if other.id != answer.id]
+    former = _former(versions(scope), left)
+    model, trained = None, 0.0
+    if former is None:
+        model, trained = retrain(_taught(left)) if may_learn() else (None, 0.0)
+    else:
+        model = former_model(former)
+    return _Left(tuple(other.number for other in left), rules_of(left), former, model, trained)
+
+
+def _without(scope: Scope, answer: GivenAnswer, left: _Left) -> tuple[list[Turn], list[Device]]:
+    """Return what becomes of devices without an answer, and the other devices that its rule reaches."""
+    devices = list(each_device(answer.devices))
+    own = () if answer.rule is None else rules_of([answer])
+    others = _reached(scope, own[0], set(answer.devices)) if own else []
+    said = f"answer:{answer.number}"
+    became = turns(
+        [*devices, *others],
+        lambda device: msgspec.structs.replace(
+            device, statements=tuple(s for s in device.statements if s.reference != said)
+        ),
+        partial(tried, (), [rule.id for rule in own], labels_by(left.model)),
+    )
+    return became, others
 
 
 def _former(chain: Sequence[LearntVersion], left: Sequence[GivenAnswer]) -> LearntVersion | None:

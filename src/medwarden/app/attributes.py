@@ -49,14 +49,22 @@ def apply_file(tenant: str, file: AttributeFile, *, actor: str, reason: str) -> 
 
 def fill_all(tenant: str) -> int:
     """Fill the attributes of all devices of a tenant anew, on an open store; return how many changed."""
-    from medwarden.store.models import Device, Site
+    from medwarden.store.models import Site
 
-    changed = 0
-    for site in Site.objects.filter(tenant_id=tenant).order_by("pk"):
-        ids = list(
-            Device.objects.filter(site=site, retired_at=None).order_by("pk").values_list("pk", flat=True)
-        )
-        changed += fill_devices(tenant, site.pk, ids)
+    sites = Site.objects.filter(tenant_id=tenant).order_by("pk").values_list("pk", flat=True)
+    return sum(fill_owed(tenant, site) for site in list(sites))
+
+
+def fill_owed(tenant: str, site: str) -> int:
+    """Fill the attributes of all devices of a site, which is owed no more then; return how many changed."""
+    from medwarden.store.models import Device
+    from medwarden.store.owed import Work, owed
+
+    due = owed(tenant, site).get(Work.ATTRIBUTES)
+    rows = Device.objects.filter(site_id=site, retired_at=None).order_by("pk")
+    changed = fill_devices(tenant, site, list(rows.values_list("pk", flat=True)))
+    if due is not None:
+        due.done()
     return changed
 
 

@@ -36,6 +36,9 @@ MANY = 4000
 
 _AHEAD = 2
 
+Identified = tuple[Judged, int]
+"""A device that was identified, and how often it was marked as to be judged before it was read."""
+
 Outcome = tuple[RiskScore, tuple[Finding, ...]]
 Answer = TypeVar("Answer")
 Here = Callable[[Sequence[str]], list[Answer]]
@@ -180,7 +183,7 @@ def _answer_questions(pipe: Connection, parent: int, home: str, tenant: str, sit
             pipe.send_bytes(labelling_version().encode())
             while True:
                 question = msgspec.msgpack.decode(pipe.recv_bytes(), type=_Question)
-                found: list[Judged] | list[Outcome] = (
+                found: list[Identified] | list[Outcome] = (
                     judging.assessed(question.ids) if question.assess else judging.identified(question.ids)
                 )
                 pipe.send_bytes(msgspec.msgpack.encode(found))

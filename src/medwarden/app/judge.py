@@ -14,18 +14,18 @@ from functools import cached_property
 from pathlib import Path
 
 from medwarden.app.attributes import fill_devices
-from medwarden.app.beside import MANY, Beside, Outcome, in_parts
+from medwarden.app.beside import MANY, Beside, Identified, Outcome, in_parts
 from medwarden.app.fingerprints import load_own
 from medwarden.app.life_cycle import match_support
 from medwarden.app.models import load_model
+from medwarden.app.owed import take_up
 from medwarden.app.recalls import match_devices as match_recalls
-from medwarden.app.reconcile import follow
 from medwarden.app.risk_rules import rules_in_force
 from medwarden.app.risk_world import World
-from medwarden.app.spoofing import find_contradictions
+from medwarden.app.spoofing import find_contradictions, suspected
 from medwarden.app.surroundings import surroundings, surroundings_with
 from medwarden.app.vulnerabilities import match_devices
-from medwarden.inventory.labelling import Judged, judge, labelling_version
+from medwarden.inventory.labelling import judge, labelling_version
 from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.device import Device
@@ -40,6 +40,8 @@ from medwarden.store.changes import Change
 from medwarden.store.company import note_matched, record_company
 from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
+from medwarden.store.marking import marks_of
+from medwarden.store.owed import owe_comparison
 from medwarden.store.places import plan_rows
 from medwarden.store.queries import complete_devices, due_devices, stale_devices
 from medwarden.store.queries.company import (
@@ -75,16 +77,17 @@ class Judging:
     def _plan(self) -> Plan:
         return Plan(plan_rows(self.tenant, self.site))
 
-    def identified(self, ids: Sequence[str]) -> list[Judged]:
+    def identified(self, ids: Sequence[str]) -> list[Identified]:
         """Return devices with what they are, by their own evidence and by the company they keep.
 
         Who is met for the first time is judged alone: of a large backlog the others are not known yet, and
         what they tell is asked for when they are.
         """
+        marks = marks_of(ids)
         devices = complete_devices(ids)
         met = members_of(ids)
         company = company_around([d for d in devices if d.id in met]) if met else None
-        return [judge(d, self._plan, company if d.id in met else None) for d in devices]
+        return [(judge(d, self._plan, company if d.id in met else None), marks.get(d.id, 0)) for d in devices]
 
     def assessed(self, ids: Sequence[str]) -> list[Outcome]:
         """Return the scores and findings of devices; what is around them is read once."""
@@ -115,20 +118,19 @@ def judge_stale(tenant: str, site: str) -> int:
 
     All are identified before any is assessed: the risk of a device depends on who its neighbours are. A
     large backlog is judged in a second process while this one stores. What a process that was killed had
-    only identified is assessed with them.
+    only identified is assessed with them, and what is owed to the site is taken up.
     """
     folder = _knowledge()
     with _beside(folder, tenant, site, _backlog(site)) as beside:
         judged = list(dict.fromkeys([*_identify_stale(tenant, site, beside), *unmatched_devices(site)]))
         if judged:
+            fill_devices(tenant, site, judged)
             if folder is not None:
                 match_devices(folder, tenant, site, judged)
                 match_recalls(folder, tenant, site, judged)
                 match_support(folder, tenant, site, judged)
             _assess(tenant, site, judged, beside, "identity or traffic changed", matched=True)
-    if judged:
-        follow(tenant, site)
-        fill_devices(tenant, site, judged)
+    take_up(tenant, site)
     return len(judged)
 
 
@@ -202,15 +204,17 @@ def _identify_due(judging: Judging, due: Callable[[str, int], list[str]], beside
         waiting = {*under_way, *(each for each, rounds in judged.items() if rounds >= _MOST_ROUNDS)}
         return [i for i in due(site, _AT_ONCE + len(waiting)) if i not in waiting][:_AT_ONCE]
 
-    for ids, found in in_parts(beside, following, judging.identified, list[Judged], assess=False):
-        devices = [each.device for each in found]
+    for ids, found in in_parts(beside, following, judging.identified, list[Identified], assess=False):
+        devices = [each.device for each, _ in found]
+        suspects = suspected(devices)
         with Change(
             "rule:identity", "evidence changed", rule_version=labelling_version(), tenant=tenant, site=site
         ) as change:
-            record_identities(change, devices)
-            record_company(found)
+            record_identities(change, devices, {each.device.id: marks for each, marks in found})
+            record_company([each for each, _ in found])
             mark_due(change, ids)
-        find_contradictions(tenant, site, devices)
+            find_contradictions(tenant, site, suspects)
+            owe_comparison(change, site)
         judged.update(ids)
     return list(judged)
 

@@ -1,14 +1,17 @@
 """What a data folder learns from its technicians' answers: a file of rules, a local model, versions of both.
 
 Rules lie in ``fingerprints/from-answers.yaml``, the model in ``models/local.mwm`` with its versions beside
-it as ``local-N.mwm``, so that taking an answer back brings back the very model of before. A folder that
-several customers share learns nothing: what one of them said must not show at another.
+it as ``local-N.mwm``, so that taking an answer back brings back the very model of before. Which version is
+in force is stored with the answer, in one transaction; the files follow it, and whoever comes next lets them
+where a process was killed between. A folder that several customers share learns nothing: what one of them
+said must not show at another.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -17,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
+from medwarden.app.what_if import judged_beside
 from medwarden.inventory.answer_rules import RULE, rule_for, to_document
 from medwarden.inventory.ballots import ballot_key
-from medwarden.inventory.labelling import identify
 from medwarden.inventory.labels.in_use import model_in_use, shipped_model, use_model
 from medwarden.inventory.labels.model import LabelModel
 from medwarden.inventory.labels.training import train
@@ -95,6 +98,11 @@ def may_learn() -> bool:
     return Tenant.objects.count() <= 1
 
 
+def labels_by(own: LabelModel | None) -> LabelModel | None:
+    """Return the model that labels where a folder's own is ``own``: without one the shipped one."""
+    return own or shipped_model()
+
+
 def retrain(answered: Sequence[Taught]) -> tuple[LabelModel | None, float]:
     """Return the shipped model with answered devices added, and how many seconds that took.
 
@@ -115,21 +123,22 @@ def retrain(answered: Sequence[Taught]) -> tuple[LabelModel | None, float]:
 def held_out(answered: Sequence[Taught]) -> Earlier:
     """Return how answers are met when half of the devices of each are left out, and then the other half.
 
-    What is judged was never learnt from, neither by rule nor by model; an answer about one device is met
-    only by what others taught. The latest 200 devices are asked about.
+    What is judged was never learnt from, neither by rule nor by model, and nobody is told by it; an answer
+    about one device is met only by what others taught. The latest 200 devices are asked about.
     """
     n = given = right = 0
     for half in (0, 1):
         kept = [msgspec.structs.replace(told, devices=told.devices[half::2]) for told in answered]
         asked = [
             (told.labels, device) for told in reversed(answered) for device in told.devices[1 - half :: 2]
-        ]
+        ][: _TESTED // 2]
         rules = [rule_for(told.number, told.labels, told.devices) for told in kept if told.devices]
         model, _ = retrain([told for told in kept if told.devices])
         gone = [rule.id for rule in own_rules() if rule.id.startswith(RULE)]
-        with tried([rule for rule in rules if rule is not None], gone, model or shipped_model()):
-            for labels, device in asked[: _TESTED // 2]:
-                judged = identify(_unspoken(device))
+        with tried([rule for rule in rules if rule is not None], gone, labels_by(model)):
+            left = (device for told in kept for device in told.devices)
+            found = judged_beside([_unspoken(device) for _, device in asked], left)
+            for (labels, _), judged in zip(asked, found, strict=True):
                 for level in _ASKED:
                     if level not in labels:
                         continue
@@ -155,18 +164,19 @@ def put_to_use(
     model: LabelModel | None,
     figures: dict[str, Any],
 ) -> LearntVersion:
-    """Write rules and model as a new version and label by them. Raises ResourceError where the disk fails."""
-    from medwarden.app.models import FOLDER, forget_model, keep_model, write_model
+    """Store rules and model as the version in force; :func:`keep_in_line` labels by them once that stands.
+
+    Raises ResourceError where the disk fails.
+    """
+    from medwarden.app.models import FOLDER, write_model
     from medwarden.store.answers import learnt, record_learnt
+    from medwarden.store.owed import Work, owe
 
     before = learnt(change.tenant)
     name = "" if model is None else f"local-{1 if before is None else before.number + 1}.mwm"
     if model is not None:
         write_model(home / FOLDER / name, model)
-        keep_model(home, model)
-    else:
-        forget_model(home)
-    write_rules(home, rules)
+    owe(change, Work.LEARNT)
     return record_learnt(
         change,
         answer=answer,
@@ -177,6 +187,24 @@ def put_to_use(
     )
 
 
+def former_model(version: LearntVersion) -> LabelModel | None:
+    """Return the model of a version, None where it is the shipped one alone.
+
+    Raises ResourceError where its file is gone or does not hold any more.
+    """
+    from medwarden.app.models import FOLDER, read_model
+    from medwarden.store.chain import folder_of_database
+
+    home = folder_of_database()
+    if home is None or not version.file:
+        return None
+    path = home / FOLDER / version.file
+    model = read_model(path)
+    if model.digest != version.digest:
+        raise ResourceError(f"{path}: not the model that was made then")
+    return model
+
+
 def bring_back(
     change: Change, home: Path, version: LearntVersion, rules: Sequence[Fingerprint]
 ) -> LearntVersion:
@@ -184,22 +212,42 @@ def bring_back(
 
     Raises ResourceError where its file is gone or does not hold any more.
     """
-    from medwarden.app.models import FOLDER, read_model
-
-    model = read_model(home / FOLDER / version.file) if version.file else None
-    if model is not None and model.digest != version.digest:
-        raise ResourceError(f"{home / FOLDER / version.file}: not the model that was made then")
     return put_to_use(
         change,
         home,
         answer=version.answer,
         rules=rules,
-        model=model,
+        model=former_model(version),
         figures=version.figures | {"restored": version.number},
     )
 
 
-def write_rules(home: Path, rules: Sequence[Fingerprint]) -> None:
+def keep_in_line(tenant: str) -> None:
+    """Bring rules and model of the open folder in line with the version in force, and label by them.
+
+    Devices that were labelled otherwise are judged anew by whoever comes next. Raises ResourceError where the
+    version's file is gone, does not hold any more, or the disk fails: then it stays owed.
+    """
+    from medwarden.app.models import forget_model, keep_model
+    from medwarden.store.answers import learnt
+    from medwarden.store.chain import folder_of_database
+    from medwarden.store.owed import Work, owed
+
+    home = folder_of_database()
+    due, version = owed(tenant).get(Work.LEARNT), learnt(tenant)
+    if home is None or version is None:
+        return
+    model = former_model(version)
+    if model is not None:
+        keep_model(home, model)
+    else:
+        forget_model(home)
+    write_rules(home, version.rules)
+    if due is not None:
+        due.done()
+
+
+def write_rules(home: Path, rules: Sequence[Mapping[str, object]]) -> None:
     """Write the rules that follow from answers, or take the file away where there are none, and use them."""
     from medwarden.app.fingerprints import FOLDER, load_own
 
@@ -207,8 +255,9 @@ def write_rules(home: Path, rules: Sequence[Fingerprint]) -> None:
     try:
         if rules:
             path.parent.mkdir(exist_ok=True)
-            text = yaml.safe_dump(to_document(rules), sort_keys=False, allow_unicode=True, width=110)
-            draft = path.with_name(f".{path.name}.new")
+            plain = [dict(rule) for rule in rules]
+            text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
+            draft = path.with_name(f".{path.name}.{os.getpid()}.new")
             draft.write_text(_HEADING + text, encoding="utf-8")
             draft.replace(path)
         else:

@@ -7,6 +7,7 @@ shipped model goes on.
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from medwarden.inventory.labels.in_use import generation, use_model
@@ -68,7 +69,7 @@ def _signature(path: Path) -> tuple[int, int] | None:
 
 def write_model(path: Path, model: LabelModel) -> None:
     """Write a model to a file in one step. Raises ResourceError where that is not possible."""
-    draft = path.with_name(f".{path.name}.new")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(model.to_bytes())

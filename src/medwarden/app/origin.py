@@ -136,7 +136,7 @@ _TALKS = (
 )
 _SERVICE = re.compile(r"(tcp|udp)/(\d{1,5})\b")
 _PROTOCOLS = {"tcp": 6, "udp": 17}
-_OF_TRAFFIC = ("flow.", "oui.", "mac.", "model.")
+_OF_TRAFFIC = ("flow.", "interface.", "oui.", "mac.", "model.")
 
 
 def follows_from_traffic(field: str) -> bool:

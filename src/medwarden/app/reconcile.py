@@ -22,8 +22,11 @@ from medwarden.store.open import open_store
 if TYPE_CHECKING:
     from medwarden.inventory.reconcile_fields import FieldView
     from medwarden.model.device import Device
+    from medwarden.model.finding import Finding
     from medwarden.store.books import StoredMatch
+    from medwarden.store.changes import Change
     from medwarden.store.models import Book
+    from medwarden.store.owed import Owed
     from medwarden.store.queries.books import ReconciledRow, ReconcileFilter, Situation
 
 RULES_FILE = "reconciliation.yaml"
@@ -58,13 +61,25 @@ def _rules() -> ReconciliationRules:
 
 
 def reconcile_site(tenant: str, site: str, clock: Clock = wall_clock) -> dict[str, int]:
-    """Reconcile every book of a site; return how many pairings each has."""
+    """Reconcile every book of a site, which is owed no more then; return how many pairings each has."""
+    due, names = _owed(tenant, site), _names(tenant, site)
+    found = {name: len(reconcile_book(tenant, site, name, clock)) for name in names}
+    if due is not None:
+        due.done()
+    return found
+
+
+def _names(tenant: str, site: str) -> list[str]:
     from medwarden.store.models import Book
 
-    names = (
-        Book.objects.filter(tenant_id=tenant, site_id=site).order_by("name").values_list("name", flat=True)
-    )
-    return {name: len(reconcile_book(tenant, site, name, clock)) for name in list(names)}
+    rows = Book.objects.filter(tenant_id=tenant, site_id=site).order_by("name")
+    return list(rows.values_list("name", flat=True))
+
+
+def _owed(tenant: str, site: str) -> Owed | None:
+    from medwarden.store.owed import Work, owed
+
+    return owed(tenant, site).get(Work.BOOKS)
 
 
 def reconcile_book(tenant: str, site: str, name: str, clock: Clock = wall_clock) -> list[Pairing]:
@@ -77,7 +92,7 @@ def reconcile_book(tenant: str, site: str, name: str, clock: Clock = wall_clock)
     from medwarden.store.changes import Change
     from medwarden.store.queries.books import matchable
 
-    book, rules = book_of(tenant, site, name), _rules()
+    book, rules, due = book_of(tenant, site, name), _rules(), _owed(tenant, site)
     _last[tenant, site] = time.monotonic()
     records = {record.key: record for record in records_of(book)}
     devices = {device.id: device for device in matchable(site)}
@@ -103,6 +118,8 @@ def reconcile_book(tenant: str, site: str, name: str, clock: Clock = wall_clock)
         touched = record_matches(change, book, stored)
         mark_stale(touched)
     tell(tenant, site, list(devices.values()), rules, clock)
+    if due is not None and _names(tenant, site) == [name]:
+        due.done()
     if touched:
         judge_stale(tenant, site)
     return pairings
@@ -133,20 +150,37 @@ def tell(
 ) -> None:
     """Open and resolve the findings of reconciliation; without a book there are none."""
     from medwarden.store.changes import Change
-    from medwarden.store.findings import record_findings
-    from medwarden.store.models import Book, Finding
+    from medwarden.store.models import Book
 
     booked = booked_as(site)
     has_book = Book.objects.filter(site_id=site).exists()
     found = book_findings(devices, booked, rules, clock()) if has_book else []
-    standing = Finding.objects.filter(site_id=site, kind=KIND.value).exclude(state="resolved")
-    ids = {finding.device for finding in found} | set(standing.values_list("device_id", flat=True))
-    if not ids:
+    if not found and not _standing(site):
         return
     with Change(
         "rule:reconcile", "books and network compared", _RULE_VERSION, tenant=tenant, site=site
     ) as change:
-        record_findings(change, sorted(ids), found, frozenset({KIND}))
+        _bring_in_line(change, site, found)
+
+
+def _standing(site: str) -> set[str]:
+    from medwarden.store.models import Finding
+
+    standing = Finding.objects.filter(site_id=site, kind=KIND.value).exclude(state="resolved")
+    return set(standing.values_list("device_id", flat=True))
+
+
+def _bring_in_line(change: Change, site: str, found: Sequence[Finding]) -> None:
+    """Open and resolve findings so that those of ``found`` stand on devices that are there."""
+    from medwarden.store.bulk import among
+    from medwarden.store.findings import record_findings
+    from medwarden.store.models import Device as Row
+
+    concerned = {finding.device for finding in found}
+    there = set(Row.objects.filter(pk__in=among(concerned)).values_list("pk", flat=True))
+    found = [finding for finding in found if finding.device in there]
+    ids = {finding.device for finding in found} | _standing(site)
+    record_findings(change, sorted(ids), found, frozenset({KIND}))
 
 
 def booked_as(site: str) -> dict[str, list[BookedAs]]:
@@ -207,18 +241,17 @@ def forget_book(tenant: str, site: str, name: str, *, actor: str, reason: str) -
     with Change(actor, reason or "book removed", tenant=tenant, site=site) as change:
         remove_book(change, site, name)
         mark_stale(spoken)
-    tell(tenant, site, matchable(site), _rules())
+        if not _names(tenant, site):
+            _bring_in_line(change, site, ())
+    if _names(tenant, site):
+        tell(tenant, site, matchable(site), _rules())
     judge_stale(tenant, site)
 
 
 def follow(tenant: str, site: str) -> None:
-    """Reconcile a site's books because devices changed, at most every few minutes of this process."""
-    from medwarden.store.models import Book
-
+    """Reconcile a site's books, which is owed, at most every few minutes of this process."""
     now = time.monotonic()
-    if now - _last.get((tenant, site), -_BETWEEN_S) < _BETWEEN_S:
-        return
-    if Book.objects.filter(tenant_id=tenant, site_id=site).exists():
+    if now - _last.get((tenant, site), -_BETWEEN_S) >= _BETWEEN_S:
         _last[tenant, site] = now
         reconcile_site(tenant, site)
 

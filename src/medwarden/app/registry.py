@@ -72,7 +72,8 @@ def judge_again(home: Path) -> int:
 
     Of every tenant, for all share the registry. On an open store of a writer.
     """
-    from medwarden.store.models import Device, Interface
+    from medwarden.store.marking import mark
+    from medwarden.store.models import Interface
 
     rows = list(Interface.objects.values_list("mac", "device_id"))
     before = makers_of({mac for mac, _ in rows})
@@ -80,7 +81,5 @@ def judge_again(home: Path) -> int:
         return 0
     after = makers_of({mac for mac, _ in rows})
     other = {device for mac, device in rows if before.get(mac) != after.get(mac)}
-    for start in range(0, len(other), 400):
-        part = sorted(other)[start : start + 400]
-        Device.objects.filter(pk__in=part, retired_at=None).update(stale=True)
+    mark(other, retired=False)
     return len(other)

@@ -18,17 +18,25 @@ from medwarden.store.models import Finding, Identity
 TWO_PLACES = "address_in_two_places"
 
 
-def find_contradictions(tenant: str, site: str, devices: Sequence[Device]) -> int:
-    """Open findings for devices, identified just now, that speak as something else; return how many.
+def suspected(devices: Sequence[Device]) -> list[Device]:
+    """Return the devices, identified just now, that speak as something else by their own facts."""
+    return [device for device in devices if contradicted(device) is not None]
 
-    They stay until a person closes them: that the stranger is silent does not mean that he is gone. What
-    was heard before that is the device's own from then on.
+
+def find_contradictions(tenant: str, site: str, suspects: Sequence[Device]) -> int:
+    """Open findings for those of the :func:`suspected` devices that are spoofed; return how many.
+
+    Within the change that stores their identities: nobody would look at them again. Findings stay until a
+    person closes them: that the stranger is silent does not mean that he is gone. What was heard before that
+    is the device's own from then on. Devices that are gone (merged) are left out.
     """
-    suspects = [device for device in devices if contradicted(device) is not None]
     if not suspects:
         return 0
-    ids = [device.id for device in suspects]
-    gateways = set(DeviceRow.objects.filter(pk__in=ids, gateway=True).values_list("pk", flat=True))
+    rows = DeviceRow.objects.filter(pk__in=[device.id for device in suspects])
+    there = dict(rows.values_list("pk", "gateway"))
+    suspects = [device for device in suspects if device.id in there]
+    ids = list(there)
+    gateways = {key for key, gateway in there.items() if gateway}
     several = set(Identity.objects.filter(device__in=ids).values_list("device", flat=True))
     closed = Finding.objects.filter(
         device_id__in=ids, type=TYPE, state__in=("resolved", "false_positive", "accepted")

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 
 from medwarden.inventory.ballots import ballot_key
-from medwarden.inventory.labelling import derived_facts, identify
+from medwarden.inventory.labelling import derived_facts
 from medwarden.inventory.shared_evidence import MAKER, PEER, PREFIX, SERVES, Shared, rank_of, shared_evidence
 from medwarden.knowledge.fingerprints.index import Index
 from medwarden.knowledge.fingerprints.rules import LEVELS, Fingerprint, Look
 from medwarden.model.device import Device
-from medwarden.model.statement import Statement
 
 RULE = "answered-"
 """Start of the id of every rule that follows from an answer; the answer's number follows."""
@@ -178,18 +177,13 @@ def reached(rules: Sequence[Fingerprint], devices: Iterable[Device]) -> list[Dev
     return [device for device in devices if found.match(known_of(device).entries)]
 
 
-def changes(before: Sequence[Device], answered: Mapping[str, Sequence[Statement]]) -> list[Change]:
-    """Return what becomes of devices when they are judged with the rules in use and these statements.
-
-    ``before`` are the devices as they stand with their verdicts; ``answered`` holds statements by device.
-    """
+def changes(turns: Iterable[tuple[Device, Device]], answered: Container[str]) -> list[Change]:
+    """Return what becomes of devices, each given as it is judged before and after; ``answered`` are ids."""
     found = []
-    for device in before:
-        said = answered.get(device.id, ())
-        after = identify(msgspec.structs.replace(device, statements=(*device.statements, *said)))
+    for before, after in turns:
         for level in LEVELS:
-            was, will = device.verdict(level), after.verdict(level)
+            was, will = before.verdict(level), after.verdict(level)
             old, new = (None if was is None else was.label), (None if will is None else will.label)
             if old != new:
-                found.append(Change(device.id, device.label, level, old, new, bool(said)))
+                found.append(Change(before.id, before.label, level, old, new, before.id in answered))
     return found

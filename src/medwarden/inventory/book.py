@@ -6,7 +6,7 @@ rules of adding are those of :class:`~medwarden.model.inventory_delta.InventoryD
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +22,9 @@ from medwarden.model.inventory_delta import (
     Merge,
     ServiceIncrement,
 )
+
+MOST_CONVERSATIONS = 5000
+"""Conversations of one device that it is judged by, the latest first; pages read further ones."""
 
 _Key = tuple[str | int | None, ...]
 _Sum = TypeVar("_Sum", LedgerIncrement, ServiceIncrement, ConversationIncrement)
@@ -124,9 +127,19 @@ class Book:
             ),
             conversations=tuple(
                 msgspec.convert(msgspec.structs.asdict(talk), Conversation)
-                for talk in sorted(page.conversations.values(), key=_talk_order)
+                for talk in sorted(_looked_at(page.conversations.values()), key=_talk_order)
             ),
         )
+
+
+def _looked_at(talks: Collection[ConversationIncrement]) -> Collection[ConversationIncrement]:
+    """Return the conversations that a device is judged by, which are those that the store loads with it."""
+    if len(talks) <= MOST_CONVERSATIONS:
+        return talks
+    return sorted(
+        talks,
+        key=lambda t: (-t.last_seen, t.role, t.peer_device or "", t.peer_ip or "", t.transport, t.port),
+    )[:MOST_CONVERSATIONS]
 
 
 def _talk_order(talk: ConversationIncrement) -> tuple[int, str, str, str, int]:

@@ -14,7 +14,7 @@ not change what is told of three hundred others.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from copy import copy
 from functools import cached_property
 
@@ -158,6 +158,11 @@ class Circle:
         self._host = host
         self._told: dict[Member | None, tuple[Ballot, ...]] = {}
 
+    def supposing(self, members: Mapping[str, Member]) -> Circle:
+        """Return the circle as it would be if some devices were others."""
+        users = None if self._many else {user: members.get(user, own) for user, own in self.users.items()}
+        return Circle(self.service, users, members.get(self.service[0], self._host))
+
     @cached_property
     def _counts(self) -> Counter[Member]:
         return Counter(self.users.values())
@@ -216,11 +221,22 @@ class Company:
         for service in clients:
             self._served.setdefault(service[0], []).append(service)
 
+    @property
+    def known(self) -> Set[str]:
+        """Return the ids of the devices of which anything is known."""
+        return self._members.keys()
+
     def as_of(self, moment: int) -> Company:
         """Return the company as it was at a moment; what its members are stays as it is known."""
         earlier = copy(self)
         earlier._until, earlier._circles = moment, {}
         return earlier
+
+    def supposing(self, members: Mapping[str, Member]) -> Company:
+        """Return the company as it would be if some devices were others."""
+        other = copy(self)
+        other._members, other._circles = {**self._members, **members}, {}
+        return other
 
     def votes(self, device: Device) -> list[Ballot]:
         """Return the votes of the company of a device, in a fixed order; none where it is small or mixed."""

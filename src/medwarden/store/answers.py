@@ -10,7 +10,8 @@ from django.db.models import Max
 
 from medwarden.kernel.ids import stable_id
 from medwarden.store.changes import Change
-from medwarden.store.models import Answer, AnsweredDevice, Device, LocalModel
+from medwarden.store.marking import mark
+from medwarden.store.models import Answer, AnsweredDevice, LocalModel
 from medwarden.store.queries.scope import Page, Scope, bounds
 
 _AT_ONCE = 400
@@ -110,11 +111,7 @@ def withdraw(change: Change, answer: GivenAnswer) -> None:
 
 def mark_stale(devices: Sequence[str]) -> int:
     """Have devices judged anew; return how many there are."""
-    marked = 0
-    for start in range(0, len(devices), _AT_ONCE):
-        part = devices[start : start + _AT_ONCE]
-        marked += Device.objects.filter(pk__in=part, stale=False).update(stale=True)
-    return marked
+    return mark(devices)
 
 
 def answers(scope: Scope, *, standing: bool = False, offset: int = 0, limit: int = 100) -> Page[GivenAnswer]:

@@ -14,8 +14,10 @@ from medwarden.model.custom_attribute import AttributeKind, AttributeRule, Attri
 from medwarden.model.role import Permission, Role, may
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
-from medwarden.store.models import AttributeDefinition, AttributeValue, Device
+from medwarden.store.marking import mark
+from medwarden.store.models import AttributeDefinition, AttributeValue, Device, Site
 from medwarden.store.models import AttributeRule as RuleRow
+from medwarden.store.owed import Work, owe
 from medwarden.store.queries.scope import Scope
 
 _AT_ONCE = 400
@@ -104,7 +106,10 @@ def _rule(row: RuleRow, attribute: str) -> AttributeRule:
 
 
 def replace_rules(change: Change, wanted: Sequence[AttributeRule]) -> None:
-    """Put ``wanted`` in the place of all rules. Raises ConfigurationError for one that cannot be."""
+    """Put ``wanted`` in the place of all rules; filling by them is owed to every site.
+
+    Raises ConfigurationError for one that cannot be.
+    """
     defined = {row.name: row for row in AttributeDefinition.objects.filter(tenant_id=change.tenant)}
     before = len(rules(change.tenant))
     rows, names = [], set()
@@ -132,11 +137,15 @@ def replace_rules(change: Change, wanted: Sequence[AttributeRule]) -> None:
         )
     RuleRow.objects.filter(tenant_id=change.tenant).delete()
     insert_rows(rows)
+    for site in Site.objects.filter(tenant_id=change.tenant).values_list("pk", flat=True):
+        owe(change, Work.ATTRIBUTES, site)
     change.record("attribute.rules", f"tenant:{change.tenant}", {"rules": before}, {"rules": sorted(names)})
 
 
 def set_value(change: Change, device_id: str, name: str, value: str, *, role: Role | None = None) -> str:
     """Set a value by hand, which outranks every rule; return it in its kind's form.
+
+    The device is judged anew, for what follows from the value.
 
     ``role`` is that of the person (None: the command line of the machine). Raises ConfigurationError for an
     unknown device or attribute, a value that is none, or a role that may not edit it.
@@ -166,11 +175,15 @@ def set_value(change: Change, device_id: str, name: str, value: str, *, role: Ro
             "at_ns": change.now_ns,
         },
     )
+    mark([device.pk], retired=False)
     return plain
 
 
 def clear_value(change: Change, device_id: str, name: str, *, role: Role | None = None) -> None:
-    """Take a value away that was set by hand; rules may fill it again. Raises ConfigurationError for none."""
+    """Take a value away that was set by hand; rules fill it when the device is judged anew.
+
+    Raises ConfigurationError for none.
+    """
     row, _ = _editable(change.tenant, name, role)
     device = _device(change, device_id)
     stored = AttributeValue.objects.filter(device=device, attribute=row, rule="").first()
@@ -178,6 +191,7 @@ def clear_value(change: Change, device_id: str, name: str, *, role: Role | None 
         raise ConfigurationError(f"nobody set {name} of this device by hand")
     change.record("attribute.cleared", f"device:{device.pk}", {name: stored.value}, None, site=device.site_id)
     stored.delete()
+    mark([device.pk], retired=False)
 
 
 def _editable(tenant: str, name: str, role: Role | None) -> tuple[AttributeDefinition, AttributeSpec]:

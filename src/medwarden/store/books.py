@@ -11,7 +11,9 @@ from medwarden.kernel.ids import stable_id
 from medwarden.model.book import BookRecord, EquipmentList, RowProblem
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
+from medwarden.store.marking import mark
 from medwarden.store.models import Book, BookDecision, BookMatch, BookRow, BookVersion, Device, MergedDevice
+from medwarden.store.owed import owe_comparison
 
 PIN, REJECT = "pin", "reject"
 _MOST_PROBLEMS = 500
@@ -73,7 +75,8 @@ def import_book(
     """Make ``read`` the present version of the book ``name``, which is made where it is new.
 
     Rows are recognised by their keys: what is new, changed and gone is counted and kept, so that
-    :func:`undo_import` can take it back.
+    :func:`undo_import` can take it back. Comparing the book with the network is owed from then on, as it is
+    after whatever else changes a book.
     """
     if not name.strip() or len(name) > 80:
         raise ConfigurationError("a book needs a name of 1 to 80 characters")
@@ -105,6 +108,7 @@ def import_book(
     )  # fmt: skip
     book.columns, book.own, book.version, book.system = columns, dict(own), number, read.system
     book.save()
+    owe_comparison(change, site)
     change.record(
         "book.imported",
         f"book:{book.pk}",
@@ -195,6 +199,7 @@ def undo_import(change: Change, site: str, name: str) -> BookVersion:
     book.version = 0 if before is None else before.number
     book.columns = version.before_columns
     book.save()
+    owe_comparison(change, site)
     change.record(
         "book.import_undone",
         f"book:{book.pk}",
@@ -211,6 +216,7 @@ def remove_book(change: Change, site: str, name: str) -> None:
     rows = BookRow.objects.filter(book=book, until=None).count()
     change.record("book.removed", f"book:{book.pk}", {"name": name, "rows": rows}, None, site=site)
     book.delete()
+    owe_comparison(change, site)
 
 
 def records_of(book: Book) -> list[BookRecord]:
@@ -272,6 +278,7 @@ def decide(change: Change, book: Book, key: str, device: str, decision: str) -> 
         reason=change.reason,
         at_ns=change.now_ns,
     )
+    owe_comparison(change, book.site_id)
     change.record(
         "book.decided",
         f"device:{device}",
@@ -294,6 +301,7 @@ def forget_decision(change: Change, book: Book, key: str, device: str) -> None:
         site=book.site_id,
     )
     row.delete()
+    owe_comparison(change, book.site_id)
 
 
 def record_matches(change: Change, book: Book, found: Sequence[StoredMatch]) -> list[str]:
@@ -338,6 +346,4 @@ def record_matches(change: Change, book: Book, found: Sequence[StoredMatch]) -> 
 
 def mark_stale(ids: Iterable[str]) -> None:
     """Mark devices as to be judged anew, because what books say of them changed."""
-    several = list(ids)
-    for start in range(0, len(several), _AT_ONCE):
-        Device.objects.filter(pk__in=several[start : start + _AT_ONCE], retired_at=None).update(stale=True)
+    mark(ids, retired=False)

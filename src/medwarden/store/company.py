@@ -10,7 +10,7 @@ not matter who was identified first, nor where a process was killed.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import connection
@@ -26,6 +26,7 @@ from medwarden.inventory.company import (
 )
 from medwarden.inventory.labelling import Judged
 from medwarden.model.device import DeviceClass
+from medwarden.store.marking import MARKED
 from medwarden.store.models import CompanyMember, Device
 from medwarden.store.queries.company import (
     circles_of,
@@ -66,7 +67,7 @@ WHERE c.peer_device {_AMONG} AND c.role = 'client' AND c.established AND c.scope
 ON CONFLICT DO NOTHING
 """  # noqa: S608
 _CROWDED = f"""
-UPDATE store_device SET stale = %s WHERE id IN (
+UPDATE store_device SET {MARKED} WHERE id IN (
     SELECT device_id FROM store_serviceuse
     WHERE device_id IN (SELECT device_id FROM store_serviceuse WHERE server {_AMONG})
     GROUP BY device_id HAVING count(*) >= %s)
@@ -95,6 +96,20 @@ def record_company(judged: Sequence[Judged]) -> None:
     asking = [j.device for j in fresh.values() if j.member.asks]
     company = company_around(asking)
     _mark({device.id for device in asking if tuple(company.votes(device)) != fresh[device.id].told})
+
+
+def would_tell(members: Mapping[str, Member]) -> set[str]:
+    """Return the other devices that would be told something else if some devices were others."""
+    before = members_of(members)
+    changed = {device for device, member in members.items() if before.get(device) != member}
+    if not changed:
+        return set()
+    touched = services_of(changed).union(*stored_uses(changed).values())
+    told: set[str] = set()
+    for circle in circles_of(touched).values():
+        told |= told_otherwise(circle, circle.supposing(members))
+    told |= _collectors(i for i in changed if _watched(before.get(i)) != _watched(members[i]))
+    return told - members.keys()
 
 
 def note_matched(ids: Iterable[str]) -> None:
@@ -196,7 +211,7 @@ def _use_anew(servers: Collection[str]) -> None:
     """
     chosen = json.dumps(sorted(servers))
     with connection.cursor() as cursor:
-        cursor.execute(_CROWDED, [True, chosen, MOST_SERVICES])
+        cursor.execute(_CROWDED, [chosen, MOST_SERVICES])
         cursor.execute(f"DELETE FROM store_serviceuse WHERE server {_AMONG}", [chosen])  # noqa: S608
         cursor.execute(_USES_OF_SERVERS, [chosen, json.dumps(sorted(TELL_NOTHING))])
-        cursor.execute(_CROWDED, [True, chosen, MOST_SERVICES])
+        cursor.execute(_CROWDED, [chosen, MOST_SERVICES])

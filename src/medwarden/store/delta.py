@@ -32,6 +32,7 @@ from medwarden.store.folding import (
     FoldedTable,
 )
 from medwarden.store.joining import decided, obey
+from medwarden.store.marking import MARKED, mark
 from medwarden.store.members import as_shown, composed, hear_members, of_members
 from medwarden.store.models import Device, MergedDevice
 from medwarden.store.parking import follow
@@ -43,14 +44,14 @@ _Value = str | int | bool | None
 _Row = tuple[_Value, ...]
 
 # A new device gets the columns that Django would give it; what folds is what a delta carries.
-_DEVICE = """
+_DEVICE = f"""
 INSERT INTO store_device (id, tenant_id, site_id, kind, gateway, macs, ips, vlans, names, device_class,
     confidence, risk_score, risk_level, findings_open, first_seen, last_seen, added_ns, stale)
-VALUES (%s, %s, %s, %s, %s, '[]', '[]', %s, '[]', 'unknown', '{}', 0, 'none', 0, %s, %s, %s, 1)
+VALUES (%s, %s, %s, %s, %s, '[]', '[]', %s, '[]', 'unknown', '{{}}', 0, 'none', 0, %s, %s, %s, 1)
 ON CONFLICT (id) DO UPDATE SET gateway = excluded.gateway, vlans = excluded.vlans,
     first_seen = min(store_device.first_seen, excluded.first_seen),
-    last_seen = max(store_device.last_seen, excluded.last_seen), stale = 1
-"""
+    last_seen = max(store_device.last_seen, excluded.last_seen), {MARKED}
+"""  # noqa: S608
 
 
 def _getter(table: FoldedTable) -> Callable[[object], _Row]:
@@ -200,8 +201,8 @@ def _move_rows(change: Change, merge: Merge) -> None:
         if kept is not None:
             kept.first_seen = min(kept.first_seen, gone.first_seen)
             kept.last_seen = max(kept.last_seen, gone.last_seen)
-            kept.stale = True
-            kept.save(update_fields=["first_seen", "last_seen", "stale"])
+            kept.save(update_fields=["first_seen", "last_seen"])
+            mark([kept.pk])
             move_findings(change, gone.pk, kept.pk)
             follow(gone.pk, kept.pk)
         gone.delete()
@@ -215,7 +216,4 @@ def _mark_stale(delta: InventoryDelta) -> None:
         for part in parts
     } - listed
     if touched:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "UPDATE store_device SET stale = 1 WHERE id = %s", [(i,) for i in sorted(touched)]
-            )
+        mark(touched)

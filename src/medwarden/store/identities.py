@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from django.db.models import Exists, OuterRef
@@ -15,7 +15,9 @@ from medwarden.model.device import Device as ModelDevice
 from medwarden.model.place import Place
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
+from medwarden.store.marking import mark, marked
 from medwarden.store.models import Device, DeviceText, Identification, RiskScore
+from medwarden.store.owed import owe_comparison
 from medwarden.store.queries.filters import order_of
 from medwarden.store.verdict_history import note_changes
 
@@ -50,15 +52,18 @@ _KEPT = ("name", "address_order", "confidence", "unsure", "doubts", "stale")
 _AT_ONCE = 400
 
 
-def record_identities(change: Change, devices: Sequence[ModelDevice]) -> None:
+def record_identities(
+    change: Change, devices: Sequence[ModelDevice], marks: Mapping[str, int] | None = None
+) -> None:
     """Store what was concluded of devices (labels, names, verdicts) and mark them as assessed.
 
-    One that was heard again after it was read for this stays marked, so that it is judged once more.
+    ``marks`` is how often each was marked before it was read for this: one that was marked since, because
+    more was heard or said of it, stays marked and is judged once more. Without it none is.
     ``change.rule_version`` is the model version. Addresses are the inventory's own rows and are not
     taken from here. Devices that are gone (merged) are left out.
     """
     for start in range(0, len(devices), _AT_ONCE):
-        _record(change, devices[start : start + _AT_ONCE])
+        _record(change, devices[start : start + _AT_ONCE], marks)
 
 
 def mark_outdated(labels_version: str, rules_version: str) -> int:
@@ -73,12 +78,12 @@ def mark_outdated(labels_version: str, rules_version: str) -> int:
     outdated = Exists(labelled.exclude(model_version=labels_version)) | ~Exists(current)
     fresh = Device.objects.filter(stale=False, retired_at=None)
     scored = fresh.filter(Exists(current.exclude(rules_version=rules_version)), score_due_ns=None)
-    return fresh.filter(outdated).update(stale=True) + scored.filter(stale=False).update(
+    return fresh.filter(outdated).update(**marked()) + scored.filter(stale=False).update(
         score_due_ns=wall_clock()
     )
 
 
-def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
+def _record(change: Change, devices: Sequence[ModelDevice], marks: Mapping[str, int] | None) -> None:
     rows = {row.pk: row for row in Device.objects.filter(pk__in=[d.id for d in devices])}
     known = [(rows[d.id], d) for d in devices if d.id in rows]
     for row, device in known:
@@ -102,7 +107,7 @@ def _record(change: Change, devices: Sequence[ModelDevice]) -> None:
         row.address_order = _order(row.ips)
         row.confidence = {v.level: round(v.confidence, 4) for v in device.verdicts if v.label is not None}
         row.unsure, row.doubts = unsure_level(device), _between_blanks(doubts(device))
-        row.stale = row.last_seen > device.last_seen
+        row.stale = marks is not None and row.marks != marks.get(row.pk)
     update_rows([row for row, _ in known], [*LABELS, *_PLAIN, *_KEPT])
     note_changes(change, known)
     _verdicts(change, known)
@@ -186,6 +191,7 @@ def retire(change: Change, device_id: str) -> None:
         raise ConfigurationError(f"{row.name or row.pk} is retired already")
     row.retired_at = change.now_ns
     row.save(update_fields=["retired_at"])
+    owe_comparison(change, row.site_id)
     change.record("device.retired", f"device:{row.pk}", None, {"retired_at": change.now_ns}, site=row.site_id)
 
 
@@ -196,6 +202,7 @@ def restore_device(change: Change, device_id: str) -> None:
         raise ConfigurationError(f"{row.name or row.pk} is not retired")
     before, row.retired_at = row.retired_at, None
     row.save(update_fields=["retired_at"])
+    mark([row.pk])
     change.record("device.restored", f"device:{row.pk}", {"retired_at": before}, None, site=row.site_id)
 
 

@@ -20,6 +20,7 @@ from medwarden.model.inventory_delta import ConversationIncrement, DeviceChange,
 from medwarden.store.changes import Change
 from medwarden.store.company import rearranged
 from medwarden.store.folding import APART, CONVERSATIONS, PARTS, FoldedTable
+from medwarden.store.marking import marked
 from medwarden.store.models import Device, Identity
 from medwarden.store.parking import Parked, give_back, hand_over, pass_on
 from medwarden.store.shown_addresses import show_addresses
@@ -218,7 +219,7 @@ def _renew(devices: Iterable[str]) -> None:
             vlans=sorted({vlan for member in members for vlan in member.vlans}),
             first_seen=min(member.first_seen for member in members),
             last_seen=max(member.last_seen for member in members),
-            stale=True,
+            **marked(),
         )
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from medwarden.model.place import PlanKey, PlanRow
 from medwarden.store.bulk import insert_rows
 from medwarden.store.changes import Change
+from medwarden.store.marking import marked
 from medwarden.store.models import Device, FloorPlanRow
 from medwarden.store.queries.scope import Page, Scope, bounds
 
@@ -42,7 +43,8 @@ def replace_plan(change: Change, site: str, rows: Sequence[PlanRow]) -> PlanCoun
             for row in last.values()
         ]
     )
-    devices = Device.objects.filter(tenant_id=change.tenant, site_id=site, retired_at=None).update(stale=True)
+    present = Device.objects.filter(tenant_id=change.tenant, site_id=site, retired_at=None)
+    devices = present.update(**marked())
     kinds = {kind.value: sum(k is kind for k, _ in last) for kind in PlanKey}
     change.record(
         "plan.replaced",

@@ -10,6 +10,7 @@ from medwarden.kernel.ids import stable_id
 from medwarden.knowledge.sbom import Bill, Component
 from medwarden.store.bulk import insert_rows
 from medwarden.store.changes import Change
+from medwarden.store.marking import marked
 from medwarden.store.models import ComponentList, Device, SoftwareComponent
 from medwarden.store.queries.scope import Page, Scope, bounds
 
@@ -95,7 +96,7 @@ def _look_again(bill: ComponentList) -> None:
         rows = rows.filter(pk=bill.device_id)
     else:
         rows = rows.filter(vendor__iexact=bill.vendor, model__iexact=bill.model)
-    rows.filter(retired_at=None).update(stale=True)
+    rows.filter(retired_at=None).update(**marked())
 
 
 def _component(row: ComponentList, at: int, component: Component) -> SoftwareComponent:

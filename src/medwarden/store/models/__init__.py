@@ -47,6 +47,7 @@ from medwarden.store.models.inventory import (
 )
 from medwarden.store.models.life_cycle import DeviceSupport, SupportListImport, SupportListRow
 from medwarden.store.models.mds2 import DisclosureAttachment, DisclosureForm
+from medwarden.store.models.owed import OwedWork
 from medwarden.store.models.places import FloorPlanRow
 from medwarden.store.models.policy import Policy, PolicyVersion
 from medwarden.store.models.probing import CaptureJob, DoNotProbe, Override, ProbeLog, ProbeSubnet
@@ -132,6 +133,7 @@ __all__ = [
     "MatchProfile",
     "MergedDevice",
     "Override",
+    "OwedWork",
     "Policy",
     "PolicyVersion",
     "ProbeLog",

@@ -21,7 +21,8 @@ class Device(Scoped):
     ``unsure`` is the most general level that is not sure ('' where all are), ``doubts`` why, words between
     blanks (:mod:`medwarden.inventory.doubt`).
     ``location`` is ``place`` (model ``Place`` as JSON) in one line.
-    ``stale``: something was heard since the device was last identified and assessed; ``score_due_ns``: since
+    ``stale``: something was heard since the device was last identified and assessed, ``marks`` how often that
+    was noted (:mod:`medwarden.store.marking`); ``score_due_ns``: since
     when something else that counts for its score is different (null: the score is up to date).
     ``support_ends`` is the first day (ISO 8601) on which support of its model, firmware or system ends or
     ended for sure, null where nobody says any; ``DeviceSupport`` tells who says so.
@@ -60,6 +61,7 @@ class Device(Scoped):
     added_ns = models.BigIntegerField()
     retired_at = models.BigIntegerField(null=True)
     stale = models.BooleanField(default=True)
+    marks = models.BigIntegerField(default=0, db_default=0)
     score_due_ns = models.BigIntegerField(null=True)
     risk_likelihood = models.SmallIntegerField(default=0, db_default=0)
     risk_impact = models.SmallIntegerField(default=0, db_default=0)

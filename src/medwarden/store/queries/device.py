@@ -10,6 +10,7 @@ import msgspec
 from django.db.models import Count, Max, Min, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
 
+from medwarden.inventory.book import MOST_CONVERSATIONS
 from medwarden.model.device import Conversation, DeviceClass, Service, Verdict
 from medwarden.model.device import Device as ModelDevice
 from medwarden.model.evidence import LedgerEntry
@@ -27,9 +28,6 @@ from medwarden.store.models import (
 from medwarden.store.prepared import Prepared, one_of
 from medwarden.store.queries.scope import Page, Scope, bounds
 from medwarden.store.statements import statements_of
-
-MOST_CONVERSATIONS = 5000
-"""Conversations of one device that are loaded with it, the latest first; pages read further ones."""
 
 _PARTS_AT_ONCE = 400
 _VERDICTS = msgspec.json.Decoder(tuple[Verdict, ...])
@@ -214,7 +212,7 @@ _SERVICES = Prepared(
 _CONVERSATION = tuple("device_id" if f == "device" else f for f in Conversation.__struct_fields__)
 _CONVERSATIONS = Prepared(
     lambda ids: models.Conversation.objects.filter(device_id__in=one_of(ids)).order_by(
-        "device_id", "-last_seen", "pk"
+        "device_id", "-last_seen", "role", "peer_device", "peer_ip", "transport", "port"
     ),
     *_CONVERSATION,
 )
