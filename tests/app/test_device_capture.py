@@ -11,6 +11,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 from tests.flowcore import packets as made
 from tests.product.patients import hl7, invented
+from tests.waiting import PATIENCE
 
 from medwarden.app import device_capture
 from medwarden.app.device_capture import (
@@ -83,7 +84,7 @@ def captured(home: Path, frames: list[bytes]) -> str:
     row: list[str] = []
 
     def speak() -> None:
-        begun.wait(10)
+        begun.wait(PATIENCE)
         say(frames)
 
     thread = threading.Thread(target=speak)
@@ -93,7 +94,7 @@ def captured(home: Path, frames: list[bytes]) -> str:
         row.append(identifier)
         begun.set()
 
-    done = capture_device(home, asked(seconds=10, megabytes=1, packets=len(frames)), on_begin=on_begin)
+    done = capture_device(home, asked(seconds=PATIENCE, megabytes=1, packets=len(frames)), on_begin=on_begin)
     thread.join()
     assert done.packets == len(frames)
     assert done.ended_by == "packets"
@@ -164,7 +165,7 @@ def test_a_running_capture_is_stopped_by_another_process(home: Path) -> None:
         stopper.append(threading.Thread(target=later))
         stopper[0].start()
 
-    row = capture_device(home, asked(seconds=30, megabytes=1), on_begin=stop)
+    row = capture_device(home, asked(seconds=2 * PATIENCE, megabytes=1), on_begin=stop)
     stopper[0].join()
     assert (row.state, row.ended_by, row.stop_asked) == ("done", "stopped", True)
     with pytest.raises(ConfigurationError, match="is running"):

@@ -31,7 +31,7 @@ from medwarden.store.knowledge import Knowledge
 from medwarden.store.open import open_store
 
 NS = 1_000_000_000
-DEADLINE_S = 120.0
+DEADLINE_S = 300.0
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +181,7 @@ def test_the_worker_that_runs_with_the_console_looks_by_itself(web: Upstream) ->
         assert edition(web.home, "kev")
     finally:
         worker.terminate()
-        worker.wait(30)
+        worker.wait(DEADLINE_S)
 
 
 def test_a_look_by_schedule_that_fails_is_tried_again_for_what_failed(web: Upstream) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.ports import reserved_port
 from tests.sensors.logs.exports import netflow5, record5
+from tests.waiting import until
 
 from medwarden.app.listeners import ListenerSpec, open_listeners, read_spec
 from medwarden.app.storekeeper import Storekeeper
@@ -17,12 +17,6 @@ from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.store.open import Store
 
 ACK = "<30>1 %s dhcp1 dhcpd 1 - - DHCPACK on 10.1.1.5 to 00:1a:2b:3c:4d:5e (pump-17) via eth0"
-
-
-def until(done: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        time.sleep(0.02)
 
 
 def test_flows_and_lines_of_two_listeners_meet_in_one_device(
@@ -46,8 +40,11 @@ def test_flows_and_lines_of_two_listeners_meet_in_one_device(
             out.sendto((ACK % datetime.now(UTC).isoformat()).encode(), lines)
         with socket.create_connection(stream) as out:
             out.sendall(b"<13>Nov 14 22:00:00 10.1.2.9 archive[4]: stored Doe\n")
-        until(lambda: all(listener.report().records.read for listener in listeners))
-        until(lambda: Sensor.objects.filter(counters__records__read__gt=0).count() == 3)
+        until(lambda: all(one.report().records.read for one in listeners), "everybody heard something")
+        until(
+            lambda: Sensor.objects.filter(counters__records__read__gt=0).count() == 3,
+            "three sensors have counted",
+        )
         reports = [listener.finish() for listener in listeners]
     finally:
         keeper.end()
@@ -71,9 +68,7 @@ def test_what_opened_before_an_error_is_closed_again(store: Store) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
+            port = reserved_port()
             specs = [ListenerSpec("sflow", port=port), ListenerSpec("tcp", port=taken.getsockname()[1])]
             with pytest.raises(ResourceError, match="cannot be listened on"):
                 open_listeners(store, keeper, specs)
@@ -136,7 +131,7 @@ def test_a_switch_on_the_do_not_probe_list_is_not_polled(store: Store, tmp_path:
         try:
             (listener,) = open_listeners(store, keeper, [ListenerSpec("snmp", plan=plan)])
             listener.start()
-            until(lambda: listener.report().records.read > 0)
+            until(lambda: listener.report().records.read > 0, "the switch was considered")
             report = listener.finish()
         finally:
             keeper.end()

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.waiting import until
 
 from medwarden.app.ingest import Ingest
 from medwarden.app.log_follow import Follower
@@ -183,9 +184,7 @@ def test_in_a_thread_of_its_own(store: Store, folder: Path) -> None:
     )
     (folder / "conn.log").write_text(records(0, 10))
     following.start()
-    deadline = time.monotonic() + 30
-    while following.lag().seconds is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: following.lag().seconds is not None, "the log is known")
     with (folder / "conn.log").open("a") as file:
         file.write(records(10, 20))
     following.stop()

@@ -18,6 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.flowcore import packets as made
+from tests.product.processes import alive
+from tests.waiting import until
 
 from medwarden.app import replay as replay_module
 from medwarden.app import shares
@@ -269,10 +271,8 @@ class Slow(shares._Share):
 def test_a_share_runs_ahead_of_the_others_but_not_for_ever() -> None:
     share = Slow(50)
     receiver = shares._Receiver(share)
-    deadline = time.monotonic() + 30
-    while len(share.brought) < shares._AHEAD and time.monotonic() < deadline:
-        time.sleep(0.001)
-    time.sleep(0.02)
+    until(lambda: len(share.brought) >= shares._AHEAD, "the share runs ahead")
+    time.sleep(0.02)  # it would go on in that time
     assert len(share.brought) == shares._AHEAD
     taken = []
     while (packed := receiver.take()) is not None:
@@ -313,7 +313,7 @@ if __name__ == "__main__":
     share.start()
     share.deal(None)
     print(share._process.pid, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -328,14 +328,7 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         child = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
-        state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
-        if state == "Z":
-            break
-        time.sleep(0.05)
-    else:
-        assert not Path(f"/proc/{child}").exists()
+    until(lambda: not alive(child), "the child ended with its parent")
 
 
 def test_how_an_input_was_begun_is_read_from_its_format() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
+from tests.ports import reserved_port
+from tests.waiting import PATIENCE
 
 from medwarden.app import up
 from medwarden.kernel.errors import ResourceError
@@ -30,13 +31,13 @@ def test_a_role_that_dies_is_started_again_and_at_last_given_up() -> None:
     with pytest.raises(ResourceError, match=r"the stand-in ended 5 times in a row \(status 3\)"):
         while True:
             assert dying.process is not None
-            dying.process.wait(60)
+            dying.process.wait(PATIENCE)
             up._watch(dying, said.append)
     assert said == ["the stand-in ended (status 3); starting it again"] * 4
 
 
 def test_a_role_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "_END_SECONDS", 0.5)
+    monkeypatch.setattr(up, "_END_SECONDS", 5)
     deaf = role("import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)")
     willing = role("import time; time.sleep(600)")
     deaf.process = subprocess.Popen(deaf.command, stdout=subprocess.PIPE)
@@ -61,7 +62,7 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"1\n"
     parent.kill()
-    parent.wait(60)
+    parent.wait(PATIENCE)
     assert parent.stdout.read() == b"", "the pipe is at its end once the child, too, is gone"
     parent.stdout.close()
 
@@ -70,9 +71,7 @@ def test_a_second_up_is_refused_before_anything_is_started(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     home = tmp_path / "home"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserved_port()
     with django_db_blocker.unblock():
         prepared = up.prepare(home, "127.0.0.1", port, lambda: "first-password")
         assert prepared == up.Prepared(f"https://localhost:{port}", "first-password")

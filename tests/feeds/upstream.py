@@ -123,7 +123,7 @@ class Upstream:
         self.url = ""
         self.wall_s = 1_767_400_000.0
         self.waited: list[float] = []
-        self.read_s = 5.0
+        self.read_s = 60.0
 
     def answer(self, to: BaseHTTPRequestHandler) -> None:
         """Answer one request."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from medwarden.store.folder import FolderLock
 FolderLock(Path(sys.argv[1]), "writer").acquire()
 print("held", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

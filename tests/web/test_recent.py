@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.waiting import PATIENCE
 
 from medwarden.store.queries import DeviceFilter, Scope
 from medwarden.web import recent
@@ -53,7 +54,7 @@ def test_a_dear_answer_that_is_old_is_shown_while_it_is_counted_anew(
     def count() -> int:
         value = next(values)
         if value:
-            go_on.wait(20)
+            go_on.wait(PATIENCE)
             counted.set()
         return value
 
@@ -62,10 +63,10 @@ def test_a_dear_answer_that_is_old_is_shown_while_it_is_counted_anew(
     monkeypatch.setattr(recent, "TIMES_ITS_COST", 0)
     assert [recent.recently(count) for _ in range(3)] == [0, 0, 0], "one thread counts, nobody waits"
     go_on.set()
-    assert counted.wait(20)
+    assert counted.wait(PATIENCE)
     for thread in threading.enumerate():
         if thread.name == "recently":
-            thread.join(20)
+            thread.join(PATIENCE)
     monkeypatch.setattr(recent, "SECONDS", 600.0)
     assert recent.recently(count) == 1
 
