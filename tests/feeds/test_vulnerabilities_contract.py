@@ -8,6 +8,7 @@ import pytest
 from tests.feeds import making
 from tests.feeds.reading import about, records, rejections
 
+from medwarden.feeds.registry import recognise
 from medwarden.model.vulnerability import (
     Advisory,
     Exploitation,
@@ -73,6 +74,15 @@ def test_epss_names_a_line_that_cannot_be(line: str) -> None:
     data = making.epss(CVE_2026_10009=("0.1", "0.1")) + line.encode() + b"\n"
     assert len(records("epss", data, Exploitation)) == 1
     assert rejections("epss", data)[0].startswith("file, line 4: ")
+
+
+def test_a_schema_of_advisories_is_no_advisory_and_one_that_names_its_schema_is() -> None:
+    address = "https://docs.oasis-open.org/csaf/csaf/v2.1/schema/"
+    parts: dict[str, object] = {"properties": {"document": {"properties": {"csaf_version": {}}}}}
+    schema = {"$schema": f"{address}meta.json", "$id": f"{address}csaf.json", **parts}
+    assert recognise("csaf.json", json.dumps(schema).encode()) is None
+    document = {"$schema": f"{address}csaf.json", **json.loads(making.csaf())}
+    assert records("csaf", json.dumps(document).encode(), Advisory)
 
 
 def test_nvd_reads_ranges_single_versions_and_platforms() -> None:

@@ -37,6 +37,7 @@ _STATUSES = {
     "under_investigation": ProductStatus.UNDER_INVESTIGATION,
     "unknown": ProductStatus.UNDER_INVESTIGATION,  # CSAF 2.1
 }
+_OPENING = 2048
 _CATEGORIES = frozenset({"summary", "description", "details"})
 
 
@@ -163,13 +164,9 @@ class Csaf:
 
     @staticmethod
     def recognises(name: str, head: bytes) -> bool:
-        """Tell a document by its version, which stands near its beginning, or by its parts."""
+        """Tell a document by its parts, and from the schema of such documents, which has an id of its own."""
         del name
-        return (
-            b'"csaf_version"' in head
-            and b'"document"' in head
-            and b'"$schema": "https://json-schema.org' not in head
-        )
+        return b'"csaf_version"' in head and b'"document"' in head and b'"$id"' not in head[:_OPENING]
 
     @staticmethod
     def read(stream: IO[bytes], origin: Provenance) -> Iterator[Item]:
