@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from medwarden.feeds.json_stream import Records, decoded
+from medwarden.feeds.lines import told_by_its_start
 from medwarden.feeds.origin import provenance, rejected, text
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.feed import About, Cycle, Entry, FeedManifest, Item, Kind, LifeCycle
@@ -100,29 +101,14 @@ class EndOfLife:
     @staticmethod
     def read(stream: IO[bytes], origin: Provenance) -> Iterator[Item]:
         """Yield one life cycle per product."""
-        first = stream.read(4)
-        if first.startswith(b"---"):
-            yield _page(first + stream.read(_MOST_PAGE + 1), origin)
-            return
-        yield from _answer(_Prefixed(first, stream), origin)
+        buffered, start = told_by_its_start(stream)
+        if start == b"-":
+            yield _page(buffered.read(_MOST_PAGE + 1), origin)
+        else:
+            yield from _answer(buffered, origin)
 
 
-class _Prefixed:
-    """A stream of which some bytes were read already."""
-
-    def __init__(self, first: bytes, stream: IO[bytes]) -> None:
-        self._first = first
-        self._stream = stream
-
-    def read(self, size: int) -> bytes:
-        """Return up to ``size`` bytes."""
-        if self._first:
-            first, self._first = self._first, b""
-            return first + self._stream.read(max(0, size - len(first)))
-        return self._stream.read(size)
-
-
-def _answer(stream: _Prefixed, origin: Provenance) -> Iterator[Item]:
+def _answer(stream: IO[bytes], origin: Provenance) -> Iterator[Item]:
     records = Records(stream, origin.reference, "result")
     for found in records:
         try:

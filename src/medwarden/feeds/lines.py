@@ -37,7 +37,7 @@ def lines(stream: IO[bytes], source: str) -> Iterator[tuple[int, int, str]]:
 def told_by_its_start(stream: IO[bytes]) -> tuple[io.BufferedReader, bytes]:
     """Return a stream that is still at its start, and its first letter that is no blank.
 
-    For feeds that come as a table or as JSON.
+    For feeds that come in two forms.
     """
     buffered = (
         stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
