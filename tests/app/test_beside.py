@@ -124,6 +124,8 @@ def test_parts_under_way_are_not_asked_for_again() -> None:
 def test_surroundings_are_kept_and_follow_devices(
     store: Store, capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from medwarden.store.changes import Change
+    from medwarden.store.identities import retire
     from medwarden.store.models import Device as Row
     from medwarden.store.queries import complete_devices
 
@@ -145,7 +147,8 @@ def test_surroundings_are_kept_and_follow_devices(
     assert dict(kept.subnets) == dict(anew.subnets)
     assert (site, "10.99.0.0/24") in kept.subnets
     assert dict(kept.labels) == dict(anew.labels)
-    Row.objects.filter(pk=ids[1]).update(retired_at=1)
+    with Change("user:anna", "sold", tenant=tenant, site=site) as change:
+        retire(change, ids[1])
     assert ids[1] not in surroundings.surroundings_with(tenant, site, ()).labels
     assert reads == [site, site]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
 from tests.store.conftest import home, migrated, store
@@ -25,9 +26,8 @@ def test_of_a_device_that_talks_with_very_many_both_look_at_the_same(
     from medwarden.store.changes import Change
     from medwarden.store.delta import apply_delta
     from medwarden.store.queries import complete_devices
-    from medwarden.store.queries import device as queries
 
-    for owner in (module, queries):
+    for owner in (module, sys.modules[complete_devices.__module__]):
         monkeypatch.setattr(owner, "MOST_CONVERSATIONS", 50)
     talks = [
         ConversationIncrement(

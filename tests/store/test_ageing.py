@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.store.conftest import HOUR, DeltaMaker
 
 from medwarden.store.open import Store
+from medwarden.store.queries.scope import Scope
 
 DAY = 24 * HOUR
 
@@ -68,3 +70,49 @@ def test_a_site_may_wait_longer_than_the_tenant(store: Store, heard: DeltaMaker)
     _hear(heard, 2, day=41)
     _wish(60, automatic=False)
     assert _silent() == []
+
+
+def test_a_log_that_comes_late_brings_nobody_back(store: Store, heard: DeltaMaker) -> None:
+    """Heard again is who was heard later than ever before, not who stands in an older log."""
+    from medwarden.store.changes import Change
+    from medwarden.store.identities import retire
+    from medwarden.store.models import Device
+
+    assert store.home.exists()
+    _hear(heard, 1, 2, day=40)
+    with Change("user:anna", "returned to the vendor", site="main") as change:
+        retire(change, "d-main-1")
+    _hear(heard, 1, 2, day=3)
+    row = Device.objects.get(pk="d-main-1")
+    assert row.retired_at is not None and row.first_seen == 3 * DAY
+    _hear(heard, 1, day=41)
+    assert Device.objects.get(pk="d-main-1").retired_at is None
+
+
+def test_who_was_heard_or_retired_meanwhile_is_left_alone(
+    store: Store, heard: DeltaMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the list of the silent and the end of it devices are heard, and people retire some."""
+    from medwarden.app.ageing import retire_silent
+    from medwarden.store.changes import Change
+    from medwarden.store.identities import retire
+    from medwarden.store.models import Device
+    from medwarden.store.queries import ageing
+
+    assert store.home.exists()
+    _hear(heard, 1, 2, 3, 4, day=1)
+    _hear(heard, 4, day=41)
+    _wish(30, automatic=True)
+    listed = ageing.silent_devices
+
+    def while_others_act(scope: Scope) -> list[ageing.Silent]:
+        found = listed(scope)
+        _hear(heard, 1, day=42)
+        with Change("user:anna", "sold", site="main") as change:
+            retire(change, "d-main-2")
+        return found
+
+    monkeypatch.setattr(ageing, "silent_devices", while_others_act)
+    assert retire_silent("default", "main") == 1
+    here = Device.objects.filter(retired_at=None).order_by("pk").values_list("pk", flat=True)
+    assert list(here) == ["d-main-1", "d-main-4"]

@@ -27,10 +27,12 @@ from .conftest import HOUR, DeltaMaker
 MAIN = q.Scope()
 
 
-def fill(heard: DeltaMaker, *numbers: int, site: str = "main", tenant: str = "default") -> None:
+def fill(
+    heard: DeltaMaker, *numbers: int, site: str = "main", tenant: str = "default", ts: int = 10 * HOUR
+) -> None:
     ensure_site(tenant, site)
     with Change("sensor:s", "heard", tenant=tenant, site=site) as change:
-        apply_delta(change, heard(*numbers, site=site, ts=10 * HOUR))
+        apply_delta(change, heard(*numbers, site=site, ts=ts))
 
 
 def conclude(number: int, **fields: object) -> Device:
@@ -161,7 +163,7 @@ class TestFilters:
         with Change("user:anna", "still here", site="main") as change:
             restore_device(change, "d-main-4")
             retire(change, "d-main-4")
-        fill(heard, 4)
+        fill(heard, 4, ts=11 * HOUR)
         assert "nurse-pc" in found()
         reasons = AuditEntry.objects.filter(action="device.restored").order_by("sequence")
         assert list(reasons.values_list("reason", flat=True)) == ["still here", "heard again"]

@@ -51,18 +51,21 @@ def set_retirement(
 def retire_silent(tenant: str, site: str) -> int:
     """Retire the silent devices of a site whose rule says so; return how many.
 
-    One that is heard again comes back by itself with its whole history.
+    One that is heard again comes back by itself with its whole history; who was heard, merged or retired by
+    a person since the list was made is left alone.
     """
     from medwarden.store.changes import Change
     from medwarden.store.identities import retire
     from medwarden.store.queries import Scope
-    from medwarden.store.queries.ageing import retirement_of, silent_devices
+    from medwarden.store.queries.ageing import retirement_of, silent_devices, still_silent
 
     if not retirement_of(tenant, site).automatic:
         return 0
-    silent = silent_devices(Scope(tenant, (site,)))
-    for device in silent:
+    retired = 0
+    for device in silent_devices(Scope(tenant, (site,))):
         reason = f"not heard for {device.days} days"
         with Change("rule:retirement", reason, tenant=tenant, site=site) as change:
-            retire(change, device.id)
-    return len(silent)
+            if still_silent(device):
+                retire(change, device.id)
+                retired += 1
+    return retired

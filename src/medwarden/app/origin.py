@@ -131,9 +131,9 @@ _FACTS = (
 _TALKS = (
     "SELECT sensor, batch, 'traffic' AS source, {own}_mac AS mac, {own}_ip AS ip, vlan, "
     "min(start_ns) AS first_ns, max(end_ns) AS last_ns, count(*)::BIGINT AS count, {port} AS port "
-    "FROM flows WHERE list_contains(?, {own}_device){also} "
-    "GROUP BY ALL ORDER BY last_ns DESC, batch, ip"
+    "FROM flows WHERE list_contains(?, {own}_device){also} GROUP BY ALL"
 )
+_LATEST = "SELECT * FROM ({}) ORDER BY last_ns DESC, batch, ip"
 _SERVICE = re.compile(r"(tcp|udp)/(\d{1,5})\b")
 _PROTOCOLS = {"tcp": 6, "udp": 17}
 _OF_TRAFFIC = ("flow.", "interface.", "oui.", "mac.", "model.")
@@ -151,16 +151,17 @@ def _question(ids: Sequence[str], field: str, value: str) -> tuple[str, list[obj
     """Return the statement and its parameters that find where a device said or did something.
 
     A service (``flow.serves`` = ``tcp/104``) is found by its flows; a maker of interfaces and behaviour by
-    all that the device sent.
+    all that the device sent, asked or answering: some devices only ever answer.
     """
     if not follows_from_traffic(field):
         return _FACTS, [ids, field, value]
     service = _SERVICE.match(value) if field.startswith("flow.") else None
     if service is None:
-        return _TALKS.format(own="client", port="NULL", also=""), [ids]
+        sides = [_TALKS.format(own=own, port="NULL", also="") for own in ("client", "server")]
+        return _LATEST.format(" UNION ALL ".join(sides)), [ids, ids]
     own = "server" if field == "flow.serves" else "client"
     also = " AND server_port = ? AND ip_protocol = ?"
-    return _TALKS.format(own=own, port="server_port", also=also), [
+    return _LATEST.format(_TALKS.format(own=own, port="server_port", also=also)), [
         ids,
         int(service[2]),
         _PROTOCOLS[service[1]],

@@ -76,7 +76,8 @@ def find_moves(tenant: str) -> int:
         row.pk: row
         for row in DeviceRow.objects.filter(pk__in=[i for t in found for i in (t.device, t.other)])
     }
-    places = [_two_places(twin, rows) for twin in found if not twin.moved]
+    there = rows.keys()
+    places = [_two_places(t, rows) for t in found if not t.moved and {t.device, t.other} <= there]
     if places:
         with Change(
             "rule:spoofing", "one address in two places", rule_version=RULES, tenant=tenant

@@ -139,16 +139,19 @@ def _fold(table: FoldedTable, rows: Sequence[_Row]) -> None:
 def _devices(change: Change, site: str, devices: Sequence[DeviceChange]) -> None:
     for start in range(0, len(devices), _AT_ONCE):
         part = devices[start : start + _AT_ONCE]
-        known = dict(Device.objects.filter(pk__in=[d.id for d in part]).values_list("pk", "retired_at"))
+        rows = Device.objects.filter(pk__in=[d.id for d in part])
+        known = {key: times for key, *times in rows.values_list("pk", "retired_at", "last_seen")}
         with connection.cursor() as cursor:
             cursor.executemany(_DEVICE, [_device(change, site, device) for device in part])
         for device in part:
             if device.id not in known:
                 heard = {"kind": device.kind.value, "first_seen": device.first_seen}
                 change.record("device.new", f"device:{device.id}", None, heard)
-            elif known[device.id] is not None:
+                continue
+            retired_at, last_seen = known[device.id]
+            if retired_at is not None and device.last_seen > last_seen:  # not by a log that came late
                 Device.objects.filter(pk=device.id).update(retired_at=None)
-                before = {"retired_at": known[device.id]}
+                before = {"retired_at": retired_at}
                 change.record("device.restored", f"device:{device.id}", before, reason="heard again")
 
 

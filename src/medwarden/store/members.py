@@ -93,7 +93,12 @@ def hear_members(change: Change, heard: Sequence[DeviceChange], devices: Mapping
         row.last_seen = max(row.last_seen, part.last_seen)
         row.save(update_fields=["gateway", "vlans", "first_seen", "last_seen"])
     ids = {devices[i] for i in news}
+    latest: dict[str, int] = {}
+    for part in heard:
+        latest[devices[part.id]] = max(part.last_seen, latest.get(devices[part.id], 0))
     for device in Device.objects.filter(pk__in=ids).exclude(retired_at=None):
+        if latest[device.pk] <= device.last_seen:
+            continue  # a log that came late
         before, device.retired_at = {"retired_at": device.retired_at}, None
         device.save(update_fields=["retired_at"])
         change.record("device.restored", f"device:{device.pk}", before, reason="heard again")

@@ -78,5 +78,10 @@ def silent_devices(scope: Scope) -> list[Silent]:
     return sorted(found, key=lambda silent: (-silent.days, silent.id))
 
 
+def still_silent(device: Silent) -> bool:
+    """Tell whether a device is in the lists and was not heard since it was found silent."""
+    return Device.objects.filter(pk=device.id, retired_at=None, last_seen=device.last_seen).exists()
+
+
 def _randomised(mac: str) -> bool:
     return bool(int(mac[:2], 16) & 2)
