@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import msgspec
+import pytest
 from django.test import Client
 
 from medwarden.app.risk import overview
@@ -16,6 +17,7 @@ from medwarden.store.models import AuditEntry, Device
 from medwarden.store.open import Store
 from medwarden.store.queries import DeviceFilter, Scope
 from medwarden.store.queries.filters import select
+from medwarden.web.recent import forget
 
 SignedIn = Callable[..., Client]
 
@@ -93,3 +95,22 @@ def test_the_api_says_the_same(store: Store, signed_in: SignedIn) -> None:
     assert client.get(f"/api/v1/devices/{device.pk}/risk/as-of/{at}").json()["score"] == device.risk_score
     assert client.get(f"/api/v1/devices/{device.pk}/risk/as-of/1").status_code == 404
     assert client.get("/api/v1/risk/plan/none").status_code == 422
+
+
+def test_a_plan_says_in_short_what_is_to_be_done_on_how_many_devices(
+    signed_in: SignedIn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medwarden.risk.counterfactual import Action, ActionKind
+    from medwarden.risk.plan import Chosen, Option, Plan
+    from medwarden.web.views.risk import overview as pages
+
+    enforce, move = Action(ActionKind.ENFORCE), Action(ActionKind.MOVE, "10.0.9.0/24")
+    options = (Option(1.5, 9, (enforce,)), Option(3.5, 8, (enforce, move)), Option(1.5, 7, (enforce,)))
+    chosen = tuple(Chosen(f"dev-{n}", 40, option) for n, option in enumerate(options))
+    made = Plan(24, 40, 30, 6.5, 6.5, True, False, chosen, 3)
+    monkeypatch.setattr(pages, "plan_site", lambda *given, **asked: made)
+    forget()
+    text = re.sub(r"<[^>]+>|\s+", " ", page(signed_in(Role.VIEWER), "/risk/plan/?to=low"))
+    assert re.search(r"3 devices, 6.5 hours of work", text)
+    assert re.search(r"Enforce its learnt policy\s+3\s+Move it to 10.0.9.0/24\s+1\s+Device by device", text)
+    forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from medwarden.kernel.clock import NANOSECONDS, to_datetime
 from medwarden.model.risk import RiskLevel
 from medwarden.model.role import Permission
 from medwarden.risk.levels import GroupKind, GroupScore
+from medwarden.risk.plan import Plan
 from medwarden.store import queries
 from medwarden.store.models import Site
 from medwarden.store.queries.risk_groups import BANDS, MatrixCell, contributions
@@ -157,11 +159,22 @@ def risk_plan(request: HttpRequest) -> HttpResponse:
     context = {
         "found": found,
         "rows": rows,
+        "kinds": _kinds_of_work(found),
         "to": wanted,
         "most": PLANNED,
         "targets": [level.value for level in TARGETS if TARGETS[level] < found.before],
     }
     return render(request, "web/risk_plan.html", context)
+
+
+def _kinds_of_work(found: Plan) -> list[tuple[str, int, float]]:
+    """Return what is to be done, on how many devices, as a share of the most frequent."""
+    counted = Counter(action.words for chosen in found.chosen for action in chosen.option.actions)
+    kinds = counted.most_common(SHOWN)
+    return [
+        (words, count, share)
+        for (words, count), share in zip(kinds, shares([n for _, n in kinds]), strict=True)
+    ]
 
 
 @requires(Permission.EXPORT)
