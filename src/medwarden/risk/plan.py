@@ -3,7 +3,7 @@
 Every device has options (do nothing, or some actions), each with a cost and the score after it. One option
 is chosen for each device. For a cap on the highest score, the group's score (:mod:`medwarden.risk.levels`)
 becomes a budget for the sum of score**exponent, and choosing is a multiple-choice knapsack: solved exactly
-by merging the Pareto fronts of devices as long as the front stays small, otherwise by the greedy method on
+by merging the Pareto fronts of devices as long as they stay small, otherwise by the greedy method on
 the convex hulls, whose linear relaxation also gives a lower bound of the cost (Dyer 1984, Zemel 1984). Every
 cap that an option gives is tried.
 """
@@ -21,7 +21,15 @@ from medwarden.risk.weights import GroupShape
 
 MOST_FRONT = 4000
 """Points of a merged front up to which the cheapest set is found exactly."""
+MOST_POINTS = 500_000
+"""Points looked at, for all caps together, up to which the cheapest set is looked for exactly."""
 _TINY = 1e-9
+
+
+_Path = tuple[int, "_Path | None"]
+"""The number of the option of the device that came last, and the same of those before it."""
+_Point = tuple[float, float, _Path | None]
+"""Cost and weight of some options, one for each of the devices looked at so far."""
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -151,6 +159,7 @@ class _Solver:
         self.devices = devices
         self.target = target
         self.shape = shape
+        self._points_left = MOST_POINTS
         self._fixed_worst = max(fixed, default=0)
         self._fixed_weight = sum(number * self._weight(score) for score, number in fixed.items())
 
@@ -247,7 +256,7 @@ class _Solver:
     def _exact(self, cap: int, cheapest: float) -> list[Option] | None:
         """Return the best choice for ``cap`` that costs less than ``cheapest``.
 
-        An empty list where there is none, None where the front grows too large to tell.
+        An empty list where there is none, None where that would take too many points to tell.
         """
         allowed = self._allowed(cap)
         if allowed is None:
@@ -255,12 +264,16 @@ class _Solver:
         budget = self._budget(cap)
         least = [min(self._weight(o.score) for o in options) for options in allowed]
         remaining = sum(least)
-        front: list[tuple[float, float, tuple[int, ...]]] = [(0.0, 0.0, ())]
+        front: list[_Point] = [(0.0, 0.0, None)]
         for options, smallest in zip(allowed, least, strict=True):
             remaining -= smallest
-            points = sorted(
+            self._points_left -= len(front) * len(options)
+            if self._points_left < 0:
+                return None
+            weights = [self._weight(option.score) for option in options]
+            points: list[_Point] = sorted(
                 (
-                    (cost + option.cost, weight + self._weight(option.score), (*path, number))
+                    (cost + option.cost, weight + weights[number], (number, path))
                     for cost, weight, path in front
                     for number, option in enumerate(options)
                 ),
@@ -271,15 +284,22 @@ class _Solver:
                 return None
             if not front:
                 return []
-        path = min(front, key=lambda point: point[0])[2]
-        return [options[number] for options, number in zip(allowed, path, strict=True)]
+        chosen = _numbers(min(front, key=lambda point: point[0])[2])
+        return [options[number] for options, number in zip(allowed, chosen, strict=True)]
 
 
-def _pareto(
-    points: Sequence[tuple[float, float, tuple[int, ...]]], cheapest: float, budget: float
-) -> list[tuple[float, float, tuple[int, ...]]]:
+def _numbers(path: _Path | None) -> list[int]:
+    """Return the numbers on a path, the first device's first."""
+    found = []
+    while path is not None:
+        number, path = path
+        found.append(number)
+    return found[::-1]
+
+
+def _pareto(points: Sequence[_Point], cheapest: float, budget: float) -> list[_Point]:
     """Keep of points ordered by cost those that no cheaper one outweighs and that can still suffice."""
-    kept: list[tuple[float, float, tuple[int, ...]]] = []
+    kept: list[_Point] = []
     lightest = float("inf")
     for point in points:
         if point[0] >= cheapest - _TINY:
