@@ -15,6 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
+MOST_WORKERS = 8
+"""Each takes half a gigabyte, and a container counts the processors of its host."""
+
 CHECKS: list[tuple[str, list[str]]] = [
     ("format", [str(BIN / "ruff"), "format", "--check", "--quiet", "."]),
     ("lint", [str(BIN / "ruff"), "check", "--quiet", "."]),
@@ -45,7 +48,8 @@ def main(arguments: list[str]) -> int:
     # Tests start the product often; where byte code may not lie beside the sources, it lies here.
     if environment.pop("PYTHONDONTWRITEBYTECODE", None):
         environment["PYTHONPYCACHEPREFIX"] = str(results.parent / "bytecode")
-    pytest = [sys.executable, "-m", "pytest", "-q", "-n", str(os.cpu_count() or 2), "--dist", "worksteal"]
+    workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+    pytest = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "worksteal"]
     if arguments:
         return subprocess.run(pytest[:4] + arguments, cwd=ROOT, env=environment, check=False).returncode
     outcomes = [run(name, command) for name, command in CHECKS]
