@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import msgspec
+from django.db.models import Q
 
 from medwarden.knowledge.taxonomy import categories
 from medwarden.model.device import Conversation, Device, DeviceClass
@@ -20,10 +21,10 @@ from medwarden.policy.peers import within
 from medwarden.policy.replay import permits
 from medwarden.risk.context import AtWork, DeviceRecord, LiveFinding, PolicyInForce, SupportEnd
 from medwarden.risk.factors.live import LIVE
-from medwarden.store.bulk import among
 from medwarden.store.models import AttributeValue, Finding, PolicyVersion
 from medwarden.store.models import Device as Row
 from medwarden.store.models import Policy as PolicyRow
+from medwarden.store.prepared import Prepared, PreparedRows, one_of
 from medwarden.store.queries.device import to_model
 from medwarden.store.queries.life_cycle import ends_of
 from medwarden.store.queries.scope import Scope
@@ -38,16 +39,21 @@ _SEVERITIES = {severity.value: severity for severity in Severity}
 _AT_ONCE = 400
 
 
+_ENFORCED = PreparedRows(
+    PolicyRow,
+    lambda tenant, site: PolicyRow.objects.filter(
+        tenant_id=tenant, site_id=site, state=PolicyState.ENFORCED.value
+    ).order_by("updated_ns"),
+)
+
+
 class Enforced:
     """The policies of a site that are enforced, by the devices they hold for; read once."""
 
     def __init__(self, tenant: str, site: str) -> None:
         self._by_device: dict[str, tuple[Policy, int]] = {}
         self._by_category: dict[str, tuple[Policy, int]] = {}
-        rows = PolicyRow.objects.filter(
-            tenant_id=tenant, site_id=site, state=PolicyState.ENFORCED.value
-        ).order_by("updated_ns")
-        for row in rows:
+        for row in _ENFORCED(tenant, site):
             found = _document(row.pk)
             if found is None:
                 continue
@@ -147,17 +153,23 @@ def _at_work(device: Device) -> AtWork | None:
     return None if last is None else AtWork(last.what, last.last_ns)
 
 
+_COUNTING = Prepared(
+    lambda ids, tenant: Finding.objects.filter(
+        Q(kind__in=[kind.value for kind in LIVE]) | Q(type__in=_DEFAULTS),
+        tenant_id=tenant,
+        device_id__in=one_of(ids),
+        state__in=_STANDING,
+    ),
+    "device_id", "pk", "kind", "type", "severity", "title", "opened_ns", "last_seen",
+)  # fmt: skip
+
+
 def live_findings(tenant: str, ids: Sequence[str]) -> dict[str, tuple[LiveFinding, ...]]:
     """Return the findings of others that count for the scores of devices, by device."""
     found: dict[str, list[LiveFinding]] = {}
-    kinds = [kind.value for kind in LIVE]
     for start in range(0, len(ids), _AT_ONCE):
-        rows = Finding.objects.filter(
-            tenant_id=tenant, device_id__in=among(ids[start : start + _AT_ONCE]), state__in=_STANDING
-        )
-        rows = rows.filter(kind__in=kinds) | rows.filter(type__in=_DEFAULTS)
-        columns = ("device_id", "pk", "kind", "type", "severity", "title", "opened_ns", "last_seen")
-        for device, pk, kind, name, severity, title, opened, last in rows.values_list(*columns):
+        rows = _COUNTING(ids[start : start + _AT_ONCE], tenant)
+        for device, pk, kind, name, severity, title, opened, last in rows:
             found.setdefault(device, []).append(
                 LiveFinding(pk, _KINDS[kind], name, _SEVERITIES[severity], title, opened, last)
             )

@@ -14,6 +14,7 @@ from medwarden.model.finding import Finding as ModelFinding
 from medwarden.store.bulk import among, insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, Finding, FindingEvent
+from medwarden.store.prepared import Prepared, one_of
 from medwarden.store.scores import mark_due
 
 _AT_ONCE = 400
@@ -131,14 +132,11 @@ def _stored(
     devices: Sequence[str], kinds: frozenset[FindingKind], only: Collection[str] | None
 ) -> dict[str, _Stored]:
     """Return the findings of these kinds on devices, read as columns: most are what they were."""
-    rows = Finding.objects.filter(kind__in=[kind.value for kind in kinds])
-    held = among(devices)
-    rows = rows.filter(device_id__in=held) if only is None else rows.filter(pk__in=among(only))
-    texts = {"evidence_text": Cast("evidence", TextField()), "mitre_text": Cast("mitre", TextField())}
-    columns = ("pk", "kind", "state", "accepted_until_ns", *texts, *_COMPARED)
+    names = [kind.value for kind in kinds]
+    rows = _KEPT_ON(devices, names) if only is None else _KEPT(only, names)
     return {
         key: _Stored(kind, state, until_ns, evidence, mitre, tuple(said))
-        for key, kind, state, until_ns, evidence, mitre, *said in rows.annotate(**texts).values_list(*columns)
+        for key, kind, state, until_ns, evidence, mitre, *said in rows
     }
 
 
@@ -212,6 +210,27 @@ _UPDATED = (
 
 
 _COMPARED = tuple(name for name in _UPDATED if name not in ("evidence", "mitre"))
+_TEXTS = {"evidence_text": Cast("evidence", TextField()), "mitre_text": Cast("mitre", TextField())}
+_READ = ("pk", "kind", "state", "accepted_until_ns", *_TEXTS, *_COMPARED)
+_KEPT_ON = Prepared(
+    lambda ids, kinds: Finding.objects.filter(device_id__in=one_of(ids), kind__in=one_of(kinds)).annotate(
+        **_TEXTS
+    ),
+    *_READ,
+)
+_KEPT = Prepared(
+    lambda keys, kinds: Finding.objects.filter(pk__in=one_of(keys), kind__in=one_of(kinds)).annotate(
+        **_TEXTS
+    ),
+    *_READ,
+)
+_OPEN = Prepared(
+    lambda ids: Finding.objects.filter(device_id__in=one_of(ids), state="open")
+    .values("device_id")
+    .annotate(n=Count("*")),  # the index alone answers this
+    "device_id", "n",
+)  # fmt: skip
+_SHOWN = Prepared(lambda ids: Device.objects.filter(pk__in=one_of(ids)), "pk", "findings_open")
 _EVIDENCE = msgspec.json.Decoder(tuple[FindingEvidence, ...])
 _MITRE = msgspec.json.Decoder(tuple[str, ...])
 _STANDING = (FindingState.OPEN.value, FindingState.ACKNOWLEDGED.value)
@@ -298,14 +317,10 @@ def _move(change: Change, rows: Sequence[Finding], state: FindingState, reason: 
 
 def count_open(device_ids: Sequence[str]) -> None:
     """Bring the number of open findings on device rows in line with the findings."""
-    held = among(device_ids)
-    counts = dict(
-        Finding.objects.filter(device_id__in=held, state="open")
-        .values_list("device_id")
-        .annotate(n=Count("*"))  # the index alone answers this
-    )
-    shown = Device.objects.filter(pk__in=held).values_list("pk", "findings_open")
+    counts: dict[str, int] = dict(_OPEN(device_ids))
     changed = [
-        Device(pk=key, findings_open=counts.get(key, 0)) for key, n in shown if n != counts.get(key, 0)
+        Device(pk=key, findings_open=counts.get(key, 0))
+        for key, n in _SHOWN(device_ids)
+        if n != counts.get(key, 0)
     ]
     update_rows(changed, ["findings_open"])

@@ -57,12 +57,17 @@ class ListImport(msgspec.Struct, frozen=True):
     devices: int = 0
 
 
+_IMPORTS = PreparedRows(
+    SupportListImport,
+    lambda tenant: SupportListImport.objects.filter(tenant_id=tenant, undone_ns=None).order_by(
+        "name", "number"
+    ),
+)
+
+
 def in_force(tenant: str) -> list[SupportListImport]:
     """Return the import of each list that counts now: the latest that was not taken back, by name."""
-    rows = SupportListImport.objects.filter(tenant_id=tenant, undone_ns=None)
-    newest = rows.order_by().values("name").annotate(newest=Max("number"))
-    wanted = {row["name"]: row["newest"] for row in newest}
-    return [row for row in rows.order_by("name", "number") if wanted[row.name] == row.number]
+    return list({row.name: row for row in _IMPORTS(tenant)}.values())
 
 
 def import_list(

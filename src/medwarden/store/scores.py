@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from django.db import connection
 from django.db.models import TextField
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 from medwarden.kernel.errors import InternalError
@@ -20,6 +19,7 @@ from medwarden.model.risk import RiskScore as ModelScore
 from medwarden.store.bulk import among, insert_rows, update_rows
 from medwarden.store.changes import Change
 from medwarden.store.models import Device, FactorSpan, RiskScore
+from medwarden.store.prepared import Prepared, one_of
 
 _AT_ONCE = 400
 _KEPT_EVIDENCE = 3
@@ -134,20 +134,30 @@ class HeldScores(msgspec.Struct):
         ]
 
 
+_DEVICES = Prepared(
+    lambda ids: Device.objects.filter(pk__in=one_of(ids)),
+    "pk", "tenant_id", "site_id", "risk_score", "risk_level", "score_due_ns", "stale", "retired_at",
+)  # fmt: skip
+_SCORES = Prepared(
+    lambda ids: RiskScore.objects.filter(device_id__in=one_of(ids), current=True).annotate(
+        text=Cast("points", TextField())  # compared as it is stored
+    ),
+    "device_id", "pk", "score", "likelihood", "impact", "rules_version", "text",
+)  # fmt: skip
+_SPANS = Prepared(
+    lambda ids: FactorSpan.objects.filter(device_id__in=one_of(ids), until_ns=None),
+    "device_id", "factor", "pk", "raw_points", "why", "points", "group",
+)  # fmt: skip
+
+
 def held_scores(ids: Sequence[str]) -> HeldScores:
     """Return what is stored of the scores of a few hundred devices."""
-    held = among(ids)
-    columns = (
-        "pk", "tenant_id", "site_id", "risk_score", "risk_level", "score_due_ns", "stale", "retired_at",
-    )  # fmt: skip
-    devices = {row[0]: _Where(*row) for row in Device.objects.filter(pk__in=held).values_list(*columns)}
+    devices = {row[0]: _Where(*row) for row in _DEVICES(ids)}
+    scores = {device: _Held(*values) for device, *values in _SCORES(ids)}
     spans: dict[str, dict[str, _HeldSpan]] = {}
-    rows = FactorSpan.objects.filter(device_id__in=held, until_ns=None)
-    for device, factor, pk, raw_points, why, points, group in rows.values_list(
-        "device_id", "factor", "pk", "raw_points", "why", "points", "group"
-    ):
-        spans.setdefault(device, {})[factor] = _HeldSpan(pk, raw_points, why, points, group)
-    return HeldScores(devices, _scores_of(held), spans)
+    for device, factor, *values in _SPANS(ids):
+        spans.setdefault(device, {})[factor] = _HeldSpan(*values)
+    return HeldScores(devices, scores, spans)
 
 
 def record_beside(change: Change, scores: Sequence[ModelScore], held: HeldScores, *, read_ns: int) -> None:
@@ -167,14 +177,6 @@ def record_beside(change: Change, scores: Sequence[ModelScore], held: HeldScores
     writing.store()
     scored = among(score.device for score in scores)
     Device.objects.filter(pk__in=scored, score_due_ns__lte=read_ns).update(score_due_ns=None)
-
-
-def _scores_of(ids: RawSQL) -> dict[str, _Held]:
-    rows = RiskScore.objects.filter(device_id__in=ids, current=True).annotate(
-        text=Cast("points", TextField())  # compared as it is stored
-    )
-    columns = ("device_id", "pk", "score", "likelihood", "impact", "rules_version", "text")
-    return {device: _Held(*values) for device, *values in rows.values_list(*columns)}
 
 
 class _Writing:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from medwarden.model.device import Ballot, Verdict
 from medwarden.model.device import Device as ModelDevice
 from medwarden.store.bulk import insert_rows
 from medwarden.store.changes import Change
-from medwarden.store.models import Device, Identification, VerdictChange
+from medwarden.store.models import Device, VerdictChange
+from medwarden.store.queries.device import verdicts_of
 
 _MOST_REASONS = 5
 _LONGEST = 200
@@ -22,10 +21,8 @@ def note_changes(change: Change, known: Sequence[tuple[Device, ModelDevice]]) ->
     The first answers about a device are no change: its story begins with them.
     """
     stored = {
-        device_id: {v.level: v for v in msgspec.convert(verdicts, tuple[Verdict, ...])}
-        for device_id, verdicts in Identification.objects.filter(
-            device_id__in=[row.pk for row, _ in known]
-        ).values_list("device_id", "verdicts")
+        device_id: {v.level: v for v in verdicts}
+        for device_id, verdicts in verdicts_of([row.pk for row, _ in known]).items()
     }
     rows = []
     for row, device in known:

@@ -134,16 +134,15 @@ def scanned_devices(scope: Scope, at_ns: int, *, now: bool = True, vulnerability
 
 
 _SCANNED = Prepared(
-    lambda ids, tenant: ScannerSighting.objects.filter(
-        tenant_id=tenant, device__in=one_of(ids), until_ns=None
-    ).distinct(),
+    lambda ids: ScannerSighting.objects.filter(device__in=one_of(ids), until_ns=None).distinct(),
     "device",
+    "tenant_id",
 )
 
 
 def scanned_among(tenant: str, ids: Iterable[str]) -> frozenset[str]:
     """Return those of some devices of which a scanner says something now."""
-    return frozenset(device for (device,) in _SCANNED(ids, tenant))
+    return frozenset(device for device, whose in _SCANNED(ids) if whose == tenant)
 
 
 def seen_on(
