@@ -13,7 +13,6 @@ from medwarden.app.fingerprints import load_own
 from medwarden.app.identity import Settling
 from medwarden.app.knowledge_job import Keeper
 from medwarden.app.models import load_model
-from medwarden.app.read_ahead import read_ahead
 from medwarden.app.risk_clock import Scoring
 from medwarden.app.risk_rules import rules_in_force
 from medwarden.app.scanner_pull import ScannerKeeper
@@ -49,6 +48,8 @@ def work(home: Path, *, once: bool = False) -> None:
         load_model(home)
         renew()
         if not once:
+            from medwarden.app.read_ahead import read_ahead  # it needs models, which an open store brings
+
             read_ahead(home)
         tidied = time.monotonic()
         settling = Settling()
