@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from medwarden.inventory.replaced import replaced
 from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.knowledge.makers import known_maker, short_name
 from medwarden.knowledge.taxonomy import categories
@@ -22,6 +23,8 @@ _STATED = {
     "inventory.firmware": ("firmware", "likely"),
     "inventory.os_version": ("os_version", "likely"),
 }
+_VERSIONS = frozenset({"inventory.firmware", "inventory.os", "inventory.os_version"})
+"""Columns in which a later list tells what became of a device; of the others, lists may disagree."""
 _WINDOWS = re.compile(r"(?:microsoft )?(windows(?: server| ce| embedded)?)\b\s*(.*)", re.IGNORECASE)
 _WINDOWS_NAMES = {
     "windows": "Windows",
@@ -34,7 +37,10 @@ _LETTERS = re.compile(r"[^0-9a-z]")
 
 def book_ballots(device: Device) -> Iterator[Ballot]:
     """Yield the votes of inventories (``inventory.*``) and of scanners' guesses (``nmap.*``)."""
+    former = replaced(device.ledger, _VERSIONS, 1)
     for entry in device.ledger:
+        if (entry.field, entry.value) in former:
+            continue
         stated = _STATED.get(entry.field)
         if stated is not None:
             yield _vote(*stated, entry.value, entry)

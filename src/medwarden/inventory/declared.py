@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from medwarden.inventory.books import book_ballots
+from medwarden.inventory.replaced import replaced
+from medwarden.kernel.clock import NANOSECONDS
 from medwarden.knowledge.end_of_support import windows_release
 from medwarden.knowledge.fingerprints.rules import TRUST
 from medwarden.knowledge.makers import known_maker, short_name
@@ -154,6 +156,8 @@ _MAKERS = frozenset(_MAKER_FIELDS)
 _TELLING = frozenset(
     {*_MAKERS, *_NUMBERED_MAKER_FIELDS, *_PLAIN_FIELDS, *_CONCLUDED_FIELDS, "ntlmssp.os_version"}
 )
+_VERSIONS = frozenset({*_FIRMWARE_FIELDS, "ntlmssp.os_version"})
+"""Fields whose value changes when a device is brought up to date."""
 _NAME_FIELDS = (
     "dhcp.host_name",
     "dhcp.fqdn",
@@ -220,6 +224,8 @@ _PLACEHOLDERS = frozenset(
 """What forms leave in a field that nobody filled in."""
 
 _MOST_NAMES = 8
+_RESTART_NS = 60 * NANOSECONDS
+"""A device that is brought up to date is silent for that long; parts that tell their own versions are not."""
 
 
 def _meant(value: str) -> bool:
@@ -229,8 +235,9 @@ def _meant(value: str) -> bool:
 
 def declared_ballots(device: Device) -> Iterator[Ballot]:
     """Yield the votes of fields whose very meaning is maker, model, firmware or serial, and of books."""
+    former = replaced(device.ledger, _VERSIONS, _RESTART_NS)
     for entry in device.ledger:
-        if entry.field not in _TELLING or not _meant(entry.value):
+        if entry.field not in _TELLING or not _meant(entry.value) or (entry.field, entry.value) in former:
             continue
         if entry.field in _MAKERS:
             maker = known_maker(entry.value)
