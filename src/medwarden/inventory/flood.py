@@ -66,8 +66,14 @@ class Doorkeeper:
                 first, last = heard.get(mac, (sighting.first_seen, sighting.last_seen))
                 heard[mac] = min(first, sighting.first_seen), max(last, sighting.last_seen)
         newcomers = sorted(heard, key=lambda mac: (heard[mac], mac))
-        listed = {mac for (mac, _), said in facts.items() if any(field == LISTED for _, _, field, _ in said)}
-        once = [mac for mac in newcomers if heard[mac][0] == heard[mac][1] and mac not in listed]
+        strange = {mac for mac in newcomers if heard[mac][0] == heard[mac][1]}
+        if strange:  # of most rounds nobody is, and they are many facts
+            strange -= {
+                mac
+                for (mac, _), said in facts.items()
+                if mac in strange and any(field == LISTED for _, _, field, _ in said)
+            }
+        once = [mac for mac in newcomers if mac in strange]
         room = max(0, MOST_HEARD_ONCE - self._heard_once)
         away = set(once[room:])
         self._heard_once += min(room, len(once))
