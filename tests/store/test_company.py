@@ -77,3 +77,18 @@ def test_a_silent_device_and_the_server_are_known_by_the_others(store: Store) ->
 
 def test_everybodys_services_say_nothing(store: Store) -> None:
     assert told(store, EVERYBODYS)[SILENT] == (None, None)
+
+
+def test_who_collects_from_a_device_is_found_by_an_index_where_most_peers_are_outside(store: Store) -> None:
+    from django.db import connection
+
+    from medwarden.store import company
+
+    told(store, 443)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE store_conversation SET peer_ip = peer_device, peer_device = ''")
+        cursor.execute("ANALYZE")
+        cursor.execute("EXPLAIN QUERY PLAN " + company._COLLECTORS, ['["d-server"]'])
+        plan = [row[3] for row in cursor.fetchall()]
+    assert any("SEARCH store_conversation USING INDEX conversation_peer" in step for step in plan)
+    assert not any(step.startswith("SCAN store_conversation") for step in plan)
