@@ -113,3 +113,23 @@ def test_titles_that_any_program_shows_are_only_noticed(title: str) -> None:
 
 def test_titles_that_name_something_are_read() -> None:
     assert "http.title : axis" in words_of("http.title", "axis login")
+
+
+@pytest.mark.parametrize("field", ["ntlmssp.domain", "kerberos.realm", "dhcp.domain_name", "ldap.domain"])
+def test_the_domain_of_a_house_is_not_learnt(field: str) -> None:
+    assert words_of(field, normalise(field, "LINDENHOF")) == (f"has {field}",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ("_ldap._tcp.dc._msdcs.lindenhof.local", "_ldap._tcp.dc._#"),
+        ("pacs.lindenhof.internal", "#"),
+        ("intranet.lindenhof.hospital.example", "#"),
+        ("sls.update.microsoft.com", "sls.update.microsoft.com"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_names_of_the_house_that_are_asked_for_are_not_learnt(asked: str, left: str) -> None:
+    assert normalise("dns.query", asked) == left
+    assert normalise("mdns.service", asked) == asked

@@ -1,9 +1,9 @@
 """Evidence as tokens: what two devices of one kind share, without what only one of them has.
 
-Addresses, serial numbers, UUIDs, times and the numbers in host names are taken out, because a model that
-saw them would know its training devices by heart and nothing else. What is left of a text are its whole,
-its words and the character n-grams of its words; of a list its order and neighbours; of traffic which
-services it has, how far it goes and how large its packets are.
+Addresses, serial numbers, UUIDs, times, the numbers in host names and the domains of houses are taken out,
+because a model that saw them would know its training devices by heart and nothing else. What is left of a
+text are its whole, its words and the character n-grams of its words; of a list its order and neighbours; of
+traffic which services it has, how far it goes and how large its packets are.
 """
 
 from __future__ import annotations
@@ -41,6 +41,13 @@ NAME_FIELDS = frozenset(
 )
 """Fields in which a device is called by a name that somebody in its house chose."""
 
+_OF_THE_HOUSE = re.compile(
+    r"[0-9a-z][0-9a-z.-]*\.(?:local|lan|home|internal|intranet|corp|test|example|invalid|home\.arpa)\.?$",
+    re.IGNORECASE,
+)
+_ASKED = frozenset({"dns.domain", "dns.query", "http.host", "tls.server_name", "quic.server_name"})
+"""Fields that name who is called; under a domain of special or private use that is the house's own."""
+
 _STACK = re.compile(
     r"^(dhcp(v6)?\.(?!host_name|fqdn)|tcp\.|tls\.|quic\.|ntp\.|arp\.|ndp\.|icmp|dns\.(?!name)|eapol\.|igmp\."
     r"|http\.(method|status|content_type|host|path|request_order)|mdns\.query|ssdp\.search|ssh\.(kex|hassh))"
@@ -66,6 +73,15 @@ _PRESENCE_ONLY = frozenset(
         "dhcp.router",
         "dhcp.server_identifier",
         "dhcp.subnet_mask",
+        "dhcp.domain_name",
+        "kerberos.realm",
+        "ldap.domain",
+        "ntlmssp.domain",
+        "ntlmssp.dns_domain",
+        "browser.domain",
+        "smb.domain",
+        "nbns.domain",
+        "radius.realm",
         "dhcp.serial_number",
         "mdns.txt.mac",
     }
@@ -134,6 +150,8 @@ def _impersonal(field: str, text: str) -> str:
     text = _LONG_HEX.sub("#", text)
     if _SERIAL_INSIDE.match(field):
         text = _SERIAL.sub("#", text)
+    if field in _ASKED:
+        text = _OF_THE_HOUSE.sub("#", text)
     return _LONG_NUMBER.sub("#", text)
 
 
