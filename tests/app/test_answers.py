@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
+from medwarden.app import answers as answers_module
+from medwarden.app import learning
 from medwarden.app.answer_tables import import_answers, queue_table, read_answers
 from medwarden.app.answers import checked_labels, give_answer, preview, undo_answer
 from medwarden.app.fingerprints import load_own
@@ -275,13 +277,20 @@ def test_customers_who_share_a_folder_do_not_teach_each_other(house: Store) -> N
     assert not own_rules()
 
 
+@pytest.fixture
+def by_rules_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no model be trained, where a test is about something else."""
+    for owner in (answers_module, learning):
+        monkeypatch.setattr(owner, "retrain", lambda _answered: (None, 0.0))
+
+
+@pytest.mark.usefixtures("by_rules_alone")
 def test_two_who_answer_at_once_are_both_heard(house: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is second thinks his answer through once more, with the other one."""
-    from medwarden.app import answers as module
     from medwarden.store.answers import standing_answers
     from medwarden.store.queries import Scope
 
-    planned, rounds = module._planned, list[int]()
+    planned, rounds = answers_module._planned, list[int]()
 
     def while_another_answers(*arguments: Any) -> Any:
         plan = planned(*arguments)
@@ -290,7 +299,7 @@ def test_two_who_answer_at_once_are_both_heard(house: Store, monkeypatch: pytest
             give_answer(Scope(), "d-main-041", {"vendor": "Other"}, home=house.home, actor="user:ben")
         return plan
 
-    monkeypatch.setattr(module, "_planned", while_another_answers)
+    monkeypatch.setattr(answers_module, "_planned", while_another_answers)
     ten = [f"d-main-{n:03d}" for n in range(1, 11)]
     given = give_answer(Scope(), ten, PUMP, home=house.home, actor="user:anna")
     assert rounds == [1, 1, 2]
@@ -301,11 +310,11 @@ def test_two_who_answer_at_once_are_both_heard(house: Store, monkeypatch: pytest
     assert device("d-main-001").category == "infusion_pump"
 
 
+@pytest.mark.usefixtures("by_rules_alone")
 def test_an_answer_is_taken_back_after_others_came_in_and_more_was_heard(
     house: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first of two is taken back while the second is; what came in between is judged without both."""
-    from medwarden.app import answers as module
     from medwarden.store.answers import standing_answers
     from medwarden.store.queries import Scope
 
@@ -314,7 +323,7 @@ def test_an_answer_is_taken_back_after_others_came_in_and_more_was_heard(
     give_answer(Scope(), "d-main-041", {"vendor": "Other"}, home=house.home, actor="user:ben")
     put(pump(20))
     assert device("d-main-020").category == "infusion_pump"
-    without, rounds = module._without, list[int]()
+    without, rounds = answers_module._without, list[int]()
 
     def while_another_is_undone(scope: Any, answer: Any, left: Any) -> Any:
         found = without(scope, answer, left)
@@ -323,7 +332,7 @@ def test_an_answer_is_taken_back_after_others_came_in_and_more_was_heard(
             undo_answer(Scope(), "2", home=house.home, actor="user:ben")
         return found
 
-    monkeypatch.setattr(module, "_without", while_another_is_undone)
+    monkeypatch.setattr(answers_module, "_without", while_another_is_undone)
     done = undo_answer(Scope(), "1", home=house.home, actor="user:cleo")
     assert rounds == [1, 2, 1]
     assert "d-main-020" in {e.device for e in done.preview.changes}

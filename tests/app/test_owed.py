@@ -21,6 +21,7 @@ from medwarden.app.fingerprints import load_own
 from medwarden.app.judge import judge_stale
 from medwarden.app.learning import RULES_FILE
 from medwarden.app.models import load_model, local_file
+from medwarden.app.worker import renew
 from medwarden.knowledge.fingerprints.rules import own_rules
 from medwarden.store.open import open_store
 
@@ -58,10 +59,11 @@ def _in(home: Path, *deeds: Any) -> None:
 
 
 def settle() -> None:
-    """Be the next process, for as long as there is anything to do."""
+    """Be the next process, a worker, for as long as there is anything to do."""
     from medwarden.store.models import OwedWork
 
     for _ in range(10):
+        renew()
         reconcile._last.clear()
         if not judge_stale(TENANT, SITE) and not OwedWork.objects.exists():
             return

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.app.test_answers import by_rules_alone
 from tests.app.test_judge_repeatable import House, by_company
 
 from medwarden.app.answers import give_answer, preview, undo_answer
@@ -15,12 +16,14 @@ from medwarden.app.models import load_model, local_file
 from medwarden.knowledge.fingerprints.rules import LEVELS
 from medwarden.store.open import Store
 
+__all__ = ["by_rules_alone"]
+
 PUMP = {"category": "infusion_pump", "vendor": "ICU Medical"}
 Labels = dict[tuple[str, str], str | None]
 
 
 @pytest.fixture
-def folder(store: Store) -> Iterator[Path]:
+def folder(store: Store, by_rules_alone: None) -> Iterator[Path]:
     yield store.home
     (store.home / "fingerprints" / RULES_FILE).unlink(missing_ok=True)
     load_own(store.home)

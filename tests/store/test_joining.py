@@ -74,7 +74,7 @@ def _rows(leave: frozenset[str] = frozenset()) -> dict[str, list[tuple[Any, ...]
             f.attname
             for f in model._meta.concrete_fields
             if not (f.primary_key and f.get_internal_type() == "BigAutoField")
-            and f.attname not in {"added_ns", "stale", *leave}
+            and f.attname not in {"added_ns", "stale", "marks", *leave}
         ]
         shown[model.__name__] = sorted(model.objects.values_list(*names), key=repr)
     return shown
