@@ -66,7 +66,7 @@ def test_tests_mirror_the_source() -> None:
     behaviours = {
         "conformance", "captures", "oracle", "privacy", "hostile", "bounds", "throughput", "crash",
         "tamper", "disk_full", "repeatable", "repetitions", "contract", "pages", "guards", "console",
-        "accessibility", "fuzz", "replay", "stack", "flows",
+        "accessibility", "fuzz", "replay", "stack", "flows", "reassess",
     }  # fmt: skip
     strays: list[str] = []
     for test in sorted((ROOT / "tests").rglob("test_*.py")):
