@@ -35,6 +35,7 @@ import msgspec  # noqa: E402
 from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
 from fuzz.equipment_seeds import EQUIPMENT_SEEDS, workbook  # noqa: E402
 from fuzz.mds2_seeds import MDS2_SEEDS, MDS2_TARGETS  # noqa: E402
+from fuzz.scanner_seeds import SCANNER_TARGETS, scanner_seeds  # noqa: E402
 from fuzz.support_seeds import SUPPORT_MODULES, SUPPORT_SEEDS, SUPPORT_TARGETS  # noqa: E402
 from fuzz.vex_seeds import VEX_SEEDS  # noqa: E402
 from tests.feeds.upstream import seeds_of  # noqa: E402
@@ -431,6 +432,7 @@ def documents() -> dict[str, tuple[Callable[[bytes], Hashable], tuple[str, ...]]
     }
     found |= {name: (read, mds2) for name, read in MDS2_TARGETS.items()}
     found |= {name: (read, SUPPORT_MODULES) for name, read in SUPPORT_TARGETS.items()}
+    found |= SCANNER_TARGETS
     found |= {f"scan_{kind.manifest.name}": (_scan(kind), (kind.__module__,)) for kind in readers()}
     found |= {f"feed_{feed.manifest.id}": (_feed(feed), (feed.__module__,)) for feed in feeds()}
     return found | {
@@ -472,6 +474,8 @@ def make_corpus(name: str) -> int:
             seeds[f"{path.parent.name}-{path.stem}"] = b"".join(lines[:3])
     if name.startswith("feed_"):
         seeds = seeds_of(name.removeprefix("feed_"))
+    if name in SCANNER_TARGETS:
+        seeds = scanner_seeds(name)
     if name.startswith("scan_"):
         cases = ROOT / "tests" / "sensors" / "scans" / "cases" / name.removeprefix("scan_")
         seeds = {

@@ -148,14 +148,19 @@ class _Answer:
         self.whole = False
         self.refused = ""
         self._parser = expat.ParserCreate()
+        if hasattr(self._parser, "SetReparseDeferralEnabled"):
+            self._parser.SetReparseDeferralEnabled(False)  # the end must be seen when it comes, not later
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.EntityDeclHandler = self._refuse
         self._parser.ExternalEntityRefHandler = self._refuse
 
     def feed(self, piece: bytes) -> None:
-        if not self.refused:
+        try:
             self._parser.Parse(piece, False)
+        except expat.ExpatError:
+            if not self.whole:  # what follows the element is for who reads it to judge
+                raise
 
     def _start(self, _tag: str, _attributes: dict[str, str]) -> None:
         self._depth += 1
