@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -222,7 +222,8 @@ def test_what_is_under_way_and_what_it_came_to_is_shown(known: Store, signed_in:
     from medwarden.app.knowledge_job import run
 
     path = known.home / "kev2.json"
-    path.write_bytes(making.kev("CVE-2026-10001", "CVE-2026-10002", day="2027-02-02"))
+    newer = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    path.write_bytes(making.kev("CVE-2026-10001", "CVE-2026-10002", day=newer))
     known.close()
     done = run(known.home, Job("import", "user:anna", paths=(str(path),), unsigned=True))
     assert done.errors == ()
