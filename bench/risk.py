@@ -2,12 +2,13 @@
 
     .venv/bin/python bench/risk.py [--part PART ...] [--house FOLDER] [--devices N] [--records N]
 
-Parts: ``match`` (records and profiles through the engine, nothing stored), ``build`` (devices of a simulated
-hospital, copied, judged into a data folder), ``score`` (all scores anew), ``increments`` (one device, one
-advisory, one recall against what is stored), ``plan`` (groups and what to do first) and ``pages`` (the
-console). Without ``--part`` all of them. ``--house`` keeps the data folder, which is built where it is
-missing: a second run starts at once. Every figure has the line that is asked for, and whether it was reached:
-by the clock, and where the machine is shared by processor time spread over two cores.
+Parts: ``match`` (records and profiles through the engine, nothing stored), ``build`` (devices of a
+simulated hospital, copied, judged into a data folder), ``score`` (all scores anew), ``increments`` (one
+device, one advisory, one recall against what is stored, with the scores that they change, in a process that
+has read ahead what a worker reads when it starts), ``plan`` (groups, a letter, what to do first) and
+``pages`` (the console). Without ``--part`` all of them. ``--house`` keeps the data folder, which is built
+where it is missing: a second run starts at once. Every figure has the line that is asked for, and whether it
+was reached: by the clock, and where the machine is shared by processor time spread over two cores.
 """
 
 from __future__ import annotations
@@ -95,8 +96,11 @@ def size(database: Path) -> int:
 def increments(house: House) -> None:
     """Print how long one device, one advisory and one recall take against everything that is stored."""
     from medwarden.app.judge import assess
+    from medwarden.app.read_ahead import read_ahead
     from medwarden.store.models import Device
 
+    with timed("what a worker reads when it starts"):
+        read_ahead(house.home)
     first = Device.objects.order_by("pk").values_list("pk", flat=True)[0]
     for turn in ("first in a process", "after it"):
         with timed(f"one device scored, {turn}", 1, cores=1):
@@ -117,6 +121,14 @@ def plan(house: House) -> None:
     from medwarden.store.queries.scope import Scope
 
     del house
+    from medwarden.app.letters import write
+    from risk_house import VULNERABILITIES
+
+    with timed("a letter to a maker written", 1, cores=1):
+        write(
+            Scope(), "Philips", "IntelliVue MX800", "4.1", [f"CVE-2099-{VULNERABILITIES - 1:04}"],
+            actor="bench",
+        )  # fmt: skip
     with timed("groups written down"):
         note_groups()
     with timed("plan over the 100 worst devices"):

@@ -68,7 +68,7 @@ def new_advisory(house: House) -> None:
 
 
 def new_recall(house: House) -> None:
-    """Take a recall into knowledge and compare every device with it."""
+    """Take a recall into knowledge and compare every device with it; told and scored is part of it."""
     from medwarden.app.knowledge import writing
     from medwarden.app.recalls import refresh
     from medwarden.store.knowledge_editions import Brought, Gathering, put_in_use

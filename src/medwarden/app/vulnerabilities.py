@@ -209,7 +209,6 @@ def refresh(home: Path, tenant: str) -> int:
 
 def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> _Judged | None:
     """Judge the profiles that are behind knowledge or rules; None where none is."""
-    from medwarden.store.queries.vulnerabilities import newest_judged
     from medwarden.store.vulnerabilities import profiles_in_use, standing
 
     edition = knowledge.newest
@@ -219,8 +218,9 @@ def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> _Judged | Non
     behind = {key: value for key, value in stood.items() if value != (edition, RULES)}
     if not behind:
         return None
-    alike = len(set(behind.values())) == 1 and next(iter(behind.values()))[1] == RULES
-    only = changed_since(knowledge, newest_judged(tenant)) if alike else None
+    oldest = min(judged for judged, _ in behind.values())
+    alike = oldest >= 0 and all(rules == RULES for _, rules in behind.values())
+    only = changed_since(knowledge, oldest) if alike else None
     judge = (
         _engine(home, knowledge).whole.judge
         if only is None
@@ -297,8 +297,10 @@ def _settle_all(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int
 
 
 def _moved_on(stood: Collection[tuple[int, str]], edition: int) -> bool:
-    """Tell whether knowledge alone moved on since all profiles were judged by one edition and these rules."""
-    return len(stood) == 1 and all(rules == RULES and judged < edition for judged, rules in stood)
+    """Tell whether some profiles are behind knowledge, and all were judged by these rules before."""
+    return any(judged < edition for judged, _ in stood) and all(
+        rules == RULES and judged >= 0 for judged, rules in stood
+    )
 
 
 def _note_members(tenant: str, *, first_only: bool = False) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from medwarden.model.scan import ScanOutcome
 from medwarden.model.vulnerability import MatchState
@@ -18,7 +18,6 @@ from medwarden.store.bulk import among
 from medwarden.store.models import (
     Device,
     Irrelevance,
-    MatchProfile,
     ProfileMember,
     VulnerabilityVerdict,
     VulnerabilityWeight,
@@ -354,12 +353,6 @@ def matched_vulnerabilities(profiles: Sequence[str]) -> set[str]:
         )
         found.update(rows.values_list("vulnerability", flat=True).distinct())
     return found
-
-
-def newest_judged(tenant: str) -> int:
-    """Return the newest edition of knowledge that some profile was judged by; -1 for none."""
-    row = MatchProfile.objects.filter(tenant_id=tenant).order_by(F("edition").desc()).first()
-    return -1 if row is None else row.edition
 
 
 def known_of(scope: Scope, ids: Sequence[str], at_ns: int) -> dict[str, tuple[KnownVulnerability, ...]]:
