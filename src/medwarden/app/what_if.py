@@ -15,6 +15,8 @@ from medwarden.inventory.company import Company, Member
 from medwarden.inventory.labelling import judge
 from medwarden.model.device import Device
 
+_MOST_ROUNDS = 3
+
 
 class Turn(msgspec.Struct, frozen=True):
     """A device as judging comes to it now, and as it would come to it."""
@@ -34,16 +36,19 @@ def turns(
     """
     from medwarden.store.company import would_tell
 
-    now = {device.id: device for device in judged_here(devices)}
+    concerned = list(devices)
     with trying():
         then = [supposed(device) for device in devices]
         members = {device.id: judge(device).member for device in then}
-        told = would_tell(members)
-    further = _complete(sorted(told))
-    now |= {device.id: device for device in judged_here(further)}
-    with trying():
-        after = list(judged_if([*then, *further], members))
-    return [Turn(now[device.id], device) for device in after]
+        for _ in range(_MOST_ROUNDS):  # who is told otherwise is judged by what is tried, and may tell others
+            told = _complete(sorted(would_tell(members)))
+            if not told:
+                break
+            concerned += told
+            then += told
+            members |= {device.id: judge(device).member for device in told}
+        after = list(judged_if(then, members))
+    return [Turn(*turn) for turn in zip(judged_here(concerned), after, strict=True)]
 
 
 def judged_here(devices: Sequence[Device]) -> Iterator[Device]:

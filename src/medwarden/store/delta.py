@@ -140,7 +140,8 @@ def _devices(change: Change, site: str, devices: Sequence[DeviceChange]) -> None
     for start in range(0, len(devices), _AT_ONCE):
         part = devices[start : start + _AT_ONCE]
         rows = Device.objects.filter(pk__in=[d.id for d in part])
-        known = {key: times for key, *times in rows.values_list("pk", "retired_at", "last_seen")}
+        columns = rows.values_list("pk", "retired_at", "last_seen")
+        known = {key: (retired_at, last_seen) for key, retired_at, last_seen in columns}
         with connection.cursor() as cursor:
             cursor.executemany(_DEVICE, [_device(change, site, device) for device in part])
         for device in part:
