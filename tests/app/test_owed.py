@@ -47,7 +47,8 @@ def folders(
             done = Path(shutil.copytree(ready, base / deed))
             _in(done, getattr(killed, deed), settle)
             made[f"after {deed}"] = ready = done
-    forget(ready)
+    load_own(made["before hear"])
+    load_model(made["before hear"])
     return made
 
 
