@@ -273,7 +273,9 @@ def plan_site(
         part = ids[start : start + _PARTS_AT_ONCE]
         stored = dict(Row.objects.filter(pk__in=part).values_list("pk", "risk_score"))
         for device in complete_devices(part):
-            site = sites.setdefault(device.site, _Site(scope.tenant, device.site))
+            if device.site not in sites:
+                sites[device.site] = _Site(scope.tenant, device.site)  # reads what is around all devices
+            site = sites[device.site]
             options[device.id] = (stored[device.id], _options(site, device, stored[device.id]))
         if progress is not None:
             progress(min(start + _PARTS_AT_ONCE, len(ids)), len(ids), "")
