@@ -131,5 +131,6 @@ def test_the_domain_of_a_house_is_not_learnt(field: str) -> None:
     ],
 )
 def test_names_of_the_house_that_are_asked_for_are_not_learnt(asked: str, left: str) -> None:
-    assert normalise("dns.query", asked) == left
+    for field in ("dns.query", "tls.sni", "quic.sni", "http.host"):
+        assert normalise(field, asked) == left
     assert normalise("mdns.service", asked) == asked

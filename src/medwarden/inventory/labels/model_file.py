@@ -65,7 +65,7 @@ def pack(about: bytes, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
         listed.append(_Array(name, kind, array.shape))
         body.append(np.ascontiguousarray(array, _KINDS[kind]).tobytes())
     header = msgspec.json.encode(_Header(tuple(listed), msgspec.Raw(about)))
-    rest = _LENGTH.pack(len(header)) + header + zlib.compress(b"".join(body), 9)
+    rest = _LENGTH.pack(len(header)) + header + zlib.compress(b"".join(body), 6)
     return MAGIC + hashlib.sha256(rest).digest() + rest
 
 

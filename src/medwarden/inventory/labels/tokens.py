@@ -45,7 +45,7 @@ _OF_THE_HOUSE = re.compile(
     r"[0-9a-z][0-9a-z.-]*\.(?:local|lan|home|internal|intranet|corp|test|example|invalid|home\.arpa)\.?$",
     re.IGNORECASE,
 )
-_ASKED = frozenset({"dns.domain", "dns.query", "http.host", "tls.server_name", "quic.server_name"})
+_ASKED = frozenset({"dns.domain", "dns.query", "http.host", "tls.sni", "quic.sni"})
 """Fields that name who is called; under a domain of special or private use that is the house's own."""
 
 _STACK = re.compile(
