@@ -6,11 +6,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
 from medwarden.kernel.errors import ResourceError
 from medwarden.store import schema
 from medwarden.store.folder import DATABASE_FILE
+from medwarden.store.integrity import seal_databases
 from medwarden.store.open import open_store
 from medwarden.store.schema import FILE, dump, lay_out, migrations_digest
 
@@ -53,3 +55,18 @@ def test_a_lay_out_that_fails_leaves_an_empty_database_and_says_why(
         open_store(home, writer=True)
     with sqlite3.connect(home / DATABASE_FILE) as held:
         assert held.execute("select count(*) from sqlite_master").fetchone() == (0,)
+
+
+def test_a_folder_that_is_brought_up_to_date_is_sampled_again(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    home = tmp_path / "home"
+    with django_db_blocker.unblock():
+        with open_store(home, writer=True):
+            call_command("migrate", "store", "0020", verbosity=0)
+        database = home / DATABASE_FILE
+        with sqlite3.connect(database) as held:
+            held.execute("delete from sqlite_stat1")
+        seal_databases(home)
+        with open_store(home, writer=True), sqlite3.connect(database) as held:
+            assert held.execute("select count(*) from sqlite_stat1 where tbl = 'store_site'").fetchone()[0]

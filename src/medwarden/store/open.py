@@ -54,9 +54,8 @@ class Store:
 
     def analyse(self) -> None:
         """Let SQLite sample what the columns hold, so that lists use the right index as they grow."""
-        with storage_errors(self.home), connection.cursor() as cursor:
-            cursor.execute("PRAGMA analysis_limit=2000")
-            cursor.execute("ANALYZE")
+        with storage_errors(self.home):
+            _sample()
 
     @staticmethod
     def leave_thread() -> None:
@@ -152,8 +151,10 @@ def _migrate(home: Path) -> None:
     from medwarden.store.schema import lay_out
 
     try:
-        lay_out()
+        laid_out, before = lay_out(), _tables_version()
         call_command("migrate", verbosity=0, interactive=False)
+        if not laid_out and _tables_version() != before:
+            _sample()  # a table that was built anew has lost what SQLite knew of its columns
         begin_chain(home)
         ensure_site()
     except (DatabaseError, sqlite3.Error) as error:
@@ -161,6 +162,19 @@ def _migrate(home: Path) -> None:
             f"the database {home / DATABASE_FILE} cannot be opened or brought up to date ({error}): "
             "check free space and rights, or restore a backup"
         ) from error
+
+
+def _tables_version() -> int:
+    """Return SQLite's count of changes to the tables (``PRAGMA schema_version``)."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA schema_version")
+        return int(cursor.fetchone()[0])
+
+
+def _sample() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA analysis_limit=2000")
+        cursor.execute("ANALYZE")
 
 
 def ensure_site(
