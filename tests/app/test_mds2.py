@@ -151,6 +151,7 @@ def test_coverage_names_contradicted_models_first_then_those_without_a_form(pump
 
 def test_what_a_maker_says_is_data_for_policy_and_patient_data(pumps: Store) -> None:
     from medwarden.app.disclosures import disclosure_for, network_needs
+    from medwarden.app.policies import learn_stored
     from medwarden.store.queries import complete_devices
 
     bring_in({"MPII-2.2": "Yes"}, notes={"CONN-2": "DICOM 104/tcp"})  # type: ignore[arg-type]
@@ -159,6 +160,10 @@ def test_what_a_maker_says_is_data_for_policy_and_patient_data(pumps: Store) -> 
     assert set(needs) == set(ALL[:2])
     assert needs["d-main-1"].external_communication is False
     assert [(p.port, p.transport) for p in needs["d-main-1"].ports] == [(104, "tcp")]
+    learnt = learn_stored(device="d-main-1", category=None, actor="test")
+    assert any(
+        "1 device: services that the form names" in note and "tcp/104" in note for note in learnt.notes
+    )
     found = disclosure_for("default", next(d for d in devices if d.id == "d-main-1"))
     assert found is not None and found.says("phi_kept") is True and "maker agrees" in found.attached
 

@@ -31,6 +31,7 @@ def learn_policy(
 
 def learn_stored(*, device: str | None, category: str | None, actor: str, site: str | None = None) -> Policy:
     """Do the same on a store that is open already (the console)."""
+    from medwarden.app.disclosures import network_needs
     from medwarden.store import queries
     from medwarden.store.changes import Change
     from medwarden.store.policies import record_policy
@@ -38,12 +39,14 @@ def learn_stored(*, device: str | None, category: str | None, actor: str, site: 
     scope = queries.Scope(sites=None if site is None else (site,))
     devices = {each.id: each for each in queries.complete_devices(queries.device_ids(scope))}
     if device is not None:
-        learnt = learn_device(one_device(device), devices)
+        member = one_device(device)
+        learnt = learn_device(member, devices, needs=network_needs(scope.tenant, [member]))
     else:
         assert category is not None
         if not any(each.category == category for each in devices.values()):
             raise ConfigurationError(f"no device is of category {category[:40]!r}: see `medwarden devices`")
-        learnt = learn_category(category, devices)
+        members = [each for each in devices.values() if each.category == category]
+        learnt = learn_category(category, devices, needs=network_needs(scope.tenant, members))
     with Change(actor, "learnt from observed traffic") as change:
         return record_policy(change, learnt)
 

@@ -15,10 +15,12 @@ import msgspec
 
 from medwarden.kernel.ids import stable_id
 from medwarden.model.device import Conversation, Device
+from medwarden.model.mds2 import NetworkNeeds
 from medwarden.model.policy import Direction, Peer, Policy, PolicyRule, PolicyState
+from medwarden.policy.makers_word import notes_of_makers
 from medwarden.policy.notes import notes_on
 from medwarden.policy.observe import ONE_WAY, Observed, observe
-from medwarden.policy.peers import KINDS, category_name, narrowest, network_of
+from medwarden.policy.peers import KINDS, NAMELESS_OUTSIDE, category_name, narrowest, network_of
 
 UNNAMED_LIMIT = 5
 """Internet addresses without a name, per service, that may be pinned; beyond it none is."""
@@ -59,21 +61,36 @@ class _Use(msgspec.Struct, frozen=True):
 _NO_PORTS = frozenset({"icmp", "icmp6", "icmpv6", "1", "58"})
 
 
-def learn_device(device: Device, devices: Mapping[str, Device], breadth: Breadth | None = None) -> Policy:
+NO_NEEDS: Mapping[str, NetworkNeeds] = {}
+
+
+def learn_device(
+    device: Device,
+    devices: Mapping[str, Device],
+    breadth: Breadth | None = None,
+    needs: Mapping[str, NetworkNeeds] = NO_NEEDS,
+) -> Policy:
     """Return the allow list of one device, from its own conversations.
 
-    ``devices`` (by id) says what its peers are.
+    ``devices`` (by id) says what its peers are, ``needs`` what makers' forms say, by device.
     """
-    return _learn("device", device.id, device.label, [device], devices, breadth or Breadth())
+    return _learn("device", device.id, device.label, [device], devices, breadth or Breadth(), needs)
 
 
-def learn_category(category: str, devices: Mapping[str, Device], breadth: Breadth | None = None) -> Policy:
+def learn_category(
+    category: str,
+    devices: Mapping[str, Device],
+    breadth: Breadth | None = None,
+    needs: Mapping[str, NetworkNeeds] = NO_NEEDS,
+) -> Policy:
     """Return the common allow list of all devices of ``category`` among ``devices`` (by id).
 
-    A rule states how many of the devices were seen to need it.
+    A rule states how many of the devices were seen to need it; ``needs`` is what makers' forms say of each.
     """
     members = sorted((d for d in devices.values() if d.category == category), key=lambda d: d.id)
-    return _learn("category", category, category_name(category), members, devices, breadth or Breadth())
+    return _learn(
+        "category", category, category_name(category), members, devices, breadth or Breadth(), needs
+    )
 
 
 def _learn(
@@ -83,6 +100,7 @@ def _learn(
     members: Sequence[Device],
     devices: Mapping[str, Device],
     breadth: Breadth,
+    needs: Mapping[str, NetworkNeeds],
 ) -> Policy:
     observed = [observe(device) for device in members]
     uses, unnamed = _pinned(_uses(observed, devices))
@@ -104,7 +122,8 @@ def _learn(
         observed_from=first,
         observed_to=last,
         devices=tuple(d.id for d in members),
-        notes=notes_on(observed, rules, unnamed, first, last),
+        notes=notes_on(observed, rules, unnamed, first, last)
+        + notes_of_makers(rules, (d.id for d in members), needs),
     )
 
 
@@ -151,8 +170,7 @@ def _pinned(uses: list[_Use]) -> tuple[list[_Use], list[str]]:
         elif len(groups[use.transport, use.port]) > UNNAMED_LIMIT:
             left.add(use.peer.value)
         else:
-            reason = "internet address without a name: find out whose it is"
-            kept.append(msgspec.structs.replace(use, reason=reason))
+            kept.append(msgspec.structs.replace(use, reason=NAMELESS_OUTSIDE))
     return kept, sorted(left)
 
 

@@ -14,6 +14,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 KINDS = ("device", "category", "subnet", "address", "domain", "internet", "multicast", "broadcast")
 """Kinds of peers in the order policies list them."""
 
+NAMELESS_OUTSIDE = "internet address without a name: find out whose it is"
+"""Why a rule for an address on the internet wants a look."""
+
 
 def category_name(category: str) -> str:
     """Return how a person calls a category, or its id where the taxonomy does not have it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medwarden.app.disclosures import network_needs
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.device import Device
 from medwarden.model.policy import Policy
@@ -28,7 +29,8 @@ def with_peers(scope: queries.Scope, members: list[Device]) -> dict[str, Device]
 
 def device_policy(scope: queries.Scope, found: Device) -> Policy:
     """Return the allow list that a device's own traffic would give now; nothing is stored."""
-    return learn_device(found, with_peers(scope, [found]))
+    needs = network_needs(scope.tenant, [found])
+    return learn_device(found, with_peers(scope, [found]), needs=needs)
 
 
 def learn(scope: Scope, category: str, actor: str) -> Policy:
@@ -39,8 +41,9 @@ def learn(scope: Scope, category: str, actor: str) -> Policy:
     ids = queries.device_ids(scope.store, queries.DeviceFilter(category=(category,)))
     if not category or not ids:
         raise ConfigurationError("no device that you may see is of that category")
-    devices = with_peers(scope.store, queries.complete_devices(ids))
-    learnt = learn_category(category, devices)
+    members = queries.complete_devices(ids)
+    needs = network_needs(scope.store.tenant, members)
+    learnt = learn_category(category, with_peers(scope.store, members), needs=needs)
     with Change(actor, "learnt from observed traffic", tenant=scope.tenant, site=scope.site) as change:
         return record_policy(change, learnt)
 
