@@ -24,7 +24,8 @@ from medwarden.app.risk_rules import rules_in_force
 from medwarden.app.risk_world import World
 from medwarden.app.spoofing import find_contradictions, suspected
 from medwarden.app.surroundings import surroundings, surroundings_with
-from medwarden.app.vulnerabilities import match_devices
+from medwarden.app.vulnerabilities import match_devices, refresh
+from medwarden.app.vulnerability_findings import tell
 from medwarden.inventory.labelling import judge, labelling_version
 from medwarden.inventory.plan import Plan
 from medwarden.kernel.clock import wall_clock
@@ -113,16 +114,29 @@ def _outcome(device: Device, context: RiskContext) -> Outcome:
     return score, findings + declared(device, disclosure, compare(device, disclosure, context))
 
 
+def _tell_left(folder: Path | None, tenant: str, site: str) -> list[str]:
+    """Match and tell of the devices of which somebody who was killed had not; return them."""
+    left = unmatched_devices(site)
+    if left and folder is not None:
+        match_devices(folder, tenant, site, left)
+        refresh(folder, tenant)
+        tell(tenant, site, left)
+    return left
+
+
 def judge_stale(tenant: str, site: str) -> int:
     """Identify and assess every device of a site that is stale or told otherwise; return how many there were.
 
     All are identified before any is assessed: the risk of a device depends on who its neighbours are. A
     large backlog is judged in a second process while this one stores. What a process that was killed had
-    only identified is assessed with them, and what is owed to the site is taken up.
+    only identified is assessed with them, what it had not told is told, and what is owed to the site is
+    taken up.
     """
     folder = _knowledge()
+    left = _tell_left(folder, tenant, site)
     with _beside(folder, tenant, site, _backlog(site)) as beside:
-        judged = list(dict.fromkeys([*_identify_stale(tenant, site, beside), *unmatched_devices(site)]))
+        identified = _identify_stale(tenant, site, beside)
+        judged = list(dict.fromkeys([*identified, *left, *unmatched_devices(site)]))
         if judged:
             fill_devices(tenant, site, judged)
             if folder is not None:

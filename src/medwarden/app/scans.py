@@ -79,6 +79,7 @@ def take_in(
 ) -> ScanImport:
     """Store a report that was read and judge the devices it speaks of anew."""
     from medwarden.store.changes import Change
+    from medwarden.store.company import note_unmatched
     from medwarden.store.open import ensure_site
     from medwarden.store.scans import end_old, find_again, record_scan
 
@@ -86,8 +87,10 @@ def take_in(
     with Change(actor, f"report imported from {source}", tenant=tenant, site=place) as change:
         again = find_again(change, place)
         done = record_scan(change, place, report, source, digest, whole=whole_forms())
+        note_unmatched({*done.devices, *again})
     with Change("rule:scans", "age", tenant=tenant) as change:
         aged = end_old(change)
+        note_unmatched(device for _, device in aged)
     weigh(home, tenant, {name for name in done.vulnerabilities if name.startswith("CVE-")})
     rejudge(home, tenant, place, {*done.devices, *again, *(device for at, device in aged if at == place)})
     return done
@@ -104,12 +107,14 @@ def remove(home: Path, scan: str, *, actor: str, reason: str) -> int:
 def take_back(home: Path, tenant: str, scan: str, *, actor: str, reason: str) -> int:
     """Do the same on a store that is open already."""
     from medwarden.store.changes import Change
+    from medwarden.store.company import note_unmatched
     from medwarden.store.models import Scan
     from medwarden.store.scans import remove_scan
 
     row = Scan.objects.filter(tenant_id=tenant, pk=scan).first()
     with Change(actor, reason, tenant=tenant, site=row.site_id if row else None) as change:
         devices = remove_scan(change, scan, whole=whole_forms())
+        note_unmatched(devices)
     if row is not None:
         rejudge(home, tenant, row.site_id, devices)
     return len(devices)

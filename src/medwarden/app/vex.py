@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from medwarden.app.vulnerabilities import own_aliases, tell
+from medwarden.app.vulnerabilities import own_aliases
+from medwarden.app.vulnerability_findings import tell
 from medwarden.app.work import own_rules
 from medwarden.feeds.versions import spans_of
 from medwarden.kernel.clock import Clock, wall_clock

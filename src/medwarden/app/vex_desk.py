@@ -12,6 +12,7 @@ from medwarden.app.sites import scope_of_site
 from medwarden.app.vex import TakenIn, decide, justified, reopen, take_back, take_in, weigh
 from medwarden.app.vex_export import Chosen, Written, set_publisher, write
 from medwarden.app.vex_signature import check_beside
+from medwarden.app.vulnerability_findings import tell
 from medwarden.app.work import refresh
 from medwarden.app.work_table import due_day
 from medwarden.kernel.errors import ConfigurationError, ResourceError
@@ -157,6 +158,8 @@ def declare_stored(
 ) -> None:
     """Do the same on a store that is open already."""
     from medwarden.store.changes import Change
+    from medwarden.store.queries.vulnerabilities import alike as alike_devices
+    from medwarden.store.scores import mark_due
     from medwarden.store.vex import mark_said
     from medwarden.store.vulnerabilities import declare_irrelevant
 
@@ -166,4 +169,6 @@ def declare_stored(
     with Change(actor, reason.strip(), tenant=tenant, site=site) as change:
         declare_irrelevant(change, device, vulnerability, expires_ns=until_ns, alike=alike)
         mark_said(change, device, vulnerability, says, grounds)
-    vulnerabilities.tell(tenant, site, [device])
+        concerned = alike_devices(device) if alike else [device]
+        mark_due(change, concerned)
+        tell(tenant, site, concerned)

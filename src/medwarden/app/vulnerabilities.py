@@ -17,19 +17,20 @@ import yaml
 
 from medwarden.app.changed_claims import changed_since, engine_of
 from medwarden.app.layered import Layered
-from medwarden.kernel.clock import Clock, wall_clock
+from medwarden.app.vulnerability_findings import tell, tell_owed
+from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.written_yaml import check_depth
 from medwarden.model.vulnerability import Match
 from medwarden.risk.factor import Basis
 from medwarden.risk.matching.engine import RULES, Engine
-from medwarden.risk.matching.findings import KINDS, finding_id, findings_of
 from medwarden.risk.matching.names import Aliases
 from medwarden.risk.matching.profile import Profile
 from medwarden.store.knowledge import Knowledge
 from medwarden.store.open import open_store
 
 if TYPE_CHECKING:
+    from medwarden.store.changes import Change
     from medwarden.store.queries.vulnerabilities import VerdictView
 
 ALIASES_FILE = "aliases.yaml"
@@ -162,9 +163,9 @@ def rejudge(home: Path, tenant: str, site: str, ids: Collection[str]) -> None:
         return
     ordered = sorted(ids)
     match_devices(home, tenant, site, ordered)
-    tell(tenant, site, ordered)
     with Change("rule:matching", "a scanner's report", RULES, tenant=tenant, site=site) as change:
         mark_due(change, ordered)
+    tell_owed(tenant, site, ordered)
 
 
 def weigh(home: Path, tenant: str, vulnerabilities: Collection[str]) -> None:
@@ -275,7 +276,6 @@ def _settle_all(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int
     from medwarden.app.vulnerability_weights import weights_of
     from medwarden.store.changes import Change
     from medwarden.store.queries.vulnerabilities import members_of, profiles_with
-    from medwarden.store.scores import mark_due
     from medwarden.store.vulnerabilities import record_verdicts, record_weights
 
     moved: set[str] = set()
@@ -285,15 +285,26 @@ def _settle_all(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int
             changed = record_verdicts(
                 change, some, edition=judged.edition, rules=RULES, cause=judged.cause, only=judged.only
             )
-            mark_due(change, chain.from_iterable(members_of(changed).values()))
+            _owe_telling(change, changed)
             moved |= changed
     weights = weights_of(knowledge, judged.vulnerabilities)
     with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
         altered = profiles_with(tenant, record_weights(change, weights))
-        mark_due(change, chain.from_iterable(members_of(altered).values()))
+        _owe_telling(change, altered)
     for site, devices in members_of(moved | altered).items():
-        tell(tenant, site, devices)
+        tell_owed(tenant, site, devices)
     return (len(moved),)
+
+
+def _owe_telling(change: Change, profiles: Collection[str]) -> None:
+    """Have devices of profiles scored, and their findings told, if need be by who comes next."""
+    from medwarden.store.company import note_unmatched
+    from medwarden.store.queries.vulnerabilities import members_of
+    from medwarden.store.scores import mark_due
+
+    devices = list(chain.from_iterable(members_of(profiles).values()))
+    mark_due(change, devices)
+    note_unmatched(devices)
 
 
 def _moved_on(stood: Collection[tuple[int, str]], edition: int) -> bool:
@@ -355,36 +366,6 @@ def _weigh(tenant: str, knowledge: Knowledge, vulnerabilities: set[str]) -> None
     with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
         altered = record_weights(change, weights)
         mark_due(change, chain.from_iterable(members_of(profiles_with(tenant, altered)).values()))
-
-
-def tell(
-    tenant: str,
-    site: str,
-    ids: Sequence[str],
-    clock: Clock = wall_clock,
-    *,
-    subjects: frozenset[str] | None = None,
-) -> None:
-    """Bring the findings on vulnerabilities of some devices in line with the verdicts.
-
-    ``subjects`` are what the findings are about (an advisory) that may be different now, None for all. Of
-    devices of which a scanner says something all are looked at: its word counts for every subject.
-    """
-    from medwarden.store.changes import Change
-    from medwarden.store.findings import record_findings
-    from medwarden.store.queries import Scope
-    from medwarden.store.queries.scans import scanned_devices
-    from medwarden.store.queries.vulnerabilities import VerdictFilter, verdicts
-
-    scope, now_ns = Scope(tenant, (site,)), clock()
-    scanned = set() if subjects is None else set(scanned_devices(scope, now_ns)) & set(ids)
-    for some, about in ((sorted(set(ids) - scanned), subjects), (sorted(scanned), None)):
-        for part in _parts(some):
-            wanted = VerdictFilter(devices=tuple(part), subjects=about)
-            found = findings_of(site, verdicts(scope, wanted, at_ns=now_ns), now_ns)
-            only = None if about is None else {finding_id(site, d, each) for d in part for each in about}
-            with Change("rule:matching", "verdicts changed", RULES, tenant=tenant, site=site) as change:
-                record_findings(change, part, found, kinds=KINDS, only=only)
 
 
 def shown(
@@ -449,7 +430,7 @@ def called_irrelevant(
         declare_irrelevant(change, device, vulnerability, expires_ns=expires_ns, alike=alike)
         concerned = _alike(device) if alike else [device]
         mark_due(change, concerned)
-    tell(tenant, site, concerned)
+        tell(tenant, site, concerned)
 
 
 def call_relevant(home: Path, device: str, vulnerability: str, *, reason: str, actor: str) -> None:
@@ -474,7 +455,7 @@ def called_relevant(
         take_back_irrelevance(change, device, vulnerability)
         concerned = _alike(device)
         mark_due(change, concerned)
-    tell(tenant, site, concerned)
+        tell(tenant, site, concerned)
 
 
 def _alike(device: str) -> list[str]:

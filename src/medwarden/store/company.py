@@ -114,10 +114,19 @@ def would_tell(members: Mapping[str, Member]) -> set[str]:
 
 
 def note_matched(ids: Iterable[str]) -> None:
-    """Note that what follows from the identity of devices was looked for. Within a change."""
+    """Note that what follows from the identity of devices was looked for, and told. Within a change."""
+    _set_unmatched(ids, False)
+
+
+def note_unmatched(ids: Iterable[str]) -> None:
+    """Note of devices that findings on them are to be told: who judges next does it. Within a change."""
+    _set_unmatched(ids, True)
+
+
+def _set_unmatched(ids: Iterable[str], unmatched: bool) -> None:
     with connection.cursor() as cursor:
         statement = f"UPDATE store_companymember SET unmatched = %s WHERE device_id {_AMONG}"  # noqa: S608
-        cursor.execute(statement, [False, json.dumps(sorted(ids))])
+        cursor.execute(statement, [unmatched, json.dumps(sorted(ids))])
 
 
 @contextmanager
