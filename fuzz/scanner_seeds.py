@@ -16,10 +16,11 @@ from pathlib import Path
 from xml.parsers import expat
 
 from fuzz.engine import Finding
+from tests.connectors.scanners.contract import Contract, body_of, posted
 
 from medwarden.app.vex_signature import check_with
 from medwarden.connectors.scanners.desk import Asked, Credentials, Desk, ScannerConnector
-from medwarden.connectors.scanners.registry import connectors
+from medwarden.connectors.scanners.registry import connector_named, connectors
 from medwarden.kernel.errors import MedwardenError
 from medwarden.transport.http import DownloadFailed, Fetched, HttpSession, Limits
 from medwarden.transport.kept import Kept
@@ -53,6 +54,26 @@ class _Session(HttpSession):
         if status != 200:
             raise DownloadFailed(f"{url}: answered {status}", status)
         target.write_bytes(answer)
+        return Fetched(url, fresh=True)
+
+
+class _Recording(HttpSession):
+    """Answers as the contract server of a case does, and keeps what it answered."""
+
+    def __init__(self, case: Path) -> None:
+        super().__init__()
+        self._contract = Contract(case)
+        self.given: list[tuple[int, bytes]] = []
+        self.ended = False
+
+    def fetch(self, url: str, target: Path, *, body: bytes | None = None, **_: object) -> Fetched:
+        """Write down what the contract says to a request."""
+        ask = f"{'GET' if body is None else 'POST'} {url.removeprefix('https://scanner.example')}"
+        right = self._contract.answer_to(ask, posted(body or b""))
+        self.given.append((404 if right is None else 200, right or b""))
+        if right is None:
+            raise DownloadFailed(f"{url}: answered 404", 404)
+        target.write_bytes(right)
         return Fetched(url, fresh=True)
 
 
@@ -138,7 +159,7 @@ def _companion(data: bytes) -> Hashable:
     found = check_with(home, b"{}", "fuzz.json", [(f"{n}.asc", piece) for n, piece in enumerate(pieces)])
     if found.verified or not found.sentence.isprintable():
         raise Finding(f"it says {found.sentence!r}")
-    return found.sentence[:24]
+    return found.sentence[:24], len(pieces)
 
 
 SCANNER_TARGETS: dict[str, tuple[Callable[[bytes], Hashable], tuple[str, ...]]] = {
@@ -159,15 +180,29 @@ def scanner_seeds(name: str) -> dict[str, bytes]:
         signature = b"-----BEGIN PGP SIGNATURE-----\n\nwsB=\n-----END PGP SIGNATURE-----\n"
         key = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjM=\n-----END PGP PUBLIC KEY BLOCK-----\n"
         return {"digest": digest, "signed": signature + b"\0" + key}
-    folder = _CASES / name.removeprefix("scanner_")
-    found = {}
-    for path in sorted(folder.glob("*.case.json")):
-        answers = [a for route in json.loads(path.read_text())["routes"] for a in route["answers"]]
-        bodies = [
-            (folder / a["file"]).read_bytes()
-            if "file" in a
-            else (a["text"] if "text" in a else json.dumps(a["json"])).encode()
-            for a in answers
-        ]
-        found[path.name.partition(".")[0]] = b"\n--200--\n".join(bodies)
-    return found
+    interface = name.removeprefix("scanner_")
+    cases = sorted((_CASES / interface).glob("*.case.json"))
+    return {path.name.partition(".")[0]: _answered(interface, path) for path in cases}
+
+
+def _answered(interface: str, case: Path) -> bytes:
+    """Return the answers that a pull from the contract server of a case meets, in their order."""
+    if interface == "gmp":
+        routes = json.loads(case.read_text())["routes"]
+        return b"\n--200--\n".join(body_of(case, answer) for route in routes for answer in route["answers"])
+    session = _Recording(case)
+    folder = Path(tempfile.mkdtemp(prefix="medwarden-fuzz-seed-"))
+    try:
+        asked = Asked("fuzz", "https://scanner.example", Credentials("account", "s3cr3t-of-the-fuzzer"))
+        desk = Desk(
+            asked, session, folder, Kept(folder / "kept"), {}, now_s=1_780_000_000.0, sleep=lambda _: None
+        )
+        for brought in connector_named(interface).pull(desk):
+            brought.path.unlink()
+    except MedwardenError:  # a case of a refusal ends so, and its answers are a seed as well
+        session.ended = True
+    finally:
+        session.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    first, *rest = session.given
+    return first[1] + b"".join(b"\n--%d--\n%b" % answer for answer in rest)

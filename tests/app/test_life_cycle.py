@@ -161,8 +161,10 @@ def test_a_persons_day_outranks_what_is_published(monitors: Store) -> None:
         define(change, AttributeSpec("end_of_support", kind=AttributeKind.DATE))
         set_value(change, "d-main-1", "end_of_support", "2032-01-01")
     stated_by_hand(monitors.home, "default", "main", "d-main-1")
-    assert Device.objects.get(pk="d-main-1").score_due_ns is not None
+    said_of = Device.objects.get(pk="d-main-1")
+    assert said_of.stale and said_of.score_due_ns is not None, "it is judged anew, and scored"
     assert {end.subject.value for end in ends_of(Scope(), ["d-main-1"])["d-main-1"]} == {"model", "stated"}
+    Device.objects.filter(pk="d-main-1").update(stale=False)  # as if it had been judged what it was
     assess_due("default", "main")
     assert "unsupported_device" not in factors("d-main-1")
 

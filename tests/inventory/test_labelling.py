@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -219,6 +220,16 @@ def test_a_model_names_no_finer_kind_than_a_rule_says() -> None:
     assert labelling._no_finer_kinds(guessed) == guessed
     other = [*said, _vote("os", "Ubuntu", model)]
     assert labelling._no_finer_kinds(other) == other
+
+
+def test_a_model_does_not_settle_between_unrelated_systems() -> None:
+    model = _vote("os", "Android", f"{MODEL_RULE}1")
+    one = [_vote("os", "Android", "android-agent"), _vote("os", "Linux", "linux-stack"), model]
+    assert labelling._one_system_only(one) == one, "the one is a kind of the other"
+    two = [*one, _vote("os", "iOS", "iphone-agent")]
+    assert labelling._one_system_only(two) == [vote for vote in two if vote is not model]
+    faint = [*one, msgspec.structs.replace(two[-1], weight=TRUST["hint"])]
+    assert labelling._one_system_only(faint) == faint
 
 
 def test_a_server_on_a_virtual_machine_has_the_maker_of_that(heard: Heard) -> None:

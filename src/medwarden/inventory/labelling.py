@@ -38,7 +38,7 @@ from medwarden.knowledge.makers import known_maker
 from medwarden.knowledge.taxonomy import class_of
 from medwarden.model.device import Ballot, Device, DeviceClass, Verdict
 
-_CODE_VERSION = "9"
+_CODE_VERSION = "10"
 
 
 def labelling_version() -> str:
@@ -177,7 +177,7 @@ def votes_on(device: Device, own: Device) -> list[Ballot]:
     votes = rule_votes(device, own)
     if model is not None:
         votes = [*model.trust.apply(votes), *model.judge(device, own)]
-    return doubted(own, _no_finer_kinds(_named_models_only(votes)))
+    return doubted(own, _one_system_only(_no_finer_kinds(_named_models_only(votes))))
 
 
 def _no_finer_kinds(votes: list[Ballot]) -> list[Ballot]:
@@ -203,6 +203,23 @@ def _no_finer_kinds(votes: list[Ballot]) -> list[Ballot]:
 
 def _is_finer(vote: Ballot, label: str) -> bool:
     return label in lineage(vote.label) if vote.level == "os" else is_kind_of(vote.label, label)
+
+
+def _one_system_only(votes: list[Ballot]) -> list[Ballot]:
+    """Return the votes without a trained model's for a system where evidence names unrelated ones.
+
+    What says that it is an iPhone and an Android speaks for others, as a proxy does. No device of the
+    training is like that, so the model would only count once more what one of the others said.
+    """
+    named = {
+        vote.label
+        for vote in votes
+        if vote.level == "os" and vote.weight >= TRUST["strong"] and not vote.rule.startswith(MODEL_RULE)
+    }
+    families = {([label, *lineage(label)])[-1] for label in named}
+    if len(families) < 2:
+        return votes
+    return [vote for vote in votes if vote.level != "os" or not vote.rule.startswith(MODEL_RULE)]
 
 
 def _named_models_only(votes: list[Ballot]) -> list[Ballot]:

@@ -86,6 +86,14 @@ def _says(posted: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return all(posted.get(name) == value for name, value in wanted.items())
 
 
+def posted(body: bytes) -> dict[str, Any]:
+    """Return what was posted, as JSON or as a form."""
+    if body.startswith(b"{"):
+        said: dict[str, Any] = json.loads(body)
+        return said
+    return {name: ",".join(values) for name, values in parse_qs(body.decode()).items()}
+
+
 class Answering(BaseHTTPRequestHandler):
     """Answers as the contract of its server says."""
 
@@ -99,11 +107,7 @@ class Answering(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a question that was posted: JSON or a form."""
-        posted = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if self.headers.get("Content-Type", "").startswith("application/json"):
-            self._answer(json.loads(posted))
-        else:
-            self._answer({name: ",".join(said) for name, said in parse_qs(posted.decode()).items()})
+        self._answer(posted(self.rfile.read(int(self.headers.get("Content-Length", "0")))))
 
     def _answer(self, posted: dict[str, Any]) -> None:
         contract = self.contract
