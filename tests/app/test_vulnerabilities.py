@@ -115,6 +115,19 @@ def test_a_new_advisory_is_judged_alone_and_the_past_stays_known(pumps: Store, t
     assert {row.cause for row in ended} == {"knowledge or rules changed"}
 
 
+def test_a_device_of_a_new_kind_is_judged_by_the_claims_of_today(pumps: Store, tmp_path: Path) -> None:
+    from medwarden.store.models import Device
+
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 2.5"))
+    refresh(pumps.home, "default")
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 1.5"), advisory("MADE-2", "<= 4", "CVE-2020-0002"))
+    refresh(pumps.home, "default")
+    Device.objects.filter(pk="d-main-1").update(firmware="2.2")
+    assert match_devices(pumps.home, "default", "main", ["d-main-1"]) == 1
+    assert states()["d-main-1"] is MatchState.FIXED, "by the advisory as it is now"
+    assert states(cve="CVE-2020-0002")["d-main-1"] is MatchState.CONFIRMED
+
+
 def test_a_person_calls_it_irrelevant_until_a_day_with_a_reason(pumps: Store, tmp_path: Path) -> None:
     from medwarden.kernel.clock import wall_clock
     from medwarden.store.vulnerabilities import declare_irrelevant, take_back_irrelevance

@@ -205,18 +205,23 @@ def test_a_connection_is_changed_and_ended(
     again = connected(say, home, nessus.url)
     assert again.status == 2, "standard input is at its end: no credentials"
     changed = say(
-        "scans", "change", "Basement", "--rename", "Cellar", "--every", "6", "--choose", "Ward 3",
-        "--fingerprint", "AB:" * 31 + "AB", home=home,
+        "scans", "change", "Basement", "--rename", "Cellar", "--every", "6", "--choose", "Ward 3", home=home,
     )  # fmt: skip
     assert changed.status == 0, changed.err
     row = connection(say, home)
     assert (row["name"], row["every_hours"], row["chosen"]) == ("Cellar", 6, ["Ward 3"])
-    assert row["fingerprint"] == "ab" * 32
-    moved = say("scans", "change", "Cellar", "--address", "https://elsewhere.example", home=home)
-    assert moved.status == 2
-    assert "credentials have to be given again" in moved.err
+    fingerprint = "AB:" * 31 + "AB"
+    for way in (("--address", "https://elsewhere.example"), ("--fingerprint", fingerprint)):
+        moved = say("scans", "change", "Cellar", *way, home=home)
+        assert moved.status == 2
+        assert "credentials have to be given again" in moved.err
+    through = ("--proxy", "http://10.0.0.9:3128", "--credentials")
     monkeypatch.setattr("sys.stdin", io.StringIO("another\nsecret of another\n"))
-    assert say("scans", "change", "Cellar", "--credentials", home=home).status == 0
+    assert "over a proxy only https" in say("scans", "change", "Cellar", *through, home=home).err
+    monkeypatch.setattr("sys.stdin", io.StringIO("another\nsecret of another\n"))
+    believed = say("scans", "change", "Cellar", "--credentials", "--fingerprint", fingerprint, home=home)
+    assert believed.status == 0, believed.err
+    assert connection(say, home)["fingerprint"] == "ab" * 32
     assert "does not accept these credentials" in say("scans", "pull", "Cellar", home=home).err
 
     ended = say("scans", "disconnect", "Cellar", "--reason", "replaced", home=home)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from medwarden.model.feed import Kind
 from medwarden.risk.matching.engine import Engine
 from medwarden.risk.matching.names import Aliases
@@ -30,14 +28,14 @@ def changed_since(knowledge: Knowledge, edition: int) -> frozenset[str] | None:
 
 
 def engine_of(knowledge: Knowledge, only: frozenset[str], aliases: Aliases) -> Engine:
-    """Return an engine with what every source says of some vulnerabilities."""
+    """Return an engine with all that is said of some vulnerabilities, and of others beside them."""
     engine = Engine(aliases)
     for identifier in sorted(only):
         for record in knowledge.vulnerability(identifier):
             engine.add_vulnerability(record)
     for advisory in knowledge.advisories():
         engine.learn_updates(advisory)
-        kept = tuple(record for record in advisory.vulnerabilities if (record.id or advisory.id) in only)
-        if kept:
-            engine.add_advisory(msgspec.structs.replace(advisory, vulnerabilities=kept))
+        # Whole, though only some of it is asked for: of its products the closest to a device's is meant.
+        if any((record.id or advisory.id) in only for record in advisory.vulnerabilities):
+            engine.add_advisory(advisory)
     return engine

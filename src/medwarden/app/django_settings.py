@@ -109,8 +109,6 @@ ACCOUNT_SESSION_REMEMBER = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "medwarden"
-# Who types a code at the end of its half minute is not sent away (RFC 6238, 5.2: one step of delay).
-MFA_TOTP_TOLERANCE = 1
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 # --- transport and browser security -----------------------------------------------------------

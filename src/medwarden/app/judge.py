@@ -52,6 +52,7 @@ from medwarden.store.queries.company import (
     unmatched_devices,
 )
 from medwarden.store.scores import mark_due, record_scores
+from medwarden.store.vulnerabilities import standing
 
 _AT_ONCE = 200
 _SCORED_AT_ONCE = 400
@@ -114,14 +115,12 @@ def _outcome(device: Device, context: RiskContext) -> Outcome:
     return score, findings + declared(device, disclosure, compare(device, disclosure, context))
 
 
-def _tell_left(folder: Path | None, tenant: str, site: str) -> list[str]:
-    """Match and tell of the devices of which somebody who was killed had not; return them."""
-    left = unmatched_devices(site)
-    if left and folder is not None:
-        match_devices(folder, tenant, site, left)
-        refresh(folder, tenant)
+def _tell_left(folder: Path, tenant: str, site: str, left: Sequence[str]) -> None:
+    """Tell of the devices of which somebody who was killed had not, and judge what he had only noted."""
+    if left:
+        if any(edition < 0 for edition, _ in standing(tenant).values()):
+            refresh(folder, tenant)
         tell(tenant, site, left)
-    return left
 
 
 def judge_stale(tenant: str, site: str) -> int:
@@ -133,14 +132,15 @@ def judge_stale(tenant: str, site: str) -> int:
     taken up.
     """
     folder = _knowledge()
-    left = _tell_left(folder, tenant, site)
+    left = unmatched_devices(site)
     with _beside(folder, tenant, site, _backlog(site)) as beside:
         identified = _identify_stale(tenant, site, beside)
-        judged = list(dict.fromkeys([*identified, *left, *unmatched_devices(site)]))
+        judged = list(dict.fromkeys([*identified, *left]))
         if judged:
             fill_devices(tenant, site, judged)
             if folder is not None:
                 match_devices(folder, tenant, site, judged)
+                _tell_left(folder, tenant, site, left)
                 match_recalls(folder, tenant, site, judged)
                 match_support(folder, tenant, site, judged)
             _assess(tenant, site, judged, beside, "identity or traffic changed", matched=True)

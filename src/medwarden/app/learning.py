@@ -10,6 +10,7 @@ said must not show at another.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -234,17 +235,21 @@ def keep_in_line(tenant: str) -> None:
     from medwarden.store.owed import Work, owed
 
     home = folder_of_database()
-    due, version = owed(tenant).get(Work.LEARNT), learnt(tenant)
-    if home is None or version is None:
-        return
-    model = former_model(version)
-    if model is not None:
-        keep_model(home, model)
-    else:
-        forget_model(home)
-    write_rules(home, version.rules)
-    if due is not None:
-        due.done()
+    while True:
+        due, version = owed(tenant).get(Work.LEARNT), learnt(tenant)
+        if home is None or version is None:
+            return
+        model = former_model(version)
+        if model is not None:
+            keep_model(home, model)
+        else:
+            forget_model(home)
+        write_rules(home, version.rules)
+        if due is not None:
+            due.done()
+        now = learnt(tenant)
+        if now is None or now.number == version.number:
+            return  # else somebody answered meanwhile, and may have written before this did
 
 
 def write_rules(home: Path, rules: Sequence[Mapping[str, object]]) -> None:
@@ -257,7 +262,7 @@ def write_rules(home: Path, rules: Sequence[Mapping[str, object]]) -> None:
             path.parent.mkdir(exist_ok=True)
             plain = [dict(rule) for rule in rules]
             text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
-            draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+            draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
             draft.write_text(_HEADING + text, encoding="utf-8")
             draft.replace(path)
         else:

@@ -23,7 +23,7 @@ from medwarden.app.scanners import credentials_of
 from medwarden.app.scans import take_file_in
 from medwarden.connectors.scanners.desk import Asked, Desk
 from medwarden.connectors.scanners.registry import connector_named
-from medwarden.kernel.clock import wall_clock
+from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, MedwardenError, ResourceError
 from medwarden.store.open import open_store
 from medwarden.transport.http import DownloadFailed, HttpSession, Limits
@@ -39,6 +39,8 @@ FOLDER = "scanners"
 _LOOK_SECONDS = 30.0
 _WRITE_SECONDS = 1.0
 _END_SECONDS = 5.0
+_SAME_NS = 2 * NANOSECONDS
+"""How exactly the start of a process is known from its ticks."""
 
 _log = logging.getLogger(__name__)
 
@@ -128,6 +130,10 @@ class _Pull:
             self._ask()
         except MedwardenError as failure:
             error = str(failure)
+        except (ValueError, LookupError, TypeError, OSError, RuntimeError):
+            # An answer that nobody thought of must not keep other scanners from being asked.
+            _log.exception("asking %s failed by a defect of medwarden", self._row.name)
+            error = "medwarden failed on what the scanner answered: its log says where"
         with Change(
             self._actor, "scanner asked", tenant=self._row.tenant_id, site=self._row.site_id
         ) as change:
@@ -220,16 +226,20 @@ class _Pull:
 
 
 def is_running(pid: int, begun_ns: int, ended_ns: int) -> bool:
-    """Tell whether a pull is under way: begun, not ended, and its process lives."""
+    """Tell whether a pull is under way: begun, not ended, and its process lives.
+
+    A process of that number that was started since is another one: numbers come again, after a restart of the
+    machine above all.
+    """
     if not pid or ended_ns >= begun_ns:
         return False
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        ticks = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
+        up = float(Path("/proc/uptime").read_text("ascii").split()[0])
+    except (OSError, IndexError):
         return False
-    except PermissionError:
-        return True
-    return True
+    age_s = up - int(ticks) / os.sysconf("SC_CLK_TCK")
+    return wall_clock() - age_s * NANOSECONDS <= begun_ns + _SAME_NS
 
 
 # ---------------------------------------------------------------- in a process of its own

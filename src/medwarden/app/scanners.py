@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,6 +64,7 @@ def connect(home: Path, tenant: str, site: str, wanted: Wanted, *, actor: str, r
         raise ConfigurationError("a connection needs a name, an interface, an address and credentials")
     manifest = connector_named(wanted.interface).manifest
     values = _values(wanted, manifest)
+    _check_way(str(values["address"]), str(values.get("proxy", "")))
     with Change(actor, reason or "scanner connected", tenant=tenant, site=site) as change:
         row = make(change, site, values)
         row.sealed = _sealed(home, row.pk, wanted.credentials)
@@ -73,7 +75,8 @@ def connect(home: Path, tenant: str, site: str, wanted: Wanted, *, actor: str, r
 def change(home: Path, tenant: str, name: str, wanted: Wanted, *, actor: str, reason: str = "") -> str:
     """Change a connection on an open store and return its id.
 
-    Credentials are for one scanner: with another address they have to be given again. Raises
+    Credentials are for one scanner: with another address, another certificate that is believed, or another
+    proxy they have to be given again, or who may change a connection could have them sent to himself. Raises
     ConfigurationError where there is none of that name or something does not hold.
     """
     from medwarden.store.changes import Change
@@ -82,26 +85,43 @@ def change(home: Path, tenant: str, name: str, wanted: Wanted, *, actor: str, re
     row = connection_called(tenant, name)
     manifest = connector_named(wanted.interface or row.interface).manifest
     values = dict(_values(wanted, manifest))
-    moved = values.get("address", row.address) != row.address or manifest.name != row.interface
+    now_named = {name: str(values.get(name, getattr(row, name))) for name in _TIED}
+    moved = manifest.name != row.interface or any(getattr(row, name) != now_named[name] for name in _TIED)
     if moved and wanted.credentials is None:
-        raise ConfigurationError("with another address the credentials have to be given again")
+        raise ConfigurationError(
+            "with another address, certificate or proxy the credentials have to be given again"
+        )
+    _check_way(now_named["address"], now_named["proxy"])
     if manifest.name != row.interface:
         _check_address(str(values.get("address", row.address)), manifest)
     if wanted.credentials is not None:
         values["sealed"] = _sealed(home, row.pk, wanted.credentials)
     with Change(actor, reason or "scanner changed", tenant=tenant, site=row.site_id) as decision:
         alter(decision, row, values)
+    if moved:
+        _forget_kept(home, row.pk)
     return row.pk
 
 
 def disconnect(tenant: str, name: str, *, actor: str, reason: str) -> None:
     """End a connection on an open store; its credentials are forgotten, its reports stay."""
+    from medwarden.store.chain import folder_of_database
     from medwarden.store.changes import Change
     from medwarden.store.scanners import connection_called, end
 
     row = connection_called(tenant, name)
     with Change(actor, reason.strip(), tenant=tenant, site=row.site_id) as decision:
         end(decision, row)
+    home = folder_of_database()
+    if home is not None:
+        _forget_kept(home, row.pk)
+
+
+def _forget_kept(home: Path, id: str) -> None:
+    """Remove what came of pulls that did not end: it was another scanner's, or nobody takes it up."""
+    from medwarden.app.scanner_pull import FOLDER
+
+    shutil.rmtree(home / FOLDER / id, ignore_errors=True)
 
 
 def credentials_of(home: Path, row: ScannerConnection) -> Credentials:
@@ -114,6 +134,10 @@ def _sealed(home: Path, id: str, credentials: Credentials) -> str:
         if not half or len(half) > 500 or any(not c.isprintable() for c in half):
             raise ConfigurationError("credentials are two lines of at most 500 letters, neither empty")
     return seal(home, msgspec.json.encode(credentials).decode(), _purpose(id))
+
+
+_TIED = ("address", "proxy", "fingerprint", "authorities")
+"""Whom credentials are for, and what makes sure that nobody else gets them."""
 
 
 def _purpose(id: str) -> str:
@@ -142,6 +166,11 @@ def _values(wanted: Wanted, manifest: ConnectorManifest) -> Mapping[str, object]
             raise ConfigurationError(f"a scanner is asked every 1 to {MOST_HOURS} hours, or 0: by hand")
         values["every_hours"] = wanted.every_hours
     return values
+
+
+def _check_way(address: str, proxy: str) -> None:
+    if proxy and address.startswith("http://"):
+        raise ConfigurationError("over a proxy only https is used: it would read the credentials")
 
 
 def _name(said: str) -> str:

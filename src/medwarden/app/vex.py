@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from medwarden.app.knowledge_settings import read_settings
 from medwarden.app.vulnerabilities import own_aliases
 from medwarden.app.vulnerability_findings import tell
 from medwarden.app.work import own_rules
@@ -182,6 +183,7 @@ def _weighed(
     makers = Makers(packaged_aliases().added(own_aliases(home)))
     wanted = [row for row in rows if row.says != VexStatus.UNDER_INVESTIGATION.value]
     meant = _meant(home, wanted, profiles)
+    trusted = frozenset(key.replace(" ", "").upper() for key in read_settings(home).openpgp)
     found: dict[int, Weighed] = {}
     for row in rows:
         if row.says == VexStatus.UNDER_INVESTIGATION.value:
@@ -197,7 +199,7 @@ def _weighed(
             for profile, state in verdicts.get(name, {}).items()
             if profile in here and words.get((profile, name), source_of(row)) == source_of(row)
         }
-        found[row.pk] = _one(row, here, said, makers, profiles)
+        found[row.pk] = _one(row, here, said, makers, profiles, trusted)
     return found
 
 
@@ -207,6 +209,7 @@ def _one(
     said: Mapping[str, str],
     makers: Makers,
     profiles: Mapping[str, Profile],
+    trusted: frozenset[str],
 ) -> Weighed:
     from medwarden.store.vex import Weighed
 
@@ -217,10 +220,13 @@ def _one(
     if not concerned:
         return Weighed("agrees")
     author = makers.keys(row.document.author)
+    # Signed with a key that nobody compared with its publisher's: anybody can make such a one.
+    strange = bool(row.document.fingerprint) and row.document.fingerprint.upper() not in trusted
     own = {
         profile
         for profile in concerned
         if row.document.by_vendor
+        and not strange
         and author
         and profiles[profile].vendor
         and makers.agree(author, makers.keys(profiles[profile].vendor))

@@ -16,7 +16,6 @@ import msgspec
 import yaml
 
 from medwarden.app.changed_claims import changed_since, engine_of
-from medwarden.app.layered import Layered
 from medwarden.app.vulnerability_findings import tell, tell_owed
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError
@@ -44,14 +43,12 @@ _log = logging.getLogger(__name__)
 
 
 class _Loaded(msgspec.Struct):
-    """All claims by the edition of knowledge they were filed from, and what changed until ``newest``."""
+    """All claims by the edition of knowledge they were filed from."""
 
     home: Path
     aliases: float
-    edition: int
-    engine: Engine
     newest: int
-    whole: Layered[Profile, Match]
+    engine: Engine
 
 
 _loaded: list[_Loaded] = []
@@ -74,7 +71,11 @@ def own_aliases(home: Path) -> Aliases:
 
 
 def _engine(home: Path, knowledge: Knowledge) -> _Loaded:
-    """Return an engine with all claims, filled anew only where too much changed since it was."""
+    """Return an engine with all claims, filled anew where knowledge or names changed since it was.
+
+    Laying what changed over it would leave out what claims tell of each other, such as which update holds
+    which.
+    """
     path = home / ALIASES_FILE
     stamp = path.stat().st_mtime if path.is_file() else 0.0
     for held in _loaded:
@@ -82,18 +83,12 @@ def _engine(home: Path, knowledge: Knowledge) -> _Loaded:
             continue
         if held.newest == knowledge.newest:
             return held
-        only = changed_since(knowledge, held.edition)
-        if only is not None:
-            held.whole.lay(engine_of(knowledge, only, own_aliases(home)).judge, only)
-            held.newest = knowledge.newest
-            return held
-    engine = Engine(own_aliases(home))
+    newest, engine = knowledge.newest, Engine(own_aliases(home))
     for record in knowledge.vulnerabilities():
         engine.add_vulnerability(record)
     for advisory in knowledge.advisories():
         engine.add_advisory(advisory)
-    whole = Layered(engine.judge, lambda match: match.vulnerability)
-    _loaded[:] = [_Loaded(home, stamp, knowledge.newest, engine, knowledge.newest, whole)]
+    _loaded[:] = [_Loaded(home, stamp, newest, engine)]
     return _loaded[0]
 
 
@@ -142,13 +137,13 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
                 fresh |= record_members(change, profiles_of(tenant, part), "the device's identity changed")
                 moved += members_since(part, change.now_ns)
         if fresh:
-            engine = _engine(home, knowledge).whole
+            engine = _engine(home, knowledge).engine
             judged = {key: engine.judge(profile) for key, profile in fresh.items()}
+            _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
             with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
                 record_verdicts(
                     change, judged, edition=edition, rules=RULES, cause="devices of a new kind appeared"
                 )
-            _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
     if moved:
         tell(tenant, site, moved)
     return len(moved)
@@ -223,7 +218,7 @@ def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> _Judged | Non
     alike = oldest >= 0 and all(rules == RULES for _, rules in behind.values())
     only = changed_since(knowledge, oldest) if alike else None
     judge = (
-        _engine(home, knowledge).whole.judge
+        _engine(home, knowledge).engine.judge
         if only is None
         else engine_of(knowledge, only, own_aliases(home)).judge
     )
@@ -278,6 +273,11 @@ def _settle_all(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int
     from medwarden.store.queries.vulnerabilities import members_of, profiles_with
     from medwarden.store.vulnerabilities import record_verdicts, record_weights
 
+    # Weights first: verdicts that stand are not weighed again.
+    weights = weights_of(knowledge, judged.vulnerabilities)
+    with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
+        altered = profiles_with(tenant, record_weights(change, weights))
+        _owe_telling(change, altered)
     moved: set[str] = set()
     for keys in _parts(sorted(judged.profiles)):
         with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
@@ -287,10 +287,6 @@ def _settle_all(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int
             )
             _owe_telling(change, changed)
             moved |= changed
-    weights = weights_of(knowledge, judged.vulnerabilities)
-    with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
-        altered = profiles_with(tenant, record_weights(change, weights))
-        _owe_telling(change, altered)
     for site, devices in members_of(moved | altered).items():
         tell_owed(tenant, site, devices)
     return (len(moved),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -89,7 +90,9 @@ def alter(change: Change, row: ScannerConnection, values: Mapping[str, object]) 
     if elsewhere:
         row.state = {}
     row.tries, row.error = 0, ""
-    row.save()
+    if not ScannerConnection.objects.filter(pk=row.pk, removed_ns=None).exists():
+        raise ConfigurationError("the connection was ended meanwhile")
+    row.save(update_fields=[*values, "state", "tries", "error"])
     after = _said(row) | ({"credentials": "(new)"} if "sealed" in values else {})
     change.record("scanner.changed", f"scanner:{row.pk}", before, after, site=row.site_id)
 
@@ -105,7 +108,8 @@ def end(change: Change, row: ScannerConnection) -> None:
 
 
 def _said(row: ScannerConnection) -> dict[str, object]:
-    return {name: getattr(row, name) for name in _AUDITED}
+    authorities = hashlib.sha256(row.authorities.encode()).hexdigest() if row.authorities else ""
+    return {name: getattr(row, name) for name in _AUDITED} | {"authorities_sha256": authorities}
 
 
 def next_ns(row: ScannerConnection) -> int:

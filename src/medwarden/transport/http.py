@@ -282,10 +282,21 @@ class _Download:
             answer.close()
             if self._body is not None:
                 raise self._failed("because it leads on what was posted to it")
-            url = urljoin(url, onward)
+            url = self._onward(url, onward)
             if checked_host(url) != host or urlsplit(url).netloc != asked:
                 headers = {n: v for n, v in headers.items() if n.lower() not in _CREDENTIALS}
         raise self._failed(f"because it leads on more than {_MOST_REDIRECTS} times")
+
+    def _onward(self, url: str, location: str) -> str:
+        """Return where an answer leads on; nobody elsewhere leads on to services of this machine."""
+        try:
+            onward = urljoin(url, location)
+            here = _is_loopback(urlsplit(onward).hostname or "")
+        except ValueError as error:
+            raise self._failed("because it leads on to no address") from error
+        if here and not _is_loopback(urlsplit(self._url).hostname or ""):
+            raise self._failed("because it leads on to this machine itself")
+        return onward
 
     def _refuse(self, status: int, url: str) -> None:
         if status in (200, 206):
@@ -311,7 +322,7 @@ class _Download:
         if self._mark is not None:
             self._mark.write_text(self._validator, "utf-8")
         length = answer.headers.get("Content-Length", "")
-        wanted = int(length) if length.isdigit() else None
+        wanted = int(length) if length.isascii() and length.isdigit() else None
         got, begun = 0, self._session._now()
         with self._part.open("ab" if resumed else "wb") as out:
             if wanted is not None:
@@ -373,7 +384,7 @@ class _Download:
         moment = _moment(retry_after)
         wait = (
             float(retry_after)
-            if retry_after.isdigit()
+            if retry_after.isascii() and retry_after.isdigit()
             else 0.0
             if moment is None
             else max(0.0, moment.timestamp() - self._session._wall())

@@ -177,7 +177,7 @@ class Desk:
         if keep and self.kept.restore(name, target):
             return target
         try:
-            self._session.fetch(
+            came = self._session.fetch(
                 self.address + path,
                 target,
                 headers=headers,
@@ -188,6 +188,8 @@ class Desk:
             )
         except DownloadFailed as error:
             raise self._refused(error) from error
+        if not came.fresh:
+            raise self.otherwise("it says that nothing changed, which it was not asked")
         if keep:
             self.kept.store(name, target)
         return target

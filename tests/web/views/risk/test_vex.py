@@ -150,7 +150,7 @@ def test_who_signed_is_shown_and_a_compared_key_counts(signed_in: SignedIn, know
     key = sequoia.Tsk.generate("Acme PSIRT <psirt@acme.example>")
     certificate = key.extract_certificate()
     fingerprint = str(certificate.fingerprint).upper()
-    held = document(known, "Acme")
+    held = document(known, "Axis")
     signed = bytes(sequoia.sign(key.signer(), held, mode=sequoia.SignatureMode.DETACHED))
     client = signed_in(Role.ADMINISTRATOR)
 
@@ -169,10 +169,12 @@ def test_who_signed_is_shown_and_a_compared_key_counts(signed_in: SignedIn, know
     assert "by a key nobody compared yet" in page
     assert "Acme PSIRT &lt;psirt@acme.example&gt;" in page
     assert fingerprint in page
+    assert VexStatement.objects.get().state == "waiting", "anybody can make a key in a maker's name"
     form = {"fingerprint": fingerprint, "reason": ""}
     assert "how you compared" in text(client.post("/risk/vex/trust/", form, follow=True))
     form["reason"] = "called their hotline"
     assert "by a trusted key" in text(client.post("/risk/vex/trust/", form, follow=True))
+    assert VexStatement.objects.get().state == "counts"
     assert AuditEntry.objects.filter(action="knowledge.settings", reason="called their hotline").exists()
     form["fingerprint"] = "no fingerprint"
     assert "no fingerprint of an OpenPGP key" in text(client.post("/risk/vex/trust/", form, follow=True))

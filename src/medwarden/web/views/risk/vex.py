@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from medwarden.app.vex import decide, reopen, take_back, take_in
+from medwarden.app.vex import decide, reopen, take_back, take_in, weigh
 from medwarden.app.vex_export import FORMS, Chosen, publisher, set_publisher, write
 from medwarden.app.vex_signature import LARGEST_COMPANION, MOST_COMPANIONS, check_with, trust, trusted
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
@@ -198,10 +198,12 @@ def vex_trust(request: HttpRequest) -> HttpResponse:
     """Trust the key with which a publisher signs its documents."""
 
     def believe() -> str:
+        everywhere(request)
         fingerprint = request.POST.get("fingerprint", "").strip()[:80]
         if not reason_of(request):
             raise ConfigurationError("say how you compared the key with what its publisher says")
         trust(data_folder(), fingerprint, actor=actor_of(request), reason=reason_of(request))
+        weigh(data_folder(), scope_of(request).tenant)
         return "what this key signed counts as signed by its publisher"
 
     return said(request, "risk_vex", believe)
