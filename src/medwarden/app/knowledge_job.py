@@ -24,6 +24,7 @@ from medwarden.app.knowledge_effect import ROLE, Effect, Watching, brought, take
 from medwarden.app.knowledge_settings import ordinary_feeds, read_settings
 from medwarden.app.knowledge_status import standing
 from medwarden.app.knowledge_sync import sync
+from medwarden.app.stop_signals import end_all
 from medwarden.kernel.errors import ConfigurationError, MedwardenError, ResourceError
 from medwarden.store.folder import FolderLock, prepare
 from medwarden.store.knowledge import FOLDER
@@ -288,15 +289,7 @@ class Keeper:
     @staticmethod
     def close() -> None:
         """End the looks that were begun here; what was in use before stays in use."""
-        for child in _children:
-            if child.poll() is None:
-                child.terminate()
-        for child in _children:
-            try:
-                child.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        end_all(_children, _END_SECONDS)
         reap()
 
 

@@ -21,6 +21,7 @@ import msgspec
 
 from medwarden.app.scanners import credentials_of
 from medwarden.app.scans import take_file_in
+from medwarden.app.stop_signals import end_all
 from medwarden.connectors.scanners.desk import Asked, Desk
 from medwarden.connectors.scanners.registry import connector_named
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
@@ -299,15 +300,7 @@ class ScannerKeeper:
     @staticmethod
     def close() -> None:
         """End the pulls that were begun here; the next one takes up what they got."""
-        for child in _children:
-            if child.poll() is None:
-                child.terminate()
-        for child in _children:
-            try:
-                child.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        end_all(_children, _END_SECONDS)
         reap()
 
 
