@@ -7,6 +7,7 @@ tests/dissect -k dicom``); with arguments only pytest runs.
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -53,7 +54,11 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return subprocess.run(pytest[:4] + arguments, cwd=ROOT, env=environment, check=False).returncode
     outcomes = [run(name, command) for name, command in CHECKS]
-    tests = subprocess.run(pytest, cwd=ROOT, env=environment, check=False).returncode
+    # Said, so that a failure which hangs on the order can be looked for in the same order.
+    order = f"--randomly-seed={random.getrandbits(32)}"
+    sys.stdout.write(f"order    {order}\n")
+    sys.stdout.flush()
+    tests = subprocess.run([*pytest, order], cwd=ROOT, env=environment, check=False).returncode
     capabilities = run("capabil.", [sys.executable, "tests/capabilities.py", str(results)])
     return 0 if all(outcomes) and tests == 0 and capabilities else 1
 
