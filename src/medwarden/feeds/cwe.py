@@ -10,6 +10,7 @@ from medwarden.feeds.origin import provenance, rejected, text
 from medwarden.kernel.errors import MalformedInput
 from medwarden.model.feed import About, Entry, FeedManifest, Item, Kind, Weakness
 from medwarden.model.vulnerability import Provenance
+from medwarden.transport.xml_pieces import XmlPieces
 
 _PIECE = 1 << 16
 _DEEPEST = 64
@@ -62,6 +63,7 @@ class _Reader:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
+        self._pieces = XmlPieces(self._parser, origin.reference)
         self._path: list[str] = []
         self._weakness: dict[str, str] | None = None
         self._parents: list[str] = []
@@ -70,7 +72,7 @@ class _Reader:
 
     def feed(self, piece: bytes, last: bool) -> None:
         try:
-            self._parser.Parse(piece, last)
+            self._pieces.feed(piece, last)
         except expat.ExpatError as error:
             raise MalformedInput(
                 self._origin.reference, f"XML: {expat.ErrorString(error.code)}", self._parser.CurrentByteIndex

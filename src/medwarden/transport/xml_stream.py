@@ -15,11 +15,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from xml.parsers import expat
 
-from medwarden.kernel.errors import ConfigurationError, RemoteServiceError, ResourceError
+from medwarden.kernel.errors import ConfigurationError, MalformedInput, RemoteServiceError, ResourceError
 from medwarden.transport.http import MEBI, Limits
+from medwarden.transport.xml_pieces import XmlPieces
 
 _PIECE = 1 << 16
 _MOST_DEPTH = 64
+_LONGEST_TAG = 1 << 16
+"""Bytes; a peer may send them one by one."""
 
 
 class XmlStream:
@@ -154,13 +157,17 @@ class _Answer:
         self._parser.EndElementHandler = self._end
         self._parser.EntityDeclHandler = self._refuse
         self._parser.ExternalEntityRefHandler = self._refuse
+        self._pieces = XmlPieces(self._parser, "an answer", _LONGEST_TAG)
 
     def feed(self, piece: bytes) -> None:
         try:
-            self._parser.Parse(piece, False)
+            self._pieces.feed(piece)
         except expat.ExpatError:
             if not self.whole:  # what follows the element is for who reads it to judge
                 raise
+        except MalformedInput as error:
+            if not self.whole:
+                self.refused, self.whole = error.reason, True
 
     def _start(self, _tag: str, _attributes: dict[str, str]) -> None:
         self._depth += 1

@@ -183,6 +183,11 @@ def test_depth_and_size_of_a_record_are_bounded() -> None:
     deep = b"<NexposeReport><nodes>" + b"<a>" * 70
     with pytest.raises(MalformedInput, match="deep"):
         kind("deep").feed(deep)
+    wide = kind("wide")
+    with pytest.raises(MalformedInput, match="MiB of text"):
+        wide.feed(b"<NexposeReport><nodes><node>")
+        for _ in range(80):
+            wide.feed(b'<a b="%b"/>' % (b"x" * (900 << 10)))
     with pytest.raises(MalformedInput, match="larger"):
         read_report(io.BytesIO(b"<NexposeReport>" + b" " * 100_000), "large", largest=50_000)
 

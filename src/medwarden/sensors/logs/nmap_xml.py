@@ -13,10 +13,12 @@ from typing import ClassVar
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from medwarden.kernel.errors import MalformedInput
 from medwarden.model.batch import Batch
 from medwarden.model.log_source import Framing, LogManifest, LogSetting, LogTally, Tells
 from medwarden.sensors.logs import wording
 from medwarden.sensors.logs.gathering import Gathering, ip_or_none, mac_or_none
+from medwarden.transport.xml_pieces import XmlPieces
 
 _START = re.compile(rb"<nmaprun[\s>]")
 _MOST_PORTS = 4096
@@ -140,16 +142,19 @@ class NmapXml:
         """Take the whole report; what stands before a fault in it has been taken."""
         reader = _Hosts(self._now)
         parser = reader.parser
-        document = bytes(piece)
+        document, pieces = bytes(piece), XmlPieces(parser, "nmap")
         try:
             for at in range(0, len(document), _CHUNK):
-                parser.Parse(document[at : at + _CHUNK], False)
+                pieces.feed(document[at : at + _CHUNK])
                 self._hosts(reader, offset)
-            parser.Parse(b"", True)
+            pieces.feed(b"", final=True)
         except expat.ExpatError as error:
             self._hosts(reader, offset)
             where = offset + max(0, parser.ErrorByteIndex)
             self._gathering.reject(where, f"no well-formed XML ({expat.errors.messages[error.code]})")
+        except MalformedInput as error:
+            self._hosts(reader, offset)
+            self._gathering.reject(offset + (error.offset or 0), error.reason)
         except _RefusedError as error:
             self._hosts(reader, offset)
             self._gathering.reject(offset + max(0, parser.CurrentByteIndex), str(error))

@@ -12,12 +12,13 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from medwarden.kernel.errors import MalformedInput
+from medwarden.transport.xml_pieces import XmlPieces
 
 MOST_DEPTH = 64
 MOST_ELEMENTS = 400_000
 """Elements of one record: a host with all that was found on it."""
 MOST_TEXT = 64 << 20
-"""Letters of one record."""
+"""Letters of one record, those of attributes included."""
 LONGEST = 200_000
 """Letters kept of one element's text."""
 _DECLARED = re.compile(rb"""\A\s*<\?xml[^>]{0,80}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,32})["']""")
@@ -51,6 +52,7 @@ class XmlRecords:
     def __init__(self, source: str, records: Mapping[str, Take], begin: Begin | None = None) -> None:
         self._source, self._records, self._begin = source, records, begin
         self._parser: expat.XMLParserType | None = None
+        self._pieces: XmlPieces | None = None
         self._builder: TreeBuilder | None = None
         self._depth = self._opened_at = self._inside = self._letters = self._kept = 0
 
@@ -64,8 +66,9 @@ class XmlRecords:
 
     def _parse(self, piece: bytes, final: bool) -> None:
         parser = self._parser or self._made(piece)
+        self._pieces = self._pieces or XmlPieces(parser, self._source)
         try:
-            parser.Parse(piece, final)
+            self._pieces.feed(piece, final)
         except expat.ExpatError as error:
             reason = f"broken XML: {expat.ErrorString(error.code)}"
             raise MalformedInput(self._source, reason, max(parser.ErrorByteIndex, 0)) from error
@@ -108,6 +111,7 @@ class XmlRecords:
         self._kept = 0
         if self._inside > MOST_ELEMENTS:
             raise MalformedInput(self._source, f"a record of over {MOST_ELEMENTS:,} elements", self._offset())
+        self._count(sum(map(len, attributes.values())))
         self._builder.start(tag, attributes)
 
     def _end(self, tag: str) -> None:
@@ -124,12 +128,15 @@ class XmlRecords:
         if self._builder is None or self._kept >= LONGEST:
             return
         self._kept += len(data)
-        self._letters += len(data)
+        self._count(len(data))
+        self._builder.data(data)
+
+    def _count(self, letters: int) -> None:
+        self._letters += letters
         if self._letters > MOST_TEXT:
             raise MalformedInput(
                 self._source, f"a record of over {MOST_TEXT >> 20} MiB of text", self._offset()
             )
-        self._builder.data(data)
 
     def _offset(self) -> int:
         return 0 if self._parser is None else max(self._parser.CurrentByteIndex, 0)
