@@ -16,7 +16,9 @@ def test_a_switch_plan_as_cabling_teams_write_it() -> None:
     )
     assert problems == ()
     assert rows == (
-        PlanRow(PlanKey.SWITCH_PORT, "sw-c3-01.hospital.local GigabitEthernet1/0/4", "C", "3", "3.21", "ICU"),
+        PlanRow(
+            PlanKey.SWITCH_PORT, "sw-c3-01.hospital.local GigabitEthernet1/0/4", "C", "3", "3.21", "ICU", 2
+        ),
     )
     plan = Plan(rows)
     assert plan.find(PlanKey.SWITCH_PORT, "SW-C3-01 Gi1/0/4") == rows[0]

@@ -12,13 +12,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from medwarden.inventory.plan import Plan
+from medwarden.inventory.plan import UNIT_NAME, Plan
 from medwarden.model.device import Device
 from medwarden.model.evidence import LedgerEntry
 from medwarden.model.place import Place, PlaceBasis, PlanKey, PlanRow
 
 _NOBODYS = Plan()
-_SWITCH = ("switch.name", "radius.nas")
+SWITCH = ("switch.name", "radius.nas")
+"""Fields that name the switch a device is attached to."""
+
 _PORT = ("switch.port", "radius.nas_port_id")
 _ACCESS_POINT = ("wireless.ap", "radius.access_point")
 _SSID = ("wireless.ssid", "radius.ssid")
@@ -44,7 +46,6 @@ _EMPTY = frozenset(
     {"", "unknown", "none", "n/a", "null", "location", "default", "sitting on the dock of the bay"}
 )
 _HEX = re.compile(r"(?:0x)?[0-9a-f]{8,}", re.IGNORECASE)
-_UNIT_NAME = re.compile(r"[^\^&,;/]+")
 
 
 def place_of(device: Device, plan: Plan | None = None) -> Place | None:
@@ -117,7 +118,7 @@ def _planned(
         asked.append((PlanKey.ACCESS_POINT, access_point.value, access_point.field, access_point.value))
     asked += [(PlanKey.STATION, e.value, e.field, e.value) for e in finder.all(_STATION)]
     for entry in finder.all(_UNIT):
-        if found := _UNIT_NAME.search(entry.value):
+        if found := UNIT_NAME.search(entry.value):
             asked.append((PlanKey.UNIT, found.group(), entry.field, entry.value))
     if switch is not None:
         asked.append((PlanKey.SWITCH, switch.value, switch.field, switch.value))
@@ -178,7 +179,7 @@ class _Finder:
             if at:
                 return max(at, key=_recency), port
         circuits = [e for e in self.all(_CIRCUIT) if not _HEX.fullmatch(e.value)]
-        return self.latest(_SWITCH), circuits[0] if circuits else None
+        return self.latest(SWITCH), circuits[0] if circuits else None
 
 
 def _recency(entry: LedgerEntry) -> tuple[int, int, str]:

@@ -37,6 +37,8 @@ _SAME = {
 }
 _MEANS = {heading: name for name, headings in _SAME.items() for heading in headings}
 _MAC = re.compile(r"[0-9a-f]{12}")
+UNIT_NAME = re.compile(r"[^\^&,;/]+")
+"""The point of care at the head of a place as HL7 writes it (PL, component 1)."""
 
 
 class PlanProblem(msgspec.Struct, frozen=True):
@@ -69,6 +71,15 @@ class Plan:
         """Return the row of the smallest network that holds ``address``."""
         ip = ipaddress.ip_address(address)
         return next((row for net, row in self._subnets if ip.version == net.version and ip in net), None)
+
+    def by_evidence(self, kind: PlanKey, evidence: str) -> PlanRow | None:
+        """Return the row of a kind for what a device was heard with: the key, or what names it."""
+        if kind is PlanKey.SUBNET:
+            return self.subnet_of(evidence)
+        if kind is PlanKey.UNIT:
+            named = UNIT_NAME.search(evidence)
+            return None if named is None else self.find(kind, named.group())
+        return self.find(kind, evidence)
 
 
 _LONG_NAMES = (
@@ -168,7 +179,7 @@ def _take(values: Mapping[str, str], line: int, rows: list[PlanRow], problems: l
         elif reason := _key_problem(kind, key):
             problems.append(PlanProblem(line, reason))
         else:
-            rows.append(PlanRow(kind, _canonical(kind, key), **place))
+            rows.append(PlanRow(kind, _canonical(kind, key), **place, line=line))
     if not found:
         problems.append(PlanProblem(line, "it names nothing that is at this place"))
 

@@ -22,7 +22,10 @@ class PlanKey(StrEnum):
 
 
 class PlanRow(msgspec.Struct, frozen=True):
-    """One line of a hospital's own plan: what is known by ``key`` is at this place."""
+    """One line of a hospital's own plan: what is known by ``key`` is at this place.
+
+    ``line`` counts from 1, the heading included; 0 where the row came from no table.
+    """
 
     kind: PlanKey
     key: str
@@ -30,6 +33,7 @@ class PlanRow(msgspec.Struct, frozen=True):
     floor: str | None = None
     room: str | None = None
     department: str | None = None
+    line: int = 0
 
 
 class PlaceBasis(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from django.db import connection
 
+from medwarden.inventory.plan import Plan
 from medwarden.model.place import PlanKey, PlanRow
 from medwarden.store.bulk import insert_rows
 from medwarden.store.changes import Change
@@ -39,6 +40,7 @@ def replace_plan(change: Change, site: str, rows: Sequence[PlanRow]) -> PlanCoun
                 kind=row.kind.value,
                 key=row.key[:420],
                 **{part: getattr(row, part) or "" for part in _PARTS},
+                line=row.line,
             )
             for row in last.values()
         ]
@@ -60,6 +62,16 @@ def plan_rows(tenant: str, site: str) -> list[PlanRow]:
     """Return the plan of one site."""
     rows = FloorPlanRow.objects.filter(tenant_id=tenant, site_id=site).order_by("kind", "key")
     return [_row(row) for row in rows.iterator()]
+
+
+def planned(tenant: str, site: str, kind: PlanKey, evidence: str) -> PlanRow | None:
+    """Return the row of the plan of ``site`` that holds for what was heard, as places are found by it.
+
+    ``evidence`` is what a :class:`~medwarden.model.place.PlaceBasis` keeps: the key, an address of a
+    subnet, or what names a unit.
+    """
+    rows = FloorPlanRow.objects.filter(tenant_id=tenant, site_id=site, kind=kind.value)
+    return Plan(map(_row, rows.iterator())).by_evidence(kind, evidence)
 
 
 def plan_page(
@@ -113,4 +125,5 @@ def place_counts(scope: Scope, limit: int = 2000) -> tuple[list[PlaceCount], int
 
 
 def _row(row: FloorPlanRow) -> PlanRow:
-    return PlanRow(PlanKey(row.kind), row.key, *(getattr(row, part) or None for part in _PARTS))
+    parts = {part: getattr(row, part) or None for part in _PARTS}
+    return PlanRow(PlanKey(row.kind), row.key, **parts, line=row.line)

@@ -9,7 +9,10 @@ from medwarden.store.models.tenancy import Scoped
 
 
 class FloorPlanRow(Scoped):
-    """One row of a site's plan (model ``PlanRow``); a missing part of the place is the empty string."""
+    """One row of a site's plan (model ``PlanRow``); a missing part of the place is the empty string.
+
+    ``line`` is where it stood in the imported table, 0 where that is not known.
+    """
 
     kind = models.CharField(max_length=16)
     key = models.CharField(max_length=420)
@@ -17,6 +20,7 @@ class FloorPlanRow(Scoped):
     floor = models.CharField(max_length=200, blank=True)
     room = models.CharField(max_length=200, blank=True)
     department = models.CharField(max_length=200, blank=True)
+    line = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [UniqueConstraint(fields=["site", "kind", "key"], name="floor_plan_key")]
