@@ -227,6 +227,43 @@ def test_a_signed_document_is_verified(web: Upstream, signer: Signer) -> None:
     assert edition.proof == "publisher"
 
 
+def _by(document: bytes, publisher: str) -> bytes:
+    return document.replace(b'"name": "Acme", "namespace"', f'"name": "{publisher}", "namespace"'.encode())
+
+
+def _is_verified(web: Upstream, id: str) -> bool:
+    with Knowledge(web.home) as knowledge:
+        advisory = knowledge.advisory(id)
+        assert advisory is not None
+        assert {v.provenance.verified for v in advisory.vulnerabilities} == {advisory.provenance.verified}
+        return advisory.provenance.verified
+
+
+def test_a_provider_proves_no_word_of_another_publisher(web: Upstream, signer: Signer) -> None:
+    _signed(web, signer, _by(making.csaf("ACME-1"), "Bcme"))
+    assert web.sync("csaf").error == ""
+    assert not _is_verified(web, "ACME-1")
+    found = state(web, "csaf")
+    assert found.edition is not None
+    assert found.edition.proof == "transport"
+    assert "name Bcme as publisher: they count as unsigned" in found.notes
+    web.vouches = {PROVIDER: ("BCME",)}
+    _signed(web, signer, _by(making.csaf("ACME-1", released="2026-05-05T00:00:00Z"), "Bcme"))
+    assert web.sync("csaf").error == ""
+    assert _is_verified(web, "ACME-1"), "a person said that it publishes for Bcme"
+
+
+def test_a_provider_that_takes_another_name_does_not_speak_for_it(web: Upstream, signer: Signer) -> None:
+    _signed(web, signer, making.csaf("ACME-1"))
+    web.sync("csaf")
+    assert _is_verified(web, "ACME-1")
+    _signed(web, signer, _by(making.csaf("ACME-2", released="2026-05-05T00:00:00Z"), "Bcme"))
+    web.files[PROVIDER] = _by(web.files[PROVIDER], "Bcme")
+    assert web.sync("csaf").error == ""
+    assert not _is_verified(web, "ACME-2")
+    assert "was met as the provider of Acme and now says that it is of Bcme" in state(web, "csaf").notes
+
+
 def test_a_forged_signature_changes_nothing(web: Upstream, signer: Signer) -> None:
     url = _signed(web, signer, making.csaf("ACME-1"))
     web.files[f"{url}.asc"] = signer[2](making.csaf("ACME-9"))

@@ -434,10 +434,13 @@ def test_a_digest_beside_a_document_is_held_against_it(tmp_path: Path, name: str
     (tmp_path / "in" / f"it.json.{name}").write_text(
         f"{hashlib.new(name, saying('Acme')).hexdigest()}  it.json\n"
     )
-    assert check_beside(home, document).sentence == "its digest holds, no signature lies beside it"
+    assert (
+        check_beside(home, document, document.read_bytes()).sentence
+        == "its digest holds, no signature lies beside it"
+    )
     (tmp_path / "in" / f"it.json.{name}").write_text("00  it.json\n")
     with pytest.raises(MalformedInput, match=f"its {name} is not the one in it.json.{name}"):
-        check_beside(home, document)
+        check_beside(home, document, document.read_bytes())
 
 
 def test_a_signature_beside_a_document_counts_with_a_key_that_was_named(tmp_path: Path) -> None:
@@ -449,16 +452,23 @@ def test_a_signature_beside_a_document_counts_with_a_key_that_was_named(tmp_path
     )
     certificate = key.extract_certificate()
     document.write_bytes(saying("Acme"))
-    assert check_beside(home, document).sentence == "no signature lies beside it"
+    assert check_beside(home, document, document.read_bytes()).sentence == "no signature lies beside it"
     signed = bytes(sequoia.sign(key.signer(), saying("Acme"), mode=sequoia.SignatureMode.DETACHED))
     (tmp_path / "it.json.asc").write_bytes(signed)
     (tmp_path / "acme.asc").write_text(str(certificate))
-    assert "it is signed with the key" in check_beside(home, document).sentence
-    write_settings(home, SyncSettings(openpgp=(str(certificate.fingerprint).upper(),)))
-    assert check_beside(home, document).sentence == "the signature of its publisher holds"
+    assert "it is signed with the key" in check_beside(home, document, document.read_bytes()).sentence
+    fingerprint = str(certificate.fingerprint).upper()
+    write_settings(home, SyncSettings(openpgp=(fingerprint,), vouches={fingerprint: ("Acme",)}))
+    found = check_beside(home, document, document.read_bytes())
+    assert found.said_of("ACME ") == "the signature of its publisher holds"
+    assert "trusted for Acme, not for Mallory" in found.said_of("Mallory")
+    # What was read is what is checked: the file may be another one by now.
+    read = document.read_bytes()
+    document.write_bytes(saying("Mallory"))
+    assert check_beside(home, document, read).publishers == ("Acme",)
     document.write_bytes(saying("Mallory"))
     with pytest.raises(MalformedInput, match="none of the keys"):
-        check_beside(home, document)
+        check_beside(home, document, document.read_bytes())
 
 
 def test_companions_of_an_upload_are_told_by_their_content(tmp_path: Path) -> None:
@@ -492,9 +502,11 @@ def test_an_uploaded_signature_says_who_signed(tmp_path: Path) -> None:
     both = [("it.json.asc", signed), ("acme.asc", str(certificate).encode())]
     found = check_with(home, document, "it.json", both)
     assert (found.fingerprint, found.signer) == (fingerprint, "Acme <acme@acme.example>")
-    assert not found.verified
+    assert not found.publishers
     write_settings(home, SyncSettings(openpgp=(fingerprint,)))
-    assert check_with(home, document, "it.json", both).verified
+    assert "trusted without saying for whom" in check_with(home, document, "it.json", both).sentence
+    write_settings(home, SyncSettings(openpgp=(fingerprint,), vouches={fingerprint.lower(): ("Acme",)}))
+    assert check_with(home, document, "it.json", both).publishers == ("Acme",)
     with pytest.raises(MalformedInput, match=r"it\.json: its asc is of none of the keys"):
         check_with(home, saying("Mallory"), "it.json", both)
     other = sequoia.Tsk.generate("Acme <acme@acme.example>").extract_certificate()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from tests.feeds import making
+from tests.feeds.upstream import zipped
 
 from medwarden.app.knowledge import Imported, import_files
 from medwarden.app.knowledge_settings import SyncSettings, write_settings
+from medwarden.feeds.beside import Beside, Companions
 from medwarden.store.knowledge import Knowledge
 
 DATA = making.csaf("ACME-1")
@@ -78,11 +81,50 @@ def test_a_signature_counts_with_a_key_that_the_operator_named(
     assert (done.errors, done.unknown) == ((), ())
     assert f"it is signed with the key {fingerprint}" in done.files[0].note
     assert not verified(tmp_path)
-    write_settings(tmp_path / "home", SyncSettings(openpgp=(fingerprint.lower(),)))
+    write_settings(
+        tmp_path / "home", SyncSettings(openpgp=(fingerprint.lower(),), vouches={fingerprint: ("acme",)})
+    )
     (folder / "acme-1.json").write_bytes(newer := making.csaf("ACME-1", released="2026-05-05T00:00:00Z"))
     (folder / "acme-1.json.asc").write_bytes(sign(newer))
     assert bring(folder, tmp_path).files[0].note == ""
     assert verified(tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_key_that_is_trusted_for_one_publisher_proves_no_word_of_another(
+    folder: Path, tmp_path: Path, signer: tuple[str, bytes, Sign], packed: bool
+) -> None:
+    fingerprint, certificate, sign = signer
+    write_settings(tmp_path / "home", SyncSettings(openpgp=(fingerprint,), vouches={fingerprint: ("Acme",)}))
+    document = DATA.replace(b'"name": "Acme", "namespace"', b'"name": "Bcme", "namespace"')
+    assert document != DATA
+    name = "acme-1.zip" if packed else "acme-1.json"
+    (folder / "acme-1.json").unlink()
+    (folder / name).write_bytes(zipped("acme-1.json", document) if packed else document)
+    (folder / f"{name}.asc").write_bytes(sign((folder / name).read_bytes()))
+    (folder.parent / "publisher.asc").write_bytes(certificate)
+    done = bring(folder, tmp_path)
+    assert done.errors == ()
+    assert "proves the word of Acme, not of Bcme" in done.files[0].note
+    assert not verified(tmp_path)
+
+
+def test_what_was_checked_is_what_is_taken_in(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "acme-1.json"
+    (folder / "acme-1.json.sha512").write_text(hashlib.sha512(DATA).hexdigest())
+    honest = Companions.check
+
+    def and_then_changed(self: Companions, path: Path, document: IO[bytes]) -> Beside:
+        found = honest(self, path, document)
+        file.write_bytes(making.csaf("FORGED-1"))
+        return found
+
+    monkeypatch.setattr(Companions, "check", and_then_changed)
+    assert bring(folder, tmp_path).errors == ()
+    with Knowledge(tmp_path / "home") as knowledge:
+        assert [a.id for a in knowledge.advisories()] == ["ACME-1"]
 
 
 def test_a_forged_signature_refuses_the_file(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import zstandard
 from tests.feeds import making
 from tests.transport.publisher import Answer, publisher, status, whole
 
@@ -28,11 +31,21 @@ PROVIDER = "https://acme.example/csaf/provider-metadata.json"
 Files = dict[str, bytes]
 
 
-def zipped(name: str, data: bytes) -> bytes:
+def zipped(name: str, data: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
     """Return a zip with one file."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
+    with zipfile.ZipFile(out, "w", method) as archive:
         archive.writestr(name, data)
+    return out.getvalue()
+
+
+def tarred(name: str, data: bytes) -> bytes:
+    """Return a tar with one file."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
 
 
@@ -116,6 +129,7 @@ class Upstream:
         self.files: Files = {}
         self.instead: dict[str, Answer] = {}
         self.providers: tuple[str, ...] = (PROVIDER,)
+        self.vouches: dict[str, tuple[str, ...]] = {}
         self.otherwise: Answer | None = None
         self.passed = 0.0
         self.slow = False
@@ -170,7 +184,10 @@ class Upstream:
                 [feed],
                 session=session,
                 settings=SyncSettings(
-                    mirrors={"https://": f"{url or self.url}/"}, csaf=self.providers, osv=("PyPI",)
+                    mirrors={"https://": f"{url or self.url}/"},
+                    csaf=self.providers,
+                    osv=("PyPI",),
+                    vouches=self.vouches,
                 ),
                 wall=lambda: self.wall_s,
                 limits=Limits(most_bytes=4 << 20, most_seconds=600.0),
@@ -203,7 +220,18 @@ def seeds_of(feed: str) -> Files:
     }
     if feed == "container":
         data = making.kev("CVE-2026-10001")
-        return {"zip": zipped("kev.json", data), "zip_zip": zipped("a.zip", zipped("b", data)), "plain": data}
+        inner = tarred("kev.json", data)
+        return {
+            "zip": zipped("kev.json", data),
+            "zip_zip": zipped("a.zip", zipped("b", data)),
+            "zip_bzip2": zipped("kev.json", data, zipfile.ZIP_BZIP2),
+            "zip_lzma": zipped("kev.json", data, zipfile.ZIP_LZMA),
+            "tar": inner,
+            "tar_gz": gzip.compress(inner, mtime=0),
+            "tar_zst": zstandard.ZstdCompressor().compress(inner),
+            "gz_zip": gzip.compress(zipped("kev.json", data), mtime=0),
+            "plain": data,
+        }
     seeds: dict[str, Files] = {
         "kev": {"two": making.kev("CVE-2026-10001", "x")},
         "epss": {"two": making.epss(CVE_2026_10001=("0.5", "0.9"), CVE_2026_10002=("7e-5", "1"))},

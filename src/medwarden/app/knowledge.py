@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from medwarden.app.knowledge_settings import read_settings
-from medwarden.feeds.beside import Companions
+from medwarden.app.knowledge_settings import publishers_by_key, read_settings
+from medwarden.feeds.beside import Beside, Companions
 from medwarden.feeds.containers import Member, members
 from medwarden.feeds.registry import HEAD, feed_named, recognise
-from medwarden.kernel.errors import ConfigurationError, MalformedInput, MedwardenError
-from medwarden.model.feed import About, Feed, Rejected
-from medwarden.model.vulnerability import Provenance
+from medwarden.feeds.vouching import is_among, without_proof
+from medwarden.kernel.errors import ConfigurationError, MalformedInput, MedwardenError, ResourceError
+from medwarden.kernel.printable import printable
+from medwarden.model.feed import About, Feed, Kind, Record, Rejected
+from medwarden.model.vulnerability import Advisory, Provenance
 from medwarden.store.folder import FolderLock, prepare
 from medwarden.store.knowledge import Edition, Knowledge
 from medwarden.store.knowledge_blocks import updated_of
@@ -93,12 +97,21 @@ class Arriving:
         self.unknown: list[str] = []
         self.failed: dict[str, list[str]] = {}
         self.brought: dict[str, dict[int, Brought]] = {}
+        self.unproven: dict[str, int] = {}
+        """Records in the name of a publisher whose word the key that signed them does not prove."""
 
-    def take(self, member: Member, reference: str = "", verified: bool = False, note: str = "") -> None:
+    def take(
+        self,
+        member: Member,
+        reference: str = "",
+        verified: bool = False,
+        note: str = "",
+        publishers: tuple[str, ...] | None = None,
+    ) -> None:
         """Read one file into the gathering, all of it or nothing.
 
-        ``reference`` is the address it came from, ``verified`` that its publisher signed it, ``note`` what is
-        worth knowing of it beforehand.
+        ``reference`` is the address it came from, ``verified`` that a signature of it holds, ``publishers``
+        whose word that proves (None: whoever is named), ``note`` what is worth knowing beforehand.
         """
         feed = recognise(member.name, member.head[:HEAD])
         if feed is None or (self._only and feed.manifest.id != self._only):
@@ -110,7 +123,8 @@ class Arriving:
         brought = Brought(manifest.id, came_from=member.name, proof=self._proof)
         try:
             with self._gathering.file():
-                said = self._read(feed, member, brought, source, reference or member.name, verified)
+                origin = _origin(feed, reference or member.name, verified, publishers)
+                said = self._read(feed, member, brought, source, origin, publishers)
         except MalformedInput as error:
             self.failed.setdefault(manifest.id, []).append(str(error))
             self.files.append(FileReport(member.name, manifest.id, seen=brought.seen, error=str(error)))
@@ -139,10 +153,9 @@ class Arriving:
         member: Member,
         brought: Brought,
         source: int,
-        reference: str,
-        verified: bool,
+        origin: Provenance,
+        publishers: tuple[str, ...] | None,
     ) -> str:
-        origin = Provenance(feed=feed.manifest.id, reference=reference, verified=verified)
         expected: int | None = None
         newest = ""
         for item in feed.read(member.stream, origin):
@@ -161,7 +174,7 @@ class Arriving:
             else:
                 brought.passed += 1
             for record in item.records:
-                self._gathering.add(brought.feed, source, record)
+                self._gathering.add(brought.feed, source, self._proven(record, publishers))
                 newest = max(newest, updated_of(record))
         brought.updated = brought.updated or newest
         if brought.seen and brought.rejected == brought.seen:
@@ -172,6 +185,15 @@ class Arriving:
         if expected is not None and expected != brought.seen:
             return f"it says that it has {expected} records and has {brought.seen}"
         return ""
+
+    def _proven(self, record: Record, publishers: tuple[str, ...] | None) -> Record:
+        """Return a record as far as a signature proves it: an advisory in another's name is unproven."""
+        if publishers is None or not isinstance(record, Advisory) or not record.provenance.verified:
+            return record
+        if is_among(record.publisher, publishers):
+            return record
+        self.unproven[record.publisher] = self.unproven.get(record.publisher, 0) + 1
+        return without_proof(record)
 
 
 def import_files(
@@ -191,7 +213,7 @@ def import_files(
     """
     demand_voucher(unsigned)
     files = list(_files(paths))
-    companions = Companions(files, read_settings(home).openpgp)
+    companions = Companions(files, publishers_by_key(read_settings(home)))
     files = [path for path in files if not companions.is_companion(path)]
     with writing(home) as knowledge, Gathering(knowledge.folder) as gathering:
         arriving = Arriving(gathering, proof)
@@ -199,9 +221,7 @@ def import_files(
             if progress is not None:
                 progress(number, len(files), path.name)
             try:
-                beside = companions.check(path)
-                for member in members(path, path.name):
-                    arriving.take(member, verified=beside.verified, note=beside.note)
+                _bring(arriving, companions, path, knowledge.folder)
             except MedwardenError as error:
                 arriving.files.append(FileReport(str(path), "", error=str(error)))
         for id, sentences in arriving.failed.items():
@@ -215,6 +235,48 @@ def import_files(
         if progress is not None:
             progress(len(files), len(files), "")
     return Imported(tuple(arriving.files), reports, tuple(arriving.unknown))
+
+
+def _origin(
+    feed: type[Feed], reference: str, verified: bool, publishers: tuple[str, ...] | None
+) -> Provenance:
+    """Return where the records of a file are from; advisories are held each against its own publisher."""
+    manifest = feed.manifest
+    own = publishers is None or Kind.ADVISORY in manifest.kinds or is_among(manifest.publisher, publishers)
+    return Provenance(feed=manifest.id, reference=reference, verified=verified and own)
+
+
+def _bring(arriving: Arriving, companions: Companions, path: Path, folder: Path) -> None:
+    """Read one file of a person; what is checked is laid aside first, for the file may change meanwhile."""
+    if not companions.has_any(path):
+        for member in members(path, path.name):
+            arriving.take(member)
+        return
+    try:
+        with tempfile.TemporaryDirectory(prefix="arriving-", dir=folder) as aside:
+            held = Path(aside) / "held"
+            shutil.copyfile(path, held)
+            with held.open("rb") as document:
+                beside = companions.check(path, document)
+            for member in members(held, path.name):
+                _signed(arriving, member, beside)
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror or error}") from error
+
+
+def _signed(arriving: Arriving, member: Member, beside: Beside) -> None:
+    before = dict(arriving.unproven)
+    arriving.take(member, verified=beside.trusted, note=beside.note, publishers=beside.publishers)
+    foreign = [name for name, n in arriving.unproven.items() if n != before.get(name, 0)]
+    if foreign and beside.publishers:
+        arriving.files[-1] = msgspec.structs.replace(arriving.files[-1], note=_foreign(beside, foreign[0]))
+
+
+def _foreign(beside: Beside, publisher: str) -> str:
+    return (
+        f"it is signed with the key {beside.fingerprint}, which proves the word of"
+        f" {', '.join(beside.publishers)}, not of {printable(publisher)}: it counts as unsigned"
+    )
 
 
 def demand_voucher(unsigned: bool) -> None:

@@ -21,6 +21,7 @@ from medwarden.feeds.csaf_providers import metadata_url
 from medwarden.feeds.download import Sources, is_live, is_on_request
 from medwarden.feeds.osv_changes import ECOSYSTEMS
 from medwarden.feeds.registry import feed_named, feeds
+from medwarden.feeds.vouching import LONGEST_PUBLISHER, MOST_PUBLISHERS, folded
 from medwarden.kernel.errors import ConfigurationError, InternalError, ResourceError
 from medwarden.model.feed import Feed
 from medwarden.store.folder import prepare, replace_durably
@@ -56,7 +57,10 @@ class SyncSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``stale_after`` is by feed the age in hours from which it counts as stale, in place of the feed's own.
     ``csaf`` are providers by domain or address of their metadata, ``osv`` ecosystems of software packages.
-    ``openpgp`` are fingerprints of publishers' keys that count for files that a person brings.
+    ``openpgp`` are fingerprints of publishers' keys that count for files that a person brings. ``vouches``
+    are names of publishers whose word such a key proves, by its fingerprint, and of those for which a CSAF
+    provider speaks beside itself, by its address. A key that it does not name was trusted before keys were
+    bound (:func:`medwarden.app.publisher_keys.bind_known`).
     """
 
     proxy: str | None = None
@@ -66,6 +70,7 @@ class SyncSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     osv: tuple[str, ...] | None = None
     stale_after: dict[str, int] = {}
     openpgp: tuple[str, ...] = ()
+    vouches: dict[str, tuple[str, ...]] = {}
     schedule: Schedule = msgspec.field(default_factory=Schedule)
 
 
@@ -161,6 +166,12 @@ def _check(settings: SyncSettings) -> None:
     for fingerprint in settings.openpgp:
         if _FINGERPRINT.match(fingerprint.replace(" ", "")) is None:
             wrong(f"{fingerprint[:80]!r} is no fingerprint of an OpenPGP key (40 or 64 hexadecimal digits)")
+    for who, publishers in settings.vouches.items():
+        if len(publishers) > MOST_PUBLISHERS:
+            wrong(f"{who[:80]} speaks for at most {MOST_PUBLISHERS} publishers")
+        for name in publishers:
+            if not folded(name) or len(name) > LONGEST_PUBLISHER or not name.isprintable():
+                wrong(f"{name[:40]!r} is no name of a publisher (1 to {LONGEST_PUBLISHER} letters)")
     for address in settings.csaf or ():
         if address.startswith("https://") or _DOMAIN.match(address):
             continue
@@ -170,10 +181,22 @@ def _check(settings: SyncSettings) -> None:
             wrong(f"there is no ecosystem {ecosystem[:40]!r}; there are: {', '.join(sorted(ECOSYSTEMS))}")
 
 
+def plain_fingerprint(said: str) -> str:
+    """Return a fingerprint as it is compared: capital digits without blanks."""
+    return "".join(said.split()).upper()
+
+
+def publishers_by_key(settings: SyncSettings) -> dict[str, tuple[str, ...]]:
+    """Return the publishers whose word each trusted OpenPGP key proves; none for one that is not bound."""
+    bound = {plain_fingerprint(key): names for key, names in settings.vouches.items()}
+    return {key: bound.get(key, ()) for key in map(plain_fingerprint, settings.openpgp)}
+
+
 def sources_of(settings: SyncSettings) -> Sources:
     """Return what feeds need of the settings; API keys come from the environment."""
     given = Sources(
         mirrors=settings.mirrors,
+        vouches=settings.vouches,
         keys={feed: os.environ[name] for feed, name in _API_KEYS.items() if os.environ.get(name)},
     )
     if settings.csaf is not None:
@@ -227,7 +250,8 @@ def with_provider(settings: SyncSettings, named: str, *, asked: bool) -> SyncSet
         return msgspec.structs.replace(settings, csaf=(*kept, address))
     if kept == chosen:
         raise ConfigurationError(f"{named[:100]} is not asked; asked are: {', '.join(chosen) or 'none'}")
-    return msgspec.structs.replace(settings, csaf=kept)
+    left = {who: names for who, names in settings.vouches.items() if who not in same}
+    return msgspec.structs.replace(settings, csaf=kept, vouches=left)
 
 
 def said_of(settings: SyncSettings) -> Mapping[str, object]:

@@ -19,6 +19,7 @@ from medwarden.feeds.containers import Bounds, members
 from medwarden.feeds.download import Desk, Sources, look
 from medwarden.feeds.registry import feed_named
 from medwarden.kernel.errors import MedwardenError, RemoteServiceError, ResourceError
+from medwarden.kernel.printable import printable
 from medwarden.model.feed import Feed
 from medwarden.store.knowledge import FeedState, Knowledge
 from medwarden.store.knowledge_editions import Brought, Gathering, note_look, put_in_use
@@ -29,6 +30,7 @@ _FEW = 5
 _LEAST_SHARE = 0.5
 _LEAST_UNPACKED = 64 << 20
 _MOST_RATIO = 150
+_MOST_NAMED = 3
 """How many times its size a file may unpack to; the densest of publishers unpack to thirty times."""
 
 
@@ -64,6 +66,19 @@ def sync(
         if session is None:
             own.close()
     return tuple(reports)
+
+
+def _foreign(arriving: Arriving) -> list[str]:
+    """Return a sentence on documents in the name of somebody for whom their provider does not speak."""
+    if not arriving.unproven:
+        return []
+    names = sorted(arriving.unproven)
+    who = ", ".join(printable(name)[:60] for name in names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return [
+        f"{sum(arriving.unproven.values())} documents are signed by their provider, but name {who}{more} as"
+        " publisher: they count as unsigned until a person lets the provider speak for them"
+    ]
 
 
 def _bounds(path: Path) -> Bounds:
@@ -130,10 +145,12 @@ class _Look:
             known = len(arriving.files)
             name = file.reference.rpartition("/")[2] or self._id
             for member in members(file.path, name, _bounds(file.path)):
-                arriving.take(member, file.reference, file.verified)
+                arriving.take(member, file.reference, file.verified, publishers=file.publishers)
             file.path.unlink(missing_ok=True)
             if len(arriving.files) == known:
                 raise RemoteServiceError(f"{file.reference} is not as published: nothing was changed")
+        desk.notes += _foreign(arriving)
+        verified = verified and not arriving.unproven
         notes = "; ".join(desk.notes)
         if arrived:
             for held in arriving.brought.get(self._id, {}).values():

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from medwarden.app.knowledge_settings import read_settings
+from medwarden.app.knowledge_settings import SyncSettings, publishers_by_key, read_settings
+from medwarden.app.publisher_keys import bind_known, proves
 from medwarden.app.vulnerabilities import own_aliases
 from medwarden.app.vulnerability_findings import tell
 from medwarden.app.work import own_rules
 from medwarden.feeds.versions import spans_of
+from medwarden.feeds.vouching import is_among
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.vulnerability import MatchState, ProductClaim, ProductStatus, Provenance, Vulnerability
@@ -64,12 +66,24 @@ class TakenIn(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What was found of a document's digest and signature, in a sentence, and who signed it."""
+    """What was found of a document's digest and signature, in a sentence, and who signed it.
+
+    ``publishers`` are those whose word the key proves: whether the document is of one of them is seen when it
+    is read.
+    """
 
     sentence: str = ""
     fingerprint: str = ""
     signer: str = ""
-    verified: bool = False
+    publishers: tuple[str, ...] = ()
+
+    def said_of(self, author: str) -> str:
+        """Return the sentence for a document of an author."""
+        if is_among(author, self.publishers):
+            return "the signature of its publisher holds"
+        if self.publishers:
+            return f"{self.sentence}, not for {author}: who signs for one does not speak for another"
+        return self.sentence
 
 
 _UNCHECKED = Checked()
@@ -99,19 +113,21 @@ def take_in(
     whose = reading.author or author.strip()[:200]
     if not whose:
         raise ConfigurationError("the document names no author: say whose word it is")
+    bind_known(home)
+    found = checked.said_of(whose)
     claims = [claim_of(statement) for statement in reading.statements]
     digest = hashlib.sha256(document).hexdigest()
     name = source.rpartition("/")[2]
-    why = reason or f"VEX document {name[:80]}" + (f" ({checked.sentence})" if checked.sentence else "")
+    why = reason or f"VEX document {name[:80]}" + (f" ({found})" if found else "")
     with Change(actor, why, tenant=tenant) as change:
         row = keep_document(
             change, reading, author=whose, source=name, digest=digest, claims=claims,
-            checked=checked.sentence, fingerprint=checked.fingerprint, signer=checked.signer,
+            checked=found, fingerprint=checked.fingerprint, signer=checked.signer,
         )  # fmt: skip
     weigh(home, tenant)
     states = next(d.statements for d in documents(tenant) if d.id == row.pk)
     return TakenIn(
-        row.pk, whose, reading.form, len(reading.statements), states, reading.problems, checked.sentence,
+        row.pk, whose, reading.form, len(reading.statements), states, reading.problems, found,
         checked.fingerprint, checked.signer,
     )  # fmt: skip
 
@@ -149,10 +165,12 @@ def weigh(home: Path, tenant: str, clock: Clock = wall_clock) -> int:
         live_statements,
         open_pairs,
         record_weighed,
+        withdraw,
         words_in_force,
     )
     from medwarden.store.vulnerabilities import profiles_in_use
 
+    bind_known(home)
     rows = live_statements(tenant)
     if not rows:
         return 0
@@ -160,10 +178,16 @@ def weigh(home: Path, tenant: str, clock: Clock = wall_clock) -> int:
     profiles = profiles_in_use(tenant)
     weighed = _weighed(home, rows, verdicts, profiles, words_in_force(tenant, clock()))
     days = own_rules(home).vex_days
+    settings = read_settings(home)
+    unproven = [
+        row
+        for row in rows
+        if row.state == "counts" and weighed[row.pk].state == "waiting" and _forged(row, settings)
+    ]
     with Change("rule:vex", "VEX statements weighed", "vex 1", tenant=tenant, clock=clock) as change:
         moved = record_weighed(change, weighed, devices_by_profile(tenant))
         counting = [row for row in live_statements(tenant) if row.state in COUNTING and row.effect]
-        changed: set[str] = set()
+        changed = withdraw(change, unproven)
         for row in counting:
             who = row.decided_by or f"vex:{row.document.author}"
             changed |= let_count(change, [row], days=days, actor=who)
@@ -183,7 +207,7 @@ def _weighed(
     makers = Makers(packaged_aliases().added(own_aliases(home)))
     wanted = [row for row in rows if row.says != VexStatus.UNDER_INVESTIGATION.value]
     meant = _meant(home, wanted, profiles)
-    trusted = frozenset(key.replace(" ", "").upper() for key in read_settings(home).openpgp)
+    settings = read_settings(home)
     found: dict[int, Weighed] = {}
     for row in rows:
         if row.says == VexStatus.UNDER_INVESTIGATION.value:
@@ -199,7 +223,7 @@ def _weighed(
             for profile, state in verdicts.get(name, {}).items()
             if profile in here and words.get((profile, name), source_of(row)) == source_of(row)
         }
-        found[row.pk] = _one(row, here, said, makers, profiles, trusted)
+        found[row.pk] = _one(row, here, said, makers, profiles, settings)
     return found
 
 
@@ -209,7 +233,7 @@ def _one(
     said: Mapping[str, str],
     makers: Makers,
     profiles: Mapping[str, Profile],
-    trusted: frozenset[str],
+    settings: SyncSettings,
 ) -> Weighed:
     from medwarden.store.vex import Weighed
 
@@ -220,13 +244,12 @@ def _one(
     if not concerned:
         return Weighed("agrees")
     author = makers.keys(row.document.author)
-    # Signed with a key that nobody compared with its publisher's: anybody can make such a one.
-    strange = bool(row.document.fingerprint) and row.document.fingerprint.upper() not in trusted
+    unproven = _forged(row, settings) or (row.state != "counts" and _bare(row, settings, makers))
     own = {
         profile
         for profile in concerned
         if row.document.by_vendor
-        and not strange
+        and not unproven
         and author
         and profiles[profile].vendor
         and makers.agree(author, makers.keys(profiles[profile].vendor))
@@ -234,6 +257,29 @@ def _one(
     if own == concerned:
         return Weighed("counts", tuple(sorted(concerned)))
     return Weighed("waiting", tuple(sorted(concerned)))
+
+
+def _forged(row: VexStatement, settings: SyncSettings) -> bool:
+    """Tell whether a document is signed with a key that does not prove its author's word.
+
+    Nobody compared that key, or it was compared with somebody else's: anybody can make such a one.
+    """
+    document = row.document
+    return bool(document.fingerprint) and not proves(settings, document.fingerprint, document.author)
+
+
+def _bare(row: VexStatement, settings: SyncSettings, makers: Makers) -> bool:
+    """Tell whether a document is not signed though a key of its author is known here.
+
+    Who cannot sign in a maker's name would leave the signature away. What counted before the key was known
+    stays.
+    """
+    author = makers.keys(row.document.author)
+    return not row.document.fingerprint and any(
+        makers.agree(author, makers.keys(publisher))
+        for bound in publishers_by_key(settings).values()
+        for publisher in bound
+    )
 
 
 def _meant(home: Path, rows: Sequence[VexStatement], profiles: Mapping[str, Profile]) -> dict[int, set[str]]:

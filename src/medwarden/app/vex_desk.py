@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medwarden.app import vulnerabilities
+from medwarden.app.publisher_keys import Voucher, distrust, trust, vouchers
 from medwarden.app.sites import scope_of_site
 from medwarden.app.vex import TakenIn, decide, justified, reopen, take_back, take_in, weigh
 from medwarden.app.vex_export import Chosen, Written, set_publisher, write
@@ -50,9 +51,22 @@ def import_file(home: Path, path: Path, *, actor: str, author: str = "") -> Take
             document = file.read(LARGEST + 1)
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror}") from error
-    found = check_beside(home, path)
+    found = check_beside(home, path, document)
     with _desk(home) as scope:
         return take_in(home, scope.tenant, document, str(path), actor=actor, author=author, checked=found)
+
+
+def speakers(home: Path) -> tuple[Voucher, ...]:
+    """Return whose signature proves whose word."""
+    with _desk(home):
+        return vouchers(home)
+
+
+def speaks_for(home: Path, who: str, publisher: str, *, trusted: bool, actor: str, reason: str) -> None:
+    """Let a key or a provider speak for a publisher, or no longer, and weigh statements anew."""
+    with _desk(home) as scope:
+        (trust if trusted else distrust)(home, who, publisher, actor=actor, reason=reason)
+        weigh(home, scope.tenant)
 
 
 def export_file(home: Path, form: str, chosen: Chosen, *, actor: str, site: str | None = None) -> Written:

@@ -2,20 +2,18 @@
 
 They are those that CSAF's distribution has (CSAF 2.0, 7.1.18 to 7.1.20): ``FILE.sha512``, ``FILE.sha256``, a
 detached OpenPGP signature ``FILE.asc``, and the publisher's public key. A document that does not fit them is
-refused.
+refused. What was read of a document is what is checked and taken in: its file may be another one by then.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from medwarden.app.knowledge_settings import read_settings
-from medwarden.app.knowledge_steering import change_settings
+from medwarden.app.knowledge_settings import publishers_by_key, read_settings
 from medwarden.app.vex import Checked
 from medwarden.feeds.beside import KEY_ENDINGS, Companions
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, ResourceError
@@ -29,25 +27,8 @@ _DIGEST = re.compile(rb"\s*([0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})(?:\s|\Z)")
 _DOCUMENT = "document.json"
 
 
-def trust(home: Path, fingerprint: str, *, actor: str, reason: str) -> None:
-    """Let what a publisher's key signed count as verified from now on.
-
-    Raises ConfigurationError where that is no fingerprint of a key.
-    """
-    settings = read_settings(home)
-    named = fingerprint.replace(" ", "").upper()
-    if named not in {one.replace(" ", "").upper() for one in settings.openpgp}:
-        wanted = msgspec.structs.replace(settings, openpgp=(*settings.openpgp, named))
-        change_settings(home, wanted, actor=actor, reason=reason)
-
-
-def trusted(home: Path) -> frozenset[str]:
-    """Return the fingerprints of publishers' keys that count."""
-    return frozenset(one.replace(" ", "").upper() for one in read_settings(home).openpgp)
-
-
-def check_beside(home: Path, path: Path) -> Checked:
-    """Hold a document against what lies beside it in its folder.
+def check_beside(home: Path, path: Path, document: bytes) -> Checked:
+    """Hold a document that was read from ``path`` against what lies beside that.
 
     Raises MalformedInput where a digest or signature does not hold, ResourceError for the disk.
     """
@@ -57,7 +38,7 @@ def check_beside(home: Path, path: Path) -> Checked:
         raise ResourceError(f"{path.parent}: {error.strerror}") from error
     own = [each for each in beside if each.name.startswith(f"{path.name}.")]
     keys = [each for each in beside if each.suffix.lower() in KEY_ENDINGS and each not in own]
-    return _found(home, path, own, keys[:_MOST_KEYS], "lies beside it")
+    return _found(home, path, document, own, keys[:_MOST_KEYS], "lies beside it")
 
 
 def check_with(home: Path, document: bytes, name: str, companions: Sequence[tuple[str, bytes]]) -> Checked:
@@ -70,8 +51,7 @@ def check_with(home: Path, document: bytes, name: str, companions: Sequence[tupl
         raise ConfigurationError(f"bring at most {MOST_COMPANIONS} digests, signatures and keys")
     try:
         with tempfile.TemporaryDirectory(prefix="medwarden-vex-") as folder:
-            path = Path(folder) / _DOCUMENT
-            path.write_bytes(document)
+            path = Path(folder) / _DOCUMENT  # never written: what was uploaded is what is checked
             own: list[Path] = []
             keys: list[Path] = []
             for number, (called, data) in enumerate(companions):
@@ -82,7 +62,7 @@ def check_with(home: Path, document: bytes, name: str, companions: Sequence[tupl
                 beside.write_bytes(data)
                 (own if ending else keys).append(beside)
             try:
-                return _found(home, path, own, keys, "came with it")
+                return _found(home, path, document, own, keys, "came with it")
             except MalformedInput as error:
                 raise MalformedInput(name, error.reason.replace(f"{_DOCUMENT}.", "its ")) from error
     except OSError as error:
@@ -106,13 +86,16 @@ def _ending(called: str, data: bytes) -> str:
     )
 
 
-def _found(home: Path, path: Path, own: Sequence[Path], keys: Sequence[Path], where: str) -> Checked:
-    found = Companions([path, *own, *keys], read_settings(home).openpgp).check(path)
-    if found.verified:
-        sentence = "the signature of its publisher holds"
+def _found(
+    home: Path, path: Path, document: bytes, own: Sequence[Path], keys: Sequence[Path], where: str
+) -> Checked:
+    trusted = publishers_by_key(read_settings(home))
+    found = Companions([path, *own, *keys], trusted).check(path, io.BytesIO(document))
+    if found.publishers:
+        sentence = f"it is signed with a key that is trusted for {', '.join(found.publishers)}"
     elif found.note:
         sentence = found.note
     else:
         sentence = f"its digest holds, no signature {where}" if own else f"no signature {where}"
     sentence = sentence.replace("lies in the folder", where)  # as it is said of folders of files
-    return Checked(sentence, found.fingerprint, found.signer, found.verified)
+    return Checked(sentence, found.fingerprint, found.signer, found.publishers)

@@ -1,4 +1,4 @@
-"""VEX documents: ``vex import``, ``export``, ``list``, ``statements``, ``accept``, ``say`` and ``undo``."""
+"""VEX documents: brought in, decided on, taken back, written; and whose signature proves whose word."""
 
 from __future__ import annotations
 
@@ -55,6 +55,53 @@ def import_document(document: Path, author: str, home: Path | None, as_json: boo
     if len(done.problems) > _MOST_SHOWN:
         click.echo(f"medwarden: and {len(done.problems) - _MOST_SHOWN} more", err=True)
     return 1 if done.problems else 0
+
+
+@vex.command()
+@home_option
+@json_option
+def keys(home: Path | None, as_json: bool) -> int:
+    """Show whose signature proves whose word: trusted OpenPGP keys, and CSAF providers that are asked."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.vex_desk import speakers
+
+    for one in speakers(data_folder(home)):
+        if as_json:
+            print_json(plain(one))
+            continue
+        whom = ", ".join(map(printable, (*(("itself",) if one.kind == "provider" else ()), *one.publishers)))
+        click.echo(f"{printable(one.id)} ({one.kind}): {whom or 'nobody yet, say whom with `vex trust`'}")
+    return 0
+
+
+@vex.command()
+@click.argument("who", metavar="FINGERPRINT|PROVIDER")
+@click.option("--publisher", required=True, help="For whom it speaks, as the documents name it.")
+@click.option("--reason", required=True, help="How you compared the key with what the publisher says.")
+@home_option
+def trust(who: str, publisher: str, reason: str, home: Path | None) -> int:
+    """Let the OpenPGP key with this fingerprint, or a CSAF provider, speak for a publisher."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.vex_desk import speaks_for
+
+    speaks_for(data_folder(home), who, publisher, trusted=True, actor=_actor(), reason=reason)
+    click.echo(f"{printable(who)} speaks for {printable(publisher)}")
+    return 0
+
+
+@vex.command()
+@click.argument("who", metavar="FINGERPRINT|PROVIDER")
+@click.option("--publisher", default="", help="For whom it speaks no longer; left out: for nobody.")
+@click.option("--reason", required=True)
+@home_option
+def distrust(who: str, publisher: str, reason: str, home: Path | None) -> int:
+    """Let a key or a provider speak for a publisher no longer; what counted because of it waits again."""
+    from medwarden.app.home import data_folder
+    from medwarden.app.vex_desk import speaks_for
+
+    speaks_for(data_folder(home), who, publisher, trusted=False, actor=_actor(), reason=reason)
+    click.echo(f"{printable(who)} speaks no longer for {printable(publisher) or 'anybody'}")
+    return 0
 
 
 @vex.command("export")

@@ -14,6 +14,7 @@ import msgspec
 from medwarden.feeds.download import Arrived, Desk, each
 from medwarden.feeds.json_stream import decoded
 from medwarden.feeds.openpgp import Keys, is_available
+from medwarden.feeds.vouching import folded
 from medwarden.kernel.errors import RemoteServiceError
 from medwarden.transport.http import Limits
 from medwarden.transport.pace import Pace
@@ -168,7 +169,8 @@ def _of_provider(desk: Desk, provider: str) -> list[Arrived]:
     ]
     if len(wanted) > _MOST_DOCUMENTS:
         raise RemoteServiceError(f"{url} lists more than {_MOST_DOCUMENTS} documents")
-    came, failed, stopped = _taken(desk, wanted, keys, trusted)
+    publishers = _spoken_for(desk, provider, url, metadata.publisher.name)
+    came, failed, stopped = _taken(desk, wanted, keys, trusted, publishers)
     reached = offers if stopped is None else wanted[:stopped]
     newest = max([since, *(offer.updated for offer in reached)])
     desk.state[mark] = newest
@@ -179,8 +181,23 @@ def _of_provider(desk: Desk, provider: str) -> list[Arrived]:
     return came
 
 
+def _spoken_for(desk: Desk, provider: str, url: str, named: str) -> tuple[str, ...]:
+    """Return the publishers whose word the signatures of a provider prove.
+
+    That is who its metadata named when it was met, and whom a person added. Whoever can change the metadata
+    can change the name and the keys in it alike, so another name is told and proves nothing.
+    """
+    met = desk.state.setdefault(f"publisher {url}", named)
+    if folded(met) != folded(named):
+        desk.notes.append(
+            f"{url} was met as the provider of {met[:60]} and now says that it is of {named[:60]}: if that is"
+            " right, let it speak for that name as well"
+        )
+    return tuple(name for name in (met, *desk.sources.vouches.get(provider, ())) if name)
+
+
 def _taken(
-    desk: Desk, wanted: list[Offer], keys: Keys | None, trusted: bool
+    desk: Desk, wanted: list[Offer], keys: Keys | None, trusted: bool, publishers: tuple[str, ...]
 ) -> tuple[list[Arrived], list[str], int | None]:
     """Return documents that came, addresses of those that failed, and where it was given up (None: nowhere).
 
@@ -191,7 +208,7 @@ def _taken(
     in_a_row = 0
     for number, offer in enumerate(wanted):
         try:
-            document = _document(desk, offer, keys, trusted)
+            document = _document(desk, offer, keys, trusted, publishers)
         except RemoteServiceError as error:
             failed.append(offer.url)
             in_a_row += 1
@@ -276,7 +293,9 @@ def _of_directory(desk: Desk, url: str) -> Iterator[Offer]:
         yield Offer(document, updated, (document + ".sha512", document + ".sha256"), document + ".asc")
 
 
-def _document(desk: Desk, offer: Offer, keys: Keys | None, trusted: bool) -> Arrived | None:
+def _document(
+    desk: Desk, offer: Offer, keys: Keys | None, trusted: bool, publishers: tuple[str, ...]
+) -> Arrived | None:
     """Return a document whose digest and signature hold; None for one that did not change."""
     digests: dict[str, str] = {}
     for url in offer.hashes:
@@ -299,7 +318,8 @@ def _document(desk: Desk, offer: Offer, keys: Keys | None, trusted: bool) -> Arr
     )
     if path is None:
         return None
-    return Arrived(path, offer.url, verified=_signed(desk, path, offer, keys, trusted))
+    signed = _signed(desk, path, offer, keys, trusted)
+    return Arrived(path, offer.url, verified=signed, publishers=publishers)
 
 
 def _signed(desk: Desk, path: Path, offer: Offer, keys: Keys | None, trusted: bool) -> bool:

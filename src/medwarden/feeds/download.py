@@ -20,11 +20,15 @@ _ABSENT = re.compile(r"has no such file|is gone for good")
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """A file that came. ``verified``: a signature of the publisher was checked and holds."""
+    """A file that came. ``verified``: a signature of the publisher was checked and holds.
+
+    ``publishers`` are those whose word the signature proves; None where the file is of one publisher alone.
+    """
 
     path: Path
     reference: str
     verified: bool = False
+    publishers: tuple[str, ...] | None = None
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -32,12 +36,14 @@ class Sources(msgspec.Struct, frozen=True):
 
     ``mirrors`` maps the beginning of addresses to that of a mirror; ``csaf`` names providers by domain or
     by the address of their metadata; ``osv`` the ecosystems of software packages; ``keys`` are API keys.
+    ``vouches`` are names of publishers for which a provider of ``csaf`` speaks beside itself.
     """
 
     mirrors: Mapping[str, str] = {}
     csaf: tuple[str, ...] = ("https://www.cisa.gov/sites/default/files/csaf/provider-metadata.json",)
     osv: tuple[str, ...] = ()
     keys: Mapping[str, str] = {}
+    vouches: Mapping[str, tuple[str, ...]] = {}
 
 
 class Desk:

@@ -154,6 +154,19 @@ def source_of(row: VexStatement) -> str:
     return f"{row.document_id}#{row.pk}"
 
 
+def first_signed(fingerprints: Collection[str]) -> dict[str, str]:
+    """Return by fingerprint the author of the first document that was kept and is signed with that key.
+
+    Documents that were taken back count only where there is no other.
+    """
+    rows = VexDocument.objects.filter(fingerprint__in=list(fingerprints))
+    found: dict[str, str] = {}
+    for undone in (True, False):
+        for row in rows.filter(undone_ns__isnull=not undone).order_by("-at_ns", "-pk"):
+            found[row.fingerprint] = row.author
+    return found
+
+
 def record_weighed(change: Change, weighed: Mapping[int, Weighed], members: Mapping[str, int]) -> set[str]:
     """Keep what became of statements; return those of them (as text) that moved.
 
@@ -197,6 +210,18 @@ def let_count(change: Change, rows: Iterable[VexStatement], *, days: int, actor:
             None,
             {"verdicts": len(fresh), "profiles": sorted(changed)[:50]},
         )
+    return changed
+
+
+def withdraw(change: Change, rows: Iterable[VexStatement]) -> set[str]:
+    """End the words of statements that count no longer; return the profiles that changed."""
+    changed: set[str] = set()
+    for row in rows:
+        words = Irrelevance.objects.filter(tenant_id=change.tenant, source=source_of(row), ended_ns=None)
+        ended = {profile for profile in words.values_list("profile_id", flat=True) if profile}
+        words.update(ended_ns=change.now_ns)
+        change.record("vex.withdrawn", f"vex:{source_of(row)}", {"profiles": sorted(ended)[:50]}, None)
+        changed |= ended
     return changed
 
 

@@ -10,7 +10,8 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router, Schema, Status
 
-from medwarden.app.vex import decide, take_back, take_in
+from medwarden.app.publisher_keys import Voucher, distrust, trust, vouchers
+from medwarden.app.vex import decide, take_back, take_in, weigh
 from medwarden.app.vex_export import Chosen, write
 from medwarden.app.vex_signature import MOST_COMPANIONS, check_with
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
@@ -18,7 +19,7 @@ from medwarden.model.role import Permission
 from medwarden.store.changes import Change
 from medwarden.store.vex import StatementRow, documents, statements
 from medwarden.web.api.access import needs
-from medwarden.web.api.schemas import Problem, page_of, page_schema, plain
+from medwarden.web.api.schemas import Problem, list_of, page_of, page_schema, plain
 from medwarden.web.decisions import data_folder
 from medwarden.web.recent import forget
 from medwarden.web.scope import actor_of, scope_of
@@ -148,6 +149,40 @@ def vex_undo(request: HttpRequest, document: str, body: Why) -> Any:  # noqa: AN
     take_back(scope_of(request).tenant, document, actor=actor_of(request), reason=body.reason)
     forget()
     return Status(204, None)
+
+
+@router.get("/vex/keys", response=list_of(Voucher), auth=SEE, summary="Whose signature proves whose word")
+def vex_keys(request: HttpRequest) -> Any:  # noqa: ANN401, ARG001 (JSON of the schema)
+    """Return trusted OpenPGP keys and asked CSAF providers with the publishers each speaks for."""
+    return plain(list(vouchers(data_folder())))
+
+
+class SpeaksFor(Schema):
+    """Which key (fingerprint) or provider (address) speaks for a publisher, or no longer, and why.
+
+    Without a publisher a key is ``trusted`` no longer at all.
+    """
+
+    who: str = Field(min_length=1, max_length=300)
+    publisher: str = Field("", max_length=200)
+    trusted: bool = True
+    reason: str = Field(min_length=1, max_length=500)
+
+
+@router.put(
+    "/vex/keys",
+    response={200: list_of(Voucher), 422: Problem, 503: Problem},
+    auth=needs(Permission.CHANGE_SETTINGS),
+    summary="Say whose word a signature proves",
+)
+def vex_key_set(request: HttpRequest, body: SpeaksFor) -> Any:  # noqa: ANN401 (JSON of the schema)
+    """Let a key or a provider speak for a publisher, or no longer; statements are weighed anew."""
+    everywhere(request)
+    change = trust if body.trusted else distrust
+    change(data_folder(), body.who, body.publisher, actor=actor_of(request), reason=body.reason)
+    weigh(data_folder(), scope_of(request).tenant)
+    forget()
+    return plain(list(vouchers(data_folder())))
 
 
 @router.get(

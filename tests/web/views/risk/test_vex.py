@@ -170,14 +170,39 @@ def test_who_signed_is_shown_and_a_compared_key_counts(signed_in: SignedIn, know
     assert "Acme PSIRT &lt;psirt@acme.example&gt;" in page
     assert fingerprint in page
     assert VexStatement.objects.get().state == "waiting", "anybody can make a key in a maker's name"
-    form = {"fingerprint": fingerprint, "reason": ""}
+    form = {"who": fingerprint, "publisher": "Axis", "reason": ""}
     assert "how you compared" in text(client.post("/risk/vex/trust/", form, follow=True))
     form["reason"] = "called their hotline"
     assert "by a trusted key" in text(client.post("/risk/vex/trust/", form, follow=True))
     assert VexStatement.objects.get().state == "counts"
     assert AuditEntry.objects.filter(action="knowledge.settings", reason="called their hotline").exists()
-    form["fingerprint"] = "no fingerprint"
+    form["who"] = "no fingerprint"
     assert "no fingerprint of an OpenPGP key" in text(client.post("/risk/vex/trust/", form, follow=True))
+    ended = {"who": fingerprint, "publisher": "Axis", "act": "end", "reason": "stolen"}
+    assert "not trusted for Axis" in text(client.post("/risk/vex/trust/", ended, follow=True))
+    assert VexStatement.objects.get().state == "waiting"
+
+
+def test_a_key_is_widened_and_ended_over_the_api(signed_in: SignedIn, known: Device) -> None:
+    client, fingerprint = signed_in(Role.ADMINISTRATOR), "AB" * 20
+
+    def put(**body: object) -> tuple[int, object]:
+        answer = client.put("/api/v1/vex/keys", json.dumps(body), content_type="application/json")
+        return answer.status_code, answer.json()
+
+    assert put(who=fingerprint, publisher="Axis")[0] == 422
+    status, held = put(who=fingerprint, publisher="Axis", reason="called them")
+    assert (status, held[0]) == (200, {"id": fingerprint, "kind": "key", "publishers": ["Axis"]})  # type: ignore[index]  # JSON
+    put(who=fingerprint, publisher="Bosch", reason="Axis signs for Bosch")
+    assert client.get("/api/v1/vex/keys").json()[0]["publishers"] == ["Axis", "Bosch"]
+    page = text(client.get("/risk/vex/"))
+    assert fingerprint in page
+    assert '<div class="anywhere">Bosch</div>' in page
+    assert put(who=fingerprint, trusted=False, reason="stolen")[0] == 200
+    assert fingerprint not in text(client.get("/risk/vex/"))
+    assert put(who=fingerprint, trusted=False, reason="stolen")[0] == 422
+    refused = signed_in(Role.ANALYST).put("/api/v1/vex/keys", "{}", content_type="application/json")
+    assert refused.status_code == 403
 
 
 def test_the_api_takes_signature_and_digest_with_the_document(signed_in: SignedIn, known: Device) -> None:

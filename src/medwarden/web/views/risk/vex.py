@@ -8,9 +8,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
+from medwarden.app.publisher_keys import distrust, trust, vouchers
 from medwarden.app.vex import decide, reopen, take_back, take_in, weigh
 from medwarden.app.vex_export import FORMS, Chosen, publisher, set_publisher, write
-from medwarden.app.vex_signature import LARGEST_COMPANION, MOST_COMPANIONS, check_with, trust, trusted
+from medwarden.app.vex_signature import LARGEST_COMPANION, MOST_COMPANIONS, check_with
+from medwarden.feeds.vouching import LONGEST_PUBLISHER, is_among
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.model.role import Permission
 from medwarden.risk.work.vex.reading import LARGEST
@@ -61,16 +63,21 @@ def vex(request: HttpRequest) -> HttpResponse:
             for key, n in row.statements.items():
                 counts[key] = counts.get(key, 0) + n
     counts[""] = sum(counts.values())
+    known = vouchers(data_folder())
+    bound = {one.id: one.publishers for one in known if one.kind == "key"}
+    proven = {row.id for row in rows if is_among(row.author, bound.get(row.fingerprint, ()))}
     context = {
         **paging(page, number),
         "documents": rows,
+        "vouchers": known,
+        "proven": proven,
         "states": [(key, title, counts.get(key, 0)) for key, title in STATES.items()],
         "state": state,
         "words": SAYS,
         "state_words": STATES,
         "text": text_of(request),
         "issuer": publisher(scope.tenant),
-        "trusted": trusted(data_folder()),
+        "bound": bound,
         "may_change": user.may(Permission.CHANGE_FINDING) and scope.every_site,
         "may_set": user.may(Permission.CHANGE_SETTINGS),
         "may_export": user.may(Permission.EXPORT),
@@ -195,18 +202,23 @@ def vex_undo(request: HttpRequest, document: str) -> HttpResponse:
 @requires(Permission.CHANGE_SETTINGS)
 @require_POST
 def vex_trust(request: HttpRequest) -> HttpResponse:
-    """Trust the key with which a publisher signs its documents."""
+    """Let a key or a provider speak for a publisher, or no longer."""
+    who = request.POST.get("who", "").strip()[:300]
+    publisher = request.POST.get("publisher", "").strip()[:LONGEST_PUBLISHER]
+    ends = request.POST.get("act") == "end"
 
     def believe() -> str:
         everywhere(request)
-        fingerprint = request.POST.get("fingerprint", "").strip()[:80]
-        if not reason_of(request):
-            raise ConfigurationError("say how you compared the key with what its publisher says")
-        trust(data_folder(), fingerprint, actor=actor_of(request), reason=reason_of(request))
+        change = distrust if ends else trust
+        change(data_folder(), who, publisher, actor=actor_of(request), reason=reason_of(request))
         weigh(data_folder(), scope_of(request).tenant)
-        return "what this key signed counts as signed by its publisher"
+        if ends:
+            return f"what it signs proves nothing of {publisher or 'anybody'} any longer"
+        return f"what it signs in the name of {publisher} counts as signed by its publisher"
 
-    return said(request, "risk_vex", believe)
+    answer = said(request, "risk_vex", believe)
+    forget()
+    return answer
 
 
 @requires(Permission.CHANGE_SETTINGS)

@@ -1,0 +1,114 @@
+"""A key that was compared with one publisher's proves nothing of what another is said to say."""
+
+from __future__ import annotations
+
+import pytest
+from tests.app.test_vex import saying, statement
+from tests.app.test_vulnerabilities import states
+from tests.app.test_work import prepared, queue  # noqa: F401 - fixtures
+from tests.store.conftest import migrated  # noqa: F401 - a fixture
+
+from medwarden.app.knowledge_settings import SyncSettings, read_settings, with_provider, write_settings
+from medwarden.app.publisher_keys import bind_known, distrust, trust, vouchers
+from medwarden.app.vex import Checked, TakenIn, take_in, weigh
+from medwarden.kernel.errors import ConfigurationError
+from medwarden.model.vulnerability import MatchState
+from medwarden.store.open import Store
+
+KEY = "AB" * 20
+PROVIDER = "https://psirt.example/provider-metadata.json"
+
+
+def taken(store: Store, document: bytes, fingerprint: str = KEY) -> TakenIn:
+    checked = Checked("signed", fingerprint, "somebody", tuple(
+        name for one in vouchers(store.home) if one.id == fingerprint for name in one.publishers
+    ))  # fmt: skip
+    return take_in(store.home, "default", document, "it.json", actor="user:anna", checked=checked)
+
+
+def test_a_key_trusted_for_another_publisher_does_not_vouch(queue: Store) -> None:  # noqa: F811
+    trust(queue.home, KEY, "Baxter", actor="user:anna", reason="called Baxter")
+    done = taken(queue, saying("B. Braun"))
+    assert done.states == {"waiting": 1}
+    assert "not for B. Braun: who signs for one does not speak for another" in done.checked
+    assert states()["d-main-1"] is MatchState.CONFIRMED
+    trust(queue.home, KEY, "B.  BRAUN", actor="user:anna", reason="Baxter signs for B. Braun")
+    weigh(queue.home, "default")
+    assert statement().state == "counts"
+    assert states()["d-main-1"] is MatchState.NOT_AFFECTED
+    distrust(queue.home, KEY, "b. braun", actor="user:anna", reason="it does not")
+    weigh(queue.home, "default")
+    assert statement().state == "waiting"
+    assert states()["d-main-1"] is MatchState.CONFIRMED, "what nobody vouches for hides nothing"
+    assert vouchers(queue.home)[0].publishers == ("Baxter",)
+
+
+def test_a_key_trusted_before_is_bound_to_the_publisher_it_was_met_with(queue: Store) -> None:  # noqa: F811
+    taken(queue, saying("B. Braun"))
+    assert statement().state == "waiting"
+    write_settings(queue.home, SyncSettings(openpgp=(KEY.lower(), "CD" * 20)))  # as it was kept before
+    weigh(queue.home, "default")
+    assert statement().state == "counts"
+    assert read_settings(queue.home).vouches == {KEY: ("B. Braun",), "CD" * 20: ()}
+    foreign = taken(queue, saying("Baxter"))
+    assert "not for Baxter" in foreign.checked
+    bind_known(queue.home)
+    assert read_settings(queue.home).vouches == {KEY: ("B. Braun",), "CD" * 20: ()}
+
+
+def test_no_document_names_whom_its_own_key_is_for(queue: Store) -> None:  # noqa: F811
+    write_settings(queue.home, SyncSettings(openpgp=(KEY,)))
+    assert taken(queue, saying("B. Braun")).states == {"waiting": 1}
+    weigh(queue.home, "default")
+    assert read_settings(queue.home).vouches == {KEY: ()}
+    assert statement().state == "waiting"
+
+
+def test_a_statement_that_counted_by_a_key_of_somebody_else_counts_no_longer(queue: Store) -> None:  # noqa: F811
+    from medwarden.store.models import VexDocument
+
+    taken(queue, saying("Baxter"))
+    trust(queue.home, KEY, "B. Braun", actor="user:anna", reason="as every key was trusted once")
+    taken(queue, saying("B. Braun", "fixed"))
+    assert states()["d-main-1"] is MatchState.FIXED
+    assert VexDocument.objects.count() == 2
+    write_settings(queue.home, SyncSettings(openpgp=(KEY,)))
+    weigh(queue.home, "default")
+    assert read_settings(queue.home).vouches == {KEY: ("Baxter",)}, "the first document it was met with"
+    assert states()["d-main-1"] is MatchState.CONFIRMED
+
+
+def test_a_maker_whose_key_is_known_is_not_believed_without_it(queue: Store) -> None:  # noqa: F811
+    trust(queue.home, KEY, "B. Braun Melsungen AG", actor="user:anna", reason="called them")
+    assert taken(queue, saying("B. Braun"), "").states == {"waiting": 1}
+    assert states()["d-main-1"] is MatchState.CONFIRMED
+
+
+def test_what_counted_before_the_makers_key_was_known_stays(queue: Store) -> None:  # noqa: F811
+    assert taken(queue, saying("B. Braun"), "").states == {"counts": 1}
+    trust(queue.home, KEY, "B. Braun", actor="user:anna", reason="called them")
+    weigh(queue.home, "default")
+    assert statement().state == "counts"
+    assert states()["d-main-1"] is MatchState.NOT_AFFECTED
+
+
+def test_trust_names_a_publisher_a_reason_and_what_there_is(queue: Store) -> None:  # noqa: F811
+    home = queue.home
+    with pytest.raises(ConfigurationError, match="say for which publisher"):
+        trust(home, KEY, " ", actor="user:anna", reason="x")
+    with pytest.raises(ConfigurationError, match="say how you compared"):
+        trust(home, KEY, "Acme", actor="user:anna", reason=" ")
+    with pytest.raises(ConfigurationError, match="no fingerprint of an OpenPGP key"):
+        trust(home, "psirt.example", "Acme", actor="user:anna", reason="x")
+    with pytest.raises(ConfigurationError, match="no fingerprint"):
+        trust(home, "ABCD", "Acme", actor="user:anna", reason="x")
+    with pytest.raises(ConfigurationError, match="no key that is trusted"):
+        distrust(home, KEY, actor="user:anna", reason="x")
+    write_settings(home, with_provider(read_settings(home), PROVIDER, asked=True))
+    trust(home, PROVIDER, "Acme", actor="user:anna", reason="it publishes for Acme")
+    assert read_settings(home).vouches == {PROVIDER: ("Acme",)}
+    trust(home, KEY, "Acme", actor="user:anna", reason="x")
+    with pytest.raises(ConfigurationError, match="does not speak for"):
+        distrust(home, KEY, "Bcme", actor="user:anna", reason="x")
+    distrust(home, KEY, actor="user:anna", reason="x")
+    assert [one.id for one in vouchers(home) if one.kind == "key"] == []
