@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import random
 import struct
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,9 @@ from tests.flowcore import packets as made
 from tests.product.patients import Patient, Talk, dicom, hl7, http, invented
 
 from medwarden.dissect.sanitise import Sanitiser
+from medwarden.dissect.sanitise_draft import Draft
 from medwarden.dissect.sanitise_packet import Kind, find, fix_checksums
+from medwarden.dissect.sanitise_xml import clean_xml
 
 HL7 = (
     b"\x0bMSH|^~\\&|MON|ICU|EHR|HOSP|2026||ORU^R01^ORU_R01|C7|P|2.5.1\r"
@@ -301,3 +304,16 @@ def test_any_bytes_in_any_protocol_leave_a_stream_of_the_same_length(
     whole = draw.draw(st.sampled_from(starts)) + data
     out = cleaned(connection(whole, port, [20, 90]))
     assert len(stream(out, port)) == len(whole)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"1", b"<B", b"<!--", b"<!-->", b"<![CDATA[", b"<B\"<B'", b"<?", b"<a>", b"</", b"<a b='"]
+)
+def test_xml_whose_tags_do_not_end_is_taken_out_in_time_that_grows_with_it(piece: bytes) -> None:
+    hidden = b"<PatientName>MUSTERMANN^ERIKA</PatientName>"
+    data = b'<?xml version="1.0"?><Envelope><B' + piece * (60_000 // len(piece)) + hidden
+    draft = Draft(data, Counter())
+    clean_xml(draft, 0, len(data))
+    cleaned = bytes(draft.out)
+    assert len(cleaned) == len(data)
+    assert b"MUSTERMANN" not in cleaned

@@ -81,3 +81,9 @@ def test_a_maker_of_many_kinds_is_not_taken_for_its_daughter() -> None:
     assert swisslog is not None
     assert swisslog.category is None
     assert maker_named("Swisslog") is swisslog
+
+
+@pytest.mark.parametrize("piece", ["\t", " co", " ,", "a"])
+def test_a_name_without_end_is_left_as_it_is(piece: str) -> None:
+    text = "a" + piece * 100_000 + "x"
+    assert short_name(text) == text

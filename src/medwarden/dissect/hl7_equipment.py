@@ -17,7 +17,7 @@ MAX_EQUIPMENT = 64
 MAX_KINDS = 8
 
 _TERM = re.compile(r"MDC_[A-Z0-9_]{2,60}\Z")
-_BATTERY = re.compile(r"MDC_\w*BATT\w*\Z|BATTERY[_ ]?(?:LEVEL|CHARGE|PERCENT)?\Z")
+_BATTERY = re.compile(r"MDC_(?=\w{4,64}\Z)\w*BATT|BATTERY[_ ]?(?:LEVEL|CHARGE|PERCENT)?\Z")
 _NUMBER = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,4})?\Z")
 _PERCENT = frozenset({"%", "MDC_DIM_PERCENT", "262688"})
 # Terms of the power status attribute (ISO/IEEE 11073-10201 PowerStatus).

@@ -7,12 +7,16 @@ what a device is and where its description lies.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from medwarden.dissect.sanitise_draft import Draft
 
 _TOKEN = re.compile(
-    rb"<(!--.*?--|!\[CDATA\[.*?\]\]|[!?][^>]*|/?[A-Za-z_][\w.:-]*(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.DOTALL
+    rb"<(!--.*?--|!\[CDATA\[.*?\]\]|[!?][^>]*|/?[A-Za-z_][\w.:-]*+(?:[^>\"']|\"[^\"]*\"|'[^']*')*+)>",
+    re.DOTALL,
 )
+_MOST_BROKEN = 64
+"""Tags, comments and sections without an end, each of which is looked for in all that follows."""
 _NAME = re.compile(rb"/?([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _ATTRIBUTE = re.compile(rb"\s([A-Za-z_][\w.:-]*)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _KEPT = frozenset(
@@ -26,7 +30,7 @@ def clean_xml(draft: Draft, start: int, end: int) -> None:
     """Write what may stay of the document in ``data[start:end]`` into the draft."""
     data = draft.data
     at, element = start, b""
-    for token in _TOKEN.finditer(data, start, end):
+    for token in _tokens(data, start, end):
         _text(draft, at, token.start(), element)
         body = token[1]
         element = b""
@@ -39,6 +43,22 @@ def clean_xml(draft: Draft, start: int, end: int) -> None:
                 draft.keep(token.end() - (2 if body.endswith(b"/") else 1), token.end())
                 _attributes(draft, token.start() + 1 + name.end(), token.end() - 1)
                 element = b"" if body.startswith(b"/") else name[2]
+        at = token.end()
+
+
+def _tokens(data: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
+    """Yield tags, comments and sections; none behind too many without an end, and so nothing stays there."""
+    at, broken = start, 0
+    while broken < _MOST_BROKEN and (at := data.find(b"<", at, end)) >= 0:
+        token = _TOKEN.match(data, at, end)
+        if token is None:
+            broken, at = broken + 1, at + 1
+            continue
+        body = token[1]
+        broken += (body.startswith(b"!--") and not body.endswith(b"--")) or (
+            body.startswith(b"![CDATA[") and not body.endswith(b"]]")
+        )
+        yield token
         at = token.end()
 
 

@@ -5,8 +5,10 @@ Containers are told by their first bytes, not by their names.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import lzma
 import tarfile
 import tempfile
 import zipfile
@@ -24,6 +26,13 @@ _DEEPEST = 4
 _HEAD = 1 << 16
 _TAR_AT, _TAR = 257, b"ustar"
 _IN_MEMORY = 1 << 20
+_LONGEST_NAME = 200
+_DAMAGE = (
+    EOFError, gzip.BadGzipFile, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error,
+    zstandard.ZstdError,
+)  # fmt: skip
+_STRANGE = (NotImplementedError, RuntimeError, ValueError)
+"""What ``zipfile`` raises for a password, a way of packing it does not know, and places that are none."""
 _OTHER_PACKERS = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\0": "xz",
@@ -68,12 +77,12 @@ class _Bounded(io.RawIOBase):
         view = memoryview(cast(bytearray, buffer)).cast("B")
         try:
             data = self._inner.read(len(view))
-        except (EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+        except _DAMAGE as error:
             raise MalformedInput(self._name, f"a damaged archive ({error})") from error
-        except (tarfile.TarError, NotImplementedError, RuntimeError) as error:
+        except _STRANGE as error:
             raise MalformedInput(self._name, f"an archive that cannot be read ({error})") from error
         except OSError as error:
-            raise ResourceError(f"{self._name}: {error.strerror or error}") from error
+            raise _fault(self._name, error) from error
         self._own += len(data)
         self._total[0] += len(data)
         if self._own > self._bounds.most_member or self._total[0] > self._bounds.most_bytes:
@@ -92,7 +101,20 @@ def members(path: Path, name: str = "", bounds: Bounds | None = None) -> Iterato
         with path.open("rb") as stream:
             yield from _of(stream, name or path.name, bounds or Bounds(), [0], [0], 0)
     except OSError as error:
-        raise ResourceError(f"{path}: {error.strerror or error}") from error
+        raise _fault(str(path), error) from error
+
+
+def _fault(name: str, error: OSError) -> MalformedInput | ResourceError:
+    """Return whose fault it is: damaged bzip2 is an OSError, and so is a place before the file's begin."""
+    if error.errno in (None, errno.EINVAL):
+        return MalformedInput(name, f"a damaged archive ({error.strerror or error})")
+    return ResourceError(f"{name}: {error.strerror or error}")
+
+
+def _within(name: str, inner: str) -> str:
+    """Return the name of a member: what an archive calls it is anything, and stands in sentences."""
+    shown = inner[-_LONGEST_NAME:]
+    return f"{name}!{''.join(sign if sign.isprintable() else ' ' for sign in shown)}"
 
 
 def _of(
@@ -160,18 +182,19 @@ def _opened_zip(
 ) -> Iterator[Member]:
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except (*_DAMAGE, *_STRANGE) as error:
         raise MalformedInput(name, f"a damaged archive ({error})") from error
     with archive:
         for info in archive.infolist():
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 continue
+            inner = _within(name, info.filename)
             try:
                 member = archive.open(info)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:
-                raise MalformedInput(f"{name}!{info.filename}", f"cannot be unpacked ({error})") from error
+            except (*_DAMAGE, *_STRANGE) as error:
+                raise MalformedInput(inner, f"cannot be unpacked ({str(error)[:_LONGEST_NAME]})") from error
             with member:
-                yield from _of(member, f"{name}!{info.filename}", bounds, total, count, depth + 1)
+                yield from _of(member, inner, bounds, total, count, depth + 1)
 
 
 def _of_tar(
@@ -182,6 +205,6 @@ def _of_tar(
             for info in archive:
                 member = archive.extractfile(info) if info.isreg() else None
                 if member is not None:
-                    yield from _of(member, f"{name}!{info.name}", bounds, total, count, depth + 1)
-    except (tarfile.TarError, EOFError) as error:
+                    yield from _of(member, _within(name, info.name), bounds, total, count, depth + 1)
+    except _DAMAGE as error:
         raise MalformedInput(name, f"a damaged archive ({error})") from error

@@ -16,7 +16,7 @@ EVERY = VersionSpan()
 _PLAIN = re.compile(r"[vV]?[0-9][0-9A-Za-z.+~_-]{0,60}\Z")
 _WILD = re.compile(r"(?:^|[._-])[xX*](?:$|[._-])")
 _VERS = re.compile(r"vers:([a-z0-9.+-]+)/(.+)\Z", re.IGNORECASE | re.DOTALL)
-_CONSTRAINT = re.compile(r"\s*(<=|>=|!=|<|>|=)?\s*(\S+)\s*\Z")
+_CONSTRAINT = re.compile(r"(<=|>=|!=|<|>|=)?\s*(\S+)\Z")
 _OPEN_BELOW = frozenset({"", "0", "0.0", "0.0.0", "*", "-", "unspecified", "n/a", "none"})
 _MOST = 400
 
@@ -64,7 +64,7 @@ def _of_constraints(parts: list[str]) -> tuple[VersionSpan, ...]:
     spans: list[VersionSpan] = []
     low: tuple[str, bool] | None = None
     for part in parts:
-        constraint = _CONSTRAINT.match(part)
+        constraint = _CONSTRAINT.match(part.strip())
         if constraint is None or not is_plain(constraint.group(2)):
             return ()
         sign, version = constraint.groups()

@@ -19,6 +19,10 @@ _LEGAL = re.compile(
 _WORD_END = re.compile(r"[^0-9a-zà-ÿ]|$")
 
 
+_LONGEST = 200
+"""Letters of a name in which a legal form is looked for: each look takes time with the square of them."""
+
+
 class MakerName(msgspec.Struct, frozen=True):
     """A maker as people call it, with what its devices most probably are (None: many kinds).
 
@@ -121,6 +125,8 @@ def short_name(text: str) -> str:
     if maker is not None:
         return maker.name
     name = text.strip()
+    if len(name) > _LONGEST:
+        return name
     while True:
         shorter = _LEGAL.sub("", name).rstrip(" ,.&-")
         if shorter == name or not shorter:

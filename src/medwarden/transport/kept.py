@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from pathlib import Path
 
@@ -9,10 +11,14 @@ import zstandard
 
 _KEPT_S = 48 * 3600.0
 _PIECE = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")
 
 
 class Kept:
-    """Files and notes of a look that has not come to its end, compressed, for two days at most."""
+    """Files and notes of a look that has not come to its end, compressed, for two days at most.
+
+    Names may be made of what a peer says: one that is long or no plain word stands on disk as its digest.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -23,18 +29,18 @@ class Kept:
 
     def partial(self, name: str) -> Path:
         """Return where a file lies that has not come to its end."""
-        return self._folder / f"{name}.part"
+        return self._at(name, "part")
 
     def store(self, name: str, path: Path) -> None:
         """Keep a file that came."""
-        part = self._folder / f"{name}.writing"
+        part = self._at(name, "writing")
         with path.open("rb") as plain, part.open("wb") as packed:
             zstandard.ZstdCompressor(level=1).copy_stream(plain, packed)
-        part.replace(self._folder / f"{name}.zst")
+        part.replace(self._at(name, "zst"))
 
     def restore(self, name: str, path: Path) -> bool:
         """Lay a file that is kept down at ``path``; tell whether there is one."""
-        held = self._folder / f"{name}.zst"
+        held = self._at(name, "zst")
         if not held.exists():
             return False
         with held.open("rb") as packed, path.open("wb") as plain:
@@ -44,16 +50,23 @@ class Kept:
 
     def note(self, name: str, text: str) -> None:
         """Keep a few words, as where a look under way is to be found."""
-        part = self._folder / f"{name}.writing"
+        part = self._at(name, "writing")
         part.write_text(text, encoding="utf-8")
-        part.replace(self._folder / f"{name}.note")
+        part.replace(self._at(name, "note"))
 
     def noted(self, name: str) -> str:
         """Return the words kept under a name; empty where there are none."""
-        path = self._folder / f"{name}.note"
+        path = self._at(name, "note")
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def clear(self) -> None:
         """Remove everything."""
         for held in self._folder.iterdir():
             held.unlink(missing_ok=True)
+
+    def _at(self, name: str, ending: str) -> Path:
+        if not _NAME.match(name):
+            name = (
+                f"digest-{hashlib.blake2b(name.encode('utf-8', 'surrogatepass'), digest_size=20).hexdigest()}"
+            )
+        return self._folder / f"{name}.{ending}"

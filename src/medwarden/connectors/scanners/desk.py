@@ -172,9 +172,8 @@ class Desk:
         ``keep`` names it for the next pull, which then does not ask for it again should this one fail.
         Raises RemoteServiceError, :class:`DownloadFailed` with its status where the scanner refuses.
         """
-        name = keep or hashlib.sha256(path.encode()).hexdigest()[:32]
-        target = self.folder / name
-        if keep and self.kept.restore(name, target):
+        target = self.folder / hashlib.sha256((keep or path).encode()).hexdigest()[:32]
+        if keep and self.kept.restore(keep, target):
             return target
         try:
             came = self._session.fetch(
@@ -184,14 +183,14 @@ class Desk:
                 body=body,
                 limits=self.bounded(limits),
                 pace=pace,
-                partial=self.kept.partial(name) if keep else None,
+                partial=self.kept.partial(keep) if keep else None,
             )
         except DownloadFailed as error:
             raise self._refused(error) from error
         if not came.fresh:
             raise self.otherwise("it says that nothing changed, which it was not asked")
         if keep:
-            self.kept.store(name, target)
+            self.kept.store(keep, target)
         return target
 
     def bounded(self, wanted: Limits) -> Limits:

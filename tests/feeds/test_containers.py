@@ -1,0 +1,105 @@
+"""Archives of strangers: members by their contents, one of our errors for damage, names that are words."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.feeds.upstream import tarred
+
+from medwarden.feeds.containers import Bounds, members
+from medwarden.kernel.errors import MalformedInput
+
+METHODS = {
+    "stored": zipfile.ZIP_STORED,
+    "deflate": zipfile.ZIP_DEFLATED,
+    "bzip2": zipfile.ZIP_BZIP2,
+    "lzma": zipfile.ZIP_LZMA,
+}
+DOCUMENT = b'{"a": 1}' * 300
+TAR = tarred("a.json", DOCUMENT)
+
+
+def zipped(method: int, name: str = "a.json") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("folder/", b"")
+        archive.writestr(name, DOCUMENT)
+    return out.getvalue()
+
+
+def read(folder: Path, data: bytes) -> list[tuple[str, bytes]]:
+    path = folder / "file"
+    path.write_bytes(data)
+    bounds = Bounds(most_member=1 << 20, most_bytes=1 << 22, most_members=50)
+    return [(member.name, member.stream.read()) for member in members(path, "file", bounds)]
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_a_zip_is_read_however_it_is_packed(tmp_path: Path, method: int) -> None:
+    assert read(tmp_path, zipped(method)) == [("file!a.json", DOCUMENT)]
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_damage_within_a_member_is_the_files_fault(tmp_path: Path, method: int) -> None:
+    whole = bytearray(zipped(method))
+    at = whole.index(b"a.json") + len("a.json")
+    refused = 0
+    for offset in range(at, min(at + 60, whole.index(b"PK\x01\x02"))):
+        damaged = bytes((*whole[:offset], whole[offset] ^ 0xFF, *whole[offset + 1 :]))
+        try:
+            read(tmp_path, damaged)
+        except MalformedInput as error:
+            assert "file" in str(error)
+            refused += 1
+    assert refused
+
+
+class Nameless(zipfile.ZipInfo):
+    """A member without a name, which ``zipfile`` writes of nobody else."""
+
+    def is_dir(self) -> bool:
+        return False
+
+
+def test_a_member_without_a_name_is_a_file(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(Nameless(""), DOCUMENT)
+    assert read(tmp_path, out.getvalue()) == [("file!", DOCUMENT)]
+
+
+def test_what_a_member_is_called_stands_in_sentences_as_words(tmp_path: Path) -> None:
+    name = "\x1b[31m" + "x" * 5000 + ".json"
+    ((shown, _),) = read(tmp_path, zipped(zipfile.ZIP_DEFLATED, name))
+    assert shown.isprintable()
+    assert len(shown) < 300
+    assert shown.endswith(".json")
+    damaged = bytearray(zipped(zipfile.ZIP_DEFLATED, "\x1b[31m" + "x" * 100))
+    damaged[damaged.rindex(b"PK\x03\x04") + 26] = 3  # its own head says another length of the name
+    with pytest.raises(MalformedInput) as refused:
+        read(tmp_path, bytes(damaged))
+    assert str(refused.value).isprintable()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    whole=st.sampled_from([*(zipped(m) for m in METHODS.values()), TAR, gzip.compress(TAR)]),
+    damage=st.lists(st.tuples(st.integers(0, 1 << 14), st.integers(0, 255)), min_size=1, max_size=4),
+    end=st.integers(0, 1 << 14),
+)
+def test_whatever_is_damaged_is_read_or_refused(
+    tmp_path: Path, whole: bytes, damage: list[tuple[int, int]], end: int
+) -> None:
+    data = bytearray(whole)
+    for at, octet in damage:
+        data[at % len(data)] = octet
+    try:
+        read(tmp_path, bytes(data[: end or None]))
+    except MalformedInput as error:
+        assert str(error).isprintable()
