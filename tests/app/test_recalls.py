@@ -459,3 +459,25 @@ def test_devices_are_compared_as_they_are_judged(pumps: Store, tmp_path: Path) -
     publish(pumps.home, tmp_path, "All units")
     judge_stale("default", "main")
     assert RecallFacts.objects.count() == 3
+
+
+def test_a_notice_whose_change_was_taken_back_is_stored_by_the_next(
+    pumps: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is remembered as stored was stored, not only meant to be."""
+    from medwarden.app import recalls
+    from medwarden.store.models import RecallNotice
+
+    publish(pumps.home, tmp_path, "Serial Numbers 1000 through 2000")
+
+    def cut_off(*_: object, **__: object) -> list[str]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recalls, "tell", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            match_devices(pumps.home, "default", "main", ["d-main-1"])
+    assert not RecallNotice.objects.exists(), "the change was taken back"
+    assert match_devices(pumps.home, "default", "main", ["d-main-1"]) == 1
+    assert states() == {"d-main-1": "affected"}
+    assert finding_states("d-main-1") == ["open"]

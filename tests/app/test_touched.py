@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from tests.app.test_vulnerabilities import advisory, furnish, pumps, take_in  # 
 from tests.store.conftest import DeltaMaker, heard, home, migrated, store  # noqa: F401 - fixtures
 
 from medwarden.app import recalls, vulnerabilities
+from medwarden.app.beside import Outcome
 from medwarden.app.knowledge import writing
 from medwarden.model.device import Device
 from medwarden.model.recall import Recall
@@ -148,7 +149,7 @@ def test_who_was_due_or_stale_before_is_left_to_a_full_assessment(scored: Store,
     with Change("test", "something else changed", site="main") as change:
         mark_due(change, ["d-main-2"])
     with Change("test", "an advisory", site="main") as later:
-        assert mark_touched(later, IDS) == ["d-main-1"]
+        assert list(mark_touched(later, IDS)) == ["d-main-1"]
     due = dict(Device.objects.values_list("pk", "score_due_ns"))
     assert due == dict.fromkeys(IDS, later.now_ns)
 
@@ -164,9 +165,52 @@ def test_a_device_that_was_marked_again_meanwhile_stays_due(scored: Store, tmp_p
         fresh = mark_touched(change, IDS)
     with Change("user:anna", "another word", site="main") as other:
         mark_due(other, ["d-main-2"])
-    assess_touched("default", {"main": fresh}, Basis.VULNERABILITIES, change.now_ns)
+    assess_touched("default", {"main": fresh}, Basis.VULNERABILITIES)
     due = Device.objects.exclude(score_due_ns=None)
     assert list(due.values_list("pk", "score_due_ns")) == [("d-main-2", other.now_ns)]
+
+
+def test_a_change_that_began_earlier_and_commits_while_a_score_is_made_keeps_it_due(
+    scored: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stamp of a long change is older than what was read before it committed."""
+    from medwarden.app import judge
+    from medwarden.kernel.clock import wall_clock
+    from medwarden.store.queries import due_devices
+    from medwarden.store.scores import mark_due
+
+    began = wall_clock()
+    real = judge.Judging.assessed_few
+
+    def read_before_it_committed(judging: judge.Judging, ids: Sequence[str]) -> list[Outcome]:
+        outcomes = real(judging, ids)
+        with Change("user:anna", "irrelevant", site="main", clock=lambda: began) as change:
+            mark_due(change, ["d-main-2"])
+        return outcomes
+
+    with monkeypatch.context() as patched:
+        patched.setattr(judge.Judging, "assessed_few", read_before_it_committed)
+        judge.assess("default", "main", IDS)
+    assert due_devices("main") == ["d-main-2"]
+    assert judge.assess_due("default", "main") == 1
+    assert due_devices("main") == []
+
+
+@pytest.mark.parametrize("earlier", [0, 10**9], ids=["at the same time", "begun earlier"])
+def test_an_earlier_stamp_does_not_hide_a_mark_from_who_scores_what_was_touched(
+    scored: Store, earlier: int
+) -> None:
+    from medwarden.app.touched import assess_touched
+    from medwarden.risk.factor import Basis
+    from medwarden.store.queries import due_devices
+    from medwarden.store.scores import mark_touched
+
+    with Change("test", "an advisory", site="main") as change:
+        fresh = mark_touched(change, IDS)
+    with Change("test", "a recall", site="main", clock=lambda: change.now_ns - earlier) as other:
+        assert not mark_touched(other, ["d-main-2"]), "it is due for more than this"
+    assess_touched("default", {"main": fresh}, Basis.VULNERABILITIES)
+    assert due_devices("main") == ["d-main-2"]
 
 
 @pytest.mark.parametrize("kind", ["advisory", "recall"])

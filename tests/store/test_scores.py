@@ -146,21 +146,29 @@ def test_points_that_do_not_add_up_are_refused(two: list[str]) -> None:
         keep(START, wrong)
 
 
-def test_a_score_that_fell_due_while_it_was_made_stays_due(two: list[str]) -> None:
+@pytest.mark.parametrize("stamp", [START - 5, START, START + 5], ids=["before", "the same", "after"])
+def test_a_score_that_fell_due_while_it_was_made_stays_due(two: list[str], stamp: int) -> None:
+    """Whatever its stamp says: a change may commit long after it began."""
+    from medwarden.store.marking import marks_of
     from medwarden.store.models import Device
     from medwarden.store.queries import due_devices
     from medwarden.store.scores import mark_due, record_scores
 
     Device.objects.update(stale=False)
-    with Change("user:anna", "irrelevant", clock=lambda: START + 5) as change:
+    marks = marks_of(two)
+    with Change("user:anna", "irrelevant", clock=lambda: stamp) as change:
         assert mark_due(change, two) == 2
     assert due_devices("main") == two
-    with Change("rule:risk", "late", site="main", clock=lambda: START + 9) as change:
-        record_scores(change, [score(two[0], factor("telnet", 20))], read_ns=START)
+    with Change("rule:risk", "late", site="main", clock=lambda: START) as change:
+        record_scores(change, [score(two[0], factor("telnet", 20))], marks)
     assert due_devices("main") == two
-    with Change("rule:risk", "later", site="main", clock=lambda: START + 10) as change:
-        record_scores(change, [score(two[0], factor("telnet", 20))], read_ns=START + 6)
+    marks = marks_of(two)
+    with Change("rule:risk", "later", site="main", clock=lambda: START) as change:
+        record_scores(change, [score(two[0], factor("telnet", 20))], marks)
     assert due_devices("main") == two[1:]
+    with Change("rule:risk", "read and stored in one", site="main", clock=lambda: START) as change:
+        record_scores(change, [score(two[1], factor("telnet", 20))])
+    assert due_devices("main") == []
 
 
 def test_groups_are_written_when_their_level_changes_or_once_an_hour(two: list[str]) -> None:

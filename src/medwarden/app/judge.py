@@ -28,7 +28,6 @@ from medwarden.app.vulnerabilities import match_devices, refresh
 from medwarden.app.vulnerability_findings import tell
 from medwarden.inventory.labelling import judge, labelling_version
 from medwarden.inventory.plan import Plan
-from medwarden.kernel.clock import wall_clock
 from medwarden.model.device import Device
 from medwarden.model.finding import FindingKind
 from medwarden.risk.assess import assess_device
@@ -248,7 +247,8 @@ def _assess(
     ``same`` says that they are what they were, so the surroundings that are kept need not be read again.
     """
     judging = Judging(tenant, site)
-    read_ns, version = wall_clock(), rules_in_force(folder_of_database()).version
+    # Before anything is read: what is noted of a device from here on keeps its score due.
+    marks, version = marks_of(ids), rules_in_force(folder_of_database()).version
     starts = iter(range(0, len(ids), _SCORED_AT_ONCE))
 
     def following(_under_way: Sequence[str]) -> list[str]:
@@ -258,7 +258,7 @@ def _assess(
     here = judging.assessed_few if same or len(ids) <= _AT_ONCE else judging.assessed
     for part, outcomes in in_parts(beside, following, here, list[Outcome], assess=True):
         with Change("rule:risk", reason, rule_version=version, tenant=tenant, site=site) as change:
-            record_scores(change, [score for score, _ in outcomes], read_ns=read_ns)
+            record_scores(change, [score for score, _ in outcomes], marks)
             found = [finding for _, findings in outcomes for finding in findings]
             record_findings(change, part, found, kinds=_KINDS)
             if matched:

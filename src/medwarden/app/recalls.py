@@ -7,6 +7,7 @@ the same. Where only some notices changed, only those are judged.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -232,7 +233,7 @@ def _compare_some(home: Path, tenant: str, site: str, knowledge: Knowledge, only
                 moved += len(_judge(change, knowledge, loaded, whole, _OTHER, only=None)[0])
             judged, told = _judge(change, knowledge, small, rest, _NEW, only=only)
             fresh = mark_touched(change, told)
-        assess_touched(tenant, {site: fresh}, Basis.FINDINGS, change.now_ns)
+        assess_touched(tenant, {site: fresh}, Basis.FINDINGS)
         moved += len(judged)
     return moved
 
@@ -303,6 +304,8 @@ def _judge(
 
     All in one change: nothing is half told.
     """
+    from django.db import transaction
+
     from medwarden.store.recalls import record_notices, record_verdicts
 
     judged: dict[str, Sequence[RecallMatch]] = {d: loaded.engine.judge(each) for d, each in facts.items()}
@@ -310,7 +313,8 @@ def _judge(
     fresh = _whole(change.tenant, knowledge, numbers - loaded.kept) if numbers - loaded.kept else []
     record_notices(change, fresh)
     moved = record_verdicts(change, judged, rules=RULES, cause=cause, only=only)
-    loaded.kept |= numbers
+    # Only once it is stored: a change that is taken back leaves nothing stored.
+    transaction.on_commit(partial(loaded.kept.update, numbers))
     if not moved or change.site is None:
         return moved, []
     return moved, tell(change.tenant, change.site, moved, only=only)

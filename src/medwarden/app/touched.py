@@ -25,28 +25,28 @@ REASON = "what the score rests on changed"
 
 def assess_touched(
     tenant: str,
-    touched: Mapping[str, Sequence[str]],
+    touched: Mapping[str, Mapping[str, int]],
     basis: Basis,
-    since_ns: int,
     clock: Clock = wall_clock,
 ) -> None:
-    """Score devices, by site, that were up to date until a change of ``basis`` marked them at ``since_ns``.
+    """Score devices, by site, that were up to date until a change of ``basis`` marked them.
 
-    A device that was marked again since, that is to be identified first, that was never scored by the rules
-    in force or stands behind an enforced policy stays due for a full assessment.
+    ``touched`` tells how often each was marked by then (:func:`~medwarden.store.scores.mark_touched`). A
+    device that was marked again since, that is to be identified first, that was never scored by the rules in
+    force or stands behind an enforced policy stays due for a full assessment.
     """
-    for site, ids in touched.items():
-        world = World(tenant, site)
+    for site, marks in touched.items():
+        world, ids = World(tenant, site), list(marks)
         for start in range(0, len(ids), _AT_ONCE):
             reason, version = REASON, world.rules.version
             with Change("rule:risk", reason, version, tenant=tenant, site=site, clock=clock) as change:
-                _assess(change, world, ids[start : start + _AT_ONCE], basis, since_ns)
+                _assess(change, world, ids[start : start + _AT_ONCE], basis, marks)
 
 
-def _assess(change: Change, world: World, ids: Sequence[str], basis: Basis, since_ns: int) -> None:
+def _assess(change: Change, world: World, ids: Sequence[str], basis: Basis, marks: Mapping[str, int]) -> None:
     held = held_scores(ids)
-    due = [device for device in held.due(since_ns) if held.rules_version(device) == world.rules.version]
+    due = [device for device in held.due(marks) if held.rules_version(device) == world.rules.version]
     devices = [d for d in light_devices(Device.objects.filter(pk__in=among(due))) if not world.enforces(d)]
     context = world.touched(devices, change.now_ns)
     scores = [reassess_device(d, context, held.standing(d.id), basis) for d in devices]
-    record_beside(change, scores, held, read_ns=since_ns)
+    record_beside(change, scores, held, marks)

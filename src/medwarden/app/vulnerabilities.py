@@ -262,7 +262,7 @@ def _settle_some(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[in
         subjects = subjects_of(tenant, only | altered, change.now_ns)
         for site, devices in members.items():
             tell(tenant, site, devices, subjects=subjects if len(subjects) <= _MOST_SUBJECTS else None)
-    assess_touched(tenant, fresh, Basis.VULNERABILITIES, change.now_ns)
+    assess_touched(tenant, fresh, Basis.VULNERABILITIES)
     return (len(moved),)
 
 

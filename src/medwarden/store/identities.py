@@ -15,7 +15,7 @@ from medwarden.model.device import Device as ModelDevice
 from medwarden.model.place import Place
 from medwarden.store.bulk import insert_rows, update_rows
 from medwarden.store.changes import Change
-from medwarden.store.marking import mark, marked
+from medwarden.store.marking import due_at, mark, marked
 from medwarden.store.models import Device, DeviceText, Identification, RiskScore
 from medwarden.store.owed import owe_comparison
 from medwarden.store.queries.filters import order_of
@@ -79,7 +79,7 @@ def mark_outdated(labels_version: str, rules_version: str) -> int:
     fresh = Device.objects.filter(stale=False, retired_at=None)
     scored = fresh.filter(Exists(current.exclude(rules_version=rules_version)), score_due_ns=None)
     return fresh.filter(outdated).update(**marked()) + scored.filter(stale=False).update(
-        score_due_ns=wall_clock()
+        **due_at(wall_clock())
     )
 
 

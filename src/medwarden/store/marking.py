@@ -1,7 +1,8 @@
-"""Mark devices as to be judged (``stale``), and end that only where nobody marked them since they were read.
+"""Mark devices as to be judged (``stale``) or scored, and end that only where nobody marked them since.
 
-Times of what was heard do not tell that: a log with older times may be stored while a device is judged, and
-so may a person's answer. So every mark counts up, and whoever judges reads the count before the device.
+Times do not tell that: a log with older times may be stored while a device is judged, so may a person's
+answer, and a long change commits after others that began later. So every mark counts up, whether it is for
+judging or for scoring, and whoever does either reads the count before anything else of the device.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ _PRESENT = " AND retired_at IS NULL"
 def marked() -> Mapping[str, bool | Combinable]:
     """Return what an update of rows of devices sets to mark them."""
     return {"stale": True, "marks": F("marks") + 1}
+
+
+def due_at(at_ns: int) -> Mapping[str, int | Combinable]:
+    """Return what an update of rows of devices sets to have them scored anew, since ``at_ns``."""
+    return {"score_due_ns": at_ns, "marks": F("marks") + 1}
 
 
 def marks_of(ids: Iterable[str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ sentence are what they were keeps its span. Of a span that ends, the first piece
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from django.db import connection
@@ -18,6 +18,7 @@ from medwarden.model.risk import Factor
 from medwarden.model.risk import RiskScore as ModelScore
 from medwarden.store.bulk import among, insert_rows, update_rows
 from medwarden.store.changes import Change
+from medwarden.store.marking import due_at
 from medwarden.store.models import Device, FactorSpan, RiskScore
 from medwarden.store.prepared import Prepared, one_of
 
@@ -29,16 +30,19 @@ _NAMED = 6
 _EQUAL = 1e-6
 
 
-def record_scores(change: Change, scores: Sequence[ModelScore], *, read_ns: int | None = None) -> None:
+def record_scores(
+    change: Change, scores: Sequence[ModelScore], marks: Mapping[str, int] | None = None
+) -> None:
     """Store scores as the current ones of their devices; those that did not change write nothing.
 
-    ``read_ns`` is when the devices were read: a score that fell due after it stays due (now where left
-    out). Raises InternalError where the points of the factors do not add up to the score.
+    ``marks`` is how often each device was marked before anything was read for its score
+    (:func:`medwarden.store.marking.marks_of`): one that was marked since stays due. Left out, all was read
+    within this change. Raises InternalError where the points of the factors do not add up to the score.
     """
     for start in range(0, len(scores), _AT_ONCE):
         part = scores[start : start + _AT_ONCE]
         held = held_scores([score.device for score in part])
-        record_beside(change, part, held, read_ns=change.now_ns if read_ns is None else read_ns)
+        record_beside(change, part, held, marks)
 
 
 def mark_due(change: Change, ids: Iterable[str] | None = None, *, site: str | None = None) -> int:
@@ -50,25 +54,28 @@ def mark_due(change: Change, ids: Iterable[str] | None = None, *, site: str | No
     rows = Device.objects.filter(tenant_id=change.tenant, retired_at=None)
     if site is not None:
         rows = rows.filter(site_id=site)
-    if ids is None:
-        return rows.update(score_due_ns=change.now_ns)
-    return rows.filter(pk__in=among(ids)).update(score_due_ns=change.now_ns)
+    if ids is not None:
+        rows = rows.filter(pk__in=among(ids))
+    return rows.update(**due_at(change.now_ns))
 
 
-def mark_touched(change: Change, ids: Iterable[str]) -> list[str]:
-    """Have devices scored anew like :func:`mark_due`; return those whose scores were up to date before.
+def mark_touched(change: Change, ids: Iterable[str]) -> dict[str, int]:
+    """Have devices scored anew like :func:`mark_due`; return the marks of those that were up to date before.
 
-    Their scores rest on nothing else that changed: what this change alters is all that is to be judged.
+    Their scores rest on nothing else that changed: what this change alters is all that is to be judged, as
+    long as nobody marks them again.
     """
     held = among(ids)
-    columns = ("pk", "score_due_ns", "stale", "tenant_id", "retired_at")
-    marked, fresh = [], []
-    for device, due_ns, stale, tenant, retired in Device.objects.filter(pk__in=held).values_list(*columns):
-        if tenant == change.tenant and retired is None and (due_ns or 0) < change.now_ns:
+    columns = ("pk", "score_due_ns", "stale", "marks", "tenant_id", "retired_at")
+    marked: list[str] = []
+    fresh: dict[str, int] = {}
+    rows = Device.objects.filter(pk__in=held).values_list(*columns)
+    for device, due_ns, stale, marks, tenant, retired in rows:
+        if tenant == change.tenant and retired is None:
             marked.append(device)
             if due_ns is None and not stale:
-                fresh.append(device)
-    Device.objects.filter(pk__in=among(marked)).update(score_due_ns=change.now_ns)
+                fresh[device] = marks + 1
+    Device.objects.filter(pk__in=among(marked)).update(**due_at(change.now_ns))
     return fresh
 
 
@@ -94,7 +101,7 @@ class _HeldSpan(msgspec.Struct):
 
 
 class _Where(msgspec.Struct):
-    """What a row about a device needs of it, how it stands in lists, and since when its score is due."""
+    """What a row about a device needs of it, how it stands in lists, and whether its score is due."""
 
     device: str
     tenant: str
@@ -104,6 +111,7 @@ class _Where(msgspec.Struct):
     due_ns: int | None
     stale: bool
     retired_ns: int | None
+    marks: int
 
 
 class HeldScores(msgspec.Struct):
@@ -118,12 +126,15 @@ class HeldScores(msgspec.Struct):
         score = self.scores.get(device)
         return None if score is None else score.rules_version
 
-    def due(self, since_ns: int) -> list[str]:
-        """Return the devices that are due since ``since_ns`` and not to be identified first."""
+    def due(self, marks: Mapping[str, int]) -> list[str]:
+        """Return the devices that are due, were marked as often as ``marks`` says and are known by now."""
         return [
             name
             for name, where in self.devices.items()
-            if where.due_ns == since_ns and not where.stale and where.retired_ns is None
+            if where.due_ns is not None
+            and where.marks == marks.get(name)
+            and not where.stale
+            and where.retired_ns is None
         ]
 
     def standing(self, device: str) -> list[Factor]:
@@ -137,6 +148,7 @@ class HeldScores(msgspec.Struct):
 _DEVICES = Prepared(
     lambda ids: Device.objects.filter(pk__in=one_of(ids)),
     "pk", "tenant_id", "site_id", "risk_score", "risk_level", "score_due_ns", "stale", "retired_at",
+    "marks",
 )  # fmt: skip
 _SCORES = Prepared(
     lambda ids: RiskScore.objects.filter(device_id__in=one_of(ids), current=True).annotate(
@@ -160,7 +172,9 @@ def held_scores(ids: Sequence[str]) -> HeldScores:
     return HeldScores(devices, scores, spans)
 
 
-def record_beside(change: Change, scores: Sequence[ModelScore], held: HeldScores, *, read_ns: int) -> None:
+def record_beside(
+    change: Change, scores: Sequence[ModelScore], held: HeldScores, marks: Mapping[str, int] | None
+) -> None:
     """Store scores beside ``held``, what was read of the same devices in the same transaction.
 
     As :func:`record_scores`, and no more devices than a few hundred.
@@ -175,8 +189,14 @@ def record_beside(change: Change, scores: Sequence[ModelScore], held: HeldScores
         spans = held.spans.get(score.device, {})
         writing.take(where, held.scores.get(score.device), spans, score)
     writing.store()
-    scored = among(score.device for score in scores)
-    Device.objects.filter(pk__in=scored, score_due_ns__lte=read_ns).update(score_due_ns=None)
+    scored = [held.devices[score.device] for score in scores if score.device in held.devices]
+    settled = [
+        where.device
+        for where in scored
+        if where.due_ns is not None and (marks is None or where.marks == marks.get(where.device))
+    ]
+    if settled:
+        Device.objects.filter(pk__in=among(settled)).update(score_due_ns=None)
 
 
 class _Writing:

@@ -21,9 +21,9 @@ class Device(Scoped):
     ``unsure`` is the most general level that is not sure ('' where all are), ``doubts`` why, words between
     blanks (:mod:`medwarden.inventory.doubt`).
     ``location`` is ``place`` (model ``Place`` as JSON) in one line.
-    ``stale``: something was heard since the device was last identified and assessed, ``marks`` how often that
-    was noted (:mod:`medwarden.store.marking`); ``score_due_ns``: since
-    when something else that counts for its score is different (null: the score is up to date).
+    ``stale``: something was heard since the device was last identified and assessed; ``score_due_ns``: since
+    when something else that counts for its score is different (null: the score is up to date); ``marks``:
+    how often either was noted (:mod:`medwarden.store.marking`).
     ``support_ends`` is the first day (ISO 8601) on which support of its model, firmware or system ends or
     ended for sure, null where nobody says any; ``DeviceSupport`` tells who says so.
     """
