@@ -11,6 +11,7 @@ import json
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -35,6 +36,8 @@ CORES = 2
 VULNERABILITIES = 3000
 RECALLS = 20_000
 LETTERS = 60
+RECORDS = 250_000
+ADVISORIES = 5_000
 FIRMWARE = 12
 """Versions of firmware that copies of one device are spread over."""
 _BUILT = "built.json"
@@ -108,6 +111,7 @@ class House:
                 ("recalls", lambda: give_recalls(self.home)),
                 ("vulnerabilities", lambda: give_weaknesses(self.home)),
                 ("actions", lambda: give_work(self.home)),
+                ("records", lambda: give_records(self.home)),
             )
             for name, step in steps:
                 if name not in self.built:
@@ -252,3 +256,28 @@ def give_work(home: Path) -> int:
             actor="bench",
         )  # fmt: skip
     return WorkAction.objects.count()
+
+
+def give_records(home: Path) -> int:
+    """Put 250,000 vulnerabilities into knowledge with how likely each is used, and 5,000 advisories.
+
+    Devices count as judged by them: what they would come to is measured by ``--part match``. Returns how many
+    records there are.
+    """
+    from medwarden.app.knowledge import writing
+    from medwarden.store.changes import Change
+    from medwarden.store.knowledge_editions import Brought, Gathering, put_in_use
+    from medwarden.store.vulnerabilities import note_judged, profiles_in_use
+    from risk_records import published
+
+    kept: Counter[str] = Counter()
+    with writing(home) as knowledge, Gathering(knowledge.folder) as gathering:
+        for feed, record in published(RECORDS, ADVISORIES):
+            gathering.add(feed, 0, record)
+            kept[feed] += 1
+        for feed, number in kept.items():
+            put_in_use(knowledge, gathering, Brought(feed, seen=number, kept=number), whole=False)
+        edition = knowledge.newest
+    with Change("bench", "bench", site=SITE) as change:
+        note_judged(change, profiles_in_use(TENANT), edition=edition, rules=RULES)
+    return kept["nvd"]

@@ -15,12 +15,18 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from identity_throughput import cpu_seconds
+from medwarden.model.feed import Record
 from medwarden.model.vulnerability import (
     Advisory,
+    Cvss,
+    Exploitation,
     ProductClaim,
     ProductStatus,
     Provenance,
+    Remedy,
     VersionSpan,
     Vulnerability,
 )
@@ -156,6 +162,37 @@ class World:
                 at = min(int(self.draw.paretovariate(0.8)) - 1, 1499)
                 model = self.other[maker][at].replace("_firmware", "").replace("_", " ")
                 yield Profile(maker, model, self.draw.choice(("", "1.2.3", "5.5.5")))
+
+
+def published(of_records: int, of_advisories: int, seed: int = 5) -> Iterator[tuple[str, Record]]:
+    """Yield records as long as published ones, with the feed that brings each: NVD, EPSS and CSAF.
+
+    A thousand numbers of a year are one block of knowledge, as they are in the world.
+    """
+    world = World(seed)
+    vectors = ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "CVSS:3.1/AV:A/AC:H/PR:L/UI:N/S:U/C:L/I:L/A:H")
+    for at, record in enumerate(world.records(of_records)):
+        number = f"CVE-{2000 + at // 10_000}-{at % 10_000:04}"
+        words = " ".join(word(world.draw) for _ in range(45))
+        scored = Cvss("3.1", world.draw.choice(vectors), 9.8, "nvd")
+        yield (
+            "nvd",
+            msgspec.structs.replace(
+                record, id=number, description=words, scores=(scored,), cwes=("CWE-787",),
+                references=tuple(f"https://example.org/{number}/{each}" for each in range(3)),
+            ),
+        )  # fmt: skip
+        yield "epss", Exploitation(number, epss=round(world.draw.random() ** 4, 5), sources=(SOURCE,))
+    for advisory in world.advisories(of_advisories):
+        found = tuple(
+            msgspec.structs.replace(
+                record, id=f"{record.id}{each}", description=" ".join(word(world.draw) for _ in range(45)),
+                remedies=(Remedy("vendor_fix", " ".join(word(world.draw) for _ in range(30))),),
+            )
+            for record in advisory.vulnerabilities
+            for each in range(4)
+        )  # fmt: skip
+        yield "csaf", msgspec.structs.replace(advisory, vulnerabilities=found)
 
 
 def judged(profiles: Sequence[Profile]) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from medwarden.model.feed import Kind
 from medwarden.risk.matching.engine import Engine
 from medwarden.risk.matching.names import Aliases
+from medwarden.store.filed_claims import FiledClaims
 from medwarden.store.knowledge import Knowledge
 
 _MOST_CHANGED = 5000
@@ -29,13 +30,12 @@ def changed_since(knowledge: Knowledge, edition: int) -> frozenset[str] | None:
 
 def engine_of(knowledge: Knowledge, only: frozenset[str], aliases: Aliases) -> Engine:
     """Return an engine with all that is said of some vulnerabilities, and of others beside them."""
-    engine = Engine(aliases)
+    filed = FiledClaims(knowledge)
+    engine = Engine(aliases, builds=filed.builds)
     for identifier in sorted(only):
         for record in knowledge.vulnerability(identifier):
             engine.add_vulnerability(record)
-    for advisory in knowledge.advisories():
-        engine.learn_updates(advisory)
-        # Whole, though only some of it is asked for: of its products the closest to a device's is meant.
-        if any((record.id or advisory.id) in only for record in advisory.vulnerabilities):
-            engine.add_advisory(advisory)
+    # Whole, though only some of it is asked for: of its products the closest to a device's is meant.
+    for advisory in filed.advisories_about(knowledge, only):
+        engine.add_advisory(advisory)
     return engine

@@ -1,7 +1,8 @@
 """Devices against vulnerabilities: judged when either changes, shown, and told as findings.
 
-The engine with all claims is kept in the process as long as knowledge stays the same. Devices of a profile
-that was judged already need no engine at all.
+Claims are filed when knowledge changes (:mod:`medwarden.store.filed_claims`); the engine takes those that a
+device may meet and is kept in the process as long as knowledge stays the same. Devices of a profile that was
+judged already need no engine at all.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from medwarden.risk.factor import Basis
 from medwarden.risk.matching.engine import RULES, Engine
 from medwarden.risk.matching.names import Aliases
 from medwarden.risk.matching.profile import Profile
+from medwarden.store.filed_claims import FiledClaims
 from medwarden.store.knowledge import Knowledge
 from medwarden.store.open import open_store
 
@@ -43,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Loaded(msgspec.Struct):
-    """All claims by the edition of knowledge they were filed from."""
+    """An engine that takes the claims of an edition of knowledge as it needs them."""
 
     home: Path
     aliases: float
@@ -71,31 +73,22 @@ def own_aliases(home: Path) -> Aliases:
 
 
 def _engine(home: Path, knowledge: Knowledge) -> _Loaded:
-    """Return an engine with all claims, filled anew where knowledge or names changed since it was.
-
-    Laying what changed over it would leave out what claims tell of each other, such as which update holds
-    which.
-    """
+    """Return an engine that knows all claims, another one where knowledge or names changed since."""
     path = home / ALIASES_FILE
     stamp = path.stat().st_mtime if path.is_file() else 0.0
     for held in _loaded:
-        if (held.home, held.aliases) != (home, stamp):
-            continue
-        if held.newest == knowledge.newest:
+        if (held.home, held.aliases, held.newest) == (home, stamp, knowledge.newest):
             return held
-    newest, engine = knowledge.newest, Engine(own_aliases(home))
-    for record in knowledge.vulnerabilities():
-        engine.add_vulnerability(record)
-    for advisory in knowledge.advisories():
-        engine.add_advisory(advisory)
+    newest, engine = knowledge.newest, Engine(own_aliases(home), FiledClaims(knowledge))
     _loaded[:] = [_Loaded(home, stamp, newest, engine)]
     return _loaded[0]
 
 
 def read_ahead(home: Path) -> None:
-    """File all claims, so that the first device of a kind that is new does not wait for it."""
+    """File the claims that are not filed, so that the first device of a kind that is new does not wait."""
     with Knowledge(home) as knowledge:
         if knowledge.newest:
+            FiledClaims(knowledge).file()
             _engine(home, knowledge)
 
 
@@ -196,11 +189,13 @@ def refresh(home: Path, tenant: str) -> int:
     """
     with Knowledge(home) as knowledge:
         judged = _judged_anew(home, tenant, knowledge) if knowledge.newest else None
-        if judged is None:
-            return 0
-        moved = _settle_some(tenant, knowledge, judged) or _settle_all(tenant, knowledge, judged)
-    _score_due(tenant)
-    return moved[0]
+        moved = 0
+        if judged is not None:
+            (moved,) = _settle_some(tenant, knowledge, judged) or _settle_all(tenant, knowledge, judged)
+    if judged is not None:
+        _score_due(tenant)
+    read_ahead(home)
+    return moved
 
 
 def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> _Judged | None:

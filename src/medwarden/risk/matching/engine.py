@@ -8,22 +8,23 @@ profile are judged once, so that a hospital's devices meet all published records
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import chain
 
 import msgspec
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from medwarden.model.vulnerability import Advisory, Match, MatchState, ProductClaim, Vulnerability
+from medwarden.model.vulnerability import Advisory, Match, MatchState, Vulnerability
+from medwarden.risk.matching.filing import Entry, Route, RouteKind, Shelf, entries_of, routes_of
 from medwarden.risk.matching.likeness import Closeness
 from medwarden.risk.matching.names import Aliases, Makers, packaged_aliases, plain, same_maker
 from medwarden.risk.matching.platforms import System, judge_system, own_system, system
 from medwarden.risk.matching.products import ProductName, product_name
 from medwarden.risk.matching.profile import Profile
-from medwarden.risk.matching.software import judge_software, keys_of, package, software_key
-from medwarden.risk.matching.updates import Updates
+from medwarden.risk.matching.software import judge_software, keys_of
+from medwarden.risk.matching.updates import Learnt, Updates
 from medwarden.risk.matching.verdict import Outcome, judge, statement
 
 RULES = "matching 4"
@@ -50,16 +51,9 @@ SYSTEM_MAKERS = frozenset(
 ANSWER = "answer:"
 """How the id of a maker's answer on one model and version begins: it stands before other sources."""
 
+_PROGRAMS = (RouteKind.PACKAGE, RouteKind.PROGRAM)
+
 _NEGATIVE = frozenset({MatchState.FIXED, MatchState.NOT_AFFECTED})
-
-
-class _Entry(NamedTuple):
-    """One claim with where it stands."""
-
-    claim: ProductClaim
-    vulnerability: str
-    advisory: str  # empty for a record of the vulnerability itself
-    title: str
 
 
 class _Product:
@@ -69,22 +63,35 @@ class _Product:
 
     def __init__(self, text: str, title: str) -> None:
         self.text, self.title = text, title
-        self.entries: list[_Entry] = []
+        self.entries: list[Entry] = []
         self.tokens: frozenset[str] = frozenset()
 
 
 class _Maker:
     """The products of one maker as it is written, and which of them have which token."""
 
-    __slots__ = ("_near", "_postings", "keys", "products", "written")
+    __slots__ = ("_near", "_postings", "_shelf", "keys", "products", "written")
 
-    def __init__(self, written: str, keys: frozenset[str]) -> None:
+    def __init__(self, written: str, keys: frozenset[str], shelf: Shelf | None = None) -> None:
         self.written, self.keys = written, keys
         self.products: dict[tuple[str, str], _Product] = {}
         self._postings: dict[str, list[_Product]] | None = None
         self._near: dict[str, tuple[str, ...]] = {}
+        self._shelf = shelf
 
-    def add(self, entry: _Entry) -> None:
+    def add(self, entry: Entry) -> None:
+        """Take a claim, behind those on the shelf."""
+        self._fill()
+        self._add(entry)
+
+    def _fill(self) -> None:
+        """Take the claims that are on the shelf, once."""
+        if self._shelf is not None:
+            for entry in self._shelf.take(Route(RouteKind.MAKER, self.written)):
+                self._add(entry)
+            self._shelf = None
+
+    def _add(self, entry: Entry) -> None:
         # A title only matters where it belongs to an advisory: records of one product share one place.
         key = (entry.claim.product, entry.title if entry.advisory else "")
         product = self.products.get(key)
@@ -95,6 +102,7 @@ class _Maker:
 
     def candidates(self, tokens: frozenset[str], *, misprints: bool = True) -> Iterator[_Product]:
         """Yield the products that share a token with ``tokens``, or one that may be a misprint of it."""
+        self._fill()
         if self._postings is None:
             self._postings = {}
             self._near.clear()
@@ -105,7 +113,7 @@ class _Maker:
                 for token in tokens_of(written):
                     self._postings.setdefault(token, []).append(product)
         seen: set[int] = set()
-        for token in tokens:
+        for token in sorted(tokens):
             for known in self._known(token, self._postings) if misprints else (token,):
                 for product in self._postings.get(known, ()):
                     if id(product) not in seen:
@@ -124,7 +132,7 @@ class _Maker:
                 )
                 found.update(each for each, _, _ in close if each[:1] == token[:1] or len(token) >= _LONG)
                 found.update(each for each in postings if len(each) >= _SHORTEST_PART and each in token)
-            near = self._near[token] = tuple(found)
+            near = self._near[token] = tuple(sorted(found))
         return near
 
 
@@ -144,9 +152,16 @@ def tokens_of(text: str) -> frozenset[str]:
 
 
 class Engine:
-    """Holds claims and judges profiles. ``aliases`` are a hospital's own names beside the packaged ones."""
+    """Holds claims and judges profiles. ``aliases`` are a hospital's own names beside the packaged ones.
 
-    def __init__(self, aliases: Aliases | None = None) -> None:
+    With a ``shelf`` of claims that were filed before, only those are taken that a profile may meet; the
+    verdicts are those of an engine that all of them were put into. ``builds`` tells what was learnt of
+    updates before, from claims that are not held here.
+    """
+
+    def __init__(
+        self, aliases: Aliases | None = None, shelf: Shelf | None = None, builds: Learnt | None = None
+    ) -> None:
         table = packaged_aliases() if aliases is None else packaged_aliases().added(aliases)
         self._makers = Makers(table)
         self._aliases: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -156,65 +171,65 @@ class Engine:
         self._by_maker: dict[str, _Maker] = {}
         self._by_key: dict[str, list[_Maker]] = {}
         self._reached: dict[str, tuple[_Maker, ...]] = {}
-        self._systems: dict[str, list[tuple[_Entry, System]]] = {}
-        self._software: dict[str, list[_Entry]] = {}
-        self._packages: dict[str, list[_Entry]] = {}
-        self._updates = Updates()
+        self._shelf = shelf
+        self._systems: dict[str, list[tuple[Entry, System]]] = {}
+        self._programs: dict[Route, list[Entry]] = {}
+        self._updates = Updates(builds if shelf is None else shelf.builds)
         self.claims = 0
+        for written in () if shelf is None else shelf.makers():
+            self._open(written, shelf)
 
     # ------------------------------------------------------------ filling
 
     def add_vulnerability(self, record: Vulnerability) -> None:
         """File the claims of a record of a vulnerability (NVD, CVE 5)."""
-        if not record.rejected:
-            claims = (
-                self._updates.completed(record.claims, record.remedies) if record.remedies else record.claims
-            )
-            self._file(claims, record.id, "", record.title)
+        self._file(record)
 
     def add_advisory(self, advisory: Advisory) -> None:
         """File the claims of an advisory; the same product may be named for each of its vulnerabilities."""
-        for record in advisory.vulnerabilities:
-            if not record.rejected:
-                claims = self._updates.completed(record.claims, record.remedies)
-                self._file(claims, record.id or advisory.id, advisory.id, advisory.title)
+        self._file(advisory)
 
-    def learn_updates(self, advisory: Advisory) -> None:
-        """Learn which builds updates make from an advisory whose claims are not filed."""
-        for record in advisory.vulnerabilities:
-            self._updates.completed(record.claims, record.remedies)
-
-    def _file(self, claims: Iterable[ProductClaim], vulnerability: str, advisory: str, title: str) -> None:
-        for claim in claims:
-            entry = _Entry(claim, vulnerability, advisory, title if advisory else "")
+    def _file(self, record: Vulnerability | Advisory) -> None:
+        for entry in entries_of(record, self._updates):
             self.claims += 1
-            self._route(entry)
+            for route in routes_of(entry.claim):
+                self._put(route, entry)
 
-    def _route(self, entry: _Entry) -> None:
-        claim = entry.claim
-        if claim.purl:
-            named = package(claim.purl)
-            if named is not None:
-                self._packages.setdefault(named.key, []).append(entry)
-        if claim.part in ("o", "") and not claim.product.endswith("_firmware"):
-            named_system = system(claim.product)
-            if named_system is not None and (claim.part == "o" or _is_system(claim.product)):
-                self._systems.setdefault(named_system.family, []).append((entry, named_system))
-                if claim.part == "o":
-                    return
-        if claim.part in ("a", "") and claim.product:
-            self._software.setdefault(software_key(claim.product), []).append(entry)
-        maker = self._by_maker.get(claim.vendor)
-        if maker is None:
-            written = claim.vendor.replace("_", " ")
-            maker = self._by_maker[claim.vendor] = _Maker(claim.vendor, self._makers.keys(written))
-            self._reached.clear()
-            for key in maker.keys:
-                self._by_key.setdefault(key, []).append(maker)
-        maker.add(entry)
+    def _put(self, route: Route, entry: Entry) -> None:
+        if route.kind is RouteKind.MAKER:
+            maker = self._by_maker.get(route.key)
+            (self._open(route.key) if maker is None else maker).add(entry)
+        elif route.kind is RouteKind.SYSTEM:
+            self._of_family(route.key).append(_with_system(entry))
+        else:
+            self._programs_at(route).append(entry)
+
+    def _open(self, written: str, shelf: Shelf | None = None) -> _Maker:
+        """Begin the claims of a maker that was not named before."""
+        maker = _Maker(written, self._makers.keys(written.replace("_", " ")), shelf)
+        self._by_maker[written] = maker
+        self._reached.clear()
+        for key in maker.keys:
+            self._by_key.setdefault(key, []).append(maker)
+        return maker
+
+    def _of_family(self, family: str) -> list[tuple[Entry, System]]:
+        held = self._systems.get(family)
+        if held is None:
+            taken = self._shelf.take(Route(RouteKind.SYSTEM, family)) if self._shelf else []
+            held = self._systems[family] = [_with_system(entry) for entry in taken]
+        return held
+
+    def _programs_at(self, route: Route) -> list[Entry]:
+        held = self._programs.get(route)
+        if held is None:
+            held = self._programs[route] = self._shelf.take(route) if self._shelf else []
+        return held
 
     def named(self) -> dict[str, list[str]]:
         """Return the products that sources name, by maker as it is written."""
+        if self._shelf is not None:
+            return {maker: sorted(set(each)) for maker, each in self._shelf.products().items() if maker}
         return {
             written: sorted({product.text for product in maker.products.values()})
             for written, maker in self._by_maker.items()
@@ -225,12 +240,12 @@ class Engine:
 
     def judge(self, profile: Profile) -> tuple[Match, ...]:
         """Return the verdicts on a profile, one for each vulnerability, without a device id."""
-        found: dict[str, list[tuple[_Entry, Outcome]]] = {}
+        found: dict[str, list[tuple[Entry, Outcome]]] = {}
         for entry, outcome in self._outcomes(profile):
             found.setdefault(entry.vulnerability, []).append((entry, outcome))
         return tuple(_merged(vulnerability, found[vulnerability]) for vulnerability in sorted(found))
 
-    def _outcomes(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
+    def _outcomes(self, profile: Profile) -> Iterator[tuple[Entry, Outcome]]:
         if profile.updates:
             profile = self._updates.applied(profile)
         if profile.model:
@@ -238,7 +253,7 @@ class Engine:
         if profile.os:
             own = own_system(profile)
             if own is not None:
-                for entry, named in self._systems.get(own.family, ()):
+                for entry, named in self._of_family(own.family):
                     if not self._makes_it(entry.claim.vendor, profile.vendor):
                         continue
                     outcome = judge_system(entry.claim, named, profile, _source(entry))
@@ -251,7 +266,7 @@ class Engine:
         keys = self._makers.keys(claimed.replace("_", " "))
         return bool(keys & SYSTEM_MAKERS) or not keys or self._makers.agree(keys, self._makers.keys(vendor))
 
-    def _of_device(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
+    def _of_device(self, profile: Profile) -> Iterator[tuple[Entry, Outcome]]:
         keys = self._makers.meant(profile.vendor)
         head, behind = self._makers.in_front(profile.model)
         if not head and keys:  # the rest of the maker's registered name may stand before the product
@@ -293,7 +308,7 @@ class Engine:
 
     def _of_product(
         self, product: _Product, maker: _Maker, profile: Profile, device: ProductName, agrees: bool | None
-    ) -> Iterator[tuple[_Entry, Outcome]]:
+    ) -> Iterator[tuple[Entry, Outcome]]:
         known: dict[tuple[object, ...], Outcome | None] = {}
         for entry in product.entries:
             claim = entry.claim
@@ -322,15 +337,15 @@ class Engine:
             reached = self._reached[written] = tuple(makers.values())
         return reached
 
-    def _of_software(self, profile: Profile) -> Iterator[tuple[_Entry, Outcome]]:
+    def _of_software(self, profile: Profile) -> Iterator[tuple[Entry, Outcome]]:
         for each in profile.software:
             keys = self._makers.keys(each.vendor) if each.vendor else frozenset()
-            seen: set[int] = set()
-            for key in keys_of(each):
-                for entry in (*self._packages.get(key, ()), *self._software.get(key, ())):
-                    if id(entry.claim) in seen:
+            seen: set[Entry] = set()
+            for key in sorted(keys_of(each)):
+                for entry in chain.from_iterable(self._programs_at(Route(kind, key)) for kind in _PROGRAMS):
+                    if entry in seen:
                         continue
-                    seen.add(id(entry.claim))
+                    seen.add(entry)
                     theirs = self._makers.keys(entry.claim.vendor.replace("_", " "))
                     agrees = self._makers.agree(keys, theirs) if keys and theirs else None
                     if agrees is False:
@@ -340,7 +355,7 @@ class Engine:
                         yield entry, outcome
 
     @staticmethod
-    def _closest(found: list[tuple[_Entry, Outcome]]) -> Iterator[tuple[_Entry, Outcome]]:
+    def _closest(found: list[tuple[Entry, Outcome]]) -> Iterator[tuple[Entry, Outcome]]:
         """Keep of each source the claims that are closest, and number versions as the device does."""
         best: dict[str, Closeness] = {}
         for entry, outcome in found:
@@ -372,22 +387,24 @@ def _device_name(model: str, others: tuple[str, ...], without: tuple[str, ...], 
     return msgspec.structs.replace(name, others=tuple(names for names in further if names != name.names))
 
 
-def _is_system(product: str) -> bool:
-    """Tell whether a text names a system itself, not a product that runs on one."""
-    return len(re.findall(r"\w+", product)) <= 4
+def _with_system(entry: Entry) -> tuple[Entry, System]:
+    """Return a claim that is filed under the family of a system with that system."""
+    named = system(entry.claim.product)
+    assert named is not None
+    return entry, named
 
 
-def _source(entry: _Entry) -> str:
+def _source(entry: Entry) -> str:
     return entry.advisory or entry.vulnerability
 
 
-def _merged(vulnerability: str, found: list[tuple[_Entry, Outcome]]) -> Match:
+def _merged(vulnerability: str, found: list[tuple[Entry, Outcome]]) -> Match:
     """Make one verdict of those of several claims and sources.
 
     Of one source an explicit word on this very version stands first, then the worst. Among sources an
     advisory stands before the bare record, but a record that can tell stands before an advisory that cannot.
     """
-    by_source: dict[str, tuple[_Entry, Outcome]] = {}
+    by_source: dict[str, tuple[Entry, Outcome]] = {}
     for entry, outcome in found:
         kept = by_source.get(entry.advisory)
         if kept is None or _weight(outcome) > _weight(kept[1]):

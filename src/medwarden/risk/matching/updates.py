@@ -8,7 +8,7 @@ a system is affected. Updates of Windows 10 and later are cumulative: a later bu
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -19,6 +19,9 @@ _ARTICLE = re.compile(
     r"\bKB\s?(\d{6,7})\b|support\.microsoft\.com/(?:[a-z-]+/)?(?:help|kb|topic)/(\d{6,7})\b", re.IGNORECASE
 )
 _BUILD = re.compile(r"(?<![\d.])(\d{1,2}\.\d\.\d{4,5}\.\d{1,5})(?![\d.])")
+
+Learnt = Callable[[], Iterable[tuple[str, str]]]
+"""Returns pairs of an article and a build that it makes."""
 
 
 def articles(text: str) -> tuple[str, ...]:
@@ -33,10 +36,19 @@ def numbers(build: str) -> tuple[int, ...]:
 
 
 class Updates:
-    """What is known of updates; filled while claims are filed."""
+    """What is known of updates; filled while claims are filed.
 
-    def __init__(self) -> None:
+    ``known`` returns pairs of an article and a build that were learnt before; it is asked once, when the
+    first device comes whose updates are known.
+    """
+
+    def __init__(self, known: Learnt | None = None) -> None:
         self._builds: dict[str, set[str]] = {}
+        self._known = known
+
+    def learnt(self) -> list[tuple[str, str]]:
+        """Return the pairs of an article and a build that it makes, in order."""
+        return sorted((article, build) for article, builds in self._builds.items() for build in builds)
 
     def completed(self, claims: Sequence[ProductClaim], remedies: Sequence[Remedy]) -> Sequence[ProductClaim]:
         """Return claims with the articles that mend them, and learn which builds those make."""
@@ -66,6 +78,10 @@ class Updates:
 
     def applied(self, profile: Profile) -> Profile:
         """Return a profile whose build is at least what its installed updates make of it."""
+        if self._known is not None:
+            known, self._known = self._known, None
+            for article, build in known():
+                self._learn((article,), build)
         own = numbers(profile.build)
         best = own
         for article in profile.updates:
