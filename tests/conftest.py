@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tests import telling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,8 +24,9 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 # Two processors run everything: fewer examples than Hypothesis would take, no clock, and the way back to a
 # failure in the output. HYPOTHESIS_PROFILE=thorough looks longer.
-settings.register_profile("house", max_examples=60, deadline=None, print_blob=True)
-settings.register_profile("thorough", max_examples=2000, deadline=None, print_blob=True)
+_STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("house", _STEADY, max_examples=60)
+settings.register_profile("thorough", _STEADY, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 _outcomes: dict[str, str] = {}

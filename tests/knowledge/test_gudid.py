@@ -164,7 +164,7 @@ def test_real_answers_and_the_real_classification(shared: Path, tmp_path: Path) 
         assert hit.product.mri_safety == "MR Conditional" and hit.product.sterile is True
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.one_of(
     st.binary(max_size=300),
     st.text('{}[]":,|resultsidentifiers0123\n', max_size=200).map(str.encode),

@@ -293,7 +293,11 @@ def test_a_person_sees_his_sites(store: Store) -> None:
     assert q.Scope.of(anna, "main") == q.Scope("default", ("main",))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+    deadline=None,
+)
 @given(text=st.text(max_size=30))
 def test_no_search_text_breaks_the_list(ward: None, text: str) -> None:
     page = q.devices(MAIN, q.DeviceFilter(text=text))

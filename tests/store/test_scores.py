@@ -90,7 +90,11 @@ def drawn(device: str, held: dict[str, tuple[float, str]]) -> RiskScore:
     return score(device, *factors)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(steps)
 def test_history_as_of_a_date_is_the_score_that_was_computed_then(
     two: list[str], history: list[dict[str, tuple[float, str]]]
