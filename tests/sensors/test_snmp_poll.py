@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -280,6 +282,42 @@ def test_an_agent_that_means_no_good_ends_the_walk(
         pytest.raises(RemoteServiceError, match=reason),
     ):
         list(session.walk("1.3.6.1.2.1.1"))
+
+
+def test_a_killed_connection_ends_no_session() -> None:
+    """``ss --kill`` takes a datagram socket its peer, as a connection to no family does (connect(2))."""
+    with (
+        Contrary(lambda request: response(request, "1.3.6.1.2.1.1.1.0", status=16)) as agent,
+        SnmpSession("127.0.0.1", agent.port, V2, timeout_s=PATIENCE / 3, tries=1) as session,
+    ):
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.connect(session._socket.fileno(), struct.pack("=H14x", socket.AF_UNSPEC), 16) == 0
+        with pytest.raises(OSError, match="not connected"):
+            session._socket.getpeername()
+        with pytest.raises(RemoteServiceError, match="lets it read nothing"):
+            list(session.walk("1.3.6.1.2.1.1"))
+
+
+def test_nobody_else_answers_for_an_agent() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
+        Contrary(lambda request: request) as stranger,
+    ):
+        silent.bind(("127.0.0.1", 0))
+
+        def answer_from_elsewhere() -> None:
+            request, asker = silent.recvfrom(65_535)
+            stranger._socket.sendto(response(request, "1.3.6.1.2.1.1.1.0", status=16), asker)
+
+        helper = threading.Thread(target=answer_from_elsewhere)
+        helper.start()
+        with SnmpSession("127.0.0.1", silent.getsockname()[1], V2, timeout_s=0.3, tries=1) as session:
+            libc = ctypes.CDLL(None, use_errno=True)
+            assert libc.connect(session._socket.fileno(), struct.pack("=H14x", socket.AF_UNSPEC), 16) == 0
+            with pytest.raises(RemoteServiceError, match="no answer"):
+                list(session.walk("1.3.6.1.2.1.1"))
+        helper.join(PATIENCE)
+        assert not helper.is_alive()
 
 
 @given(st.binary(max_size=200), st.integers(0, 2**31 - 1))

@@ -100,7 +100,9 @@ class SnmpSession:
         self._engine_at = 0.0
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.connect((address, port))
+        # A connected datagram socket hears nobody but this agent, and hears that its port is closed.
+        self._peer = socket.getaddrinfo(address, port, family, socket.SOCK_DGRAM)[0][4]
+        self._socket.connect(self._peer)
         self.requests = 0
 
     def close(self) -> None:
@@ -143,7 +145,9 @@ class SnmpSession:
         for attempt in range(self._tries):
             self._pace()
             try:
-                self._socket.send(self._message(number, pdu))
+                # Addressed each time: an administrator who kills sockets (ss --kill) ends the connection of
+                # a datagram socket too, and it would not send again.
+                self._socket.sendto(self._message(number, pdu), self._peer)
                 self.requests += 1
                 answer = self._answer(number)
             except TimeoutError:
@@ -169,7 +173,9 @@ class SnmpSession:
         deadline = time.monotonic() + self._timeout
         while (left := deadline - time.monotonic()) > 0:
             self._socket.settimeout(left)
-            datagram = self._socket.recv(65_535)
+            datagram, sender = self._socket.recvfrom(65_535)
+            if sender[:2] != self._peer[:2]:
+                continue
             try:
                 found = self._read(datagram, number)
             except MalformedInput:
