@@ -21,6 +21,7 @@ import dpkt
 from medwarden.app.study import study
 from medwarden.inventory.book import Book
 from medwarden.inventory.identity import Resolver
+from medwarden.inventory.joined import joined_devices
 from medwarden.inventory.labelling import identify
 from medwarden.inventory.score import LEVELS, Case, Truth
 from medwarden.inventory.score_figures import score
@@ -54,7 +55,7 @@ def from_exports(capture: Path, more: Sequence[Path] = ()) -> tuple[Device, ...]
         for batch in batches_of(path):
             take(batch)
     take(reception.take(final=True))
-    return tuple(identify(device) for device in book.devices())
+    return joined_devices(book, identify).devices
 
 
 def batches_of(path: Path) -> Iterable[Batch]:
@@ -131,8 +132,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--devices", type=int, default=600)
-    options.add_argument("--hours", type=float, default=6.0)
-    options.add_argument("--seed", type=int, default=211)
+    options.add_argument("--hours", type=float, default=4.0)
+    options.add_argument("--seed", type=int, default=460)
     options.add_argument("--write", action="store_true")
     chosen = options.parse_args()
     from click.testing import CliRunner
@@ -141,7 +142,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="medwarden-sources-") as folder:
         arguments = ["simulate", folder, "--devices", str(chosen.devices), "--hours", str(chosen.hours)]
-        arguments += ["--seed", str(chosen.seed), "--logs", "zeek,eve,netflow,dhcp"]
+        arguments += ["--seed", str(chosen.seed), "--unfamiliar", "--logs", "zeek,eve,netflow,dhcp"]
         made = CliRunner().invoke(cli, arguments, catch_exceptions=False)
         if made.exit_code:
             raise SystemExit(made.output)
