@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
+from tests.waiting import PATIENCE
 
 from medwarden.kernel.clock import NANOSECONDS
 from medwarden.model.role import Role
@@ -52,17 +54,26 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Djang
     return home
 
 
+def _counted() -> None:
+    """Wait for what pages count beside the request: it needs the folder, and a slow machine counts long."""
+    for thread in threading.enumerate():
+        if thread.name == "recently":
+            thread.join(PATIENCE)
+
+
 @pytest.fixture
 def store(furnished: Path, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
     home = Path(shutil.copytree(furnished, tmp_path / "home"))
     with django_db_blocker.unblock(), open_store(home, writer=True) as opened:
         yield opened
+        _counted()
 
 
 @pytest.fixture
 def empty_store(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
     with django_db_blocker.unblock(), open_store(tmp_path / "empty", writer=True) as opened:
         yield opened
+        _counted()
 
 
 PersonMaker = Callable[..., User]
