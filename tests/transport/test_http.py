@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -190,3 +192,83 @@ def test_nobody_there_is_said_after_the_last_try(session: HttpSession, tmp_path:
         gone = server.url
     with pytest.raises(RemoteServiceError, match=r"refused"):
         session.fetch(f"{gone}/feed", tmp_path / "feed")
+
+
+def test_errors_name_host_and_path_and_never_a_query(session: HttpSession, tmp_path: Path) -> None:
+    word = "MRN-4711-Muster"
+    for script in (status(403), status(502), whole(BODY)):
+        with publisher(script) as server, pytest.raises(RemoteServiceError) as failed:
+            session.fetch(f"{server.url}/feed?patient={word}#{word}", tmp_path / "feed", sha256="0" * 64)
+        assert word not in str(failed.value)
+        assert f"{server.url}/feed" in str(failed.value)
+
+
+def test_where_a_publisher_leads_on_to_is_named_by_its_host_alone(
+    session: HttpSession, tmp_path: Path
+) -> None:
+    with publisher(status(404)) as other:
+        location = other.url.replace("127.0.0.1", "localhost") + "/signed/TOKEN-1?sig=TOKEN-2"
+        with publisher(status(302, Location=location)) as server, pytest.raises(RemoteServiceError) as failed:
+            session.fetch(f"{server.url}/feed", tmp_path / "feed")
+    assert "TOKEN" not in str(failed.value)
+    assert f"{server.url}/feed, which leads on to localhost: has no such file" in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "location", ["http://127.0.0.1:TOKEN/x", "http://[TOKEN/x", "http://127.0.0.1:99999999/x"]
+)
+def test_no_address_is_named_without_what_stands_there(location: str, fetch: Fetch) -> None:
+    with pytest.raises((RemoteServiceError, ConfigurationError)) as failed:
+        fetch(status(302, Location=location))
+    assert "TOKEN" not in str(failed.value)
+
+
+def test_a_file_may_be_called_by_another_name(fetch: Fetch) -> None:
+    with pytest.raises(RemoteServiceError) as failed:
+        fetch(status(404), named="Nessus at scanner.example, /scans/…/export")
+    assert (
+        str(failed.value) == "Nessus at scanner.example, /scans/…/export: has no such file; it may have moved"
+    )
+
+
+def test_credentials_do_not_follow_to_another_port_or_name_and_do_not_come_back(
+    session: HttpSession, tmp_path: Path
+) -> None:
+    headers = {
+        "Authorization": "Basic c2VjcmV0",
+        "apiKey": "secret",
+        "X-ApiKeys": "secret",
+        "Cookie": "secret",
+    }
+    with publisher(whole(BODY)) as other:
+        named = other.url.replace("127.0.0.1", "localhost")
+        with publisher(status(302, Location=f"{named}/there")) as server:
+            other.script = [status(302, Location=f"{server.url}/back")]
+            server.script = [status(302, Location=f"{named}/there"), whole(BODY)]
+            session.fetch(f"{server.url}/feed", tmp_path / "feed", headers=headers)
+    names = {name.lower() for name in headers}
+    assert names <= set(server.asked[0])
+    assert not names & set(other.asked[0])
+    assert not names & set(server.asked[1]), "who leads on does not get them by leading back"
+
+
+def test_a_bomb_in_the_encoding_of_an_answer_is_bounded_as_what_it_unpacks_to(
+    fetch: Fetch, tmp_path: Path
+) -> None:
+    packed = gzip.compress(bytes(64 << 20))
+    with pytest.raises(RemoteServiceError, match="larger than the 2 MiB"):
+        fetch(whole(packed, Content_Encoding="gzip"), limits=Limits(most_bytes=2 << 20))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_answer_that_says_to_be_of_many_gigabytes_is_refused_before_it_comes(
+    fetch: Fetch, tmp_path: Path
+) -> None:
+    def promise(to: BaseHTTPRequestHandler) -> None:
+        to.send_response(200)
+        to.send_header("Content-Length", str(3 << 40))
+        to.end_headers()
+
+    with pytest.raises(RemoteServiceError, match="larger than the 2 MiB"):
+        fetch(promise, limits=Limits(most_bytes=2 << 20))
+    assert list(tmp_path.iterdir()) == []

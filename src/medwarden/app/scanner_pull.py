@@ -22,7 +22,7 @@ import msgspec
 from medwarden.app.scanners import credentials_of
 from medwarden.app.scans import take_file_in
 from medwarden.app.stop_signals import end_all
-from medwarden.connectors.scanners.desk import Asked, Desk
+from medwarden.connectors.scanners.desk import Allowance, Asked, Credentials, Desk
 from medwarden.connectors.scanners.registry import connector_named
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, MedwardenError, ResourceError
@@ -80,12 +80,13 @@ def pull(
     actor: str = "",
     limits: Limits | None = None,
     sleep_s: float | None = None,
+    allowance: Allowance | None = None,
 ) -> tuple[PullReport, ...]:
     """Ask scanners: those named, those that are due, or all.
 
-    ``limits`` and ``sleep_s`` (in place of every pause) are given by tests. One scanner's failure does not
-    keep others from being asked. Raises ConfigurationError for an unknown name, ResourceError where another
-    process asks scanners at the moment.
+    ``limits``, ``allowance`` and ``sleep_s`` (in place of every pause) are given by tests. One scanner's
+    failure does not keep others from being asked. Raises ConfigurationError for an unknown name,
+    ResourceError where another process asks scanners at the moment.
     """
     with open_store(home, writer=True, role=ROLE):
         from medwarden.store.models import DEFAULT_TENANT, ScannerConnection
@@ -97,7 +98,7 @@ def pull(
             rows = [connection_called(DEFAULT_TENANT, name) for name in names]
         else:
             rows = list(ScannerConnection.objects.filter(removed_ns=None).order_by("name"))
-        return tuple(_Pull(home, row, actor, limits, sleep_s).run() for row in rows)
+        return tuple(_Pull(home, row, actor, limits, sleep_s, allowance).run() for row in rows)
 
 
 class _Pull:
@@ -110,12 +111,15 @@ class _Pull:
         actor: str,
         limits: Limits | None,
         sleep_s: float | None,
+        allowance: Allowance | None = None,
     ) -> None:
         self._home = home
         self._row = row
         self._actor = actor or f"scanner:{row.name}"
         self._limits = limits
         self._sleep_s = sleep_s
+        self._allowance = allowance
+        self._credentials: Credentials | None = None
         self._written = 0.0
         self._reports = self._hosts = self._known = self._sightings = 0
         self._failures: list[str] = []
@@ -123,8 +127,9 @@ class _Pull:
     def run(self) -> PullReport:
         """Ask, take in what comes, and write down how it went."""
         from medwarden.store.changes import Change
-        from medwarden.store.scanners import note_begun, note_ended
+        from medwarden.store.scanners import is_still, note_begun, note_ended
 
+        self._row.refresh_from_db()  # others were asked since the row was read, which may take hours
         note_begun(self._row, os.getpid(), wall_clock())
         error = ""
         try:
@@ -133,8 +138,12 @@ class _Pull:
             error = str(failure)
         except (ValueError, LookupError, TypeError, OSError, RuntimeError):
             # An answer that nobody thought of must not keep other scanners from being asked.
-            _log.exception("asking %s failed by a defect of medwarden", self._row.name)
-            error = "medwarden failed on what the scanner answered: its log says where"
+            if is_still(self._row):
+                _log.exception("asking %s failed by a defect of medwarden", self._row.name)
+                error = "medwarden failed on what the scanner answered: its log says where"
+            else:  # what came was removed beneath the pull
+                error = str(_changed(self._row))
+        error, self._failures = self._clean(error), [self._clean(each) for each in self._failures]
         with Change(
             self._actor, "scanner asked", tenant=self._row.tenant_id, site=self._row.site_id
         ) as change:
@@ -149,22 +158,24 @@ class _Pull:
         connector = connector_named(row.interface)
         folder = self._home / FOLDER
         _tidy(folder)
+        if row.removed_ns is not None:
+            raise ConfigurationError(f"the connection {row.name} was ended")
         kept = Kept(folder / row.pk)
+        self._credentials = credentials_of(self._home, row)
         with tempfile.TemporaryDirectory(prefix="arriving-", dir=folder) as arriving:
             session = self._session(Path(arriving))
-            asked = Asked(
-                connector.manifest.title, row.address, credentials_of(self._home, row), tuple(row.chosen)
-            )
+            asked = Asked(connector.manifest.title, row.address, self._credentials, tuple(row.chosen))
             desk = Desk(
                 asked, session, Path(arriving), kept, row.state, now_s=time.time(), progress=self._progress,
                 open_stream=lambda address: self._stream(address, Path(arriving)), sleep=self._sleep,
-                limits=self._limits,
+                limits=self._limits, allowance=self._allowance,
             )  # fmt: skip
             try:
                 before = dict(desk.state)
                 for brought in connector.pull(desk):
+                    self._check_still()
                     try:
-                        self._take(brought.path, brought.name)
+                        self._take(desk, brought.path, brought.name)
                     except MalformedInput as error:
                         if not brought.alone:
                             raise
@@ -182,21 +193,32 @@ class _Pull:
                 self._failures += desk.failures
                 session.close()
 
-    def _take(self, path: Path, name: str) -> None:
+    def _take(self, desk: Desk, path: Path, name: str) -> None:
         done = take_file_in(
             self._home, path, f"{self._row.name}: {name}", actor=self._actor, tenant=self._row.tenant_id,
             site=self._row.site_id,
         )  # fmt: skip
-        path.unlink(missing_ok=True)
+        desk.served(path)
         self._reports += not done.already
         self._hosts += done.hosts
         self._known += done.known
         self._sightings += done.sightings
+        desk.spend(reports=1, rows=done.hosts + done.sightings)
+
+    def _check_still(self) -> None:
+        from medwarden.store.scanners import is_still
+
+        if not is_still(self._row):
+            raise _changed(self._row)
 
     def _remember(self, desk: Desk) -> None:
         from medwarden.store.scanners import note_state
 
-        note_state(self._row, desk.state)
+        if not note_state(self._row, desk.state):
+            raise _changed(self._row)
+
+    def _clean(self, text: str) -> str:
+        return text if self._credentials is None else self._credentials.without(text)
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(seconds if self._sleep_s is None else self._sleep_s)
@@ -224,6 +246,13 @@ class _Pull:
         if now - self._written > _WRITE_SECONDS:
             self._written = now
             note_progress(self._row, done, total, what)
+
+
+def _changed(row: ScannerConnection) -> ConfigurationError:
+    """Return why a pull ends: nothing of it is remembered, for it is not of whom is asked from now on."""
+    return ConfigurationError(
+        f"the connection {row.name} was changed or ended while its scanner was asked: the rest was left"
+    )
 
 
 def is_running(pid: int, begun_ns: int, ended_ns: int) -> bool:

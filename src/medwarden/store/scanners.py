@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from django.db.models import QuerySet
 
 from medwarden.kernel.clock import NANOSECONDS
 from medwarden.kernel.errors import ConfigurationError
@@ -16,6 +17,8 @@ from medwarden.store.queries.scope import Scope
 
 FIRST_RETRY_S = 15 * 60
 LONGEST_RETRY_S = 4 * 3600
+_ASKED = ("interface", "address", "proxy", "fingerprint", "authorities", "sealed")
+"""Whom a connection asks, how, and by which credentials (sealed anew each time they are given)."""
 _AUDITED = ("name", "interface", "address", "fingerprint", "proxy", "chosen", "every_hours", "site_id")
 
 
@@ -149,22 +152,42 @@ def note_progress(row: ScannerConnection, done: int, total: int, what: str) -> N
     ScannerConnection.objects.filter(pk=row.pk).update(done=done, total=total, doing=what[:160])
 
 
-def note_state(row: ScannerConnection, state: Mapping[str, str]) -> None:
-    """Write down what the connector remembers, once what came before it has been taken in."""
+def is_still(row: ScannerConnection) -> bool:
+    """Tell whether a connection still asks whom it asked when ``row`` was read, with the same credentials."""
+    return _asking_the_same(row).exists()
+
+
+def _asking_the_same(row: ScannerConnection) -> QuerySet[ScannerConnection]:
+    same = {name: getattr(row, name) for name in _ASKED}
+    return ScannerConnection.objects.filter(pk=row.pk, removed_ns=None, **same)
+
+
+def note_state(row: ScannerConnection, state: Mapping[str, str]) -> bool:
+    """Write down what the connector remembers, once what came before it has been taken in.
+
+    Returns False, and writes nothing, where the connection was ended or asks somebody else by now: what was
+    remembered of one scanner says nothing of another.
+    """
     row.state = dict(state)
-    row.save(update_fields=["state"])
+    return bool(_asking_the_same(row).update(state=row.state))
 
 
 def note_ended(
     change: Change, row: ScannerConnection, *, brought: int, error: str, failures: Sequence[str]
 ) -> None:
-    """Write down how a pull went."""
+    """Write down how a pull went; of a connection that was changed meanwhile only that it ended.
+
+    A pull that brought something and then failed is asked again as soon as one that failed once.
+    """
     row.ended_ns, row.pid, row.doing, row.brought = change.now_ns, 0, "", brought
     row.error, row.failures = error[:2000], [each[:1000] for each in failures][:50]
-    row.tries = row.tries + 1 if error else 0
+    row.tries = (1 if brought else row.tries + 1) if error else 0
     if not error:
         row.well_ns = change.now_ns
-    row.save(update_fields=["ended_ns", "pid", "doing", "brought", "error", "failures", "tries", "well_ns"])
+    written = ["ended_ns", "pid", "doing"]
+    if is_still(row):
+        written += ["brought", "error", "failures", "tries", "well_ns"]
+    row.save(update_fields=written)
     change.record(
         "scanner.asked", f"scanner:{row.pk}", None,
         {"name": row.name, "reports": brought, "error": row.error, "failures": len(failures)},

@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
+from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError, SSLError
 
 from medwarden import __version__
 from medwarden.kernel.errors import ConfigurationError, RemoteServiceError, ResourceError
@@ -42,6 +42,7 @@ _OURS = {"User-Agent": f"medwarden/{__version__}", "Accept-Encoding": "identity"
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _QUALYS_LIMITS = ("X-RateLimit-ToWait-Sec", "X-Concurrency-Limit-Limit")
 _BEYOND = 416
+_LONGEST_SHOWN = 300
 _LINK = re.compile(r'<([^<>\s]{1,4000})>\s*;\s*rel="?([a-z]+)"?')
 _CREDENTIALS = frozenset({"authorization", "apikey", "x-apikeys", "cookie"})
 """Headers that are for the host alone that was asked."""
@@ -136,13 +137,15 @@ class HttpSession:
         limits: Limits | None = None,
         pace: Pace | None = None,
         partial: Path | None = None,
+        named: str = "",
     ) -> Fetched:
         """Download ``url`` to ``target``, or learn that it did not change since ``etag``/``last_modified``.
 
         With ``body`` it is posted and the answer taken, which only fits a question that may be asked twice.
 
         ``partial`` is where what came of the file stays when the download fails, on the disk of ``target``: a
-        later call takes it up there, if the file is still the same.
+        later call takes it up there, if the file is still the same. ``named`` is what errors call the file
+        where its path is not to be told; a query never is.
 
         Raises RemoteServiceError, in words a person can act on, where the publisher refuses, fails again
         and again, is too slow, sends too much or something else than its digest promises; ConfigurationError
@@ -159,6 +162,7 @@ class HttpSession:
             pace,
             {"sha256": sha256, "sha512": sha512},
             partial,
+            named or shown(url),
         ).run(etag, last_modified)
 
 
@@ -176,8 +180,10 @@ class _Download:
         pace: Pace | None,
         digests: dict[str, str],
         partial: Path | None,
+        named: str,
     ) -> None:
         self._session = session
+        self._named = named
         self._url = url
         self._target = target
         self._part = partial or target.with_name(f"{target.name}.part")
@@ -308,7 +314,10 @@ class _Download:
             407: "is behind a proxy that wants credentials",
             410: "says that the file is gone for good",
         }
-        raise DownloadFailed(f"{url}: {words.get(status, f'answered {status}')}", status)
+        where = self._named
+        if urlsplit(url).netloc != urlsplit(self._url).netloc:
+            where += f", which leads on to {urlsplit(url).hostname}"
+        raise DownloadFailed(f"{where}: {words.get(status, f'answered {status}')}", status)
 
     def _take(self, answer: urllib3.BaseHTTPResponse) -> bool:
         """Write the body; tell whether all of it came."""
@@ -398,7 +407,7 @@ class _Download:
         self._session._sleep(seconds)
 
     def _failed(self, why: str) -> DownloadFailed:
-        return DownloadFailed(f"{self._url} could not be downloaded, {why}")
+        return DownloadFailed(f"{self._named} could not be downloaded, {why}")
 
 
 def _busy(answer: urllib3.BaseHTTPResponse) -> bool:
@@ -410,6 +419,13 @@ def _busy(answer: urllib3.BaseHTTPResponse) -> bool:
 
 def _asked_to_wait(answer: urllib3.BaseHTTPResponse) -> str:
     return answer.headers.get("Retry-After") or answer.headers.get(_QUALYS_LIMITS[0], "")
+
+
+def shown(url: str) -> str:
+    """Return an address as errors and logs may tell it: without query, fragment and credentials, bounded."""
+    parts = urlsplit(url)
+    whole = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return whole if len(whole) <= _LONGEST_SHOWN else f"{whole[:_LONGEST_SHOWN]}…"
 
 
 def checked_host(url: str) -> str:
@@ -458,4 +474,6 @@ def _digest(file: IO[bytes], name: str) -> str:
 
 def _words(error: HTTPError) -> str:
     cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+    if isinstance(cause, LocationValueError):
+        return "it leads on to no address"  # what cannot be understood may hold anything
     return str(cause).rpartition(": ")[2] or type(cause).__name__

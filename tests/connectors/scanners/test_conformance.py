@@ -207,3 +207,19 @@ def test_a_certificate_is_believed_by_its_authority_or_its_fingerprint_alone(
     with serving(case, certificate.context) as server:
         signed = pulled(case, server.url, tmp_path / "signed", authorities=certificate.path)
         assert (signed.error, signed.reports) == (None, expected(case))
+
+
+@every_case
+def test_errors_name_host_and_endpoint_and_no_number_name_or_token(case: Path, tmp_path: Path) -> None:
+    for number in range(requests_of(case, tmp_path / "whole")):
+        for fault in (status(404), status(502), other_schema):
+            with serving(case) as server:
+                server.from_then_on = (number, fault)
+                came = pulled(case, server.url, tmp_path / f"{number}-{fault.__name__}")
+                told = " ".join(map(str, (came.error, *came.failures)))
+                asked = {ask.split(" ", 1)[-1].partition("?")[0] for ask in server.asked}
+                for part in {part for path in asked for part in path.split("/")}:
+                    if len(part) > 4 and any(c.isdigit() for c in part):
+                        assert part not in told, told
+                assert "?" not in told, told
+                assert SECRET not in told

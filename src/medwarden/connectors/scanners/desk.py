@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
+from urllib.parse import quote, quote_plus, urlsplit
+from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -23,6 +26,11 @@ REPORT = Limits(most_bytes=2048 * MEBI, most_seconds=4 * 3600.0)
 _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 30.0
 _LONGEST_WAIT_S = 2 * 3600.0
+_NAMING = re.compile(r"[a-z][a-z_-]{0,19}|[0-9]\.[0-9]")
+"""Parts of a path that name an endpoint: words and versions. What else stands there, may be anybody's."""
+_SHORTEST_SECRET = 4
+_OF_ONE = frozenset({403, 404})
+"""Refusals that concern one report and not the account."""
 
 Progress = Callable[[int, int, str], None]
 """How far a pull is: done, of how many (0: not known), doing what."""
@@ -59,10 +67,43 @@ class Credentials(msgspec.Struct, frozen=True):
     def __rich_repr__(self) -> list[tuple[str, object]]:
         return []
 
+    def without(self, text: str) -> str:
+        """Return a text without either half, however it is written: scanners repeat what they were told."""
+        forms = {
+            written
+            for half in (self.account, self.secret)
+            if len(half) >= _SHORTEST_SECRET
+            for written in (half, quote(half, safe=""), quote_plus(half), escape(half))
+        }
+        forms |= {header.partition(" ")[2] for header in self.basic().values()}
+        for written in sorted(forms, key=len, reverse=True):
+            text = text.replace(written, "…")
+        return text
+
     def basic(self) -> dict[str, str]:
         """Return the header of basic authentication (RFC 7617)."""
         pair = base64.b64encode(f"{self.account}:{self.secret}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
+
+
+class Enough(DownloadFailed):
+    """A pull brought as much as one may; what came is kept, and the next goes on from there."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What one pull may bring and take: bytes, reports, rows of them, seconds, and bytes it may hold at once.
+
+    It bounds what a scanner that never ends can do. No hospital's comes near it, but for its first pull.
+    """
+
+    most_bytes: int = 16 << 30
+    most_reports: int = 2000
+    most_rows: int = 20_000_000
+    most_seconds: float = 12 * 3600.0
+    most_held: int = 64 << 30
 
 
 class Brought(msgspec.Struct, frozen=True):
@@ -103,6 +144,7 @@ class Desk:
     ``state`` is what the connector remembers from pull to pull; it is kept as it stands each time a report
     that was handed on has been taken in, and at the end. ``failures`` are sentences on reports that did not
     come while others did. ``open_stream`` connects to a scanner that speaks XML over one connection.
+    ``allowance`` bounds all that comes together; ``now`` is the clock by which it is measured.
     """
 
     def __init__(
@@ -118,6 +160,8 @@ class Desk:
         open_stream: Callable[[str], Stream] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         limits: Limits | None = None,
+        allowance: Allowance | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.credentials = asked.credentials
         self.chosen = asked.chosen
@@ -133,6 +177,77 @@ class Desk:
         self._progress = progress
         self._sleep = sleep
         self._ceiling = limits
+        self._allowance = allowance or Allowance()
+        self._now = now
+        self._begun = now()
+        self._bytes = self._held = self._reports = self._rows = 0
+        self._kept_as: dict[Path, str] = {}
+
+    def may_go_on(self) -> None:
+        """Raise :class:`Enough` where the pull brought or took as much as one may."""
+        most = self._allowance
+        reached = next(
+            (
+                words
+                for words, there, bound in (
+                    (f"{most.most_bytes // MEBI:,} MiB", self._bytes, most.most_bytes),
+                    (f"{most.most_reports:,} reports", self._reports, most.most_reports),
+                    (f"{most.most_rows:,} rows", self._rows, most.most_rows),
+                    (f"{most.most_seconds / 3600:,.1f} hours", self._now() - self._begun, most.most_seconds),
+                )
+                if there >= bound
+            ),
+            "",
+        )
+        if reached:
+            raise Enough(
+                f"{self.title} has more than one pull may bring ({reached}): what came is taken in, and the"
+                " next pull goes on from there"
+            )
+
+    def keep(self, name: str, path: Path) -> None:
+        """Keep a file that came, for the next pull to take up should this one fail."""
+        self.kept.store(name, path)
+        self._kept_as[path] = name
+
+    def take_up(self, name: str, path: Path) -> bool:
+        """Lay a file down at ``path`` that a pull before this one kept; tell whether there is one."""
+        if not self.kept.restore(name, path):
+            return False
+        self._kept_as[path] = name
+        self.hold(path.stat().st_size)
+        return True
+
+    def served(self, path: Path) -> None:
+        """Let go of a report that was taken in: nobody has to take it up again."""
+        path.unlink(missing_ok=True)
+        kept = self._kept_as.pop(path, "")
+        if kept:
+            self.kept.drop(kept)
+
+    def spend(self, size: int = 0, *, reports: int = 0, rows: int = 0) -> None:
+        """Count what came: bytes, reports that were taken in, rows of them."""
+        self._bytes += size
+        self._reports += reports
+        self._rows += rows
+        self.hold(size)
+
+    def hold(self, size: int) -> None:
+        """Count what lies here of this pull and of those it takes up.
+
+        Raises RemoteServiceError where it is more than any scanner has: nothing of it is then taken up again.
+        """
+        self._held += size
+        if self._held > self._allowance.most_held:
+            raise RemoteServiceError(
+                f"{self.title} has more than {self._allowance.most_held >> 30} GiB at once: let it report"
+                " less, or on fewer devices"
+            )
+
+    def endpoint(self, path: str) -> str:
+        """Return a path as errors may tell it: without a query, numbers, names and tokens."""
+        parts = path.partition("?")[0].split("/")
+        return "/".join(part if not part or _NAMING.fullmatch(part) else "…" for part in parts)
 
     def tell(self, done: int, total: int, what: str) -> None:
         """Say how far the pull is."""
@@ -153,7 +268,7 @@ class Desk:
         try:
             return msgspec.json.decode(came.read_bytes(), type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise self.otherwise(f"{path.partition('?')[0]}: {str(error)[:160]}") from error
+            raise self.otherwise(f"{self.endpoint(path)}: {str(error)[:160]}") from error
         finally:
             came.unlink(missing_ok=True)
 
@@ -173,7 +288,8 @@ class Desk:
         Raises RemoteServiceError, :class:`DownloadFailed` with its status where the scanner refuses.
         """
         target = self.folder / hashlib.sha256((keep or path).encode()).hexdigest()[:32]
-        if keep and self.kept.restore(keep, target):
+        self.may_go_on()
+        if keep and self.take_up(keep, target):
             return target
         try:
             came = self._session.fetch(
@@ -184,14 +300,39 @@ class Desk:
                 limits=self.bounded(limits),
                 pace=pace,
                 partial=self.kept.partial(keep) if keep else None,
+                named=f"{self.title} at {self.host}, {self.endpoint(path)}",
             )
         except DownloadFailed as error:
             raise self._refused(error) from error
+        self.spend(came.size)
         if not came.fresh:
             raise self.otherwise("it says that nothing changed, which it was not asked")
         if keep:
-            self.kept.store(keep, target)
+            self.keep(keep, target)
         return target
+
+    @property
+    def host(self) -> str:
+        """Return whom the address names, without a path."""
+        return urlsplit(self.address).netloc.rpartition("@")[2] or "this machine"
+
+    def of_one(self, what: str, bring: Callable[[], _T]) -> _T | None:
+        """Return what ``bring`` brings; None where the scanner refuses that alone, which is then a failure.
+
+        Raises as ``bring`` does for everything that concerns the account or the whole.
+        """
+        try:
+            return bring()
+        except DownloadFailed as error:
+            if error.status not in _OF_ONE:
+                raise
+            self.failures.append(f"{what}: {error}")
+            return None
+
+    def ended(self, there: Collection[str]) -> None:
+        """End a pull that came to its end: remember only what is ``there`` still, keep nothing to take up."""
+        self.state = {key: value for key, value in self.state.items() if key in there}
+        self.kept.clear()
 
     def bounded(self, wanted: Limits) -> Limits:
         """Return the bounds of a file, never beyond those of the desk."""
@@ -209,6 +350,7 @@ class Desk:
         """
         pause, waited = _FIRST_PAUSE_S, 0.0
         while not ready():
+            self.may_go_on()
             if waited >= _LONGEST_WAIT_S:
                 raise RemoteServiceError(
                     f"{self.title} was not ready with {what} in {_LONGEST_WAIT_S / 3600:.0f} hours: "
@@ -236,7 +378,7 @@ class Desk:
         said = words.get(error.status)
         if said is None:
             return error
-        return DownloadFailed(f"{self.title} at {self.address} {said}", error.status)
+        return DownloadFailed(f"{self.title} at {self.host} {said}", error.status)
 
 
 class ScannerConnector(Protocol):

@@ -65,7 +65,6 @@ class Gmp:
             yield from _Conversation(desk, stream).reports()
         finally:
             stream.close()
-        desk.kept.clear()
 
 
 class _Conversation:
@@ -88,13 +87,12 @@ class _Conversation:
             desk.tell(number, len(new), f"task {task.name}")
             yield self._report(task)
         # Only what is still the newest report of a task needs to be remembered.
-        there = {f"report {task.report}" for task in tasks}
-        desk.state = {key: value for key, value in desk.state.items() if key in there}
+        desk.ended({f"report {task.report}" for task in tasks})
 
     def _report(self, task: Task) -> Brought:
         name = f"report-{task.report}"
         path = self._desk.folder / name
-        if not self._desk.kept.restore(name, path):
+        if not self._desk.take_up(name, path):
             came = self._asked(
                 f'<get_reports report_id="{task.report}" format_id="{_XML}" details="1" '
                 f'ignore_pagination="1" filter="{_FILTER}"/>',
@@ -102,13 +100,15 @@ class _Conversation:
                 REPORT,
             )
             came.rename(path)
-            self._desk.kept.store(name, path)
+            self._desk.keep(name, path)
         self._desk.state[f"report {task.report}"] = task.ended
         return Brought(path, f"{task.name or task.report}.xml", alone=True)
 
     def _asked(self, command: str, kind: str, limits: Limits = _SMALL) -> Path:
         target = self._desk.folder / f"answer-{kind}"
+        self._desk.may_go_on()
         self._stream.ask(command.encode(), target, self._desk.bounded(limits))
+        self._desk.spend(target.stat().st_size)
         with target.open("rb") as file:
             head = file.read(_HEAD)
         said = _STATUS.match(head)
@@ -119,8 +119,7 @@ class _Conversation:
             return target
         if kind == "authenticate":
             raise RemoteServiceError(
-                f"{self._desk.title} at {self._desk.address} does not accept these credentials: give them"
-                " anew"
+                f"{self._desk.title} at {self._desk.host} does not accept these credentials: give them anew"
             )
         text = _STATUS_TEXT.search(head)
         words = text.group(1).decode("utf-8", "replace") if text else "without a reason"

@@ -7,13 +7,13 @@ instance. The console makes reports by its own schedule; medwarden fetches what 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
 from medwarden.connectors.scanners.desk import Brought, ConnectorManifest, Desk
 from medwarden.kernel.errors import RemoteServiceError
-from medwarden.transport.http import DownloadFailed
 from medwarden.transport.pace import Pace
 
 _T = TypeVar("_T")
@@ -21,7 +21,6 @@ _PACE = Pace(60, 60.0)
 _FORM = "xml-export-v2"
 _PAGE = 100
 _MOST_PAGES = 100
-_OF_ONE = frozenset({403, 404})
 
 
 class _Report(msgspec.Struct):
@@ -73,24 +72,22 @@ class InsightVm:
                 " written after each scan"
             )
         for number, report in enumerate(chosen):
-            name = report.name or str(report.id)
-            desk.tell(number, len(chosen), f"report {name}")
-            try:
-                instance = _newest(desk, report, headers)
-                if instance is None or desk.state.get(f"report {report.id}") == str(instance.id):
-                    continue
-                path = f"/api/3/reports/{report.id}/history/{instance.id}/output"
-                came = desk.file(path, desk.credentials.basic(), keep=f"report-{report.id}-{instance.id}")
-            except DownloadFailed as error:
-                if error.status not in _OF_ONE:
-                    raise
-                desk.failures.append(f"report {name}: {error}")
+            what = f"report {report.name or report.id}"
+            desk.tell(number, len(chosen), what)
+            instance = desk.of_one(what, partial(_newest, desk, report, headers))
+            if instance is None or desk.state.get(f"report {report.id}") == str(instance.id):
                 continue
-            desk.state[f"report {report.id}"] = str(instance.id)
-            yield Brought(came, f"{name}.xml", alone=True)
-        there = {f"report {report.id}" for report in reports}
-        desk.state = {key: value for key, value in desk.state.items() if key in there}
-        desk.kept.clear()
+            brought = desk.of_one(what, partial(_output, desk, report, instance))
+            if brought is not None:
+                desk.state[f"report {report.id}"] = str(instance.id)
+                yield brought
+        desk.ended({f"report {report.id}" for report in reports})
+
+
+def _output(desk: Desk, report: _Report, instance: _Instance) -> Brought:
+    path = f"/api/3/reports/{report.id}/history/{instance.id}/output"
+    came = desk.file(path, desk.credentials.basic(), keep=f"report-{report.id}-{instance.id}")
+    return Brought(came, f"{report.name or report.id}.xml", alone=True)
 
 
 def _all(desk: Desk, path: str, kind: type[_Listed[_T]], headers: dict[str, str]) -> Iterator[_T]:

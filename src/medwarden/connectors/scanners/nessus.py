@@ -7,7 +7,9 @@ until it is ready and then downloaded. The key of an account that may view the s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import msgspec
@@ -18,8 +20,7 @@ from medwarden.transport.pace import Pace
 
 _PACE = Pace(60, 60.0)
 _DONE = frozenset({"completed", "imported"})
-_OF_ONE = frozenset({403, 404})
-"""Refusals that concern one scan and not the account."""
+_NAME = re.compile(r"[A-Za-z0-9]{1,200}\Z")
 
 
 class _Scan(msgspec.Struct):
@@ -74,19 +75,13 @@ class Nessus:
             if scan.status in _DONE and desk.state.get(f"scan {scan.id}") != str(scan.last_modification_date)
         ]
         for number, scan in enumerate(new):
-            desk.tell(number, len(new), f"scan {scan.name or scan.id}")
-            try:
-                brought = _exported(desk, scan, headers)
-            except DownloadFailed as error:
-                if error.status not in _OF_ONE:
-                    raise
-                desk.failures.append(f"scan {scan.name or scan.id}: {error}")
-                continue
-            desk.state[f"scan {scan.id}"] = str(scan.last_modification_date)
-            yield brought
-        there = {f"scan {scan.id}" for scan in listed}
-        desk.state = {key: value for key, value in desk.state.items() if key in there}
-        desk.kept.clear()
+            what = f"scan {scan.name or scan.id}"
+            desk.tell(number, len(new), what)
+            brought = desk.of_one(what, partial(_exported, desk, scan, headers))
+            if brought is not None:
+                desk.state[f"scan {scan.id}"] = str(scan.last_modification_date)
+                yield brought
+        desk.ended({f"scan {scan.id}" for scan in listed})
 
 
 def _exported(desk: Desk, scan: _Scan, headers: dict[str, str]) -> Brought:
@@ -102,8 +97,8 @@ def _exported(desk: Desk, scan: _Scan, headers: dict[str, str]) -> Brought:
             desk.kept.note(kept, "")  # exported for the pull before, and gone since
     export = desk.answer(path, _Export, headers, body=b'{"format":"nessus"}', pace=_PACE)
     name = export.token or str(export.file)
-    if not name.isalnum():
-        raise desk.otherwise(f"{path}: an export called {name[:20]!r}")
+    if not _NAME.match(name):
+        raise desk.otherwise(f"{desk.endpoint(path)}: an export by a name that is none")
     at = f"/tokens/{name}" if export.token else f"{path}/{name}"
     desk.kept.note(kept, at)
     return _downloaded(desk, scan, at, headers, kept)

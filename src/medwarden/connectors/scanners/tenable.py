@@ -7,6 +7,7 @@ what the last thirty days brought, so the first pull names a day long ago. Tenab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -27,6 +28,7 @@ _CHUNK = Limits(most_bytes=512 * MEBI, most_seconds=1800.0)
 _DOCUMENT = 384 * MEBI
 """Bytes of a document, so that it stays within what a report in JSON may have."""
 _RUNNING = frozenset({"QUEUED", "PROCESSING"})
+_NAME = re.compile(r"[A-Za-z0-9-]{1,100}\Z")
 
 
 class _Begun(msgspec.Struct):
@@ -127,8 +129,8 @@ def _begun(desk: Desk, headers: dict[str, str]) -> _UnderWay:
             raise
         job = max(running, key=lambda each: each.created)
         export, asked = job.uuid, min(asked, job.created // 1000 or asked)
-    if not export.replace("-", "").isalnum():
-        raise desk.otherwise(f"/vulns/export: an export called {export[:40]!r}")
+    if not _NAME.match(export):
+        raise desk.otherwise("/vulns/export: an export by a name that is none")
     under_way = _UnderWay(export, asked)
     desk.kept.clear()
     desk.kept.note("export", msgspec.json.encode(under_way).decode())
