@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medwarden.kernel.errors import MalformedInput
-from medwarden.knowledge.sbom import LARGEST, Component, read_bill
+from medwarden.knowledge.sbom import LARGEST, MOST_OBJECTS, Component, read_bill
 
 NESTED = {
     "bomFormat": "CycloneDX",
@@ -254,3 +254,58 @@ def test_lines_end_where_files_end_them_and_nowhere_else() -> None:
     )
     assert bill.components[0].version == "1 1 1k"
     assert bill.components[0].supplier == "OpenSSL"
+
+
+TOOLS = b"""<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.6"><metadata>
+<tools><components><component type="application"><name>syft</name>
+<version>1.4</version></component></components></tools>
+<component type="device" bom-ref="p"><name>Pump</name><version>3.1</version></component></metadata>
+<components><component type="library" bom-ref="a"><supplier>
+<name>Maker</name><contact><name>A Person</name></contact>
+</supplier><name>zlib</name><version>1.2.11</version><hashes><hash alg="SHA-256">aa</hash></hashes>
+<licenses><license><id>Zlib</id></license></licenses>
+<externalReferences><reference type="distribution"><url>x</url>
+<hashes><hash alg="SHA-256">bb</hash></hashes></reference></externalReferences>
+<evidence><licenses><license><id>GPL-3.0-only</id></license></licenses></evidence>
+<pedigree><ancestors><component type="library"><name>old-zlib</name></component></ancestors></pedigree>
+</component></components>
+<annotations><annotation><annotator><component type="application"><name>scanner</name></component></annotator>
+</annotation></annotations>
+<formulation><formula><components><component type="platform">
+<name>build-machine</name></component></components>
+</formula></formulation></bom>"""
+
+
+def test_what_made_a_bill_and_what_it_refers_to_is_not_in_the_product() -> None:
+    bill = read_bill(TOOLS, "bom.xml")
+    assert [c.name for c in bill.components] == ["zlib"], "no tool, ancestor, annotator or build machine"
+    (zlib,) = bill.components
+    assert (zlib.supplier, zlib.hashes, zlib.licences) == ("Maker", {"SHA-256": "aa"}, ("Zlib",))
+    assert (bill.name, bill.version, bill.skipped) == ("Pump", "3.1", 0)
+
+
+@pytest.mark.parametrize("wrapper", ["sbom", "predicate"])
+def test_a_bill_inside_another_document_is_read(wrapper: str) -> None:
+    """GitHub exports ``{"sbom": ...}``; attestations carry the bill as predicate of an in-toto statement."""
+    plain = read_bill(json.dumps(NESTED).encode(), "bom.json")
+    carried = {"_type": "https://in-toto.io/Statement/v1", wrapper: NESTED}
+    assert read_bill(json.dumps(carried).encode(), "bom.json") == plain
+    with pytest.raises(MalformedInput, match="neither"):
+        read_bill(json.dumps({wrapper: {"packages": []}}).encode(), "bom.json")
+    with pytest.raises(MalformedInput, match="neither"):
+        read_bill(json.dumps({wrapper: {wrapper: NESTED}}).encode(), "bom.json")
+
+
+def test_a_tag_value_bill_in_the_code_page_of_windows_keeps_its_names() -> None:
+    text = TAGS.replace(
+        "PackageSupplier: Organization: OpenSSL", "PackageSupplier: Organization: M\u00fcller"
+    )
+    assert "M\u00fcller" in text
+    (told, *_) = read_bill(text.encode("cp1252"), "bom.spdx").components
+    assert told.supplier.startswith("M\u00fcller")
+
+
+def test_a_file_of_empty_objects_does_not_fill_the_memory() -> None:
+    document = b'{"bomFormat":"CycloneDX","components":[' + b"{}," * MOST_OBJECTS + b"{}]}"
+    with pytest.raises(MalformedInput, match="objects"):
+        read_bill(document, "bom.json")

@@ -20,6 +20,8 @@ LARGEST = 64 << 20
 
 MOST_COMPONENTS = 100_000
 MOST_NESTED = 64
+MOST_OBJECTS = 3_000_000
+"""Objects of the largest JSON that is read: a small file of empty ones would fill the memory."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _LONGEST = {"name": 400, "version": 200, "supplier": 255, "purl": 700, "cpe": 400, "ref": 512, "kind": 40}
 _MOST_HASHES = 16
@@ -148,16 +150,28 @@ def read_bill(document: bytes, source: str) -> Bill:
     if head.startswith(b"<"):
         return cyclonedx_xml(document, source).finish()
     if head.startswith(b"{"):
+        if document.count(b"{") > MOST_OBJECTS:
+            raise MalformedInput(source, f"more than {MOST_OBJECTS:,} objects, which no bill has")
         try:
             told = msgspec.json.decode(document.lstrip(b"\xef\xbb\xbf"))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise MalformedInput(source, f"no JSON that can be read ({str(error)[:80]})") from error
+        told = _unwrapped(told)
         if told.get("bomFormat") == "CycloneDX":
             return cyclonedx_json(told, source).finish()
         return spdx_json(told, source).finish()
     if b"SPDXVersion:" in document[:65536]:
         return spdx_tags(document, source).finish()
     raise MalformedInput(source, "neither CycloneDX nor SPDX")
+
+
+def _unwrapped(told: dict[str, object]) -> dict[str, object]:
+    """Return the bill that another document carries: an export of GitHub, or an in-toto statement."""
+    for wrapper in ("sbom", "predicate"):
+        inner = told.get(wrapper)
+        if isinstance(inner, dict) and ("bomFormat" in inner or "spdxVersion" in inner or "@graph" in inner):
+            return inner
+    return told
 
 
 def text_of(record: object, key: str) -> str:

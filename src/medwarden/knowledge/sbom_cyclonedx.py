@@ -9,6 +9,8 @@ from medwarden.knowledge.sbom import MOST_NESTED, Draft, objects_of, text_of
 
 _MOST_TEXT = 4096
 _NAMESPACE = "http://cyclonedx.org/schema/bom/"
+_IN_PRODUCT = frozenset({"metadata", "components", "component"})
+"""Elements that a component of the product itself may stand in."""
 
 
 def cyclonedx_json(told: dict[str, object], source: str) -> Draft:
@@ -125,30 +127,35 @@ class _Reader:
             self.draft.said_at = text
 
     def _detail(self, component: _Open, local: str, text: str) -> None:
-        """Take what an element inside a component says; ``depth`` counts from the component down."""
-        depth = len(self.path) - component.depth
-        parent = self.path[-1] if self.path else ""
-        if depth == 0 and local in ("version", "purl", "cpe"):
-            component.texts[local] = text
-        elif depth == 0 and local in ("publisher", "author"):
-            component.texts.setdefault("supplier", text)
-        elif depth == 0 and local == "name":
-            component.name = text
-        elif depth == 0 and local == "group":
-            component.group = text
-        elif parent == "supplier" and local == "name":
+        """Take what an element inside a component says, not what stands in references or evidence of it."""
+        inside = self.path[component.depth :]
+        if not inside:
+            self._own(component, local, text)
+        elif inside == ["supplier"] and local == "name":
             component.texts["supplier"] = text
-        elif local == "expression" or (parent == "license" and local in ("id", "name")):
+        elif (inside == ["licenses"] and local == "expression") or (
+            inside == ["licenses", "license"] and local in ("id", "name")
+        ):
             component.licences.append(text)
-        elif local == "hash":
+        elif inside == ["hashes"] and local == "hash":
             component.hashes[self.algorithm] = text[:200]
+
+    def _own(self, component: _Open, local: str, text: str) -> None:
+        if local in ("version", "purl", "cpe"):
+            component.texts[local] = text
+        elif local in ("publisher", "author"):
+            component.texts.setdefault("supplier", text)
+        elif local == "name":
+            component.name = text
+        elif local == "group":
+            component.group = text
 
     def _close(self, component: _Open) -> None:
         if self.path == ["bom", "metadata"]:
             self.draft.name, self.draft.version = component.name, component.texts.get("version", "")
             return
-        if "pedigree" in self.path:
-            return  # an ancestor is not in the product
+        if self.path[:1] != ["bom"] or not _IN_PRODUCT.issuperset(self.path[1:]):
+            return  # an ancestor (pedigree), the tool that wrote the bill, who annotated it
         name = f"{component.group}/{component.name}" if component.group and component.name else component.name
         self.draft.add(
             self.source, component.ref, name, component.texts, component.licences, component.hashes

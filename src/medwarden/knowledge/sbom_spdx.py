@@ -98,7 +98,7 @@ def spdx_tags(document: bytes, source: str) -> Draft:
         if package is not None:
             _tagged(draft, source, package)
 
-    for tag, value in _tags(document.decode("utf-8", "replace"), source):
+    for tag, value in _tags(_decoded(document), source):
         if tag == "SPDXVersion":
             draft.format = f"{value} tag-value"[:40]
         elif tag == "DocumentName":
@@ -118,6 +118,14 @@ def spdx_tags(document: bytes, source: str) -> Draft:
             package[tag].append(value)
     close()
     return draft
+
+
+def _decoded(document: bytes) -> str:
+    """Return text as it was meant: UTF-8 as SPDX asks for, else as Windows writes it."""
+    try:
+        return document.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return document.decode("cp1252", "replace")
 
 
 def _tags(text: str, source: str) -> Iterator[tuple[str, str]]:
