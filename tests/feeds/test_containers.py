@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -15,12 +16,8 @@ from tests.feeds.upstream import tarred
 from medwarden.feeds.containers import Bounds, members
 from medwarden.kernel.errors import MalformedInput
 
-METHODS = {
-    "stored": zipfile.ZIP_STORED,
-    "deflate": zipfile.ZIP_DEFLATED,
-    "bzip2": zipfile.ZIP_BZIP2,
-    "lzma": zipfile.ZIP_LZMA,
-}
+METHODS = {"stored": zipfile.ZIP_STORED, "deflate": zipfile.ZIP_DEFLATED}
+OTHERS = {"bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
 DOCUMENT = b'{"a": 1}' * 300
 TAR = tarred("a.json", DOCUMENT)
 
@@ -58,6 +55,24 @@ def test_damage_within_a_member_is_the_files_fault(tmp_path: Path, method: int) 
             assert "file" in str(error)
             refused += 1
     assert refused
+
+
+@pytest.mark.parametrize("method", OTHERS.values(), ids=OTHERS)
+def test_what_would_be_unpacked_without_a_bound_is_refused(tmp_path: Path, method: int) -> None:
+    for data in (zipped(method), gzip.compress(zipped(method))):
+        with pytest.raises(MalformedInput, match="deflate"):
+            read(tmp_path, data)
+
+
+@pytest.mark.parametrize("kind", [b"L", b"K", b"x", b"g", b"X"])
+def test_a_tar_whose_head_is_without_end_is_refused(tmp_path: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("a.json")
+    info.type, info.size = kind, 40 << 20
+    bomb = info.tobuf(tarfile.GNU_FORMAT) + bytes(40 << 20) + TAR
+    path = tmp_path / "bomb"
+    path.write_bytes(gzip.compress(bomb, 1))
+    with pytest.raises(MalformedInput, match="damaged archive"):
+        list(members(path, "file"))
 
 
 class Nameless(zipfile.ZipInfo):

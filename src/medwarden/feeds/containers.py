@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import gzip
 import io
-import lzma
 import tarfile
 import tempfile
 import zipfile
@@ -21,14 +20,17 @@ import msgspec
 import zstandard
 
 from medwarden.kernel.errors import MalformedInput, ResourceError
+from medwarden.knowledge.zip_archive import open_archive
 
 _DEEPEST = 4
 _HEAD = 1 << 16
 _TAR_AT, _TAR = 257, b"ustar"
 _IN_MEMORY = 1 << 20
+_HEADS = frozenset(b"LKxgX"[at : at + 1] for at in range(5))
+"""Types of heads of a tar that say more of what follows: GNU's long names, those of POSIX and of Solaris."""
 _LONGEST_NAME = 200
 _DAMAGE = (
-    EOFError, gzip.BadGzipFile, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error,
+    EOFError, gzip.BadGzipFile, tarfile.TarError, zipfile.BadZipFile, zlib.error,
     zstandard.ZstdError,
 )  # fmt: skip
 _STRANGE = (NotImplementedError, RuntimeError, ValueError)
@@ -180,11 +182,7 @@ def _of_zip(
 def _opened_zip(
     file: IO[bytes], name: str, bounds: Bounds, total: list[int], count: list[int], depth: int
 ) -> Iterator[Member]:
-    try:
-        archive = zipfile.ZipFile(file)
-    except (*_DAMAGE, *_STRANGE) as error:
-        raise MalformedInput(name, f"a damaged archive ({error})") from error
-    with archive:
+    with open_archive(file, name) as archive:
         for info in archive.infolist():
             if info.filename.endswith("/"):
                 continue
@@ -197,11 +195,20 @@ def _opened_zip(
                 yield from _of(member, inner, bounds, total, count, depth + 1)
 
 
+class _Head(tarfile.TarInfo):
+    """The head of a member; one that holds a name or further heads is read whole, so it is bounded."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _HEADS and self.size > _IN_MEMORY:
+            raise tarfile.ReadError(f"a head of {self.size} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]  # no public way to it
+
+
 def _of_tar(
     stream: IO[bytes], name: str, bounds: Bounds, total: list[int], count: list[int], depth: int
 ) -> Iterator[Member]:
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Head) as archive:
             for info in archive:
                 member = archive.extractfile(info) if info.isreg() else None
                 if member is not None:

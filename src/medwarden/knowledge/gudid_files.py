@@ -11,7 +11,6 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-import lzma
 import re
 import zipfile
 import zlib
@@ -22,6 +21,7 @@ from typing import IO
 import msgspec
 
 from medwarden.kernel.errors import MalformedInput, ResourceError
+from medwarden.knowledge.zip_archive import open_archive
 
 LONGEST_RECORD = 4 << 20
 """Characters that one record of JSON may have."""
@@ -114,7 +114,7 @@ def entries(path: Path) -> Iterator[Entry]:
                 yield entry
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         # RuntimeError: a password, or a way of packing that is not known here
         raise MalformedInput(str(path), f"a damaged archive ({error})") from error
     if not found:
@@ -128,7 +128,7 @@ def _streams(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield from _streams(part)
         return
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        with open_archive(path, str(path)) as archive:
             members = [m for m in archive.infolist() if m.filename.lower().endswith((".txt", ".json"))]
             if sum(m.file_size for m in members) > MOST_UNPACKED:
                 raise MalformedInput(str(path), f"unpacks to more than {MOST_UNPACKED >> 30} GiB")

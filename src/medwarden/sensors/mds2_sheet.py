@@ -11,12 +11,12 @@ import datetime
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from xml.sax.saxutils import unescape
 
 from medwarden.kernel.errors import MalformedInput
 from medwarden.knowledge.mds2_layout import Row, Table
+from medwarden.knowledge.zip_archive import DAMAGE, open_archive
 from medwarden.sensors.compound_file import CompoundError, CompoundFile, has_password, reach
 from medwarden.sensors.spreadsheet import Book, looked_into
 
@@ -64,7 +64,7 @@ _LOCKED = "it is encrypted with a password: open it with the password, save it w
 
 
 def _look_at_members(document: bytes, source: str, remarks: list[str]) -> None:
-    with zipfile.ZipFile(io.BytesIO(document)) as archive:
+    with open_archive(io.BytesIO(document), source) as archive:
         names = {name.casefold() for name in archive.namelist()}
     if not any(name.startswith("xl/") for name in names):
         kind = "a text document" if any(n.startswith("word/") for n in names) else "an archive"
@@ -127,14 +127,14 @@ def _formulas(document: bytes) -> dict[str, frozenset[tuple[int, int]]]:
     """
     found: dict[str, frozenset[tuple[int, int]]] = {}
     try:
-        with zipfile.ZipFile(io.BytesIO(document)) as archive:
+        with open_archive(io.BytesIO(document), "a form") as archive:
             targets = dict(_relations(_member(archive, "xl/_rels/workbook.xml.rels")))
             for tag in _SHEET.findall(_member(archive, "xl/workbook.xml")):
                 said = dict(_ATTRIBUTE.findall(tag))
                 name = unescape(said.get(b"name", b"").decode("utf-8", "replace"), {"&quot;": '"'})
                 target = targets.get(next((v for k, v in said.items() if k.endswith(b":id")), b""), "")
                 found[name] = frozenset(_unstored(_member(archive, target)))
-    except (KeyError, zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, NotImplementedError):
+    except (KeyError, MalformedInput, OSError, *DAMAGE):
         return found
     return found
 

@@ -9,10 +9,8 @@ one archive need not see the same members in it. Formulas are never evaluated an
 from __future__ import annotations
 
 import io
-import lzma
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -20,6 +18,7 @@ from typing import NamedTuple
 import python_calamine
 
 from medwarden.kernel.errors import MalformedInput
+from medwarden.knowledge.zip_archive import DAMAGE, packed_otherwise
 
 ARCHIVE = b"PK\x03\x04"
 """How an archive begins."""
@@ -39,7 +38,7 @@ _ROW = re.compile(rb"<(?:[\w.-]+:)?row(?=[\s/>])")
 _CELL = re.compile(rb"<(?:[\w.-]+:)?c(?=[\s/>])")
 _LONGEST_TEXT = 4 << 20
 _OTHER_BOOKS = ("content.xml", "xl/workbook.bin")
-_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError)
+_DAMAGE = (*DAMAGE, OSError)
 
 
 class Sheet(NamedTuple):
@@ -108,6 +107,8 @@ def archive_refusal(document: bytes, most_cells: int = MOST_CELLS) -> str | None
     try:
         with zipfile.ZipFile(io.BytesIO(document)) as archive:
             members = archive.infolist()
+            if (otherwise := packed_otherwise(archive)) is not None:
+                return otherwise
             reach = 0
             if sum(member.file_size for member in members) <= MOST_UNPACKED:
                 reach = max((_reach(archive, member) for member in members), default=0)

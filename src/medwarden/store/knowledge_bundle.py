@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from medwarden.kernel.errors import ConfigurationError, MalformedInput, ResourceError
+from medwarden.knowledge.zip_archive import DAMAGE, open_archive
 from medwarden.model.feed import TYPES, Kind
 from medwarden.store.folder import sync_directory
 from medwarden.store.knowledge import Edition, Knowledge
@@ -85,7 +86,7 @@ class _Bundle:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.archive = zipfile.ZipFile(path)
+            self.archive = open_archive(path, str(path))
             names = self.archive.namelist()
             if _MANIFEST not in names or _SIGNATURE not in names:
                 raise MalformedInput(str(path), "no bundle of knowledge")
@@ -95,7 +96,7 @@ class _Bundle:
             self.data = self._read(_MANIFEST, _MOST_MANIFEST)
             self.signature = self._read(_SIGNATURE, 4096)
             self.heirs = self._heirs() if _HEIRS in names else []
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+        except DAMAGE as error:
             raise MalformedInput(str(path), f"a damaged bundle ({error})") from error
         except OSError as error:
             raise ResourceError(f"{path}: {error.strerror or error}") from error
@@ -125,7 +126,7 @@ class _Bundle:
         """Return a block whose bytes have their digest; anything else raises MalformedInput."""
         try:
             data = self._read(_BLOCKS + digest, _MOST_BLOCK)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+        except DAMAGE as error:
             raise MalformedInput(str(self.path), f"the block {digest[:12]} is damaged ({error})") from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise MalformedInput(
@@ -138,8 +139,11 @@ def is_bundle(path: Path) -> bool:
     """Tell whether a file is a bundle, by its content."""
     if not path.is_file() or not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return {_MANIFEST, _SIGNATURE} <= set(archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {_MANIFEST, _SIGNATURE} <= set(archive.namelist())
+    except DAMAGE:
+        return False
 
 
 def write_bundle(
