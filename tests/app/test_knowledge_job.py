@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -50,6 +51,15 @@ def home(tmp_path: Path, migrated: Path) -> Path:
 def web(home: Path) -> Iterator[Upstream]:
     with upstream(home) as told:
         yield told
+
+
+def daily(*feeds: str) -> Schedule:
+    """Return a schedule that is on, and comes to its time of day half a day from now.
+
+    Nearer to that time a look that failed is not tried again by itself, and one that was made falls due anew.
+    """
+    at = datetime.now(UTC) + timedelta(hours=12)
+    return Schedule(on=True, at=f"{at:%H:%M}", jitter_minutes=0, feeds=feeds)
 
 
 def reach(web: Upstream, **more: object) -> None:
@@ -153,7 +163,7 @@ def test_nothing_calls_out_where_nobody_turned_it_on(web: Upstream) -> None:
 
 def test_the_worker_looks_when_the_schedule_asks_and_once(web: Upstream) -> None:
     web.files = first_look("kev")
-    reach(web, schedule=Schedule(on=True, jitter_minutes=0, feeds=("kev",)))
+    reach(web, schedule=daily("kev"))
     with open_store(web.home, writer=True, role="worker"):
         keeper = Keeper(web.home)
         keeper.tick()
@@ -171,7 +181,7 @@ def test_the_worker_looks_when_the_schedule_asks_and_once(web: Upstream) -> None
 
 def test_the_worker_that_runs_with_the_console_looks_by_itself(web: Upstream) -> None:
     web.files = first_look("kev")
-    reach(web, schedule=Schedule(on=True, jitter_minutes=0, feeds=("kev",)))
+    reach(web, schedule=daily("kev"))
     worker = subprocess.Popen([sys.executable, "-m", "medwarden", "worker", "--home", str(web.home)])
     try:
         end = time.monotonic() + DEADLINE_S
@@ -186,12 +196,12 @@ def test_the_worker_that_runs_with_the_console_looks_by_itself(web: Upstream) ->
 
 def test_a_look_by_schedule_that_fails_is_tried_again_for_what_failed(web: Upstream) -> None:
     web.files = first_look("kev")
-    reach(web, schedule=Schedule(on=True, jitter_minutes=0, feeds=("kev", "epss")))
+    reach(web, schedule=daily("kev", "epss"))
     done = run(web.home, Job("scheduled", "system"))
     assert done.errors[0].startswith("epss: ")
     looks = schedule.read_looks(web.home)
     assert (looks.failed, looks.tries) == (("epss",), 1)
-    due = schedule.next_look(Schedule(on=True, jitter_minutes=0), looks, time.time_ns())
+    due = schedule.next_look(daily(), looks, time.time_ns())
     assert due is not None
     assert due.again
     assert due.feeds == ("epss",)
