@@ -226,13 +226,18 @@ def test_programs_builds_and_updates_that_scanners_report_are_part_of_the_profil
 
 
 def test_lists_show_reports_and_hosts_of_the_readers_sites(ward: Store) -> None:
+    from medwarden.store.models import Device
     from medwarden.store.queries import Scope
     from medwarden.store.queries.scans import scan_hosts, scans
 
     done = taken(report(host(ONE, macs=(mac_of(1),)), host(ONE, ips=("198.51.100.1",))))
     (view,) = scans(Scope()).items
     assert (view.hosts, view.known, view.unknown, view.sightings, view.standing) == (2, 1, 1, 2, 1)
-    assert scan_hosts(Scope(), done.id).total == 2
+    hosts = scan_hosts(Scope(), done.id)
+    assert hosts.total == 2
+    device = Device.objects.get(pk="d-main-1")
+    called = device.name or " ".join(part for part in (device.vendor, device.model) if part) or device.pk
+    assert [h.label for h in hosts.items] == ["", called]
     assert [h.device for h in scan_hosts(Scope(), done.id, unknown=True).items] == [""]
     elsewhere = Scope(sites=("other",))
     assert scans(elsewhere).total == 0

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.scan import ScanOutcome
 from medwarden.risk.matching.seen_by import Seen
-from medwarden.store.models import Scan, ScanHost, ScannerSighting
+from medwarden.store.models import Device, Scan, ScanHost, ScannerSighting
 from medwarden.store.prepared import Prepared, one_of
 from medwarden.store.queries.scope import Page, Scope, bounds
 
@@ -42,7 +42,10 @@ class ScanView(msgspec.Struct, frozen=True):
 
 
 class ScanHostView(msgspec.Struct, frozen=True):
-    """One host of a report and which device it is, by what; ``seen`` counts what still stands of it."""
+    """One host of a report and which device it is, by what; ``seen`` counts what still stands of it.
+
+    ``label`` is what people call the device, empty where the host is none.
+    """
 
     device: str
     how: str
@@ -56,6 +59,7 @@ class ScanHostView(msgspec.Struct, frozen=True):
     seen: int
     software: int
     updates: int
+    label: str
 
 
 class SightingView(msgspec.Struct, frozen=True):
@@ -109,14 +113,25 @@ def scan_hosts(
         host_id__in=[row.pk for row in chosen], until_ns=None
     ).values_list("host_id", flat=True):
         counts[host] += 1
+    called = _called({row.device for row in chosen})
     items = tuple(
         ScanHostView(
             row.device, row.how, list(row.ips), list(row.macs), list(row.names), row.os, row.credentialed,
             row.seen_ns, row.current, counts[row.pk], len(row.software), len(row.updates),
+            called.get(row.device, row.device),
         )
         for row in chosen
     )  # fmt: skip
     return Page(items, rows.count(), offset, limit)
+
+
+def _called(devices: Collection[str]) -> dict[str, str]:
+    """Return what people call devices: their name, else maker and model, else the id."""
+    rows = Device.objects.filter(pk__in=devices).values_list("pk", "name", "vendor", "model")
+    return {
+        pk: name or " ".join(part for part in (vendor, model) if part) or pk
+        for pk, name, vendor, model in rows
+    }
 
 
 def _holding(rows: QuerySet[ScannerSighting], at_ns: int, now: bool) -> QuerySet[ScannerSighting]:

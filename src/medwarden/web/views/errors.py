@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 
 def _answer(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
@@ -31,13 +32,16 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500; the defect is in the log."""
-    return _answer(
-        request,
-        500,
-        "A defect in medwarden",
-        "Nothing was changed. The log on the server says what happened.",
-    )
+    """Answer 500; the defect is in the log.
+
+    The page asks nothing of the store, which may be what does not answer: no frame, no person, no site.
+    """
+    text = "Nothing was changed. The log on the server says what happened."
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"detail": text}, status=500)
+    template = "web/part/problem.html" if request.headers.get("HX-Request") else "web/defect.html"
+    said = render_to_string(template, {"problem_title": "A defect in medwarden", "problem_text": text})
+    return HttpResponse(said, status=500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 (Django's signature)

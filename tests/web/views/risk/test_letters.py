@@ -69,7 +69,10 @@ def test_from_the_suggestion_to_the_answer(open_question: Store, signed_in: Clie
     )
     row.refresh_from_db()
     assert row.state == "answered"
-    assert "not affected" in page(client, where)
+    shown = page(client, where)
+    assert "not affected" in shown
+    assert shown.index("What the maker says") < shown.index("<h2>The letter</h2>")
+    assert "Correct or complete the answer" in shown
     client.post(step, {"what": "undo", "reason": "another model"})
     row.refresh_from_db()
     assert row.state == "sent"

@@ -167,6 +167,7 @@ def test_who_signed_is_shown_and_a_compared_key_counts(signed_in: SignedIn, know
     assert not VexDocument.objects.exists()
     page = upload(held)
     assert "by a key nobody compared yet" in page
+    assert "1 document is signed by a key that nobody compared yet" in page
     assert "Acme PSIRT &lt;psirt@acme.example&gt;" in page
     assert fingerprint in page
     assert VexStatement.objects.get().state == "waiting", "anybody can make a key in a maker's name"

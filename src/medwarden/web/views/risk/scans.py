@@ -43,7 +43,7 @@ def scanner_reports(request: HttpRequest) -> HttpResponse:
         "forms": [(name, file, what) for name, (file, what, _) in FORMS.items()],
         "connections": [
             (row, titles.get(row.interface, row.interface), is_running(row.pid, row.begun_ns, row.ended_ns))
-            for row in connections(scope.store)
+            for row in sorted(connections(scope.store), key=lambda row: not row.error)
         ],
         "interfaces": interfaces(),
         "may_set": user.may(Permission.CHANGE_SETTINGS),

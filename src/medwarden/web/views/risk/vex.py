@@ -66,9 +66,13 @@ def vex(request: HttpRequest) -> HttpResponse:
     known = vouchers(data_folder())
     bound = {one.id: one.publishers for one in known if one.kind == "key"}
     proven = {row.id for row in rows if is_among(row.author, bound.get(row.fingerprint, ()))}
+    uncompared = sum(
+        1 for row in rows if row.fingerprint and row.fingerprint not in bound and not row.undone_ns
+    )
     context = {
         **paging(page, number),
         "documents": rows,
+        "uncompared": uncompared,
         "vouchers": known,
         "proven": proven,
         "states": [(key, title, counts.get(key, 0)) for key, title in STATES.items()],
