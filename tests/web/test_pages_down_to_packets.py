@@ -7,19 +7,23 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
 
+from medwarden.app.answers import give_answer
 from medwarden.app.ingest import Ingest
 from medwarden.app.intake import content_id, take_in
 from medwarden.app.judge import judge_stale
 from medwarden.app.log_intake import setting_of, take_in_log
+from medwarden.app.places import import_stored
 from medwarden.app.simulate import Request, simulate, start_of
 from medwarden.model.batch import Batch
 from medwarden.model.role import Role
 from medwarden.sensors.log_files import form_of
-from medwarden.store.models import Device, Identification
+from medwarden.store import queries as q
+from medwarden.store.models import Device, Finding, Identification, VerdictChange
 from medwarden.store.open import Store
 
 SignedIn = Callable[..., Client]
@@ -36,7 +40,19 @@ _LEVEL = re.compile(r'href="#(level-\w+)"')
 _VOTES = re.compile(r"<caption[^>]*>Votes for .*?</table>", re.DOTALL)
 _ROW = re.compile(r"<tr><td class=\"cell-main mono\">(.*?)</td>.*?</tr>", re.DOTALL)
 _NUMBER = re.compile(r'<td class="num mono">(\d+)</td>')
+_EVIDENCE = re.compile(r'href="(/devices/[^/"]+/evidence/[^"#]*)')
+_GROUND = re.compile(r'<td class="cell-main anywhere"><a class="mono" href="(/devices/[^/"]+/evidence/[^"]*)')
+_SAID = re.compile(r"<h2>Who says so</h2>.*?<li><strong>[^<]+</strong>", re.DOTALL)
+_ANSWER = re.compile(
+    r'<td data-label="(?:On evidence|Is|Because|Book|Network|Heard)".*?</td>'
+    r'|<tr><td class="mono anywhere">.*?</tr>'  # evidence of a factor
+    r'|<span class="sub anywhere">(?:came|went): .*?</span> = .*?</span>',  # what changed an answer
+    re.DOTALL,
+)
+HEARD, SAID = "packets or lines", "who said it"
 _MOST_STEPS = 2
+_MOST_GROUNDS = 5
+"""Steps from a page to packets: verdict, aspect, level, vote, fact."""
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +101,51 @@ def votes_of(page: str) -> list[str]:
     return [row.group(0) for table in _VOTES.findall(page) for row in _ROW.finditer(table)]
 
 
+class Ways:
+    """Follows links to evidence down to packets, lines, or to who said it; each page once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._ends: dict[str, str] = {}
+
+    def end(self, link: str, steps: int = 0) -> str:
+        """Return ``packets``, ``lines or packets gone`` ... as words, or where the way is lost."""
+        if link in self._ends:
+            return self._ends[link]
+        if steps > _MOST_GROUNDS:
+            return f"no end behind {link}"
+        answer = self._client.get(link)
+        if answer.status_code != 200:
+            return f"{answer.status_code} at {link}"
+        page = answer.content.decode()
+        grounds = [html.unescape(g) for g in _GROUND.findall(page)]
+        ends = {self.end(ground, steps + 1) for ground in grounds}
+        lost = sorted(end for end in ends if end not in (HEARD, SAID))
+        if lost:
+            found = lost[0]
+        elif _NUMBER.search(page):
+            found = HEARD
+        elif grounds:
+            found = HEARD if HEARD in ends else SAID
+        else:
+            found = SAID if _SAID.search(page) else f"nothing at {link}"
+        self._ends[link] = found
+        return found
+
+
+def answers_of(page: str) -> list[str]:
+    """Return the cells and lines of a page that state evidence or an answer, as they are marked up."""
+    found = []
+    for cell in (match.group(0) for match in _ANSWER.finditer(page)):
+        said = re.sub(r'<span class="faint[^"]*">[^<]*</span>|<[^>]+>', " ", cell)
+        if re.search(r"\w", said):
+            found.append(cell)
+    return found
+
+
 def test_every_vote_leads_to_packets_or_lines(signed_in: SignedIn, known: list[Device]) -> None:
     client = signed_in(Role.VIEWER)
+    ways = Ways(client)
     followed: dict[str, str] = {}
     answered = 0
     for device in known:
@@ -107,21 +166,95 @@ def test_every_vote_leads_to_packets_or_lines(signed_in: SignedIn, known: list[D
     assert len(followed) > 10
     assert any(field.startswith("oui.") for field in followed)
     assert any(field.startswith("flow.") for field in followed)
-    for field, link in followed.items():
-        page = shown(client, link)
-        assert _NUMBER.search(page), f"{field}: {link} names no packet and no line"
+    assert {ways.end(link) for link in followed.values()} == {HEARD}
 
 
-def test_every_fact_of_the_ledger_leads_to_packets_or_lines(signed_in: SignedIn, known: list[Device]) -> None:
+def test_every_answer_on_the_pages_of_devices_leads_down(
+    signed_in: SignedIn, known: list[Device], store: Store
+) -> None:
+    """Identity, place, names, addresses, history, patient data, services, factors, records: all of them."""
+    client = signed_in(Role.ADMINISTRATOR)
+    ways = Ways(client)
+    people_and_plans(known, store.home)
+    asked: dict[str, str] = {}
+    for device in known:
+        for tab in ("identity", "records", "risk", "traffic"):
+            page = shown(client, f"/devices/{device.pk}/?tab={tab}").partition("<main")[2]
+            bare = [cell for cell in answers_of(page) if "<a " not in cell]
+            assert not bare, (device.pk, tab, bare[0])
+            for link in map(html.unescape, _EVIDENCE.findall(page)):
+                field = re.search(r"field=([^&]*)", link)
+                assert field is not None, link
+                asked.setdefault(field.group(1), link)
+    lost = {field: end for field, link in asked.items() if (end := ways.end(link)) not in (HEARD, SAID)}
+    assert not lost
+    wanted = {
+        "ip",
+        "mac",
+        "name",
+        "place.building",
+        "place.said",
+        "statement.person",
+        "stated",
+        "flow.serves",
+    }
+    assert wanted <= set(asked)
+    assert {ways.end(asked[field]) for field in ("statement.person", "stated")} == {SAID}
+    assert {ways.end(asked[field]) for field in ("ip", "mac", "place.building", "name")} == {HEARD}
+
+
+def test_every_finding_leads_down(signed_in: SignedIn, known: list[Device]) -> None:
     client = signed_in(Role.VIEWER)
-    talkative = max(known, key=lambda d: len(shown(client, f"/devices/{d.pk}/")))
-    page = shown(client, f"/devices/{talkative.pk}/")
-    links = dict.fromkeys(
-        html.unescape(link) for link in _LINK.findall(page) if f"/{talkative.pk}/evidence/" in link
+    ways = Ways(client)
+    asked: dict[tuple[str, str], str] = {}
+    findings = Finding.objects.filter(device__in=[device.pk for device in known]).order_by("type", "pk")
+    assert findings
+    for finding in findings:
+        page = shown(client, f"/findings/{finding.pk}/").partition("<main")[2]
+        links = [html.unescape(link) for link in _EVIDENCE.findall(page)]
+        assert len(links) == len(finding.evidence), finding
+        for evidence, link in zip(finding.evidence, links, strict=True):
+            asked.setdefault((finding.type, evidence["field"]), link)
+    assert len({kind for kind, _ in asked}) > 2
+    ends = {about: ways.end(link) for about, link in asked.items()}
+    assert not {about: end for about, end in ends.items() if end not in (HEARD, SAID)}
+    assert ("legacy_names", "conversation") not in ends or ends["legacy_names", "conversation"] == HEARD
+
+
+def test_the_api_leads_down_step_by_step(signed_in: SignedIn, known: list[Device]) -> None:
+    client = signed_in(Role.VIEWER)
+    device = next(device for device in known if device.category not in (None, "unknown"))
+
+    def below(field: str, value: str) -> dict[str, Any]:
+        answer = client.get(f"/api/v1/devices/{device.pk}/evidence", {"field": field, "value": value})
+        assert answer.status_code == 200, answer.content
+        told: dict[str, Any] = answer.json()
+        return told
+
+    steps, asked = 0, ("category", device.category or "")
+    while (told := below(*asked))["rests_on"]:
+        asked = told["rests_on"][0]["field"], told["rests_on"][0]["value"]
+        steps += 1
+        assert steps <= _MOST_GROUNDS
+    assert steps
+    assert any(mention["number"] > 0 for heard in told["heard"] for mention in heard["mentions"])
+    assert client.get(
+        f"/api/v1/devices/{device.pk}/evidence", {"field": "dhcp.host_name", "value": "nobody"}
+    ).status_code in (404, 422)
+
+
+def people_and_plans(known: list[Device], home: Path) -> None:
+    """Have a plan imported and a person answer, so that places come from it and an answer changes."""
+    row = next(device for device in known if device.subnet and ":" not in device.subnet)
+    table = f"subnet,building,floor,room\n{row.subnet},C,2,2.14\n".encode()
+    import_stored(table, "plan of may.csv", actor="user:anna", site=row.site_id)
+    told = next(
+        device for device in known if device.vendor and device.category not in (None, "infusion_pump")
     )
-    assert len(links) > 10
-    for link in list(links)[:40]:
-        assert _NUMBER.search(shown(client, link)), link
+    labels = {"category": "infusion_pump"}
+    scope = q.Scope(told.tenant_id)
+    give_answer(scope, told.pk, labels, home=home, actor="user:anna", reason="the type plate")
+    assert VerdictChange.objects.filter(device_id=told.pk, level="category").exists()
 
 
 def test_every_page_of_answers_leads_to_a_device(signed_in: SignedIn, known: list[Device]) -> None:

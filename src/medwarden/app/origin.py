@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from medwarden.inventory.grounds import ADDRESSES, Ground
 from medwarden.kernel.errors import ConfigurationError, MedwardenError
 from medwarden.sensors.capture_file import sniff
 from medwarden.sensors.capture_rewrite import pieces
@@ -76,8 +77,27 @@ class Heard(msgspec.Struct, frozen=True):
     flows: tuple[str, ...] = ()
 
 
+class Said(msgspec.Struct, frozen=True):
+    """Somebody who said it, where the way ends without packets: a person, a list, a maker, a rule.
+
+    ``by`` is who, ``what`` their word, ``where`` the file and line, document or number under which it stands,
+    ``reason`` why they said so. ``page`` and ``key`` name the page of the console that shows it.
+    """
+
+    by: str
+    what: str
+    at_ns: int | None
+    where: str
+    reason: str = ""
+    page: str = ""
+    key: str = ""
+
+
 class Origin(msgspec.Struct, frozen=True):
-    """Where one piece of evidence of a device comes from, the latest input first; ``total`` counts all."""
+    """Where one piece of evidence of a device comes from, the latest input first; ``total`` counts all.
+
+    An answer that was not heard itself ``rests_on`` others, each with an origin of its own, or was ``said``.
+    """
 
     device: str
     field: str
@@ -85,6 +105,8 @@ class Origin(msgspec.Struct, frozen=True):
     heard: tuple[Heard, ...]
     total: int
     offset: int
+    rests_on: tuple[Ground, ...] = ()
+    said: tuple[Said, ...] = ()
 
 
 def origin(
@@ -139,6 +161,14 @@ _PROTOCOLS = {"tcp": 6, "udp": 17}
 _OF_TRAFFIC = ("flow.", "interface.", "oui.", "mac.", "model.")
 
 
+_ADDRESSED = (
+    "SELECT sensor, batch, source, mac, ip, vlan, min(ts_ns) AS first_ns, max(last_ns) AS last_ns, "
+    "sum(count)::BIGINT AS count, NULL AS port FROM evidence "
+    "WHERE list_contains(?, device) AND ({own}::VARCHAR = ? OR value = ?) "
+    "GROUP BY sensor, batch, source, mac, ip, vlan"
+)
+
+
 def follows_from_traffic(field: str) -> bool:
     """Tell whether a field was not said but concluded from addresses and conversations of a device.
 
@@ -151,8 +181,17 @@ def _question(ids: Sequence[str], field: str, value: str) -> tuple[str, list[obj
     """Return the statement and its parameters that find where a device said or did something.
 
     A service (``flow.serves`` = ``tcp/104``) is found by its flows; a maker of interfaces and behaviour by
-    all that the device sent, asked or answering: some devices only ever answer.
+    all that the device sent, asked or answering: some devices only ever answer. An address of its own by what
+    was sent from it, or said it.
     """
+    if field in ADDRESSES:
+        own = {"mac": "{own}_mac", "ip": "{own}_ip", "vlan": "vlan"}[field]
+        also = f" AND {own}::VARCHAR = ?"
+        sides = [
+            _TALKS.format(own=side, port="NULL", also=also.format(own=side)) for side in ("client", "server")
+        ]
+        statement = " UNION ALL ".join([*sides, _ADDRESSED.format(own=field)])
+        return _LATEST.format(statement), [ids, value, ids, value, ids, value, value]
     if not follows_from_traffic(field):
         return _FACTS, [ids, field, value]
     service = _SERVICE.match(value) if field.startswith("flow.") else None
@@ -291,11 +330,14 @@ def _packets(path: Path, value: str, row: dict[str, Any]) -> Iterator[Mention]:
         if not any(row["first_ns"] - _MARGIN_NS <= at <= row["last_ns"] + _MARGIN_NS for at in times):
             continue
         frame = piece.data
-        if addresses and not any(address in frame[:96] for address in addresses):
+        then = any(abs(at - moment) <= 1000 for at in times for moment in (row["first_ns"], row["last_ns"]))
+        # Who speaks through a relay is named inside (DHCP option 54); otherwise the headers tell whose it is.
+        looked_at = frame if then else frame[:96]
+        if addresses and not any(address in looked_at for address in addresses):
             continue
         if any(needle in frame for needle in needles):
             yield Mention(number, _nearest(times, row["first_ns"]), "says it")
-        elif any(abs(at - moment) <= 1000 for at in times for moment in (row["first_ns"], row["last_ns"])):
+        elif then:
             yield Mention(number, _nearest(times, row["first_ns"]), "at that moment")
 
 

@@ -29,10 +29,14 @@ def evidence(
     home: Path | None,
     as_json: bool,
 ) -> int:
-    """Show where DEVICE (id, MAC or IP address) was heard to say FIELD = VALUE, down to packets and lines."""
+    """Show where FIELD = VALUE of DEVICE (id, MAC or IP address) comes from, down to packets and lines.
+
+    An answer that was concluded (category, place.room, name) names what it rests on, and a person's or list's
+    word who said it.
+    """
     from medwarden.app.home import data_folder
     from medwarden.app.inventory import one_device
-    from medwarden.app.origin import origin
+    from medwarden.app.way_down import way_down
     from medwarden.store.open import open_store
 
     folder = data_folder(home)
@@ -40,9 +44,20 @@ def evidence(
         from medwarden.store.queries import Scope
 
         meant = one_device(device).id
-        found = origin(Scope(), folder, meant, field, value, look=not no_look, offset=offset, limit=limit)
+        found = way_down(Scope(), folder, meant, field, value, look=not no_look, offset=offset, limit=limit)
     if as_json:
         print_json(plain(found))
+        return 0
+    if found.rests_on:
+        grounds = [(g.field, g.value, g.words) for g in found.rests_on]
+        print_table("rests on", ("field", "value", "how"), grounds)
+    if found.said:
+        words = [
+            (s.by, s.what, s.where, "" if s.at_ns is None else iso(s.at_ns)[:19], s.reason)
+            for s in found.said
+        ]
+        print_table("said by", ("who", "what", "where", "when", "why"), words)
+    if not found.heard:
         return 0
     rows = [
         (

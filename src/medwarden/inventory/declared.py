@@ -304,6 +304,12 @@ def names_of(device: Device) -> tuple[str, ...]:
     return tuple(name for key, name in names.items() if key not in shortened or "." in key)[:_MOST_NAMES]
 
 
+def is_called(entry: LedgerEntry, name: str) -> bool:
+    """Tell whether ``entry`` is where a device is called ``name``, with its domain or without."""
+    called = _plain_name(entry.value).casefold()
+    return entry.field in _NAME_FIELDS and name.casefold() in (called, called.partition(".")[0])
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

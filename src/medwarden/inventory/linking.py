@@ -11,6 +11,8 @@ with a disk image or left as it came, and counts for nothing.
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -219,4 +221,44 @@ def _against(left: _Member, right: _Member, shared: Sequence[Identifier]) -> Ite
         yield _CONTRADICTS, "one of them forwards for others and the other does not"
 
 
-__all__ = ["CERTAIN", "WORTH_ASKING", "Kind", "Link", "is_identifying", "links"]
+class Compared(msgspec.Struct, frozen=True):
+    """The evidence field that a sentence on two devices names, and what each of them says in it."""
+
+    field: str
+    left: str
+    right: str
+
+
+_BOTH_STATE = re.compile(r"both state the [\w ]+ (?P<value>['\"].*['\"]) \((?P<field>[\w.]+)\)", re.DOTALL)
+_ALIKE = re.compile(r"their DHCP requests are alike \((?P<field>[\w.]+)")
+_DIFFER = re.compile(r"their (?P<field>\w+) differs: (?P<left>.+) and (?P<right>.+)")
+_OWN = re.compile(
+    r"each states a (?P<field>serial|SMBIOS UUID)\b.* of its own: (?P<left>.+) and (?P<right>.+)"
+)
+_CALLED = re.compile(r"they are called differently: (?P<left>.+) and (?P<right>.+)")
+_TOOK_OVER = re.compile(r"the second took over the address (?P<value>\S+)")
+
+
+def ground_of(sentence: str) -> Compared | None:
+    """Return what a sentence of a :class:`Link` rests on, None where it is about when, not what.
+
+    An empty value stands for all that a device says in a field.
+    """
+    if found := _BOTH_STATE.fullmatch(sentence):
+        try:
+            value = str(ast.literal_eval(found["value"]))
+        except (SyntaxError, ValueError):  # not as this module writes it
+            return None
+        return Compared(found["field"], value, value)
+    if found := _ALIKE.match(sentence):
+        return Compared(found["field"], "", "")
+    if found := _TOOK_OVER.fullmatch(sentence):
+        return Compared("ip", found["value"], found["value"])
+    if found := _DIFFER.fullmatch(sentence) or _OWN.fullmatch(sentence):
+        return Compared(found["field"], found["left"], found["right"])
+    if found := _CALLED.fullmatch(sentence):
+        return Compared("name", found["left"], found["right"])
+    return None
+
+
+__all__ = ["CERTAIN", "WORTH_ASKING", "Compared", "Kind", "Link", "ground_of", "is_identifying", "links"]

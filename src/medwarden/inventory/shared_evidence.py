@@ -15,6 +15,7 @@ from medwarden.inventory.labels.tokens import NAME_FIELDS, mac_tails, normalise
 from medwarden.knowledge.fingerprints.rules import FIELD_GROUPS
 from medwarden.knowledge.oui import hypervisor_of, is_locally_administered, maker_of
 from medwarden.model.device import Device
+from medwarden.model.evidence import LedgerEntry
 
 Shared = tuple[str, str]
 """A field and its value without what belongs to one device."""
@@ -99,6 +100,18 @@ def shared_evidence(device: Device, peers: Mapping[str, str] | None = None) -> t
     found |= dict.fromkeys(_traffic(device, peers or {}))
     ordered = sorted(found, key=lambda s: (rank_of(s[0]), s))
     return tuple(ordered[:_MOST])
+
+
+def told_by(device: Device, shared: Shared) -> tuple[LedgerEntry, ...]:
+    """Return the facts of a device from which a pair was made by leaving out what is of one device alone."""
+    tails = tuple(tail for tail in mac_tails(device.macs) if len(tail) > 4)
+    field, value = shared
+    return tuple(
+        entry
+        for entry in device.ledger
+        if entry.field == field
+        and _plain(field, entry.value, tuple(t for t in tails if t in entry.value.lower())) == value
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -72,11 +72,13 @@ class Use(StrEnum):
 
 
 class UseEvidence(msgspec.Struct, frozen=True):
-    """What an answer rests on: words, and the time it was first and last heard."""
+    """What an answer rests on: words, the time it was first and last heard, and the evidence itself."""
 
     what: str
     first_ns: int
     last_ns: int
+    field: str = ""
+    value: str = ""
 
 
 class InUse(msgspec.Struct, frozen=True):
@@ -161,11 +163,7 @@ def last_work(device: Device) -> UseEvidence | None:
     told = [e for e in device.ledger if e.field in _STATE_FIELDS]
     quiet = frozenset(e.field.partition(".")[0] for e in told)  # what it says of itself decides for these
     found = [e for name, e in _clinical(device) if name not in quiet]
-    found += [
-        UseEvidence(f"it stated {e.field} = {e.value}", e.first_seen, e.last_seen)
-        for e in told
-        if not _is_idle(e)
-    ]
+    found += [_fact(f"it stated {e.field} = {e.value}", e) for e in told if not _is_idle(e)]
     return max(found, key=lambda e: (e.last_ns, e.what), default=None)
 
 
@@ -223,13 +221,19 @@ def _clinical(device: Device) -> Iterable[tuple[str, UseEvidence]]:
         if talk.application in names or (talk.application is None and (talk.transport, talk.port) in ports):
             what = talk.application or f"{talk.transport}/{talk.port}"
             peer = talk.peer_name or talk.peer_ip or talk.peer_device or "a peer"
-            yield what, UseEvidence(f"{what} with {peer}", talk.first_seen, talk.last_seen)
+            side = "flow.client_of" if talk.role == "client" else "flow.serves"
+            service = f"{talk.transport}/{talk.port}"
+            yield what, UseEvidence(f"{what} with {peer}", talk.first_seen, talk.last_seen, side, service)
     for entry in device.ledger:
         # What our own query brought to light (source ``active:...``) is no work of the device's.
         protocol = entry.field.partition(".")[0]
         if not entry.source.startswith("active:") and (entry.source in names or protocol in names):
             words = f"it spoke {protocol} ({entry.field})"
-            yield protocol, UseEvidence(words, entry.first_seen, entry.last_seen)
+            yield protocol, _fact(words, entry)
+
+
+def _fact(what: str, entry: LedgerEntry) -> UseEvidence:
+    return UseEvidence(what, entry.first_seen, entry.last_seen, entry.field, entry.value)
 
 
 def _stated(device: Device, now_ns: int, *, idle: bool) -> tuple[UseEvidence, ...]:
@@ -245,8 +249,7 @@ def _stated(device: Device, now_ns: int, *, idle: bool) -> tuple[UseEvidence, ..
     working = [e for e in fresh if not _is_idle(e)]
     chosen = working if not idle else [] if working else fresh
     return tuple(
-        UseEvidence(f"it states {e.field} = {e.value}", e.first_seen, e.last_seen)
-        for e in sorted(chosen, key=lambda e: e.last_seen)
+        _fact(f"it states {e.field} = {e.value}", e) for e in sorted(chosen, key=lambda e: e.last_seen)
     )
 
 
@@ -263,7 +266,7 @@ def _steps_under_way(device: Device, now_ns: int) -> tuple[UseEvidence, ...]:
     begun = max(device.values(_EXAM_STARTED), key=lambda e: e.last_seen, default=None)
     ended = max((e.last_seen for e in device.values(_EXAM_ENDED)), default=0)
     if begun is not None and begun.last_seen >= max(ended, now_ns - STEP_S * NANOSECONDS):
-        found.append(UseEvidence("an examination is in progress", begun.first_seen, begun.last_seen))
+        found.append(_fact("an examination is in progress", begun))
     states = [e for field in _PATIENT_FIELDS for e in device.values(field)]
     latest = max(states, key=lambda e: e.last_seen, default=None)
     if (
@@ -271,7 +274,7 @@ def _steps_under_way(device: Device, now_ns: int) -> tuple[UseEvidence, ...]:
         and latest.value.strip().casefold() in _ATTACHED
         and latest.last_seen >= now_ns - STEP_S * NANOSECONDS
     ):
-        found.append(UseEvidence("a patient is admitted to it", latest.first_seen, latest.last_seen))
+        found.append(_fact("a patient is admitted to it", latest))
     return tuple(found)
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from medwarden.app.origin import follows_from_traffic
 from medwarden.inventory.labelling import what_is_missing
 from medwarden.kernel.clock import NANOSECONDS, to_datetime
 from medwarden.model.device import Ballot, Conversation, Device, Verdict
@@ -43,14 +42,9 @@ MOST_GRAPH_PEERS = 40
 
 
 class Voted(NamedTuple):
-    """A vote as the page shows it, and the fact that leads to packets or lines: field and value.
-
-    ``level`` is told instead where a vote follows from the answer at another level.
-    """
+    """A vote as the page shows it; ``level`` is told where it follows from the answer at another level."""
 
     ballot: Ballot
-    field: str
-    value: str
     level: str = ""
 
 
@@ -114,26 +108,10 @@ def value_of(device: Device, level: str) -> str | None:
     return None if value is None else str(value)
 
 
-def voted(device: Device, verdict: Verdict | None) -> tuple[Voted, ...]:
-    """Return the votes of a verdict with what each can be followed down by; empty for what people said.
-
-    A rule may show a value in words of its own (a maker's short name); then the field's nearest fact leads.
-    """
+def voted(verdict: Verdict | None) -> tuple[Voted, ...]:
+    """Return the votes of a verdict with what each can be followed down by."""
     ballots = verdict.ballots if verdict is not None else ()
-    heard: dict[str, list[str]] = {}
-    for entry in device.ledger:
-        heard.setdefault(entry.field, []).append(entry.value)
-    found = []
-    for ballot in ballots:
-        field, value = ballot.evidence_field, ballot.evidence_value
-        if field in LEVELS:
-            found.append(Voted(ballot, "", value, field))
-            continue
-        values = heard.get(field, [])
-        if value not in values and not follows_from_traffic(field):
-            value = next((v for v in values if v.lower() in value.lower()), values[0] if values else "")
-        found.append(Voted(ballot, field if value else "", value))
-    return tuple(found)
+    return tuple(Voted(b, b.evidence_field if b.evidence_field in LEVELS else "") for b in ballots)
 
 
 def identity(device: Device) -> list[Known]:
@@ -148,7 +126,7 @@ def identity(device: Device) -> list[Known]:
         )
         shown = verdict is not None and (bool(verdict.ballots) or level in HEADER_LEVELS)
         if shown or value_of(device, level) is not None:
-            votes = voted(device, verdict)
+            votes = voted(verdict)
             found.append(Known(level, _title(level), value_of(device, level), verdict, entries, votes))
     return found
 
@@ -189,6 +167,8 @@ class UseShown(NamedTuple):
     word: str
     answer: str
     reason: str
+    field: str = ""
+    value: str = ""
 
 
 _USES = {
@@ -205,7 +185,9 @@ def use_of(scope: queries.Scope, device: Device, now_ns: int) -> UseShown:
     named = {c.peer_device for c in device.conversations if c.peer_device and c.peer_device in reason}
     for peer, (name, *_) in peer_rows(scope, named).items():
         reason = reason.replace(peer, name)
-    return UseShown(*_USES[judged.state], reason)
+    last = judged.evidence[-1] if judged.evidence else None
+    field, value = ("", "") if last is None else (last.field, last.value)
+    return UseShown(*_USES[judged.state], reason, field, value)
 
 
 def capture_command(device: Device, person: str, interfaces: list[str]) -> str:

@@ -43,9 +43,20 @@ def test_two_devices_are_joined_and_the_decision_undone(
     number = IdentityDecision.objects.get().number
     listed = body(client, "/devices/identities/")
     assert "two cards of one pump" in listed
+    page = body(client, f"/devices/{one.pk}/")
+    assert f"{number}: Join" in page
+    assert "two cards of one pump" in page, "the device says why it is one"
+    assert "Device merged" in body(client, f"/devices/{one.pk}/?tab=history"), (
+        "also of what became part of it"
+    )
+    told = client.get(f"/api/v1/devices/{one.pk}/history").json()
+    assert [entry["subject"] for entry in told if entry["action"] == "device.merged"] == [
+        f"device:{other.pk}"
+    ]
     undone = client.post(f"/devices/decisions/{number}/undo/", {"reason": "no, two pumps"}, follow=True)
     assert "is undone" in undone.content.decode()
     assert Device.objects.filter(pk=other.pk).exists()
+    assert "Joined and split" not in body(client, f"/devices/{one.pk}/")
     assert "undone by" in body(client, "/devices/identities/")
 
 
@@ -58,6 +69,8 @@ def test_a_device_is_split(signed_in: SignedIn, pair: tuple[Device, Device]) -> 
     )
     assert "device of its own" in answer.content.decode()
     assert Device.objects.count() == before + 1
+    for part in (one.pk, other.pk):
+        assert "they are two" in body(client, f"/devices/{part}/"), "both say that they were taken apart"
 
 
 def test_a_proposal_is_decided(signed_in: SignedIn, pair: tuple[Device, Device]) -> None:

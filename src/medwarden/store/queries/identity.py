@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+
 import msgspec
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast, Concat
 
 from medwarden.store.models import (
     Device,
@@ -14,6 +20,8 @@ from medwarden.store.models import (
     VerdictChange,
 )
 from medwarden.store.queries.scope import Page, Scope, bounds
+
+_MOST_PARTS = 50
 
 
 class IdentityRow(msgspec.Struct, frozen=True):
@@ -121,11 +129,18 @@ def decisions(
     if device_id:
         parts = set(scope.over(Identity.objects.all()).filter(device=device_id).values_list("pk", flat=True))
         parts.add(device_id)
+        if len(parts) <= _MOST_PARTS:  # a device of more is rare, and then all are looked through
+            spoken = Concat(Cast("left", TextField()), Cast("right", TextField()))
+            rows = rows.annotate(spoken=spoken).filter(_any_of(parts))
         fitting = [row for row in rows.iterator() if parts & {*row.left, *row.right}]
         chosen = tuple(_decision(row) for row in fitting[start : start + most])
         return Page(chosen, len(fitting), start, most)
     chosen = tuple(_decision(row) for row in rows[start : start + most])
     return Page(chosen, rows.count(), start, most)
+
+
+def _any_of(parts: Iterable[str]) -> Q:
+    return reduce(or_, (Q(spoken__contains=f'"{part}"') for part in sorted(parts)))
 
 
 def _decision(row: IdentityDecision) -> DecisionRow:

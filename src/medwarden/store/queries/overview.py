@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from django.db.models import Count, Q, Sum
 
@@ -131,9 +133,15 @@ class AuditRow(msgspec.Struct, frozen=True):
 
 
 def history(
-    scope: Scope, *, subject: str = "", action: str = "", before_sequence: int | None = None, limit: int = 50
+    scope: Scope,
+    *,
+    subject: str = "",
+    subjects: Sequence[str] = (),
+    action: str = "",
+    before_sequence: int | None = None,
+    limit: int = 50,
 ) -> list[AuditRow]:
-    """Return audit entries, the newest first, of one subject (``device:d-...``) or action where given.
+    """Return audit entries, the newest first, of one subject (``device:d-...``) or several, or one action.
 
     ``before_sequence`` continues a list. Entries that concern no single site are seen by those who
     may see every site.
@@ -141,6 +149,8 @@ def history(
     rows = scope.over(AuditEntry.objects.all())
     if subject:
         rows = rows.filter(subject=subject)
+    if subjects:
+        rows = rows.filter(subject__in=subjects)
     if action:
         rows = rows.filter(action=action)
     if before_sequence is not None:

@@ -8,7 +8,8 @@ from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from medwarden.app.disclosures import disclosure_for
-from medwarden.app.origin import Origin, origin
+from medwarden.app.origin import Origin
+from medwarden.app.way_down import way_down
 from medwarden.inventory.patient_data import PatientData, patient_data
 from medwarden.inventory.story import Story, story
 from medwarden.model.book import BookFact
@@ -95,12 +96,17 @@ def device_patient_data(request: HttpRequest, device_id: str) -> Any:  # noqa: A
     response={200: OriginOut, 404: Problem, 422: Problem},
     auth=SEE,
     url_name="device_origin",
-    summary="Where a fact was heard",
+    summary="Where an answer comes from",
 )
 def device_origin(request: HttpRequest, device_id: str, field: str, value: str, offset: int = 0) -> Any:  # noqa: ANN401 (JSON of the schema)
-    """Return the inputs, packets or lines that said a fact, the latest first."""
+    """Return the inputs, packets or lines that said a fact, or what an answer rests on and who said it.
+
+    `field` and `value` are those of a vote, a part of a place (`place.room`), an address (`ip`), a name
+    (`name`), a level (`category`), a reason for patient data, or evidence of a finding, factor or verdict.
+    Follow each of `rests_on` in turn until `heard` names inputs and packets, or `said` who said it.
+    """
     found = _one(request, device_id)
-    return plain(origin(scope_of(request).store, data_folder(), found.id, field, value, offset=offset))
+    return plain(way_down(scope_of(request).store, data_folder(), found.id, field, value, offset=offset))
 
 
 @router.get("/devices/{device_id}/story", response=StoryOut, auth=SEE, summary="How it came to be known")
@@ -216,6 +222,8 @@ def policy(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
     summary="Decisions about a device",
 )
 def history(request: HttpRequest, device_id: str) -> Any:  # noqa: ANN401
-    """Return what was decided about a device, newest first."""
+    """Return what was decided about a device and those that became part of it, newest first."""
     found = _one(request, device_id)
-    return plain(queries.history(scope_of(request).store, subject=f"device:{found.id}", limit=500))
+    scope = scope_of(request).store
+    known_as = [f"device:{each}" for each in queries.ids_over_time(scope, found.id)]
+    return plain(queries.history(scope, subjects=known_as, limit=500))

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from medwarden.inventory.linking import Compared, ground_of
 from medwarden.kernel.clock import NANOSECONDS, to_datetime, wall_clock
 from medwarden.knowledge import taxonomy
 from medwarden.model.book import FIELDS
@@ -204,6 +205,25 @@ def book_key(key: str) -> str:
     """Return what a row of a book is recognised by as people say it: ``Asset tag 7`` for ``asset_tag:7``."""
     field, found, value = key.partition(":")
     return f"{FIELDS[field]} {value}" if found and field in FIELDS else key
+
+
+class OfService(Protocol):
+    """Traffic to a port."""
+
+    transport: str
+    port: int
+
+
+@register.filter
+def service_name(traffic: OfService) -> str:
+    """Return a service as evidence names it: ``tcp/104``."""
+    return f"{traffic.transport}/{traffic.port}"
+
+
+@register.filter
+def ground_of_sentence(sentence: str) -> Compared | None:
+    """Return the evidence that a sentence on two devices names, None where it names none."""
+    return ground_of(sentence)
 
 
 @register.inclusion_tag("web/part/meter.html")

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from medwarden.app.device_capture import QUOTA_MEGABYTES
 from medwarden.app.disclosures import disclosure_for
-from medwarden.app.origin import origin
 from medwarden.app.risk import what_ifs
+from medwarden.app.way_down import way_down
 from medwarden.inventory.patient_data import Likelihood, patient_data
 from medwarden.inventory.story import story
 from medwarden.kernel.errors import ConfigurationError
@@ -39,6 +39,7 @@ from medwarden.web.scope import Scope, scope_of, signed_in
 from medwarden.web.templatetags.console import page_url
 from medwarden.web.views.captures import rights, with_state
 from medwarden.web.views.records import records
+from medwarden.web.way_down import page_of_said
 
 Tab = dict[str, object]
 
@@ -89,6 +90,7 @@ def _identity(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow)
         "story": story(found),
         "patients": _patients(scope, found),
         "parts": of_identity.identities(scope.store, row.pk),
+        "decided": of_identity.decisions(scope.store, device_id=row.pk, holding=True, limit=10),
         "elsewhere": of_identity.elsewhere(scope.store, row.pk),
         "changes": of_identity.verdict_history(scope.store, row.pk),
         "ends": device_page.support(scope.store, row.pk, scope.until_ns),
@@ -181,7 +183,8 @@ def _packets(request: HttpRequest, scope: Scope, found: Device, row: DeviceRow) 
 
 
 def _history(_request: HttpRequest, scope: Scope, _found: Device, row: DeviceRow) -> Tab:
-    return {"entries": queries.history(scope.store, subject=f"device:{row.pk}", limit=200)}
+    known_as = [f"device:{each}" for each in queries.ids_over_time(scope.store, row.pk)]
+    return {"entries": queries.history(scope.store, subjects=known_as, limit=200)}
 
 
 TABS: dict[str, Callable[[HttpRequest, Scope, Device, DeviceRow], Tab]] = {
@@ -200,7 +203,10 @@ TABS: dict[str, Callable[[HttpRequest, Scope, Device, DeviceRow], Tab]] = {
 @requires(Permission.SEE_INVENTORY)
 @require_GET
 def device_evidence(request: HttpRequest, device_id: str) -> HttpResponse:
-    """Show where a fact was heard: inputs, packets or lines, and the conversations of that moment."""
+    """Show where an answer comes from: what it rests on, who said it, or where it was heard.
+
+    A fact that was heard is shown with its inputs, packets or lines, and the conversations of that moment.
+    """
     scope = scope_of(request)
     found = queries.device(scope.store, device_id)
     if found is None:
@@ -209,7 +215,7 @@ def device_evidence(request: HttpRequest, device_id: str) -> HttpResponse:
     start = request.GET.get("start", "0")
     offset = int(start) if start.isascii() and start.isdigit() and len(start) < 8 else 0
     try:
-        told = origin(scope.store, data_folder(), found.id, field, value, offset=offset)
+        told = way_down(scope.store, data_folder(), found.id, field, value, offset=offset)
     except ConfigurationError as error:
         raise Http404(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
     context = {
@@ -217,6 +223,7 @@ def device_evidence(request: HttpRequest, device_id: str) -> HttpResponse:
         "field": field,
         "value": value,
         "found": told,
+        "said": [(each, page_of_said(request, found.id, each)) for each in told.said],
         "next": offset + len(told.heard),
     }
     return render(request, "web/device_evidence.html", context)

@@ -12,10 +12,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from medwarden.app.disclosures import disclosure_for
 from medwarden.kernel.clock import from_datetime
 from medwarden.kernel.errors import ConfigurationError
-from medwarden.model.finding import TRANSITIONS, FindingEvidence, FindingState
+from medwarden.model.finding import TRANSITIONS, FindingState
 from medwarden.model.role import Permission
 from medwarden.risk.matching.findings import TYPE as VULNERABILITY
 from medwarden.store import queries
@@ -121,7 +120,7 @@ def finding(request: HttpRequest, finding_id: str) -> HttpResponse:
     )
     context = {
         "finding": row,
-        "evidence": [(each, _down(request, row.device, each)) for each in row.evidence],
+        "evidence": row.evidence,
         "steps": list(reversed(steps)),
         "allowed": steps_for(signed_in(request), FindingState(row.state)),
         "accept_days": ACCEPT_DAYS,
@@ -135,19 +134,6 @@ def finding(request: HttpRequest, finding_id: str) -> HttpResponse:
 def _about(row: queries.FindingRow) -> str:
     """Return what tells findings of one type apart: the advisory, notice or CVE that the title names."""
     return row.title.rpartition(": ")[0].rpartition(" ")[2] if row.type == VULNERABILITY else ""
-
-
-def _down(request: HttpRequest, device: str, evidence: FindingEvidence) -> str:
-    """Return where a piece of evidence is shown: the packets or lines, the traffic, the maker's form."""
-    if evidence.field.startswith("mds2."):
-        found = queries.find_device(scope_of(request).store, device)
-        told = disclosure_for(scope_of(request).tenant, found) if found is not None else None
-        return page_url(request, "risk_mds2_form", told.form) if told is not None else ""
-    if evidence.field in ("conversation", "service"):
-        return page_url(request, "device", device, tab="traffic")
-    if "." in evidence.field:
-        return page_url(request, "device_evidence", device, field=evidence.field, value=evidence.value)
-    return ""
 
 
 def take_step(
