@@ -4,6 +4,7 @@ import csv
 import io
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -389,9 +390,10 @@ def test_what_is_no_table_is_refused_whole(queue: Store, document: bytes) -> Non
 def test_rules_of_a_hospital_count(queue: Store) -> None:
     (queue.home / "work.yaml").write_text("due_days: {high: 5}\n")
     assert own_rules(queue.home).due_days.high == 5
-    assert refresh_if_changed(queue.home, "default")
+    began = wall_clock()  # with every full hour, all of it is looked at again
+    assert refresh_if_changed(queue.home, "default", lambda: began)
     assert only().due_ns == only().known_ns + 5 * DAY
-    assert not refresh_if_changed(queue.home, "default")
+    assert not refresh_if_changed(queue.home, "default", lambda: began)
     (queue.home / "work.yaml").write_text("due_days: 5\n")
     with pytest.raises(ConfigurationError, match=r"work\.yaml"):
         own_rules(queue.home)
@@ -470,6 +472,8 @@ def test_the_queue_keeps_up_by_itself_and_says_what_is_wrong_with_its_rules(
     from medwarden.store.models import Device
 
     monkeypatch.setattr(work_round, "EVERY_S", 0.0)
+    began = wall_clock()  # with every full hour, all of it is looked at again
+    monkeypatch.setattr(work_round, "refresh_if_changed", partial(refresh_if_changed, clock=lambda: began))
     work_round.keep_up(queue.home)
     assert not work_round.keep_up(queue.home), "nothing changed"
     Device.objects.filter(pk="d-main-1").update(firmware="3.0")
