@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from django.db.models import TextField
@@ -32,6 +33,7 @@ from medwarden.store.models import (
     RecallStanding,
     RecallVerdict,
 )
+from medwarden.store.prepared import Prepared, one_of
 from medwarden.store.statements import HELD
 
 OWN = (MAKER, CSAF)
@@ -56,9 +58,21 @@ def notice_id(tenant: str, number: str) -> str:
     return stable_id("rn", tenant, number)
 
 
-_LOOKED_AT = (
-    "tenant_id", "retired_at", "name", "vendor", "model", "serial", "firmware", "confidence",
-)  # fmt: skip
+class _Row(NamedTuple):
+    """What recalls look at of the row of a device."""
+
+    pk: str
+    name: str | None
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    firmware: str | None
+    confidence: dict[str, float]
+
+
+_LOOKED_AT = Prepared(
+    lambda ids: Device.objects.filter(pk__in=one_of(ids)), "tenant_id", "retired_at", *_Row._fields
+)
 
 
 def facts_of(tenant: str, ids: Sequence[str]) -> dict[str, DeviceFacts]:
@@ -66,10 +80,10 @@ def facts_of(tenant: str, ids: Sequence[str]) -> dict[str, DeviceFacts]:
     found: dict[str, DeviceFacts] = {}
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
-        rows = Device.objects.filter(pk__in=among(part)).only(*_LOOKED_AT)
         from_books = booked(part)
-        for row in rows:
-            if row.tenant_id == tenant and row.retired_at is None:
+        for held, retired_at, *said in _LOOKED_AT(part):
+            row = _Row(*said)
+            if held == tenant and retired_at is None:
                 found[row.pk] = _facts(row, from_books.get(row.pk, ()))
     return found
 
@@ -98,7 +112,7 @@ def booked(ids: Sequence[str]) -> dict[str, list[tuple[str, dict[str, str]]]]:
     return found
 
 
-def _facts(row: Device, booked: Iterable[tuple[str, dict[str, str]]]) -> DeviceFacts:
+def _facts(row: _Row, booked: Iterable[tuple[str, dict[str, str]]]) -> DeviceFacts:
     models: dict[str, str] = {row.model: "model"} if row.model else {}
     serials: dict[str, str] = {row.serial: "serial"} if row.serial else {}
     firmware: dict[str, str] = {row.firmware: "firmware"} if row.firmware else {}
