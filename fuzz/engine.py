@@ -46,6 +46,8 @@ MOST_MEMORY = 4 << 30
 """Bytes of address space of one target; what is beyond is a MemoryError and a finding."""
 MOST_BEYOND = 120
 """Seconds of the processor that a stint may take beyond what it was given: known inputs are tried first."""
+OF_SEEDS = 0.35
+"""How many inputs are changed seeds rather than changed inputs that led somewhere new."""
 MOST_INPUT = 1 << 21
 MOST_POOL = 4096
 MOST_OUTCOMES = 1 << 16
@@ -136,7 +138,7 @@ class Trial:
         ended = False
         while (spent < seconds or self.tried < first) and not (ended := stopped()):
             fresh = self.tried >= first
-            data = self.target.mutate(self._chosen(pool), pool, self.chance) if fresh else pool[self.tried]
+            data = self._fresh(pool) if fresh else pool[self.tried]
             came = self._try(data)
             spent = time.process_time() - start
             if self.finding:
@@ -149,10 +151,8 @@ class Trial:
         write_found(self.target.name, [*self._found, *found])
         return Stint(spent, self.tried, len(self.outcomes), self.finding, ended)
 
-    def _chosen(self, pool: Sequence[bytes]) -> bytes:
-        """Return an input to change: mostly the shorter of two, for short ones take less time."""
-        one, other = self.chance.choice(pool), self.chance.choice(pool)
-        return one if len(one) < len(other) or self.chance.random() < 0.2 else other
+    def _fresh(self, pool: Sequence[bytes]) -> bytes:
+        return self.target.mutate(chosen_of(self._seeds, pool, self.chance), pool, self.chance)
 
     def _try(self, data: bytes) -> Hashable:
         """Check one input against the clock; what escapes is written down as the finding."""
@@ -171,6 +171,18 @@ class Trial:
             self.finding = f"{type(error).__name__}: {error}"[:300]
             return None
         return came
+
+
+def chosen_of(seeds: Sequence[bytes], pool: Sequence[bytes], chance: random.Random) -> bytes:
+    """Return an input to change: a seed, which is whole, or of the pool mostly the shorter of two.
+
+    Most of what is kept ended in a new way at one of the first checks: of it alone hardly anything would get
+    behind them. Short ones take less time.
+    """
+    if chance.random() < OF_SEEDS:
+        return chance.choice(seeds)
+    one, other = chance.choice(pool), chance.choice(pool)
+    return one if len(one) < len(other) or chance.random() < 0.2 else other
 
 
 def _warm(target: Target, data: bytes, chance: random.Random) -> None:

@@ -41,6 +41,9 @@ PIECES = (*(0,) * 12, 1, 2, 3, 7)
 MOST_PIECES = 512
 TOKENISER = Tokeniser(b"only for the fuzzer.............")
 
+LENGTHS = {"eapol": (2, 2, 4), "ike": (24, 4, 0), "radius": (2, 2, 0), "log-ipfix": (2, 2, 0)}
+"""Where a message says its length: offset, octets, and how many octets it does not count."""
+
 Conversation = list[tuple[int, bytes]]
 Outcome = tuple[frozenset[tuple[str, str]], str]
 
@@ -188,6 +191,70 @@ def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random, most: int 
     return bytes(result[:most])
 
 
+def damaged(payload: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Return a payload with changes that leave what follows in its place: flips, octets, numbers, words."""
+    result = bytearray(payload)
+    for _ in range(chance.choice((1, 1, 1, 2, 4)) if result else 0):
+        at = chance.randrange(len(result))
+        match chance.randrange(5):
+            case 0:
+                result[at] ^= 1 << chance.randrange(8)
+            case 1:
+                result[at] = chance.randrange(256)
+            case 2:
+                size = min(chance.choice((1, 2, 4)), len(result) - at)
+                number = chance.choice((0, 1, 2, 4, 0x7F, 0x80, 0xFF, 0xFFFF, 0xFFFFFFFF, len(result)))
+                result[at : at + size] = (number & (1 << 8 * size) - 1).to_bytes(size, "big")
+            case 3 if other:
+                start = chance.randrange(len(other))
+                piece = other[start : start + chance.choice((1, 2, 4, 16))][: len(result) - at]
+                result[at : at + len(piece)] = piece
+            case _:
+                piece = word(chance)[: len(result) - at]
+                result[at : at + len(piece)] = piece
+    return bytes(result)
+
+
+def mended(name: str, payload: bytes) -> bytes:
+    """Return a message that says how long it is, where its protocol has it at one place."""
+    if name not in LENGTHS:
+        return payload
+    at, size, beside = LENGTHS[name]
+    length = len(payload) - beside
+    if len(payload) < at + size or not 0 <= length < 1 << 8 * size:
+        return payload
+    return payload[:at] + length.to_bytes(size, "big") + payload[at + size :]
+
+
+def mutate_conversation(name: str, data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
+    """Return a changed conversation: mostly within one payload, so that all others stay whole.
+
+    A length that a message says of itself is mended mostly; payloads are doubled, dropped and exchanged.
+    """
+    conversation = unpack(data)
+    if not conversation or chance.random() < 0.25:
+        return mutate(data, pool, chance)
+    at = chance.randrange(len(conversation))
+    flags, payload = conversation[at]
+    others = unpack(chance.choice(pool)) or conversation
+    other = chance.choice(others)
+    match chance.randrange(10):
+        case 0:
+            conversation.insert(at, other)
+        case 1:
+            conversation.insert(at, (flags, payload))
+        case 2 if len(conversation) > 1:
+            del conversation[at]
+        case 3 | 4 | 5:
+            payload = mutate(payload, [other[1]], chance)
+            if chance.random() < 0.8:
+                payload = mended(name, payload)
+            conversation[at] = flags, payload
+        case _:
+            conversation[at] = flags, damaged(payload, other[1], chance)
+    return pack(conversation)[:MAX_INPUT]
+
+
 def make_corpus(member: type[Dissector]) -> int:
     """Write the cases of a dissector as seeds; returns how many."""
     name = member.manifest.name
@@ -209,15 +276,18 @@ def make_corpus(member: type[Dissector]) -> int:
 
 def targets() -> dict[str, Target]:
     """Return a target for every dissector, by the name of its manifest."""
+    from fuzz import quic_seeds  # it needs what is defined here
+
     found = {}
     for member in dissectors():
         name = member.manifest.name
+        change = quic_seeds.mutate if name == "quic" else partial(mutate_conversation, name)
         found[name] = Target(
             name,
             (member.__module__,),
             partial(signature, member),
             partial(committed, name),
-            mutate,
+            change,
             partial(make_corpus, member),
         )
     return found

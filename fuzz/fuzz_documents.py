@@ -160,15 +160,21 @@ class _Unconnected(socket.socket):
 
     def connect(self, address: object) -> None:
         """Refuse what is no address."""
-        host, _port = address if isinstance(address, tuple) else ("", 0)
+        host = address[0] if isinstance(address, tuple) else ""
         try:
             ip_address(host)
         except ValueError as error:
             raise OSError("no address") from error
 
 
+def _address_alone(host: str, port: int, family: int, kind: int) -> object:
+    """Look up what is an address or no name at all; of names nobody is asked."""
+    return socket.getaddrinfo(host, port, family, kind, flags=socket.AI_NUMERICHOST)
+
+
 def _poll_plan(data: bytes) -> Hashable:
-    vars(snmp_session)["socket"] = SimpleNamespace(**{**vars(socket), "socket": _Unconnected})
+    words = {**vars(socket), "socket": _Unconnected, "getaddrinfo": _address_alone}
+    vars(snmp_session)["socket"] = SimpleNamespace(**words)
     return len(snmp_poll.read_plan(_written(data), {"SECRET": "from-the-environment"}).devices)
 
 
@@ -538,8 +544,11 @@ def targets() -> dict[str, Target]:
     found = {}
     for name, (read, roots) in documents().items():
         seeds = partial(committed, f"doc-{name}")
+        changed = (
+            partial(fuzz_dissector.mutate_conversation, name) if name.startswith("answers_") else _changed
+        )
         found[name] = Target(
-            f"doc-{name}", roots, partial(check, read), seeds, _changed, partial(make_corpus, name)
+            f"doc-{name}", roots, partial(check, read), seeds, changed, partial(make_corpus, name)
         )
     return found
 

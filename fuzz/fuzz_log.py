@@ -25,6 +25,7 @@ import msgspec  # noqa: E402
 from fuzz.engine import CORPUS, Finding, Target, command, committed  # noqa: E402
 from fuzz.words import word  # noqa: E402
 
+from fuzz import fuzz_dissector  # noqa: E402
 from medwarden.model.batch import Batch  # noqa: E402
 from medwarden.model.evidence import MAX_VALUE  # noqa: E402
 from medwarden.model.log_source import Framing, LogParser, LogSetting  # noqa: E402
@@ -144,6 +145,28 @@ def mutate(data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
     return bytes(result[:MAX_INPUT])
 
 
+def mutate_datagrams(name: str, data: bytes, pool: Sequence[bytes], chance: random.Random) -> bytes:
+    """Return changed datagrams: mostly within one, so that templates before it and records stay whole."""
+    parts = datagrams(data)
+    if not parts or chance.random() < 0.25:
+        return mutate(data, pool, chance)
+    at = chance.randrange(len(parts))
+    others = datagrams(chance.choice(pool)) or parts
+    other = chance.choice(others)
+    match chance.randrange(10):
+        case 0:
+            parts.insert(at, other)
+        case 1:
+            parts.insert(at, parts[at])
+        case 2 if len(parts) > 1:
+            del parts[at]
+        case 3 | 4:
+            parts[at] = fuzz_dissector.mended(name, mutate(parts[at], [other], chance))
+        case _:
+            parts[at] = fuzz_dissector.damaged(parts[at], other, chance)
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)[:MAX_INPUT]
+
+
 def make_corpus(name: str) -> int:
     """Write the inputs of the cases of one parser as seeds; return how many."""
     folder = CORPUS / f"log-{name}"
@@ -168,13 +191,14 @@ def targets() -> dict[str, Target]:
     found: dict[str, Target] = {}
     for form in parsers():
         name = form.manifest.name
+        in_datagrams = form.manifest.framing is Framing.DATAGRAMS
         held_to: Callable[[bytes, random.Random], Hashable] = partial(check, form)
         found[name] = Target(
             f"log-{name}",
             (form.__module__,),
             held_to,
             partial(committed, f"log-{name}"),
-            mutate,
+            partial(mutate_datagrams, f"log-{name}") if in_datagrams else mutate,
             partial(make_corpus, name),
         )
     return found

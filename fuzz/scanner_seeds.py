@@ -22,7 +22,7 @@ from medwarden.app.vex_signature import check_with
 from medwarden.connectors.scanners.desk import Asked, Credentials, Desk, ScannerConnector
 from medwarden.connectors.scanners.registry import connector_named, connectors
 from medwarden.kernel.errors import MedwardenError
-from medwarden.transport.http import DownloadFailed, Fetched, HttpSession, Limits
+from medwarden.transport.http import DownloadFailed, Fetched, HttpSession, Limits, shown
 from medwarden.transport.kept import Kept
 from medwarden.transport.xml_stream import _Answer
 
@@ -52,7 +52,7 @@ class _Session(HttpSession):
         if not url.isprintable() or not url.startswith("https://scanner.example/") or "//" in url[10:]:
             raise Finding(f"it asks {url[:120]!r}")
         if status != 200:
-            raise DownloadFailed(f"{url}: answered {status}", status)
+            raise DownloadFailed(f"{shown(url)}: answered {status}", status)
         target.write_bytes(answer)
         return Fetched(url, fresh=True)
 
@@ -72,7 +72,7 @@ class _Recording(HttpSession):
         right = self._contract.answer_to(ask, posted(body or b""))
         self.given.append((404 if right is None else 200, right or b""))
         if right is None:
-            raise DownloadFailed(f"{url}: answered 404", 404)
+            raise DownloadFailed(f"{shown(url)}: answered 404", 404)
         target.write_bytes(right)
         return Fetched(url, fresh=True)
 
@@ -157,7 +157,7 @@ def _companion(data: bytes) -> Hashable:
     cut = data.find(b"\0")
     pieces = [data] if cut < 0 else [data[:cut], data[cut + 1 :]]
     found = check_with(home, b"{}", "fuzz.json", [(f"{n}.asc", piece) for n, piece in enumerate(pieces)])
-    if found.verified or not found.sentence.isprintable():
+    if found.publishers or not found.sentence.isprintable():
         raise Finding(f"it says {found.sentence!r}")
     return found.sentence[:24], len(pieces)
 

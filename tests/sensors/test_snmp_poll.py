@@ -368,6 +368,8 @@ def test_a_plan_is_read_with_secrets_from_the_environment(tmp_path: Path) -> Non
         ),
         ("[[device]]\naddress = '127.0.0.1'\nport = 0\ncommunity = 'c'\n", "port"),
         (f"[[device]]\naddress = '{'a' * 256}'\n", "device 1: address is longer"),
+        ("[[device]]\naddress = 'a..b'\ncommunity = 'c'\n", "no address that can be asked"),
+        (f"[[device]]\naddress = '{'a' * 70}.example'\ncommunity = 'c'\n", "no address that can be asked"),
     ],
     ids=lambda text: text[:24],
 )

@@ -6,6 +6,7 @@ RFC 3416 (PDUs), RFC 3412 and 3414 (version 3, user-based security), RFC 7860 (H
 
 from __future__ import annotations
 
+import errno
 import hmac
 import secrets
 import socket
@@ -99,9 +100,12 @@ class SnmpSession:
         self._engine: Engine | None = None
         self._engine_at = 0.0
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        try:
+            self._peer = socket.getaddrinfo(address, port, family, socket.SOCK_DGRAM)[0][4]
+        except UnicodeError as error:
+            raise OSError(errno.EINVAL, "no name that a host can have") from error
         # A connected datagram socket hears nobody but this agent, and hears that its port is closed.
-        self._peer = socket.getaddrinfo(address, port, family, socket.SOCK_DGRAM)[0][4]
+        self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.connect(self._peer)
         self.requests = 0
 

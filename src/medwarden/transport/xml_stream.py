@@ -20,6 +20,7 @@ from medwarden.transport.http import MEBI, Limits
 from medwarden.transport.xml_pieces import XmlPieces
 
 _PIECE = 1 << 16
+_WRITE = "write tls://host:9390 or unix:///run/gvmd/gvmd.sock"
 _MOST_DEPTH = 64
 _LONGEST_TAG = 1 << 16
 """Bytes; a peer may send them one by one."""
@@ -93,8 +94,8 @@ class XmlStream:
             raise ResourceError(f"an answer cannot be kept: {error.strerror or error}") from error
 
     def _connected(self, authorities: Path | None, fingerprint: str, read_s: float) -> socket.socket:
-        parts = urlsplit(self._address)
         try:
+            parts = urlsplit(self._address)
             if parts.scheme == "unix" and parts.path:
                 plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 plain.settimeout(read_s)
@@ -105,9 +106,7 @@ class XmlStream:
                     raise
                 return plain
             if parts.scheme != "tls" or not parts.hostname or not parts.port:
-                raise ConfigurationError(
-                    f"{self._address[:80]}: write tls://host:9390 or unix:///run/gvmd/gvmd.sock"
-                )
+                raise ConfigurationError(f"{self._address[:80]}: {_WRITE}")
             return self._over_tls(parts.hostname, parts.port, authorities, fingerprint, read_s)
         except ssl.SSLCertVerificationError as error:
             raise self._failed(
@@ -116,6 +115,8 @@ class XmlStream:
             ) from error
         except OSError as error:
             raise self._failed(error.strerror or str(error)) from error
+        except ValueError as error:  # a name that no host can have, a port that is none
+            raise ConfigurationError(f"{self._address[:80]}: {_WRITE}") from error
 
     def _over_tls(
         self, host: str, port: int, authorities: Path | None, fingerprint: str, read_s: float

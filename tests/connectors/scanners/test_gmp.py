@@ -158,7 +158,13 @@ def test_nobody_there_is_said(tmp_path: Path) -> None:
         XmlStream(f"unix://{tmp_path}/nothing.sock")
 
 
-@pytest.mark.parametrize("address", ["https://greenbone.example", "tls://greenbone.example", "unix://", ""])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("https://greenbone.example", "tls://greenbone.example", "unix://", ""),
+        *("tls://a..b:9390", "tls://[x:1", "tls://greenbone.example:99999", f"tls://{'a' * 70}.example:9390"),
+    ],
+)
 def test_another_kind_of_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError, match="write tls://"):
         XmlStream(address)
