@@ -18,6 +18,7 @@ import msgspec
 from medwarden.app.unknown import ANSWERED_LEVELS
 from medwarden.inventory.clusters import Cluster
 from medwarden.kernel.errors import ConfigurationError, MedwardenError
+from medwarden.kernel.printable import neutral_text
 
 if TYPE_CHECKING:
     from medwarden.app.answers import Given
@@ -27,7 +28,6 @@ HEADING = ("target", "devices", "what they share", "looks like", *ANSWERED_LEVEL
 LARGEST = 16 << 20
 """Bytes that a table of answers may have."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_EVIDENCE = 6
 
 
@@ -64,12 +64,8 @@ def queue_table(found: Iterable[Cluster]) -> str:
         shared = "; ".join(words for _, _, words in cluster.evidence[:_MOST_EVIDENCE])
         looks = "; ".join(f"{g.level} {g.label} ({g.confidence:.0%})" for g in cluster.guesses)
         blank = [""] * (len(ANSWERED_LEVELS) + 1)
-        table.writerow([cluster.id, len(cluster.devices), _cell(shared), _cell(looks), *blank])
+        table.writerow([cluster.id, len(cluster.devices), neutral_text(shared), neutral_text(looks), *blank])
     return text.getvalue()
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def read_answers(data: bytes, name: str) -> tuple[list[Row], list[Problem], int]:

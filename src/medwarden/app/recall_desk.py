@@ -17,8 +17,8 @@ import msgspec
 from medwarden.app.recalls import notices_in, refresh, tell_sites
 from medwarden.kernel.clock import from_datetime, iso
 from medwarden.kernel.errors import ConfigurationError
+from medwarden.kernel.printable import neutral_text
 from medwarden.model.recall import RecallClass
-from medwarden.risk.recalls.letter import harmless
 from medwarden.risk.recalls.notice import MAKER, Notice, Scope
 from medwarden.risk.recalls.workflow import WORDS, Step
 from medwarden.store.chain import folder_of_database
@@ -344,7 +344,7 @@ def report_file(scope: StoreScope, number: str, kind: str, now_ns: int) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(REPORT_HEADER)
-    writer.writerows([harmless(str(value)) for value in row.values()] for row in rows)
+    writer.writerows([neutral_text(str(value)) for value in row.values()] for row in rows)
     return out.getvalue()
 
 

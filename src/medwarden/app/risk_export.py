@@ -16,6 +16,7 @@ import msgspec
 
 from medwarden.kernel.clock import iso, wall_clock
 from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.kernel.printable import neutral_cell
 from medwarden.risk.weights import Weights
 from medwarden.store.chain import check_chain, folder_of_database, read_head
 from medwarden.store.changes import Change
@@ -170,13 +171,8 @@ def _csv(found: list[ExportedScore]) -> bytes:
             for factor in score.factors
         ]  # fmt: skip
         for tail in tails or [[""] * 7]:
-            writer.writerow([_harmless(cell) for cell in (*head, *tail)])
+            writer.writerow([neutral_cell(cell) for cell in (*head, *tail)])
     return text.getvalue().encode()
-
-
-def _harmless(cell: str | float) -> str | float:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def proved(scope: Scope, at_ns: int, form: str, *, actor: str, reason: str) -> tuple[bytes, Proof]:

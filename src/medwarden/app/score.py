@@ -25,6 +25,7 @@ from medwarden.inventory.score_figures import (
     to_contract,
 )
 from medwarden.kernel.errors import ConfigurationError, ResourceError
+from medwarden.kernel.printable import neutral_text
 from medwarden.model.accounting import InputReport
 from medwarden.model.score import CaseRow, ScoreReport, SourceFigures, Worth
 from medwarden.sensors.capture_file import sniff
@@ -233,8 +234,8 @@ def write_cases(rows: Sequence[CaseRow], path: Path) -> None:
         ]
         for level in levels:
             cells += [
-                _plain_cell(row.truth.get(level, "")),
-                _plain_cell(row.given.get(level) or ""),
+                neutral_text(row.truth.get(level, "")),
+                neutral_text(row.given.get(level) or ""),
                 f"{row.confidence.get(level, 0.0):.4f}",
                 _said(row.right.get(level)),
             ]
@@ -244,11 +245,6 @@ def write_cases(rows: Sequence[CaseRow], path: Path) -> None:
 
 def _said(flag: bool | None) -> str:
     return "" if flag is None else "yes" if flag else "no"
-
-
-def _plain_cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula: devices choose what they are called."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def write_page(scored: Scored, path: Path, *, title: str = "", made: str = "") -> None:

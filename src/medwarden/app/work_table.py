@@ -17,6 +17,7 @@ import msgspec
 from medwarden.app.work import state_named, step
 from medwarden.kernel.clock import from_datetime, iso, wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
+from medwarden.kernel.printable import neutral_text
 from medwarden.risk.work.actions import day_of
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def csv_cells(row: dict[str, object]) -> list[str]:
         value = row[name]
         text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
         text = text.lower() if isinstance(value, bool) else text
-        cells.append(f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text)
+        cells.append(neutral_text(text))
     return cells
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from medwarden.cli.output import home_option, json_option, plain, print_json, print_table
 from medwarden.kernel.clock import iso, wall_clock
+from medwarden.kernel.printable import neutral_text
 from medwarden.model.recall import RecallClass
 from medwarden.risk.recalls.engine import RecallState
 from medwarden.risk.recalls.workflow import DueDays, Step
@@ -474,7 +475,7 @@ def outlook(kind: str, site: str | None, home: Path | None) -> int:
             print_json(plain(each))
     elif kind == "csv":
         writer = csv.writer(sys.stdout)
-        writer.writerows([columns, *rows])
+        writer.writerows([columns, *([neutral_text(cell) for cell in row] for row in rows)])
     else:
         print_table("", columns, rows, right=("age", "cost"))
     return 0

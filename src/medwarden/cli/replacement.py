@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from medwarden.cli.output import home_option, json_option, plain, print_json, print_table
+from medwarden.kernel.printable import neutral_text
 
 if TYPE_CHECKING:
     from medwarden.store.queries.scope import Scope
@@ -65,7 +66,7 @@ def replacement(context: click.Context, kind: str, site: str | None, home: Path 
         for o in found
     ]  # fmt: skip
     if kind == "csv":
-        csv.writer(sys.stdout).writerows([columns, *rows])
+        csv.writer(sys.stdout).writerows([columns, *([neutral_text(cell) for cell in row] for row in rows)])
     else:
         print_table("", columns, rows, right=("points", "age", "life", "value", "price"))
     return 0

@@ -1,6 +1,9 @@
-"""Text from outside made fit for one line on a terminal, in a log or in JSON."""
+"""Text from outside made fit for one line on a terminal, in a log or in JSON, and for a cell of a table."""
 
 from __future__ import annotations
+
+_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+_BREAKING = frozenset("\t\r\n")
 
 
 def printable(text: str) -> str:
@@ -22,8 +25,16 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def neutral_text(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula (OWASP, CSV injection).
+
+    What begins like one gets an apostrophe before it, also behind blanks and characters that do not print,
+    which some take away, and in full width, as keyboards in East Asia write it.
+    """
+    begins = next((c for c in text if not c.isspace() and c.isprintable() and c != "\ufeff"), "")
+    return f"'{text}" if begins in _FORMULA or text[:1] in _BREAKING else text
+
+
 def neutral_cell(value: object) -> object:
-    """Return a cell of a table that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return f"'{value}"
-    return value
+    """Return a cell of a table that no spreadsheet takes for a formula; what is no text stays."""
+    return neutral_text(value) if isinstance(value, str) else value

@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from medwarden.kernel.printable import neutral_text
 from medwarden.knowledge.taxonomy import criticality, medical, name_of
 from medwarden.model.device import Device, DeviceClass
 from medwarden.operations.in_use import LIFE_CRITICAL, SURE, InUse, Use
@@ -105,14 +106,9 @@ def _tenable(found: Sequence[Exclusion]) -> str:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("id", "name", "description", "members", "creation_date", "last_modification_date"))
     for each in found:
-        name = _cell(f"medwarden {each.address}")
-        writer.writerow(("", name, _cell(_comment(each)), _range(each.address), "", ""))
+        name = neutral_text(f"medwarden {each.address}")
+        writer.writerow(("", name, neutral_text(_comment(each)), _range(each.address), "", ""))
     return table.getvalue()
-
-
-def _cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
 def _range(address: str) -> str:
@@ -145,7 +141,9 @@ def _reasons_csv(found: Sequence[Exclusion]) -> str:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("address", "device", "name", "reason"))
     for each in found:
-        writer.writerow((each.address, each.device, _cell(each.label), _cell("; ".join(each.reasons))))
+        writer.writerow(
+            (each.address, each.device, neutral_text(each.label), neutral_text("; ".join(each.reasons)))
+        )
     return table.getvalue()
 
 

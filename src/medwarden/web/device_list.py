@@ -11,6 +11,7 @@ import msgspec
 from django.http import QueryDict
 
 from medwarden.kernel.clock import iso
+from medwarden.kernel.printable import neutral_cell
 from medwarden.knowledge import taxonomy
 from medwarden.store import queries
 from medwarden.store.queries import DeviceFilter, DeviceRow
@@ -293,17 +294,10 @@ def export_row(row: DeviceRow) -> dict[str, object]:
     return plain
 
 
-def neutral(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return f"'{value}"
-    return value
-
-
 def _cell(value: object) -> object:
     if isinstance(value, list | tuple):
-        return neutral(" ".join(str(v) for v in value))
-    return "" if value is None else neutral(value)
+        return " ".join(str(v) for v in value)
+    return "" if value is None else value
 
 
 def csv_lines(rows: Iterable[dict[str, object]], header: Iterable[str]) -> Iterator[str]:
@@ -317,7 +311,7 @@ def csv_lines(rows: Iterable[dict[str, object]], header: Iterable[str]) -> Itera
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()
-        writer.writerow([_cell(row[name]) for name in names])
+        writer.writerow([neutral_cell(_cell(row[name])) for name in names])
     yield buffer.getvalue()
 
 

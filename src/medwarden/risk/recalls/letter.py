@@ -14,6 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
+from medwarden.kernel.printable import neutral_text
 from medwarden.model.vulnerability import ProductStatus
 
 
@@ -125,13 +126,8 @@ def table_of(letter: Letter) -> str:
     for asked in letter.asked:
         score = "" if asked.score is None else f"{asked.score:.1f}"
         cells = (letter.number, letter.maker, letter.model, letter.firmware, asked.id, score, "", "", "")
-        writer.writerow([harmless(cell) for cell in cells])
+        writer.writerow([neutral_text(cell) for cell in cells])
     return out.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def status_of(word: str) -> ProductStatus | None:
