@@ -76,6 +76,10 @@ def test_a_scanner_is_connected_asked_changed_and_disconnected(
     assert "Cellar is changed" in text(client.post(f"/risk/scans/scanners/{row.pk}/", change, follow=True))
     row.refresh_from_db()
     assert (row.name, row.every_hours) == ("Cellar", 6)
+    some = {**change, "chosen": "Ward 7\nWard 8"}
+    client.post(f"/risk/scans/scanners/{row.pk}/", some)
+    shown = client.get("/risk/scans/").content.decode()
+    assert re.search(r"<textarea[^>]*>Ward 7\nWard 8</textarea>", shown)
     change["address"] = "https://elsewhere.example"
     page = text(client.post(f"/risk/scans/scanners/{row.pk}/", change, follow=True))
     assert "credentials have to be given again" in page
@@ -87,7 +91,8 @@ def test_a_scanner_is_connected_asked_changed_and_disconnected(
     assert row.sealed == ""
     actions = AuditEntry.objects.filter(action__startswith="scanner.").order_by("sequence")
     assert list(actions.values_list("action", flat=True)) == [
-        "scanner.connected", "scanner.asked_for", "scanner.asked", "scanner.changed", "scanner.disconnected",
+        "scanner.connected", "scanner.asked_for", "scanner.asked", "scanner.changed", "scanner.changed",
+        "scanner.disconnected",
     ]  # fmt: skip
 
 
