@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from medwarden.model.feed import Kind
+from collections.abc import Iterator
+
+import msgspec
+
+from medwarden.model.feed import Kind, Record
+from medwarden.model.vulnerability import Advisory, Vulnerability
 from medwarden.risk.matching.engine import Engine
 from medwarden.risk.matching.names import Aliases
+from medwarden.risk.matching.updates import Updates
 from medwarden.store.filed_claims import FiledClaims
 from medwarden.store.knowledge import Knowledge
 
@@ -12,20 +18,71 @@ _MOST_CHANGED = 5000
 """Changed vulnerabilities up to which only those are judged anew."""
 
 
-def changed_since(knowledge: Knowledge, edition: int) -> frozenset[str] | None:
-    """Return the vulnerabilities that anything changed of since an edition, or None for too many to tell."""
+_TOLD = 6
+"""Advisories that are named as the cause of one verdict."""
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """Of which vulnerabilities something else is said than before, and why by the id of each.
+
+    ``articles`` are the updates of which it is said otherwise which builds they make: devices that hold one
+    are to be judged by everything.
+    """
+
+    ids: frozenset[str]
+    why: dict[str, str]
+    articles: frozenset[str] = frozenset()
+
+
+def changed_since(knowledge: Knowledge, edition: int) -> Changed | None:
+    """Return what changed of vulnerabilities since an edition, or None for too much to tell.
+
+    What an advisory spoke of before it was revised or withdrawn has changed as well as what it speaks of now.
+    """
     changes = knowledge.changed_since(max(edition, 0))
     if not changes.complete:
         return None
     ids = set(changes.ids.get(Kind.VULNERABILITY, frozenset()))
     ids |= changes.ids.get(Kind.EXPLOITATION, frozenset()) if len(ids) < _MOST_CHANGED else frozenset()
-    advisories = changes.ids.get(Kind.ADVISORY, frozenset())
-    for identifier in advisories:
-        advisory = knowledge.advisory(identifier)
-        if advisory is None:
-            return None  # withdrawn: whom it spoke of is no longer known here
-        ids |= {record.id or advisory.id for record in advisory.vulnerabilities}
-    return frozenset(ids) if len(ids) <= _MOST_CHANGED else None
+    if len(ids) > _MOST_CHANGED:
+        return None
+    told: dict[str, list[str]] = {}
+    before, now = Updates(), Updates()
+    for _, id, old, new in knowledge.revised_since(max(edition, 0), (Kind.VULNERABILITY, Kind.ADVISORY)):
+        for said, updates in ((old, before), (new, now)):
+            for record in _records(said):
+                updates.completed(record.claims, record.remedies)
+        for vulnerability, words in _differences(id, old, new):
+            ids.add(vulnerability)
+            told.setdefault(vulnerability, []).append(words)
+    if len(ids) > _MOST_CHANGED:
+        return None
+    why = {id: "; ".join(words[:_TOLD]) for id, words in told.items()}
+    return Changed(frozenset(ids), why, frozenset({each for each, _ in {*before.learnt()} ^ {*now.learnt()}}))
+
+
+def _records(said: Record | None) -> tuple[Vulnerability, ...]:
+    """Return what a record says of vulnerabilities."""
+    if isinstance(said, Advisory):
+        return said.vulnerabilities
+    return (said,) if isinstance(said, Vulnerability) else ()
+
+
+def _differences(id: str, old: Record | None, new: Record | None) -> Iterator[tuple[str, str]]:
+    """Yield each vulnerability that a changed record speaks of or spoke of, and what became of that."""
+    then = {record.id or id: record for record in _records(old)}
+    here = {record.id or id: record for record in _records(new)}
+    for name in then.keys() | here.keys():
+        if new is None:
+            yield name, f"{id} was withdrawn"
+        elif name not in here:
+            yield name, f"{id} was revised and no longer names {name}"
+        elif here[name].rejected and not (name in then and then[name].rejected):
+            yield name, f"{name} was rejected"
+        elif old is None:
+            yield name, f"{id} is new"
+        else:
+            yield name, f"{id} was revised"
 
 
 def engine_of(knowledge: Knowledge, only: frozenset[str], aliases: Aliases) -> Engine:

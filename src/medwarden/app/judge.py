@@ -32,6 +32,7 @@ from medwarden.model.device import Device
 from medwarden.model.finding import FindingKind
 from medwarden.risk.assess import assess_device
 from medwarden.risk.context import RiskContext
+from medwarden.risk.matching.engine import RULES
 from medwarden.risk.mds2 import KINDS as DECLARED
 from medwarden.risk.mds2 import compare
 from medwarden.risk.mds2 import findings_of as declared
@@ -40,6 +41,7 @@ from medwarden.store.changes import Change
 from medwarden.store.company import note_matched, record_company
 from medwarden.store.findings import record_findings
 from medwarden.store.identities import record_identities
+from medwarden.store.knowledge import Knowledge
 from medwarden.store.marking import marks_of
 from medwarden.store.owed import owe_comparison
 from medwarden.store.places import plan_rows
@@ -117,7 +119,9 @@ def _outcome(device: Device, context: RiskContext) -> Outcome:
 def _tell_left(folder: Path, tenant: str, site: str, left: Sequence[str]) -> None:
     """Tell of the devices of which somebody who was killed had not, and judge what he had only noted."""
     if left:
-        if any(edition < 0 for edition, _ in standing(tenant).values()):
+        with Knowledge(folder) as knowledge:
+            newest = knowledge.newest
+        if newest and any(judged != (newest, RULES) for judged in standing(tenant).values()):
             refresh(folder, tenant)
         tell(tenant, site, left)
 

@@ -40,8 +40,8 @@ _MOST_CHANGED = 20_000
 _ACTOR = "rule:recalls"
 _NEW = "new or changed notices"
 _OTHER = "what is known of the device changed"
-_FEW_DEVICES = 3000
-"""Devices that are compared with a few notices in one transaction."""
+_FEW_DEVICES = 1000
+"""Devices that are compared with a few notices in one transaction, for whose end a sensor waits."""
 _MOST_LAID = 1000
 """Changed notices up to which they are laid over the others instead of reading all."""
 _FEW = 200

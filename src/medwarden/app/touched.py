@@ -27,18 +27,20 @@ def assess_touched(
     tenant: str,
     touched: Mapping[str, Mapping[str, int]],
     basis: Basis,
+    reason: str = REASON,
     clock: Clock = wall_clock,
 ) -> None:
     """Score devices, by site, that were up to date until a change of ``basis`` marked them.
 
-    ``touched`` tells how often each was marked by then (:func:`~medwarden.store.scores.mark_touched`). A
-    device that was marked again since, that is to be identified first, that was never scored by the rules in
-    force or stands behind an enforced policy stays due for a full assessment.
+    ``reason`` is why, ``touched`` how often each was marked by then, as
+    :func:`~medwarden.store.scores.mark_touched` tells it. A device that was marked again since, that is to be
+    identified first, that was never scored by the rules in force or stands behind an enforced policy stays
+    due for a full assessment.
     """
     for site, marks in touched.items():
         world, ids = World(tenant, site), list(marks)
         for start in range(0, len(ids), _AT_ONCE):
-            reason, version = REASON, world.rules.version
+            version = world.rules.version
             with Change("rule:risk", reason, version, tenant=tenant, site=site, clock=clock) as change:
                 _assess(change, world, ids[start : start + _AT_ONCE], basis, marks)
 

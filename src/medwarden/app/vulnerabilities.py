@@ -17,15 +17,14 @@ import msgspec
 import yaml
 
 from medwarden.app.changed_claims import changed_since, engine_of
+from medwarden.app.judged_anew import Judged, in_parts
 from medwarden.app.vulnerability_findings import tell, tell_owed
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.written_yaml import check_depth
-from medwarden.model.vulnerability import Match
 from medwarden.risk.factor import Basis
 from medwarden.risk.matching.engine import RULES, Engine
 from medwarden.risk.matching.names import Aliases
-from medwarden.risk.matching.profile import Profile
 from medwarden.store.filed_claims import FiledClaims
 from medwarden.store.knowledge import Knowledge
 from medwarden.store.open import open_store
@@ -36,8 +35,12 @@ if TYPE_CHECKING:
 
 ALIASES_FILE = "aliases.yaml"
 _AT_ONCE = 400
-_FEW_DEVICES = 5000
-"""Devices up to which verdicts, findings and what is due are stored in one transaction."""
+_FEW_DEVICES = 2000
+"""Devices up to which verdicts, findings and what is due are stored in one transaction.
+
+A second of processor time here is half a minute on a machine that is busy, and a sensor waits for its turn.
+"""
+_WEIGHTS_AT_ONCE = 5000
 _MOST_SUBJECTS = 50
 """Subjects of findings up to which only those are brought in line."""
 
@@ -111,34 +114,48 @@ def advised_products(home: Path) -> dict[str, list[str]]:
 
 
 def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int:
-    """Note the profiles of devices that changed and judge new ones; return how many devices' profiles moved.
+    """Note the profiles of devices that changed and judge those; return how many devices' profiles moved.
 
-    On an open store of a writer. Nothing is written for devices whose profile is what it was.
+    A profile that some device had before is judged too where knowledge changed since. On an open store of a
+    writer. Nothing is written for devices whose profile is what it was.
     """
     from medwarden.store.changes import Change
-    from medwarden.store.queries.vulnerabilities import members_since
-    from medwarden.store.vulnerabilities import profiles_of, record_members, record_verdicts
+    from medwarden.store.queries.vulnerabilities import members_since, sites_of
+    from medwarden.store.vulnerabilities import (
+        profiles_behind,
+        profiles_in_use,
+        profiles_of,
+        record_members,
+        record_verdicts,
+    )
 
-    fresh: dict[str, Profile] = {}
     moved: list[str] = []
+    others: list[str] = []
     with Knowledge(home) as knowledge:
         edition = knowledge.newest
         if edition == 0:
             return 0
         for part in _parts(list(ids)):
             with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
-                fresh |= record_members(change, profiles_of(tenant, part), "the device's identity changed")
+                record_members(change, profiles_of(tenant, part), "the device's identity changed")
                 moved += members_since(part, change.now_ns)
-        if fresh:
+        behind = profiles_behind(moved, edition, RULES)
+        if behind:
             engine = _engine(home, knowledge).engine
-            judged = {key: engine.judge(profile) for key, profile in fresh.items()}
+            judged = {key: engine.judge(each) for key, each in profiles_in_use(tenant, behind).items()}
             _weigh(tenant, knowledge, {m.vulnerability for found in judged.values() for m in found})
-            with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
-                record_verdicts(
-                    change, judged, edition=edition, rules=RULES, cause="devices of a new kind appeared"
-                )
+            here = set(moved)
+            for keys in in_parts(judged):
+                with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
+                    changed = record_verdicts(
+                        change, {key: judged[key] for key in keys}, edition=edition, rules=RULES,
+                        cause="devices of a new kind appeared",
+                    )  # fmt: skip
+                    others += _owe_telling(change, changed, but=here)
     if moved:
         tell(tenant, site, moved)
+    for place, devices in sites_of(others).items():
+        tell_owed(tenant, place, devices)
     return len(moved)
 
 
@@ -163,24 +180,6 @@ def weigh(home: Path, tenant: str, vulnerabilities: Collection[str]) -> None:
             _weigh(tenant, knowledge, set(vulnerabilities))
 
 
-class _Judged(msgspec.Struct):
-    """What the engine says of profiles that are behind; ``only`` of these vulnerabilities, None of all."""
-
-    profiles: dict[str, Sequence[Match]]
-    only: frozenset[str] | None
-    edition: int
-
-    @property
-    def cause(self) -> str:
-        """Return why the verdicts are looked at anew."""
-        return "knowledge or rules changed" if self.only is None else "new or changed advisories and records"
-
-    @property
-    def vulnerabilities(self) -> set[str]:
-        """Return all that something is said of."""
-        return {match.vulnerability for found in self.profiles.values() for match in found}
-
-
 def refresh(home: Path, tenant: str) -> int:
     """Judge by the knowledge there is now; return how many profiles' verdicts changed.
 
@@ -198,7 +197,7 @@ def refresh(home: Path, tenant: str) -> int:
     return moved
 
 
-def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> _Judged | None:
+def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> Judged | None:
     """Judge the profiles that are behind knowledge or rules; None where none is."""
     from medwarden.store.vulnerabilities import profiles_in_use, standing
 
@@ -211,21 +210,23 @@ def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> _Judged | Non
         return None
     oldest = min(judged for judged, _ in behind.values())
     alike = oldest >= 0 and all(rules == RULES for _, rules in behind.values())
-    only = changed_since(knowledge, oldest) if alike else None
-    judge = (
-        _engine(home, knowledge).engine.judge
-        if only is None
-        else engine_of(knowledge, only, own_aliases(home)).judge
-    )
+    changed = changed_since(knowledge, oldest) if alike else None
     profiles = profiles_in_use(tenant, behind)
-    found: dict[str, Sequence[Match]] = {}
+    if changed is None:
+        engine = _engine(home, knowledge).engine
+        return Judged({}, {key: engine.judge(each) for key, each in profiles.items()}, None, edition)
+    some = engine_of(knowledge, changed.ids, own_aliases(home))
+    judged = Judged({}, {}, changed, edition)
     for key, profile in profiles.items():
-        said = judge(profile)
-        found[key] = said if only is None else [m for m in said if m.vulnerability in only]
-    return _Judged(found, only, edition)
+        if changed.articles.isdisjoint(article.upper() for article in profile.updates):
+            said = some.judge(profile)
+            judged.profiles[key] = [m for m in said if m.vulnerability in changed.ids]
+        else:
+            judged.whole[key] = _engine(home, knowledge).engine.judge(profile)
+    return judged
 
 
-def _settle_some(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int] | None:
+def _settle_some(tenant: str, knowledge: Knowledge, judged: Judged) -> tuple[int] | None:
     """Store what a few changed vulnerabilities come to, told and scored; None where it is too much.
 
     Verdicts, weights, findings and what is due are one transaction, so that nothing is half told; scores
@@ -236,66 +237,73 @@ def _settle_some(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[in
     from medwarden.store.changes import Change
     from medwarden.store.queries.vulnerabilities import members_of, profiles_with, subjects_of, with_verdict
     from medwarden.store.scores import mark_touched
-    from medwarden.store.vulnerabilities import note_judged, record_verdicts, record_weights
+    from medwarden.store.vulnerabilities import note_judged, record_weights
 
-    only = judged.only
-    if only is None:
+    if judged.changed is None:
         return None
+    only = judged.changed.ids
     concerned = {key for key, found in judged.profiles.items() if found} | with_verdict(tenant, only)
+    concerned |= judged.whole.keys()
     if sum(len(devices) for devices in members_of(concerned).values()) > _FEW_DEVICES:
         return None
     weights = weights_of(knowledge, judged.vulnerabilities)
-    told = {key: judged.profiles[key] for key in sorted(concerned & judged.profiles.keys())}
     with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
-        moved = record_verdicts(
-            change, told, edition=judged.edition, rules=RULES, cause=judged.cause, only=only
-        )
+        moved = judged.record(change, sorted(concerned))
         note_judged(change, judged.profiles, edition=judged.edition, rules=RULES)
         altered = record_weights(change, weights)
         members = members_of(moved | profiles_with(tenant, altered))
         fresh = {site: mark_touched(change, devices) for site, devices in members.items()}
         subjects = subjects_of(tenant, only | altered, change.now_ns)
+        wholly = set(chain.from_iterable(members_of(judged.whole).values()))
         for site, devices in members.items():
-            tell(tenant, site, devices, subjects=subjects if len(subjects) <= _MOST_SUBJECTS else None)
-    assess_touched(tenant, fresh, Basis.VULNERABILITIES)
+            some, about = set(devices) - wholly, subjects if len(subjects) <= _MOST_SUBJECTS else None
+            tell(tenant, site, sorted(some), subjects=about, because=judged.because)
+            tell(tenant, site, sorted(set(devices) & wholly), because=judged.because)
+    assess_touched(tenant, fresh, Basis.VULNERABILITIES, judged.because)
     return (len(moved),)
 
 
-def _settle_all(tenant: str, knowledge: Knowledge, judged: _Judged) -> tuple[int]:
+def _settle_all(tenant: str, knowledge: Knowledge, judged: Judged) -> tuple[int]:
     """Store what is judged, whatever changed, in parts."""
     from medwarden.app.vulnerability_weights import weights_of
     from medwarden.store.changes import Change
     from medwarden.store.queries.vulnerabilities import members_of, profiles_with
-    from medwarden.store.vulnerabilities import record_verdicts, record_weights
+    from medwarden.store.vulnerabilities import record_weights
 
     # Weights first: verdicts that stand are not weighed again.
     weights = weights_of(knowledge, judged.vulnerabilities)
-    with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
-        altered = profiles_with(tenant, record_weights(change, weights))
-        _owe_telling(change, altered)
-    moved: set[str] = set()
-    for keys in _parts(sorted(judged.profiles)):
+    altered: set[str] = set()
+    for start in range(0, len(weights), _WEIGHTS_AT_ONCE):
         with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
-            some = {key: judged.profiles[key] for key in keys}
-            changed = record_verdicts(
-                change, some, edition=judged.edition, rules=RULES, cause=judged.cause, only=judged.only
-            )
+            names = record_weights(change, weights[start : start + _WEIGHTS_AT_ONCE])
+            some = profiles_with(tenant, names)
+            _owe_telling(change, some)
+            altered |= some
+    moved: set[str] = set()
+    for keys in judged.parts():
+        with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
+            changed = judged.record(change, keys)
             _owe_telling(change, changed)
             moved |= changed
     for site, devices in members_of(moved | altered).items():
-        tell_owed(tenant, site, devices)
+        tell_owed(tenant, site, devices, because=judged.because)
     return (len(moved),)
 
 
-def _owe_telling(change: Change, profiles: Collection[str]) -> None:
-    """Have devices of profiles scored, and their findings told, if need be by who comes next."""
+def _owe_telling(change: Change, profiles: Collection[str], but: Collection[str] = ()) -> list[str]:
+    """Have devices of profiles scored, and their findings told, if need be by who comes next.
+
+    Returns which devices; those in ``but`` the caller sees to.
+    """
     from medwarden.store.company import note_unmatched
     from medwarden.store.queries.vulnerabilities import members_of
     from medwarden.store.scores import mark_due
 
-    devices = list(chain.from_iterable(members_of(profiles).values()))
-    mark_due(change, devices)
-    note_unmatched(devices)
+    devices = [each for each in chain.from_iterable(members_of(profiles).values()) if each not in but]
+    if devices:
+        mark_due(change, devices)
+        note_unmatched(devices)
+    return devices
 
 
 def _moved_on(stood: Collection[tuple[int, str]], edition: int) -> bool:
@@ -352,11 +360,10 @@ def _weigh(tenant: str, knowledge: Knowledge, vulnerabilities: set[str]) -> None
     from medwarden.store.vulnerabilities import record_weights
 
     weights = weights_of(knowledge, vulnerabilities)
-    if not weights:
-        return
-    with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
-        altered = record_weights(change, weights)
-        mark_due(change, chain.from_iterable(members_of(profiles_with(tenant, altered)).values()))
+    for start in range(0, len(weights), _WEIGHTS_AT_ONCE):
+        with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
+            altered = record_weights(change, weights[start : start + _WEIGHTS_AT_ONCE])
+            mark_due(change, chain.from_iterable(members_of(profiles_with(tenant, altered)).values()))
 
 
 def shown(

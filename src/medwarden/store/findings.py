@@ -67,6 +67,7 @@ def record_findings(
     only: Collection[str] | None = None,
     *,
     due: bool = True,
+    because: str = "",
 ) -> set[str]:
     """Bring the stored findings of some devices in line with what an engine found now; return whose changed.
 
@@ -74,7 +75,7 @@ def record_findings(
     Open or acknowledged ones of ``kinds`` that the engine no longer finds on ``device_ids`` are
     resolved. What people decided (accepted, false positive) stays. ``only`` limits all this to findings
     with these ids: the others were not looked for. Scores that rest on ``kinds`` fall due, unless the
-    caller sees to that (not ``due``).
+    caller sees to that (not ``due``). ``because`` is why one may be found no longer.
     """
     ids = list(dict.fromkeys(device_ids))
     changed: set[str] = set()
@@ -82,7 +83,7 @@ def record_findings(
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
         wanted = {key: finding for key, finding in fresh.items() if finding.device in set(part)}
-        changed |= _reconcile(change, part, wanted, kinds, only)
+        changed |= _reconcile(change, part, wanted, kinds, only, because)
         if due and kinds & LIVE_KINDS:
             mark_due(change, part)
         count_open(part)
@@ -95,6 +96,7 @@ def _reconcile(
     found: dict[str, ModelFinding],
     kinds: frozenset[FindingKind],
     only: Collection[str] | None,
+    because: str,
 ) -> set[str]:
     stored = _stored(devices, kinds | {finding.kind for finding in found.values()}, only)
     new = [finding for key, finding in found.items() if key not in stored]
@@ -113,7 +115,9 @@ def _reconcile(
     over = [row for row in again if _over(change, row.state, row.accepted_until_ns)]
     _move(change, over, FindingState.OPEN, "the time for which the risk was accepted is over")
     ended = [row for row in rows if row.pk not in found and row.kind in kinds and row.state in _STANDING]
-    _move(change, ended, FindingState.RESOLVED, "no longer found")
+    _move(
+        change, ended, FindingState.RESOLVED, f"no longer found: {because}" if because else "no longer found"
+    )
     return {finding.device for finding in new} | {row.device_id for row in rows}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -300,28 +300,55 @@ class Knowledge:
         """Return the ids that changed after the edition with this number (0: from the beginning)."""
         newest, complete = self.newest, True
         ids: dict[Kind, set[str]] = {}
-        for feed, now in self.rows("SELECT name, edition FROM feed WHERE edition > ?", (edition,)):
-            before = self.rows("SELECT max(id) FROM edition WHERE feed = ? AND id <= ?", (feed, edition))[0][
-                0
-            ]
+        for feed, before, now in self._moved_on(edition):
             if before is None and edition > 0:
                 oldest = self.rows("SELECT min(nth) FROM edition WHERE feed = ?", (feed,))[0][0]
                 complete = complete and oldest == 1
-            for kind, changed in self._differing(cast(int | None, before), cast(int, now)):
-                ids.setdefault(kind, set()).update(changed)
+            for kind, then, here in self._differing(before, now):
+                ids.setdefault(kind, set()).update(then.keys() | here.keys())
         return Changes(newest, complete, {kind: frozenset(found) for kind, found in ids.items()})
 
-    def _differing(self, before: int | None, now: int) -> Iterator[tuple[Kind, set[str]]]:
+    def revised_since(
+        self, edition: int, kinds: Collection[Kind]
+    ) -> Iterator[tuple[Kind, str, Record | None, Record | None]]:
+        """Yield kind and id of what changed after an edition, with the record then and now; None for none.
+
+        Only where :meth:`changed_since` is complete all of it is told.
+        """
+        for _, before, now in self._moved_on(edition):
+            for kind, then, here in self._differing(before, now, kinds):
+                for id in sorted(then.keys() | here.keys()):
+                    yield (
+                        kind,
+                        id,
+                        record_of(kind, then[id]) if id in then else None,
+                        record_of(kind, here[id]) if id in here else None,
+                    )
+
+    def _moved_on(self, edition: int) -> list[tuple[str, int | None, int]]:
+        """Return the feeds of which a later edition is in use, with the one of then (if any) and that."""
+        moved = []
+        for feed, now in self.rows("SELECT name, edition FROM feed WHERE edition > ?", (edition,)):
+            held = self.rows("SELECT max(id) FROM edition WHERE feed = ? AND id <= ?", (feed, edition))
+            moved.append((str(feed), cast(int | None, held[0][0]), cast(int, now)))
+        return moved
+
+    def _differing(
+        self, before: int | None, now: int, kinds: Collection[Kind] = tuple(Kind)
+    ) -> Iterator[tuple[Kind, dict[str, Held], dict[str, Held]]]:
+        """Yield the records of two editions that are not the same, by id, block by block."""
         old = self.parts(before) if before is not None else {}
         new = self.parts(now)
-        for key in old.keys() | new.keys():
-            if old.get(key) == new.get(key):
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) == new.get(key) or Kind(key[0]) not in kinds:
                 continue
-            then = {h.id: bytes(h.payload) for h in self.block(*key, old[key])} if key in old else {}
-            here = {h.id: bytes(h.payload) for h in self.block(*key, new[key])} if key in new else {}
+            then = {h.id: h for h in self.block(*key, old[key])} if key in old else {}
+            here = {h.id: h for h in self.block(*key, new[key])} if key in new else {}
+            same = {id for id in then.keys() & here.keys() if _alike(then[id], here[id])}
             yield (
                 Kind(key[0]),
-                {id for id in then.keys() | here.keys() if then.get(id) != here.get(id)},
+                {id: held for id, held in then.items() if id not in same},
+                {id: held for id, held in here.items() if id not in same},
             )
 
     def parts(self, edition: int) -> dict[tuple[str, str], str]:
@@ -396,6 +423,10 @@ class Knowledge:
                 " DO UPDATE SET failed_ns = excluded.failed_ns, failure = excluded.failure",
                 (feed, time.time_ns(), sentence),
             )
+
+
+def _alike(one: Held, other: Held) -> bool:
+    return bytes(one.payload) == bytes(other.payload)
 
 
 def together(one: Exploitation, other: Exploitation) -> Exploitation:

@@ -35,6 +35,8 @@ from medwarden.store.prepared import Prepared, PreparedRows, one_of
 from medwarden.store.scans import reported_of
 
 _AT_ONCE = 400
+_NAMED = 50
+"""Verdicts that ended of which an audit entry tells why."""
 VENDOR_SURE = 0.5
 """The model tells the maker too: its own confidence only has to speak for it rather than against."""
 
@@ -242,6 +244,13 @@ def standing(tenant: str) -> dict[str, tuple[int, str]]:
     }
 
 
+def profiles_behind(devices: Collection[str], edition: int, rules: str) -> set[str]:
+    """Return the profiles of devices that were not judged by this edition of knowledge and these rules."""
+    rows = ProfileMember.objects.filter(device_id__in=among(devices), until_ns=None)
+    judged = rows.filter(profile__edition=edition, profile__rules_version=rules)
+    return set(rows.values_list("profile_id", flat=True)) - set(judged.values_list("profile_id", flat=True))
+
+
 def record_verdicts(
     change: Change,
     verdicts: Mapping[str, Sequence[Match]],
@@ -250,12 +259,16 @@ def record_verdicts(
     rules: str,
     cause: str,
     only: frozenset[str] | None = None,
+    why: Mapping[str, str] | None = None,
 ) -> set[str]:
     """Bring the verdicts of profiles in line with what the engine says now; return profiles that changed.
 
-    ``only`` limits this to some vulnerabilities: verdicts on others stay as they are.
+    ``only`` limits this to some vulnerabilities: verdicts on others stay as they are. ``why`` tells the cause
+    of some by their ids, ``cause`` of the others. What nothing is said of any more is named in the audit.
     """
     changed: set[str] = set()
+    causes = why or {}
+    over: dict[str, str] = {}
     keys = list(verdicts)
     for start in range(0, len(keys), _AT_ONCE):
         part = keys[start : start + _AT_ONCE]
@@ -274,8 +287,10 @@ def record_verdicts(
                 row for name, row in before.items() if name not in now or not _as_before(row, now[name])
             ]
             fresh = [m for name, m in now.items() if name not in before or not _as_before(before[name], m)]
-            begun += [_verdict(change, key, match, cause) for match in fresh]
-            if fresh or any(name not in now for name in before):
+            begun += [_verdict(change, key, m, causes.get(m.vulnerability, cause)) for m in fresh]
+            gone = [name for name in before if name not in now]
+            over.update((name, causes.get(name, cause)) for name in gone)
+            if fresh or gone:
                 changed.add(key)
         for row in ended:
             row.until_ns = change.now_ns
@@ -283,7 +298,10 @@ def record_verdicts(
         insert_rows(begun)
         note_judged(change, part, edition=edition, rules=rules)
     if changed:
-        change.record("vulnerabilities.judged", "profiles", None, {"changed": len(changed), "cause": cause})
+        told: dict[str, object] = {"changed": len(changed), "cause": cause}
+        if over:
+            told |= {"ended": len(over), "ended_because": dict(sorted(over.items())[:_NAMED])}
+        change.record("vulnerabilities.judged", "profiles", None, told)
     return changed
 
 

@@ -276,6 +276,15 @@ def members_of(profiles: Collection[str]) -> dict[str, list[str]]:
     return found
 
 
+def sites_of(devices: Collection[str]) -> dict[str, list[str]]:
+    """Return devices by the site at which they are."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    rows = Device.objects.filter(pk__in=among(devices)).order_by("pk") if devices else Device.objects.none()
+    for site, device in rows.values_list("site_id", "pk"):
+        found[site].append(device)
+    return found
+
+
 def members_since(devices: Sequence[str], since_ns: int) -> list[str]:
     """Return those of ``devices`` (a few hundred at most) that have their profile since ``since_ns``."""
     rows = ProfileMember.objects.filter(device_id__in=devices, until_ns=None, since_ns=since_ns)
