@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 1000
 _PAUSE_S, _SHARE = 60.0, 20.0
+_NOT_HEX = re.compile(r"[:.-]")
 
 
 class Linked(msgspec.Struct, frozen=True):
@@ -231,7 +233,28 @@ class Settling:
 
 
 def _found(identifier: str, scope: Scope | None) -> Device:
-    return one_device(identifier, scope)
+    """Return the device that is meant, named whole: half an address that fits one device may mean another.
+
+    Raises ConfigurationError where there is none, several or only one of which it is a part.
+    """
+    found = one_device(identifier, scope)
+    asked = identifier.strip().casefold()
+    named = {found.id, *found.ips, *found.macs, *found.names, found.serial or ""}
+    digits = {mac.replace(":", "") for mac in found.macs}
+    known = asked in {name.casefold() for name in named} or _NOT_HEX.sub("", asked) in digits
+    if not known and identifier not in _ids_of(found, scope):
+        raise ConfigurationError(
+            f"{identifier[:80]!r} is only a part of what {found.label} is known by: "
+            "name it by its id, its whole MAC or IP address, its name or its serial number"
+        )
+    return found
+
+
+def _ids_of(device: Device, scope: Scope | None) -> list[str]:
+    """Return the ids that a device has and had."""
+    from medwarden.store import queries
+
+    return queries.ids_over_time(scope or queries.Scope(), device.id)
 
 
 def _seen(site: str, scope: Scope | None, what: str) -> str:

@@ -7,6 +7,7 @@ what it says is mapped while it is stored, so a decision holds from the next bat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -194,18 +195,26 @@ def identities_of(device_id: str, macs: Sequence[str], ips: Sequence[str]) -> li
     members = list(Identity.objects.filter(device=device_id).values_list("pk", flat=True))
     found: dict[str, None] = {}
     for mac in macs:
-        holders = IdentityInterface.objects.filter(device__in=members, mac=mac.lower())
+        holders = IdentityInterface.objects.filter(device__in=members, mac=_as_stored(mac))
         ids = sorted(holders.values_list("device", flat=True))
         if not ids:
             raise ConfigurationError(f"{mac} is no interface of this device, or the only one")
         found |= dict.fromkeys(ids)
     for ip in ips:
-        rows = IdentityAddress.objects.filter(device__in=members, ip=ip).order_by("-current", "-last_seen")
+        rows = IdentityAddress.objects.filter(device__in=members, ip=ip.strip().lower()).order_by(
+            "-current", "-last_seen"
+        )
         held = rows.values_list("device", flat=True).first()
         if held is None:
             raise ConfigurationError(f"{ip} is no address of an identity of this device, or the only one")
         found[held] = None
     return list(found)
+
+
+def _as_stored(mac: str) -> str:
+    """Return a MAC address as it is stored, written with colons, hyphens, points or nothing between."""
+    digits = re.sub(r"[:.\s-]", "", mac).lower()
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
 def decided(site: str) -> set[str]:

@@ -118,3 +118,37 @@ def test_a_fact_nobody_heard_has_no_origin(signed_in: SignedIn, pair: tuple[Devi
     client, (one, _) = signed_in(Role.VIEWER), pair
     assert client.get(f"/devices/{one.pk}/evidence/?field=dhcp.host_name&value=none").status_code == 404
     assert client.get("/devices/none/evidence/?field=a&value=b").status_code == 404
+
+
+@pytest.mark.parametrize("cut", [lambda mac: mac[:-3], lambda mac: mac[3:]], ids=["its end", "its head"])
+def test_half_an_address_joins_nothing(
+    signed_in: SignedIn, pair: tuple[Device, Device], cut: Callable[[str], str]
+) -> None:
+    """A slip of the hand that fits one device by chance would make two devices one."""
+    client, (one, other) = signed_in(Role.BIOMEDICAL_ENGINEER), pair
+    before = Device.objects.count()
+    said = {"other": cut(other.macs[0]), "reason": "typed too little"}
+    client.post(f"/devices/{one.pk}/join/", said, follow=True)
+    assert Device.objects.count() == before
+    assert not IdentityDecision.objects.exists()
+
+
+def test_an_address_is_understood_however_it_is_written(
+    signed_in: SignedIn, pair: tuple[Device, Device]
+) -> None:
+    client, (one, other) = signed_in(Role.BIOMEDICAL_ENGINEER), pair
+    hyphens = other.macs[0].upper().replace(":", "-")
+    client.post(f"/devices/{one.pk}/join/", {"other": hyphens, "reason": "two cards"})
+    assert not Device.objects.filter(pk=other.pk).exists()
+    digits = other.macs[0].replace(":", "")
+    pointed = f"{digits[:4]}.{digits[4:8]}.{digits[8:]}"
+    client.post(f"/devices/{one.pk}/split/", {"mac": [pointed], "reason": "they are two"})
+    assert Device.objects.filter(pk=other.pk).exists()
+
+
+def test_a_reason_has_an_end(signed_in: SignedIn, pair: tuple[Device, Device]) -> None:
+    client, (one, other) = signed_in(Role.BIOMEDICAL_ENGINEER), pair
+    body = {"kept": one.pk, "gone": other.pk, "reason": "y" * 100_000}
+    answer = client.post("/api/v1/identity/merges", body, content_type="application/json")
+    assert answer.status_code == 422
+    assert not IdentityDecision.objects.exists()

@@ -14,6 +14,7 @@ from medwarden.store.queries import ageing
 from medwarden.store.queries import identity as stored
 from medwarden.web.api.access import needs
 from medwarden.web.api.schemas import list_of, page_of, page_schema, plain
+from medwarden.web.decisions import LONGEST_REASON
 from medwarden.web.scope import actor_of, scope_of
 
 router = Router(tags=["Identity"])
@@ -24,7 +25,7 @@ CORRECT = needs(Permission.CORRECT_IDENTITY)
 class Reason(Schema):
     """Why, for the audit."""
 
-    reason: str = Field(..., min_length=1)
+    reason: str = Field(..., min_length=1, max_length=LONGEST_REASON)
 
 
 class NewMerge(Reason):
