@@ -31,6 +31,7 @@ from medwarden.app.recalls import due_days, match_devices, refresh, set_due_days
 from medwarden.kernel.clock import wall_clock
 from medwarden.kernel.errors import ConfigurationError, MalformedInput
 from medwarden.risk.recalls.facts import DeviceFacts
+from medwarden.risk.recalls.notice import MAKER, Notice, Scope
 from medwarden.risk.recalls.workflow import DAY_NS, DueDays
 from medwarden.store.changes import Change
 from medwarden.store.delta import apply_delta
@@ -464,7 +465,6 @@ def test_devices_are_compared_as_they_are_judged(pumps: Store, tmp_path: Path) -
 def test_a_notice_whose_change_was_taken_back_is_stored_by_the_next(
     pumps: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is remembered as stored was stored, not only meant to be."""
     from medwarden.app import recalls
     from medwarden.store.models import RecallNotice
 
@@ -479,5 +479,22 @@ def test_a_notice_whose_change_was_taken_back_is_stored_by_the_next(
             match_devices(pumps.home, "default", "main", ["d-main-1"])
     assert not RecallNotice.objects.exists(), "the change was taken back"
     assert match_devices(pumps.home, "default", "main", ["d-main-1"]) == 1
-    assert states() == {"d-main-1": "affected"}
-    assert finding_states("d-main-1") == ["open"]
+    assert (states(), finding_states("d-main-1")) == ({"d-main-1": "affected"}, ["open"])
+
+
+def test_a_notice_whose_change_began_earlier_and_committed_later_is_compared(pumps: Store) -> None:
+    from medwarden.store.recalls import enter_notice
+
+    began = wall_clock()
+    first, late = (
+        Notice(number, "Stop", "Acme Medical", MAKER, scopes=(Scope("Acme Medical", "PumpOne P100"),))
+        for number in ("N-1", "N-2")
+    )
+    with Change("user:anna", "a letter", tenant="default") as change:
+        enter_notice(change, first)
+    refresh(pumps.home, "default")
+    assert len(states("N-1")) == 3
+    with Change("user:ben", "another letter", tenant="default", clock=lambda: began) as change:
+        enter_notice(change, late)
+    refresh(pumps.home, "default")
+    assert len(states("N-2")) == 3

@@ -224,15 +224,22 @@ def own_notices(tenant: str) -> list[Notice]:
 
 
 def own_stamp(tenant: str) -> int:
-    """Return when an own notice last changed, in nanoseconds; 0 where there is none."""
+    """Return the number of the last version of own notices that was stored; 0 where there is none.
+
+    Numbers are given in the order of commits, which times are not: a long change is stamped when it begins.
+    """
     rows = RecallNoticeVersion.objects.filter(tenant_id=tenant, notice__origin__in=OWN)
-    newest = rows.order_by("-at_ns").values_list("at_ns", flat=True).first()
-    return newest or 0
+    return rows.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def own_changed(tenant: str, since_ns: int) -> set[str]:
-    """Return the numbers of own notices that changed after a time."""
-    rows = RecallNoticeVersion.objects.filter(tenant_id=tenant, notice__origin__in=OWN, at_ns__gt=since_ns)
+def own_changed(tenant: str, since: int) -> set[str]:
+    """Return the numbers of own notices of which a version was stored after that of a stamp.
+
+    All of them for a stamp that is no such version: before, times were kept.
+    """
+    rows = RecallNoticeVersion.objects.filter(tenant_id=tenant, notice__origin__in=OWN)
+    if since <= own_stamp(tenant):
+        rows = rows.filter(pk__gt=since)
     return set(rows.values_list("notice__number", flat=True))
 
 
