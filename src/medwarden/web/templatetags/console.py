@@ -114,6 +114,12 @@ def when_cell(moment_ns: int | None) -> SafeString | str:
 
 
 @register.filter
+def is_past(moment_ns: int) -> bool:
+    """Tell whether a time has come already."""
+    return moment_ns <= wall_clock()
+
+
+@register.filter
 def number(value: int | float | None) -> str:
     """Write a number with thousands separated; nothing known is a dash."""
     if value is None:

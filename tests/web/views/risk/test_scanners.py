@@ -135,6 +135,10 @@ def test_the_api_connects_asks_and_disconnects(
     assert send("POST", "", wanted)[0] == 422, "the name is taken"
     assert send("POST", f"/{made['id']}/pull")[0] == 204
     assert at_once == [made["id"]]
+    page = text(client.get("/risk/scans/"))
+    assert ", next in" in " ".join(re.sub("<[^>]*>", "", page).split()), "in half a day"
+    ScannerConnection.objects.update(ended_ns=1, begun_ns=1)
+    assert "every 12 hours, due now" in text(client.get("/risk/scans/"))
     (row,) = client.get("/api/v1/scanners").json()
     assert (row["name"], row["brought"], row["error"], row["every_hours"]) == ("Basement", 2, "", 12)
     assert not {"sealed", "secret", "credentials", "account"} & set(row)
