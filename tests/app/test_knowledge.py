@@ -213,6 +213,20 @@ def test_who_was_away_too_long_is_told_to_look_at_everything(home: Path) -> None
         assert knowledge.changed_since(first + 5).complete
 
 
+def test_how_often_other_feeds_came_is_no_matter(home: Path) -> None:
+    imported(home, a_json=making.nvd(making.nvd_cve("CVE-2026-10000")))
+    with Knowledge(home) as knowledge:
+        first = knowledge.newest
+    for n in range(1, 10):
+        imported(home, a_json=making.kev(f"CVE-2026-1000{n}", day=f"2026-01-1{n}"))
+    imported(home, a_json=making.nvd(making.nvd_cve("CVE-2026-20000")))
+    with Knowledge(home) as knowledge:
+        changes = knowledge.changed_since(first, (Kind.VULNERABILITY, Kind.ADVISORY))
+        assert changes.complete
+        assert changes.ids == {Kind.VULNERABILITY: {"CVE-2026-20000"}}
+        assert not knowledge.changed_since(first, (Kind.EXPLOITATION,)).complete
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -17,6 +17,7 @@ from medwarden.store.knowledge import Knowledge
 _MOST_CHANGED = 5000
 """Changed vulnerabilities up to which only those are judged anew."""
 
+_KINDS = (Kind.VULNERABILITY, Kind.ADVISORY, Kind.EXPLOITATION)
 
 _TOLD = 6
 """Advisories that are named as the cause of one verdict."""
@@ -39,7 +40,7 @@ def changed_since(knowledge: Knowledge, edition: int) -> Changed | None:
 
     What an advisory spoke of before it was revised or withdrawn has changed as well as what it speaks of now.
     """
-    changes = knowledge.changed_since(max(edition, 0))
+    changes = knowledge.changed_since(max(edition, 0), _KINDS)
     if not changes.complete:
         return None
     ids = set(changes.ids.get(Kind.VULNERABILITY, frozenset()))

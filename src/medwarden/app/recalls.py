@@ -284,7 +284,7 @@ def _changed_since(tenant: str, knowledge: Knowledge, edition: int, notices_ns: 
     """Return the numbers of notices that changed since an edition and a time, None for too many to tell."""
     from medwarden.store.recalls import own_changed
 
-    changes = knowledge.changed_since(max(edition, 0))
+    changes = knowledge.changed_since(max(edition, 0), (Kind.RECALL,))
     if not changes.complete:
         return None
     numbers = set(changes.ids.get(Kind.RECALL, frozenset())) | own_changed(tenant, notices_ns)

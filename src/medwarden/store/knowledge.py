@@ -296,15 +296,18 @@ class Knowledge:
         """Yield blocks of MAC addresses."""
         return self._all(Kind.ASSIGNMENT, Assignment)
 
-    def changed_since(self, edition: int) -> Changes:
-        """Return the ids that changed after the edition with this number (0: from the beginning)."""
+    def changed_since(self, edition: int, kinds: Collection[Kind] = tuple(Kind)) -> Changes:
+        """Return the ids of ``kinds`` that changed after an edition, by its number (0: from the beginning).
+
+        Feeds without records of these kinds do not count: how often they came is no matter.
+        """
         newest, complete = self.newest, True
         ids: dict[Kind, set[str]] = {}
         for feed, before, now in self._moved_on(edition):
-            if before is None and edition > 0:
+            if before is None and edition > 0 and self._has_to_do_with(feed, kinds):
                 oldest = self.rows("SELECT min(nth) FROM edition WHERE feed = ?", (feed,))[0][0]
                 complete = complete and oldest == 1
-            for kind, then, here in self._differing(before, now):
+            for kind, then, here in self._differing(before, now, kinds):
                 ids.setdefault(kind, set()).update(then.keys() | here.keys())
         return Changes(newest, complete, {kind: frozenset(found) for kind, found in ids.items()})
 
@@ -324,6 +327,13 @@ class Knowledge:
                         record_of(kind, then[id]) if id in then else None,
                         record_of(kind, here[id]) if id in here else None,
                     )
+
+    def _has_to_do_with(self, feed: str, kinds: Collection[Kind]) -> bool:
+        """Tell whether the editions that are kept of a feed hold records of ``kinds``, or nothing at all."""
+        held = self.rows(
+            "SELECT DISTINCT kind FROM part WHERE edition IN (SELECT id FROM edition WHERE feed = ?)", (feed,)
+        )
+        return not held or any(Kind(str(kind)) in kinds for (kind,) in held)
 
     def _moved_on(self, edition: int) -> list[tuple[str, int | None, int]]:
         """Return the feeds of which a later edition is in use, with the one of then (if any) and that."""
