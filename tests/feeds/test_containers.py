@@ -118,3 +118,50 @@ def test_whatever_is_damaged_is_read_or_refused(
         read(tmp_path, bytes(data[: end or None]))
     except MalformedInput as error:
         assert str(error).isprintable()
+
+
+def test_a_tar_of_folders_without_end_is_refused(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for number in range(60):
+            folder = tarfile.TarInfo(f"folder{number}")
+            folder.type = tarfile.DIRTYPE
+            archive.addfile(folder)
+    with pytest.raises(MalformedInput, match="more than 50 files"):
+        read(tmp_path, out.getvalue())
+
+
+def with_holes(version: str) -> bytes:
+    """Return a tar of a member with holes, as GNU tar writes it (its manual, appendix D)."""
+    info = tarfile.TarInfo("a.json")
+    if version == "old":
+        info.type = tarfile.GNUTYPE_SPARSE
+        return info.tobuf(tarfile.GNU_FORMAT) + TAR
+    info.pax_headers = {"GNU.sparse.major": version, "GNU.sparse.minor": "0"}
+    info.size = 1 << 20
+    return info.tobuf(tarfile.PAX_FORMAT) + b"9999999\n" + b"0\n" * (1 << 19) + TAR
+
+
+@pytest.mark.parametrize("version", ["old", "1"])
+def test_maps_of_holes_are_not_read(tmp_path: Path, version: str) -> None:
+    with pytest.raises(MalformedInput, match="a member with holes"):
+        read(tmp_path, with_holes(version))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [{"GNU.sparse.map": "1,x"}, {"GNU.sparse.size": "x", "GNU.sparse.map": "0,1"}],
+    ids=["map", "size"],
+)
+def test_a_tar_whose_further_head_says_nonsense_is_damaged(tmp_path: Path, head: dict[str, str]) -> None:
+    info = tarfile.TarInfo("a.json")
+    info.pax_headers = head
+    with pytest.raises(MalformedInput, match="damaged archive"):
+        read(tmp_path, info.tobuf(tarfile.PAX_FORMAT) + TAR)
+
+
+def test_a_tar_of_heads_that_say_more_of_heads_is_damaged(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a.json")
+    info.type = tarfile.XHDTYPE
+    with pytest.raises(MalformedInput, match="damaged archive"):
+        read(tmp_path, info.tobuf(tarfile.USTAR_FORMAT) * 3000 + TAR)

@@ -10,8 +10,6 @@ import gzip
 import io
 import tarfile
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -20,7 +18,7 @@ import msgspec
 import zstandard
 
 from medwarden.kernel.errors import MalformedInput, ResourceError
-from medwarden.knowledge.zip_archive import open_archive
+from medwarden.knowledge.zip_archive import DAMAGE, damaged, open_archive
 
 _DEEPEST = 4
 _HEAD = 1 << 16
@@ -28,13 +26,10 @@ _TAR_AT, _TAR = 257, b"ustar"
 _IN_MEMORY = 1 << 20
 _HEADS = frozenset(b"LKxgX"[at : at + 1] for at in range(5))
 """Types of heads of a tar that say more of what follows: GNU's long names, those of POSIX and of Solaris."""
+_HOLES = "a member with holes, whose map may be of any length"
 _LONGEST_NAME = 200
-_DAMAGE = (
-    EOFError, gzip.BadGzipFile, tarfile.TarError, zipfile.BadZipFile, zlib.error,
-    zstandard.ZstdError,
-)  # fmt: skip
-_STRANGE = (NotImplementedError, RuntimeError, ValueError)
-"""What ``zipfile`` raises for a password, a way of packing it does not know, and places that are none."""
+_DAMAGE = (*DAMAGE, gzip.BadGzipFile, tarfile.TarError, zstandard.ZstdError)
+"""What the readers raise for damage; ``tarfile`` also lets ValueError and RecursionError of heads pass."""
 _OTHER_PACKERS = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\0": "xz",
@@ -80,9 +75,7 @@ class _Bounded(io.RawIOBase):
         try:
             data = self._inner.read(len(view))
         except _DAMAGE as error:
-            raise MalformedInput(self._name, f"a damaged archive ({error})") from error
-        except _STRANGE as error:
-            raise MalformedInput(self._name, f"an archive that cannot be read ({error})") from error
+            raise damaged(self._name, error) from error
         except OSError as error:
             raise _fault(self._name, error) from error
         self._own += len(data)
@@ -182,26 +175,31 @@ def _of_zip(
 def _opened_zip(
     file: IO[bytes], name: str, bounds: Bounds, total: list[int], count: list[int], depth: int
 ) -> Iterator[Member]:
-    with open_archive(file, name) as archive:
+    with open_archive(file, name, bounds.most_members) as archive:
         for info in archive.infolist():
             if info.filename.endswith("/"):
                 continue
             inner = _within(name, info.filename)
             try:
                 member = archive.open(info)
-            except (*_DAMAGE, *_STRANGE) as error:
+            except _DAMAGE as error:
                 raise MalformedInput(inner, f"cannot be unpacked ({str(error)[:_LONGEST_NAME]})") from error
             with member:
                 yield from _of(member, inner, bounds, total, count, depth + 1)
 
 
 class _Head(tarfile.TarInfo):
-    """The head of a member; one that holds a name or further heads is read whole, so it is bounded."""
+    """The head of a member; what is read whole with it, names, further heads, maps of holes, is bounded."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _HEADS and self.size > _IN_MEMORY:
             raise tarfile.ReadError(f"a head of {self.size} bytes")
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError(_HOLES)
         return super()._proc_member(archive)  # type: ignore[misc,no-any-return]  # no public way to it
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        raise tarfile.ReadError(_HOLES)
 
 
 def _of_tar(
@@ -209,9 +207,12 @@ def _of_tar(
 ) -> Iterator[Member]:
     try:
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Head) as archive:
-            for info in archive:
+            for number, info in enumerate(archive):
+                if number >= bounds.most_members:
+                    raise MalformedInput(name, f"more than {bounds.most_members} files")
+                archive.members.clear()  # type: ignore[attr-defined]  # else every head stays in memory
                 member = archive.extractfile(info) if info.isreg() else None
                 if member is not None:
                     yield from _of(member, _within(name, info.name), bounds, total, count, depth + 1)
     except _DAMAGE as error:
-        raise MalformedInput(name, f"a damaged archive ({error})") from error
+        raise damaged(name, error) from error

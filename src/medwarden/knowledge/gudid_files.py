@@ -13,7 +13,6 @@ import csv
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -21,7 +20,7 @@ from typing import IO
 import msgspec
 
 from medwarden.kernel.errors import MalformedInput, ResourceError
-from medwarden.knowledge.zip_archive import open_archive
+from medwarden.knowledge.zip_archive import DAMAGE, damaged, open_archive
 
 LONGEST_RECORD = 4 << 20
 """Characters that one record of JSON may have."""
@@ -114,9 +113,8 @@ def entries(path: Path) -> Iterator[Entry]:
                 yield entry
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        # RuntimeError: a password, or a way of packing that is not known here
-        raise MalformedInput(str(path), f"a damaged archive ({error})") from error
+    except DAMAGE as error:
+        raise damaged(str(path), error) from error
     if not found:
         raise MalformedInput(str(path), "no table of AccessGUDID, no openFDA JSON and no FDA classification")
 

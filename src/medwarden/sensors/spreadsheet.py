@@ -18,7 +18,7 @@ from typing import NamedTuple
 import python_calamine
 
 from medwarden.kernel.errors import MalformedInput
-from medwarden.knowledge.zip_archive import DAMAGE, packed_otherwise
+from medwarden.knowledge.zip_archive import DAMAGE, open_archive
 
 ARCHIVE = b"PK\x03\x04"
 """How an archive begins."""
@@ -29,7 +29,6 @@ MOST_UNPACKED = 256 << 20
 MOST_RATIO = 200
 """How many times its own size a member of a spreadsheet may unpack to, once past a mebibyte."""
 
-MOST_MEMBERS = 4096
 MOST_CELLS = 20_000_000
 
 _PLACE = re.compile(rb"""[\s"']r\s*=\s*["']\s*([A-Za-z]*)(\d+)""")
@@ -79,7 +78,7 @@ def looked_into(document: bytes, source: str, most_cells: int = MOST_CELLS) -> b
     packed = io.BytesIO()
     try:
         with (
-            zipfile.ZipFile(io.BytesIO(document)) as archive,
+            open_archive(io.BytesIO(document), source) as archive,
             zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as anew,
         ):
             for member in archive.infolist():
@@ -105,21 +104,19 @@ def _native(source: str) -> Iterator[None]:
 def archive_refusal(document: bytes, most_cells: int = MOST_CELLS) -> str | None:
     """Return why an archive is not to be opened, by its directory and how far its cells reach."""
     try:
-        with zipfile.ZipFile(io.BytesIO(document)) as archive:
+        with open_archive(io.BytesIO(document), "a spreadsheet") as archive:
             members = archive.infolist()
-            if (otherwise := packed_otherwise(archive)) is not None:
-                return otherwise
             reach = 0
             if sum(member.file_size for member in members) <= MOST_UNPACKED:
                 reach = max((_reach(archive, member) for member in members), default=0)
+    except MalformedInput as error:
+        return error.reason
     except _DAMAGE as error:
         return f"a damaged spreadsheet ({error})"
     if any(member.filename.lower() in _OTHER_BOOKS for member in members):
         return "a spreadsheet in another form than XLSX: save it as XLSX or CSV"
     if reach > most_cells:
         return f"a spreadsheet whose cells reach over more than {most_cells:,} places"
-    if len(members) > MOST_MEMBERS:
-        return f"a spreadsheet of more than {MOST_MEMBERS} members"
     if len({member.filename.casefold() for member in members}) < len(members):
         return "a spreadsheet with two members of one name"
     total = sum(member.file_size for member in members)

@@ -40,6 +40,7 @@ _AHEAD_NS = 24 * 3_600_000_000_000
 _MOST_MANIFEST = 128 << 20
 _MOST_BLOCK = 256 << 20
 _MOST_BYTES = 32 << 30
+_MOST_MEMBERS = 1_000_000
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -86,7 +87,7 @@ class _Bundle:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.archive = open_archive(path, str(path))
+            self.archive = open_archive(path, str(path), _MOST_MEMBERS)
             names = self.archive.namelist()
             if _MANIFEST not in names or _SIGNATURE not in names:
                 raise MalformedInput(str(path), "no bundle of knowledge")
@@ -137,12 +138,12 @@ class _Bundle:
 
 def is_bundle(path: Path) -> bool:
     """Tell whether a file is a bundle, by its content."""
-    if not path.is_file() or not zipfile.is_zipfile(path):
-        return False
     try:
-        with zipfile.ZipFile(path) as archive:
+        if not path.is_file() or not zipfile.is_zipfile(path):
+            return False
+        with open_archive(path, str(path), _MOST_MEMBERS) as archive:
             return {_MANIFEST, _SIGNATURE} <= set(archive.namelist())
-    except DAMAGE:
+    except (MalformedInput, *DAMAGE):
         return False
 
 

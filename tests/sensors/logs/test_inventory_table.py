@@ -63,7 +63,7 @@ def test_what_is_no_spreadsheet_is_said_so(document: bytes) -> None:
 
 def test_too_many_members() -> None:
     (reason,) = reasons(archive(**{f"xl__x{n}": b"" for n in range(5000)}))
-    assert "more than 4096 members" in reason
+    assert "more than 4,096 members" in reason
 
 
 @pytest.mark.parametrize(
