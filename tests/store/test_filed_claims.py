@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import cast
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medwarden.kernel.errors import ResourceError
-from medwarden.model.feed import Record
+from medwarden.model.feed import Kind, Record
 from medwarden.model.vulnerability import (
     Advisory,
     ProductClaim,
@@ -31,6 +36,8 @@ from medwarden.risk.matching.profile import Profile, Software
 from medwarden.store import filed_claims
 from medwarden.store.filed_claims import FILE, FiledClaims
 from medwarden.store.knowledge import FOLDER, Knowledge
+from medwarden.store.knowledge_blocks import Held
+from medwarden.store.knowledge_blocks import pack as pack_held
 from medwarden.store.knowledge_editions import Brought, Gathering, put_in_use
 
 FROM = Provenance("made", "here")
@@ -48,6 +55,18 @@ def killed(db, digest, made):
 filed_claims._put = killed
 with Knowledge(Path(sys.argv[1])) as knowledge:
     filed_claims.FiledClaims(knowledge).file()
+"""
+FILING = """
+import sys
+from pathlib import Path
+from medwarden.store import filed_claims
+from medwarden.store.knowledge import Knowledge
+with Knowledge(Path(sys.argv[1])) as knowledge:
+    filed = filed_claims.FiledClaims(knowledge)
+for line in sys.stdin:
+    with filed_claims._opened(Path(line.strip())) as db:
+        print(db.execute("SELECT count(*) FROM block, shelf").fetchone()[0], flush=True)
+filed.file()
 """
 PROFILES = (
     Profile("B. Braun", "Infusomat Space", "2.1"),
@@ -239,13 +258,138 @@ def test_who_is_killed_while_filing_leaves_the_rest_to_the_next(home: Path, put:
     assert len(put) == 3
 
 
-def test_what_other_code_filed_is_filed_again(
+def test_what_other_code_filed_stays_while_it_is_used(
     home: Path, put: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file(home)
-    monkeypatch.setattr(filed_claims, "filing_version", lambda: "another")
-    same(home)
+    own, other = home / FOLDER / FILE, home / FOLDER / "filed-another.sqlite3"
+    with monkeypatch.context() as later:
+        later.setattr(filed_claims, "FILE", other.name)
+        file(home)
+        same(home)
+        assert len(put) == 10
+    file(home)
     assert len(put) == 10
+    assert own.exists() and other.exists()
+
+
+def test_a_file_of_other_code_goes_when_nobody_has_used_it_for_a_day(home: Path) -> None:
+    left = [home / FOLDER / f"filed-older.sqlite3{end}" for end in ("", "-wal", "-shm")]
+    with closing(sqlite3.connect(left[0], isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE kept (number)")
+        file(home)
+        assert all(path.exists() for path in left)
+        for path in left:
+            os.utime(path, (0, 0))
+        file(home)
+        assert not any(path.exists() for path in left)
+        db.execute("INSERT INTO kept VALUES (1)")
+        assert db.execute("SELECT number FROM kept").fetchall() == [(1,)]
+    assert (home / FOLDER / FILE).exists()
+    same(home)
+
+
+def test_the_name_of_the_file_holds_the_code_that_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspect, "getsource", lambda module: f"{module.__name__} of a later release")
+    file(home)
+    assert [path.name for path in (home / FOLDER).glob("filed-*.sqlite3")] == [FILE]
+    assert filed_claims._filing_version() not in FILE
+
+
+@pytest.mark.parametrize("done", [(), ("PRAGMA journal_mode = WAL",), filed_claims._SCHEMA[:1]])
+def test_a_file_whose_making_was_interrupted_is_made(home: Path, done: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(home / FOLDER / FILE)) as db:
+        for statement in done:
+            db.execute(statement)
+    same(home)
+
+
+def test_after_a_disk_was_full_while_the_file_was_made_it_is_made(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = sqlite3.connect
+
+    def small(path: Path, **options: object) -> sqlite3.Connection:
+        db = inner(path, **options)  # type: ignore[call-overload]  # as the caller gave them
+        db.execute("PRAGMA max_page_count = 2")
+        return cast(sqlite3.Connection, db)
+
+    with Knowledge(home) as knowledge:
+        filed = FiledClaims(knowledge)
+    with monkeypatch.context() as full:
+        full.setattr(sqlite3, "connect", small)
+        with pytest.raises(ResourceError, match="full"):
+            filed.makers()
+    assert filed.makers() == ["B. Braun"]
+    same(home)
+
+
+def test_processes_that_make_and_fill_the_file_at_once_do_not_disturb_each_other(home: Path) -> None:
+    with ExitStack() as ends:
+        filing = [
+            ends.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", FILING, str(home)],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                )
+            )
+            for _ in range(3)
+        ]  # fmt: skip
+        for turn in range(15):
+            for each in filing:
+                assert each.stdin is not None
+                each.stdin.write(f"{home / str(turn)}.sqlite3\n")
+                each.stdin.flush()
+            for each in filing:
+                assert each.stdout is not None
+                if not each.stdout.readline():
+                    pytest.fail(each.communicate()[1])
+        assert [(each.communicate()[1], each.returncode) for each in filing] == [("", 0)] * 3
+    same(home)
+
+
+def test_each_block_is_forgotten_in_a_transaction_of_its_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file(home)
+    with Knowledge(home, writable=True) as knowledge:
+        knowledge.db.execute("PRAGMA foreign_keys = OFF")
+        gone = [str(d) for (d,) in knowledge.rows("SELECT digest FROM block ORDER BY digest LIMIT 3")]
+        for digest in gone:
+            for table in ("part", "block"):
+                knowledge.db.execute(f"DELETE FROM {table} WHERE digest = ?", (digest,))
+    said: list[str] = []
+    inner = filed_claims._made
+
+    def listening(db: sqlite3.Connection, path: Path) -> None:
+        inner(db, path)
+        db.set_trace_callback(said.append)
+
+    monkeypatch.setattr(filed_claims, "_made", listening)
+    file(home)
+    turns = " ".join(said).split("BEGIN IMMEDIATE")[1:]
+    assert [turn.count("DELETE FROM block") for turn in turns] == [1, 1, 1]
+    with sqlite3.connect(home / FOLDER / FILE) as db:
+        assert not {digest for (digest,) in db.execute("SELECT digest FROM block")} & set(gone)
+
+
+def test_a_record_that_cannot_be_read_is_said_of_the_file_in_which_it_stands(home: Path) -> None:
+    file(home)
+    digest, data, _ = pack_held([Held("CVE-2024-9000", "", 0, msgspec.Raw(b"\x01"))])
+    with Knowledge(home, writable=True) as knowledge, knowledge.change():
+        edition = knowledge.newest
+        knowledge.db.execute("INSERT INTO block VALUES (?, ?)", (digest, data))
+        knowledge.db.execute(
+            "INSERT INTO part VALUES (?, ?, 'CVE-2024-9xxx', ?, 1)", (edition, Kind.VULNERABILITY, digest)
+        )
+    with Knowledge(home) as knowledge:
+        filed = FiledClaims(knowledge)
+    for _ in range(2):
+        with pytest.raises(ResourceError, match=r"CVE-2024-9xxx of vulnerability in .*feeds\.sqlite3"):
+            filed.makers()
+    with sqlite3.connect(home / FOLDER / FILE) as db:
+        assert db.execute("SELECT count(*) FROM block").fetchone() == (5,)
 
 
 @pytest.mark.parametrize("how", ["no database", "rows", "cut"])

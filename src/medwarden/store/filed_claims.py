@@ -1,21 +1,24 @@
 """Claims of knowledge by what they are looked up by, so that nobody reads all of it for one device.
 
-``HOME/knowledge/filed.sqlite3`` follows from the blocks of knowledge and from the code that files them
-(:mod:`medwarden.risk.matching.filing`), block by block: a new edition has only those filed that changed. Each
-block is one transaction, so who is killed leaves blocks that the next one files. Nothing else rests on the
-file: one that is damaged, or was filed by other code, is thrown away and made again.
+``HOME/knowledge/filed-VERSION.sqlite3`` follows from the blocks of knowledge and from the code that files
+them (:mod:`medwarden.risk.matching.filing`), whose version is in its name: processes of another release that
+still run have a file of their own. A new edition has only those blocks filed that changed. Each is one
+transaction, so who is killed leaves blocks that the next one files. Nothing else rests on the file: one that
+is damaged is thrown away and made again, one of other code goes when nobody has used it for a day.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import inspect
 import logging
+import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -23,13 +26,25 @@ import msgspec
 import zstandard
 
 from medwarden.kernel.errors import ResourceError
-from medwarden.model.feed import Kind
+from medwarden.model.feed import Kind, Record
 from medwarden.model.vulnerability import Advisory, Vulnerability
 from medwarden.risk.matching.filing import RESTS_ON, Entry, Filed, Route, RouteKind, filed, pack, unpack
 from medwarden.store.knowledge import Knowledge
 from medwarden.store.knowledge_blocks import MOST_UNPACKED, record_of
 
-FILE = "filed.sqlite3"
+
+def _filing_version() -> str:
+    """Return the version of the code that says what a block comes to and how that is kept."""
+    code = hashlib.sha256()
+    for name in (*RESTS_ON, __name__):
+        code.update(inspect.getsource(sys.modules[name]).encode())
+    return code.hexdigest()[:16]
+
+
+# Read now, with the code that runs: an upgrade may put other sources in its place while this process lives.
+FILE = f"filed-{_filing_version()}.sqlite3"
+"""The name of the file that this code files in."""
+LOCK = "filed.lock"
 FILED_KINDS = (Kind.VULNERABILITY, Kind.ADVISORY)
 """Kinds of records that are filed, in the order in which engines take them."""
 
@@ -39,14 +54,14 @@ _SMALL = 400
 _LEVEL = 3
 _COMPRESSED = b"\x28\xb5\x2f\xfd"
 """What a compressed row begins with (RFC 8878, 3.1.1); MessagePack of a list or map never does."""
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS made_by (version TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS block (id INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS shelf (
-    kind TEXT NOT NULL, key TEXT NOT NULL, block INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (kind, key, block)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS shelf_block ON shelf (block);
-"""
+_SCHEMA = (
+    "CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE shelf (kind TEXT NOT NULL, key TEXT NOT NULL, block INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY (kind, key, block)) WITHOUT ROWID",
+    "CREATE INDEX shelf_block ON shelf (block)",
+)
+_UNUSED = 86_400
+"""Seconds without use after which a file of other code is taken away."""
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -108,25 +123,26 @@ class FiledClaims:
             ids = {advisory for advisory, each in about.items() if not wanted.isdisjoint(each)}
             if not ids:
                 continue
-            for held in knowledge.block(block.kind, block.bucket, block.digest):
-                if held.id in ids:
-                    yield cast(Advisory, record_of(block.kind, held))
+            yield from cast(list[Advisory], _records(knowledge, block, ids))
 
     def file(self) -> None:
-        """File what is not filed yet, and forget what is in no edition any more."""
+        """File what is not filed yet, and forget what is in no edition any more, block by block.
+
+        Files of other code that nobody used for a day are taken away.
+        """
         if not self._blocks:
             return
-
-        def forget(db: sqlite3.Connection, _: Sequence[int]) -> None:
-            known: dict[str, int] = dict(db.execute("SELECT digest, id FROM block").fetchall())
-            gone = [(known[digest],) for digest in known.keys() - kept]
-            if gone:
-                db.executemany("DELETE FROM shelf WHERE block = ?", gone)
-                db.executemany("DELETE FROM block WHERE id = ?", gone)
-
+        filed = self._with(self._blocks, lambda db, _: _known(db))
+        # Asked after that: what another process filed of a newer edition is in knowledge by now.
         with Knowledge(self._home) as knowledge:
             kept = {str(digest) for (digest,) in knowledge.rows("SELECT digest FROM block")}
-        self._with(self._blocks, forget, "IMMEDIATE")
+        gone = sorted(filed.keys() - kept)
+        if gone:
+            self._using(lambda db: _forget(db, gone))
+        try:
+            _take_away_unused(self._path.parent)
+        except OSError as error:
+            raise ResourceError(f"{self._path.parent}: {error.strerror or error}") from error
 
     # ------------------------------------------------------------ reading
 
@@ -147,46 +163,59 @@ class FiledClaims:
         blocks = [block for block in self._blocks if block.kind in kinds]
         return self._with(blocks, read) if blocks else []
 
-    def _with(self, blocks: Sequence[_Block], act: _Act[_T], lock: str = "DEFERRED") -> _T:
-        """Do something with the numbers of blocks that are all filed; a damaged file is made again, once."""
-        try:
-            return self._with_filed(blocks, act, lock)
-        except _DAMAGED as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked, full, not to be opened
-                raise ResourceError(f"{self._path} cannot be used: {error}") from error
-            _log.warning("%s is made again, because it is damaged: %s", self._path, error)
-        for path in (self._path, *(self._path.with_name(FILE + end) for end in ("-wal", "-shm"))):
-            path.unlink(missing_ok=True)
-        try:
-            return self._with_filed(blocks, act, lock)
-        except _DAMAGED as error:
-            raise ResourceError(f"{self._path} cannot be used: {error}") from error
+    def _with(self, blocks: Sequence[_Block], act: _Act[_T]) -> _T:
+        """Do something with the numbers of blocks that are all filed, in one view of the file."""
 
-    def _with_filed(self, blocks: Sequence[_Block], act: _Act[_T], lock: str) -> _T:
-        with _opened(self._path) as db:
+        def when_filed(db: sqlite3.Connection) -> _T:
             while True:
-                with _transaction(db, lock):
-                    known: dict[str, int] = dict(db.execute("SELECT digest, id FROM block").fetchall())
+                with _transaction(db, "DEFERRED"):
+                    known = _known(db)
                     missing = [block for block in blocks if block.digest not in known]
                     if not missing:
                         return act(db, [known[block.digest] for block in blocks])
                 self._file(db, missing)
 
+        return self._using(when_filed)
+
+    def _using(self, act: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do something with the open file; a damaged one is made again, once."""
+        try:
+            try:
+                with _opened(self._path) as db:
+                    return act(db)
+            except _DAMAGED as error:
+                if not _is_damage(error):
+                    raise
+                _log.warning("%s is made again, because it is damaged: %s", self._path, error)
+            with _alone(self._path.parent):
+                _remove(self._path)
+            with _opened(self._path) as db:
+                return act(db)
+        except _DAMAGED as error:
+            raise ResourceError(f"{self._path} cannot be used: {error}") from error
+        except OSError as error:
+            raise ResourceError(f"{self._path}: {error.strerror or error}") from error
+
     def _file(self, db: sqlite3.Connection, missing: Sequence[_Block]) -> None:
         with Knowledge(self._home) as knowledge:
             for block in missing:
-                held = knowledge.block(block.kind, block.bucket, block.digest)
-                records = [cast(Vulnerability | Advisory, record_of(block.kind, each)) for each in held]
+                records = cast(list[Vulnerability | Advisory], _records(knowledge, block))
                 _put(db, block.digest, filed(records))
 
 
-@cache
-def filing_version() -> str:
-    """Return the version of the code that says what a block comes to."""
-    code = hashlib.sha256()
-    for name in RESTS_ON:
-        code.update(inspect.getsource(import_module(name)).encode())
-    return code.hexdigest()[:16]
+def _records(knowledge: Knowledge, block: _Block, only: Collection[str] | None = None) -> list[Record]:
+    """Return the records of a block, or those of some ids.
+
+    Raises ResourceError where the block is gone or damaged, or this code cannot read what stands there.
+    """
+    try:
+        held = knowledge.block(block.kind, block.bucket, block.digest)
+        return [record_of(block.kind, each) for each in held if only is None or each.id in only]
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise ResourceError(
+            f"the block {block.bucket} of {block.kind} in {knowledge.path} cannot be read by this version of "
+            f"medwarden ({error}): import or sync this feed again"
+        ) from error
 
 
 def _in_use(knowledge: Knowledge) -> Iterator[_Block]:
@@ -199,23 +228,84 @@ def _in_use(knowledge: Knowledge) -> Iterator[_Block]:
             yield _Block(kind, str(bucket), str(digest))
 
 
+def _is_damage(error: Exception) -> bool:
+    """Tell whether a file is not what was written, rather than locked, full or not to be opened."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return True
+    return error.sqlite_errorcode == sqlite3.SQLITE_ERROR  # a table is missing or another
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from opening, making and removing files of filed claims meanwhile.
+
+    Held for moments only: SQLite opens a database and its log by name, one after the other.
+    """
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing would not do where a child was forked meanwhile
+        os.close(descriptor)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file; what other code filed is emptied."""
-    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as db:
-        tables = "SELECT count(*) FROM sqlite_master WHERE name = 'made_by'"
-        if not db.execute(tables).fetchone()[0]:
-            path.chmod(0o600)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_SCHEMA)
-        # What is lost with the power is filed again.
-        db.execute("PRAGMA synchronous = NORMAL")
-        if db.execute("SELECT version FROM made_by").fetchall() != [(filing_version(),)]:
-            with _transaction(db, "IMMEDIATE"):
-                for table in ("shelf", "block", "made_by"):
-                    db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of this module
-                db.execute("INSERT INTO made_by VALUES (?)", (filing_version(),))
+    """Open the file; one that is not there, or whose making was interrupted, is made."""
+    with _alone(path.parent):
+        db = sqlite3.connect(path, timeout=30, isolation_level=None)
+        try:
+            _made(db, path)
+        except BaseException:
+            db.close()
+            raise
+    with closing(db):
         yield db
+
+
+def _made(db: sqlite3.Connection, path: Path) -> None:
+    os.utime(path)  # says that it is in use
+    # What is lost with the power is filed again.
+    db.execute("PRAGMA synchronous = NORMAL")
+    if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return
+    path.chmod(0o600)
+    db.execute("PRAGMA journal_mode = WAL")
+    with _transaction(db, "IMMEDIATE"):
+        for statement in _SCHEMA:
+            db.execute(statement)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file; its log last, which SQLite takes away by itself from beside an empty database."""
+    for end in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def _take_away_unused(folder: Path) -> None:
+    """Remove files of other code that nobody has used for a day; who has one open keeps it until then."""
+    with _alone(folder):
+        others: dict[str, float] = {}
+        for path in folder.glob("filed*.sqlite3*"):
+            name = path.name[: path.name.index(".sqlite3")] + ".sqlite3"
+            others[name] = max(others.get(name, 0.0), path.stat().st_mtime)
+        for name, used in others.items():
+            if name != FILE and used < time.time() - _UNUSED:
+                _remove(folder / name)
+
+
+def _known(db: sqlite3.Connection) -> dict[str, int]:
+    """Return the numbers of the blocks that are filed by their digests."""
+    return dict(db.execute("SELECT digest, id FROM block").fetchall())
+
+
+def _forget(db: sqlite3.Connection, digests: Iterable[str]) -> None:
+    """Forget blocks, each in a transaction of its own: others wait for one at most."""
+    for digest in digests:
+        with _transaction(db, "IMMEDIATE"):
+            db.execute("DELETE FROM shelf WHERE block = (SELECT id FROM block WHERE digest = ?)", (digest,))
+            db.execute("DELETE FROM block WHERE digest = ?", (digest,))
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from medwarden.kernel.errors import ResourceError
 from medwarden.model.vulnerability import (
     Advisory,
     MatchState,
@@ -102,3 +105,21 @@ def test_updates_of_another_release_do_not_count() -> None:
     assert updates.applied(other) == other
     own = Profile(os="Windows", build="10.0.17763.1", updates=frozenset({"KB5062557"}))
     assert updates.applied(own).build == "10.0.17763.7558"
+
+
+def test_builds_that_could_not_be_told_once_are_asked_for_again() -> None:
+    asked: list[int] = []
+
+    def known() -> Iterator[tuple[str, str]]:
+        asked.append(1)
+        yield "KB5060531", "10.0.17763.7434"
+        if len(asked) == 1:
+            raise ResourceError("the disk is full")
+        yield "KB5062557", "10.0.17763.7558"
+
+    updates = Updates(known)
+    device = Profile(os="Windows", build="10.0.17763.1", updates=frozenset({"KB5062557"}))
+    with pytest.raises(ResourceError):
+        updates.applied(device)
+    assert [updates.applied(device).build for _ in range(2)] == ["10.0.17763.7558"] * 2
+    assert len(asked) == 2

@@ -38,8 +38,8 @@ def numbers(build: str) -> tuple[int, ...]:
 class Updates:
     """What is known of updates; filled while claims are filed.
 
-    ``known`` returns pairs of an article and a build that were learnt before; it is asked once, when the
-    first device comes whose updates are known.
+    ``known`` returns pairs of an article and a build that were learnt before; it is asked until it
+    could tell, from the first device on whose updates are known.
     """
 
     def __init__(self, known: Learnt | None = None) -> None:
@@ -79,9 +79,9 @@ class Updates:
     def applied(self, profile: Profile) -> Profile:
         """Return a profile whose build is at least what its installed updates make of it."""
         if self._known is not None:
-            known, self._known = self._known, None
-            for article, build in known():
+            for article, build in list(self._known()):
                 self._learn((article,), build)
+            self._known = None  # not before: where it could not be told, it is asked again
         own = numbers(profile.build)
         best = own
         for article in profile.updates:
