@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -108,7 +109,8 @@ def test_differences_are_first_and_lead_to_findings(store: Store, signed_in: Sig
     assert finding.title.partition(":")[0] in records
     shown = said_on(client, f"/findings/{finding.pk}/")
     assert "MPII-1" in shown and "hl7.patient_data" in shown
-    assert f'href="{where}' in shown, "the answer leads to the form"
+    (answer,) = re.findall(rf'href="(/devices/{pump.pk}/evidence/[?]field=mds2.MPII-1&[^"]*)"', shown)
+    assert f'href="{where}' in said_on(client, unescape(answer)), "the answer leads down to the form"
     assert f"/devices/{pump.pk}/evidence/?field=hl7.patient_data" in shown, "and the other side to packets"
     policy = said_on(client, f"/devices/{pump.pk}/?tab=policy")
     assert "What its maker says it needs" in policy
