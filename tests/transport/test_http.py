@@ -163,7 +163,16 @@ def test_a_redirect_away_from_tls_is_refused(fetch: Fetch) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://example.org/x", "ftp://example.org/x", "https://user:word@example.org/x", "file:///etc/passwd"],
+    [
+        "http://example.org/x",
+        "ftp://example.org/x",
+        "https://user:word@example.org/x",
+        "file:///etc/passwd",
+        "https://[x/y",
+        "https://x]/y",
+        "https://\N{ACCOUNT OF}/",
+        "",
+    ],
 )
 def test_only_checked_connections_are_made(url: str, session: HttpSession, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):

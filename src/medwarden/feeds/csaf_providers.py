@@ -156,7 +156,7 @@ def _of_provider(desk: Desk, provider: str) -> list[Arrived]:
     since = desk.state.get(mark, "")
     seen, owed = (frozenset(desk.state.get(key, "").split()) for key in (at, again))
     offers = sorted(
-        {offer.url: offer for d in metadata.distributions for offer in _offers(desk, d)}.values(),
+        {offer.url: offer for d in metadata.distributions for offer in _offers(desk, d, url)}.values(),
         key=lambda offer: (offer.updated, offer.url),
     )
     wanted = [
@@ -232,7 +232,7 @@ def _keys(desk: Desk, metadata: _Metadata, url: str) -> Keys | None:
         return None
     held = []
     for key in metadata.public_openpgp_keys:
-        data = desk.get_if_there(key.url, _PACE)
+        data = desk.get_if_there(_address(url, key.url), _PACE)
         if data is not None:
             held.append((key.fingerprint, data))
     if not held:
@@ -240,13 +240,21 @@ def _keys(desk: Desk, metadata: _Metadata, url: str) -> Keys | None:
     return Keys(held, metadata.publisher.name or url)
 
 
-def _offers(desk: Desk, distribution: _Distribution) -> Iterator[Offer]:
+def _address(within: str, said: str) -> str:
+    """Return the address that a provider names in a file of its own (RFC 3986, 5)."""
+    try:
+        return urljoin(within, said)
+    except ValueError as error:
+        raise RemoteServiceError(f"{within} names what is no address: nothing was changed") from error
+
+
+def _offers(desk: Desk, distribution: _Distribution, url: str) -> Iterator[Offer]:
     if distribution.rolie is not None:
         for feed in distribution.rolie.feeds:
             if feed.tlp_label.upper() in _OPEN:
-                yield from _of_rolie(desk, feed.url)
+                yield from _of_rolie(desk, _address(url, feed.url))
     elif distribution.directory_url:
-        yield from _of_directory(desk, distribution.directory_url.rstrip("/") + "/")
+        yield from _of_directory(desk, _address(url, distribution.directory_url.rstrip("/") + "/"))
 
 
 def _of_rolie(desk: Desk, url: str) -> Iterator[Offer]:
@@ -255,10 +263,10 @@ def _of_rolie(desk: Desk, url: str) -> Iterator[Offer]:
         if not document:
             continue
         yield Offer(
-            url=urljoin(url, document),
+            url=_address(url, document),
             updated=_instant(entry.updated, url),
-            hashes=tuple(urljoin(url, link.href) for link in entry.link if link.rel == "hash"),
-            signature=next((urljoin(url, li.href) for li in entry.link if li.rel == "signature"), ""),
+            hashes=tuple(_address(url, link.href) for link in entry.link if link.rel == "hash"),
+            signature=next((_address(url, li.href) for li in entry.link if li.rel == "signature"), ""),
         )
 
 
@@ -266,17 +274,20 @@ def _instant(text: str, url: str) -> str:
     """Return a time in one form, so that times of different offsets compare as they follow each other."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        whole = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return whole.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    except (ValueError, OverflowError) as error:  # a day before the first or after the last one
         raise RemoteServiceError(f"{url} dates a document {text[:40]!r}: nothing was changed") from error
-    whole = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return whole.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _of_directory(desk: Desk, url: str) -> Iterator[Offer]:
     """Yield what ``changes.csv`` lists (path and date), or all of ``index.txt`` where there is none."""
     changes = desk.get_if_there(url + "changes.csv", _PACE)
     if changes is not None:
-        rows = [row for row in csv.reader(changes.decode("utf-8", "replace").splitlines()) if row]
+        try:
+            rows = [row for row in csv.reader(changes.decode("utf-8", "replace").splitlines()) if row]
+        except csv.Error as error:
+            raise RemoteServiceError(f"{url}changes.csv cannot be read ({error})") from error
         if any(len(row) != 2 for row in rows):
             raise RemoteServiceError(f"{url}changes.csv is no list of paths and dates: nothing was changed")
         listed = [(row[0], _instant(row[1], f"{url}changes.csv")) for row in rows]
@@ -285,7 +296,7 @@ def _of_directory(desk: Desk, url: str) -> Iterator[Offer]:
         lines = path.read_text("utf-8", "replace").splitlines() if path else []
         listed = [(line.strip(), "") for line in lines if line.strip()]
     for path_in, updated in listed:
-        document = urljoin(url, path_in)
+        document = _address(url, path_in)
         if not path_in.lower().endswith(".json"):
             continue
         if urlsplit(document).netloc != urlsplit(url).netloc:

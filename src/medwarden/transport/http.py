@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import msgspec
 import urllib3
@@ -422,8 +422,11 @@ def _asked_to_wait(answer: urllib3.BaseHTTPResponse) -> str:
 
 
 def shown(url: str) -> str:
-    """Return an address as errors and logs may tell it: without query, fragment and credentials, bounded."""
-    parts = urlsplit(url)
+    """Return an address as errors and logs may tell it: without query, fragment and credentials, bounded.
+
+    Raises ConfigurationError for what is no address.
+    """
+    parts = _parts(url)
     whole = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return whole if len(whole) <= _LONGEST_SHOWN else f"{whole[:_LONGEST_SHOWN]}…"
 
@@ -431,9 +434,10 @@ def shown(url: str) -> str:
 def checked_host(url: str) -> str:
     """Return the host of an address that may be asked.
 
-    Raises ConfigurationError for one that holds a password or is not of https (http is for loopback alone).
+    Raises ConfigurationError for one that holds a password or is not of https (http is for loopback alone),
+    and for what is no address.
     """
-    parts = urlsplit(url)
+    parts = _parts(url)
     host = parts.hostname or ""
     if parts.username or parts.password:
         raise ConfigurationError(f"the address of {host} must not contain a password")
@@ -442,6 +446,14 @@ def checked_host(url: str) -> str:
     raise ConfigurationError(
         f"{parts.scheme}://{host}: only https is used, so that nobody can change what comes"
     )
+
+
+def _parts(url: str) -> SplitResult:
+    """Take an address apart; one in brackets that do not close or hold no address is none (RFC 3986, 3.2.2)."""
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ConfigurationError("this is no address: its host cannot be read") from error
 
 
 def _next_page(link: str) -> str:
