@@ -22,7 +22,7 @@ def web(tmp_path: Path) -> Iterator[Upstream]:
         yield told
 
 
-def rolie(web: Upstream, url: str = ROLIE, **entry: object) -> None:
+def rolie(web: Upstream, entry: dict[str, object], url: str = ROLIE) -> None:
     """Let the provider list its documents in a feed."""
     metadata = json.loads(web.files[PROVIDER])
     metadata["distributions"] = [{"rolie": {"feeds": [{"url": url, "tlp_label": "WHITE"}]}}]
@@ -39,7 +39,7 @@ def test_a_directory_at_no_address_is_said(web: Upstream) -> None:
 
 
 def test_a_feed_at_no_address_is_said(web: Upstream) -> None:
-    rolie(web, NOWHERE)
+    rolie(web, {}, NOWHERE)
     assert web.sync("csaf").error == f"{PROVIDER} names what is no address: nothing was changed"
 
 
@@ -54,7 +54,7 @@ def test_a_feed_at_no_address_is_said(web: Upstream) -> None:
     ids=["content", "self", "hash", "signature"],
 )
 def test_a_document_at_no_address_is_said(web: Upstream, entry: dict[str, object]) -> None:
-    rolie(web, **entry)
+    rolie(web, entry)
     assert web.sync("csaf").error == f"{ROLIE} names what is no address: nothing was changed"
 
 

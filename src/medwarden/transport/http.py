@@ -449,7 +449,7 @@ def checked_host(url: str) -> str:
 
 
 def _parts(url: str) -> SplitResult:
-    """Take an address apart; one in brackets that do not close or hold no address is none (RFC 3986, 3.2.2)."""
+    """Take an address apart; one in brackets that do not close is none (RFC 3986, 3.2.2)."""
     try:
         return urlsplit(url)
     except ValueError as error:

@@ -27,7 +27,7 @@ _MOST_ELEMENTS = 200_000
 _CHUNK = 1 << 16
 _ACCURATE = 90
 _BANNERS = {"ssh": "ssh.identification", "http": "http.server", "ftp": "ftp.banner", "smtp": "smtp.banner"}
-_LINES = re.compile(r"^\s*([^:\n]{1,40}):\s*(.+?)\s*$", re.MULTILINE)
+_MOST_OUTPUT = 8192
 _NBSTAT = re.compile(r"NetBIOS name:\s*([^,]+)")
 
 Statement = tuple[str, str | None]
@@ -310,9 +310,10 @@ def _script(script: Element) -> Iterator[Statement]:
             yield field, (element.text or "").replace("\\x00", "").strip() or None
     labels = _OUTPUT.get(name)
     if labels:
-        for label, value in _LINES.findall(output[:8192]):
-            field = labels.get(label.strip())
-            if field is not None:
+        for line in output[:_MOST_OUTPUT].splitlines():
+            label, _, value = map(str.strip, line.partition(":"))
+            field = labels.get(label)
+            if field is not None and value:
                 yield field, value.lower().removeprefix("0x") if field == "enip.serial_number" else value
     if name == "snmp-sysdescr":
         yield "snmp.sys_descr", " ".join(output.partition("System uptime")[0].split())
