@@ -28,6 +28,7 @@ from medwarden.app.knowledge_status import status
 from medwarden.cli.main import run
 from medwarden.kernel.errors import ConfigurationError, ResourceError
 from medwarden.model.feed import Kind
+from medwarden.store.folder import FolderLock
 from medwarden.store.knowledge import Knowledge
 
 
@@ -306,6 +307,22 @@ def test_a_killed_import_leaves_the_old_edition_and_the_next_one_works(
         assert len(knowledge.exploitations()) == 5
         assert knowledge.check() == []
     assert list((home / "knowledge").glob("gathering-*")) == []
+
+
+def test_what_a_killed_process_laid_aside_is_removed_by_the_next(home: Path) -> None:
+    aside = home / "knowledge" / "arriving-killed"
+    aside.mkdir(parents=True)
+    (aside / "held").write_bytes(b"a file of gigabytes")
+    (home / "knowledge" / "gathering-1.sqlite3").write_bytes(b"")
+    (home / "knowledge" / "gathering-1.sqlite3-journal").write_bytes(b"")
+    with FolderLock(home, "knowledge"):
+        with pytest.raises(ResourceError):
+            imported(home, a_json=making.kev("CVE-2026-10001"))
+        assert (aside / "held").exists(), "another process writes: it may be its own"
+    with app.writing(home):
+        assert not aside.exists()
+        assert list((home / "knowledge").glob("gathering-*")) == []
+    assert imported(home, a_json=making.kev("CVE-2026-10001")).errors == ()
 
 
 def test_the_commands_print_and_say_what_went_wrong(

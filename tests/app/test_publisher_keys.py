@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
 import pytest
 from tests.app.test_vex import saying, statement
 from tests.app.test_vulnerabilities import states
 from tests.app.test_work import prepared, queue  # noqa: F401 - fixtures
+from tests.feeds import making
 from tests.store.conftest import migrated  # noqa: F401 - a fixture
 
-from medwarden.app.knowledge_settings import SyncSettings, read_settings, with_provider, write_settings
+from medwarden.app.knowledge import import_files
+from medwarden.app.knowledge_settings import (
+    Schedule,
+    SyncSettings,
+    read_settings,
+    with_provider,
+    write_settings,
+)
+from medwarden.app.knowledge_steering import set_ecosystems, set_provider, set_schedule, set_stale_after
 from medwarden.app.publisher_keys import bind_known, distrust, trust, vouchers
 from medwarden.app.vex import Checked, TakenIn, take_in, weigh
 from medwarden.kernel.errors import ConfigurationError
@@ -112,3 +125,81 @@ def test_trust_names_a_publisher_a_reason_and_what_there_is(queue: Store) -> Non
         distrust(home, KEY, "Bcme", actor="user:anna", reason="x")
     distrust(home, KEY, actor="user:anna", reason="x")
     assert [one.id for one in vouchers(home) if one.kind == "key"] == []
+
+
+Decision = Callable[[Path], object]
+
+
+def _turned_off(held: Schedule) -> Schedule:
+    return msgspec.structs.replace(held, at="04:30")
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        lambda home: trust(home, "CD" * 20, "Baxter", actor="user:bert", reason="called Baxter"),
+        lambda home: distrust(home, PROVIDER, "Acme", actor="user:bert", reason="it does not"),
+        bind_known,
+        lambda home: set_provider(home, "philips.com", asked=True, actor="user:bert", reason="x"),
+        lambda home: set_ecosystems(home, ["PyPI"], actor="user:bert", reason="x"),
+        lambda home: set_stale_after(home, "kev", 24, actor="user:bert", reason="x"),
+        lambda home: set_schedule(home, _turned_off, actor="user:bert", reason="x"),
+    ],
+    ids=["trust", "distrust", "bind", "provider", "ecosystems", "age", "schedule"],
+)
+def test_a_key_that_is_ended_while_something_else_is_decided_stays_ended(
+    queue: Store,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    decision: Decision,
+) -> None:
+    """Two decide at once: what the first ended must not come back with what the second had read before."""
+    from medwarden.store.changes import Change
+
+    home = queue.home
+    before = SyncSettings(
+        csaf=(PROVIDER,), openpgp=(KEY, "EF" * 20), vouches={KEY: ("B. Braun",), PROVIDER: ("Acme",)}
+    )
+    write_settings(home, before)
+    enter = Change.__enter__
+    ended: list[str] = []
+
+    def after_the_other(self: Change) -> Change:
+        if not ended:
+            ended.append(KEY)
+            distrust(home, KEY, actor="user:anna", reason="its owner lost it")
+        return enter(self)
+
+    monkeypatch.setattr(Change, "__enter__", after_the_other)
+    decision(home)
+    assert ended
+    after = read_settings(home)
+    assert KEY not in after.openpgp
+    assert KEY not in after.vouches
+    without = msgspec.structs.replace(before, openpgp=("EF" * 20,), vouches={PROVIDER: ("Acme",)})
+    assert after != without, "both decisions hold"
+
+
+@pytest.mark.parametrize(
+    "author", ["B. Braun\u00a0Melsungen", "B.\u200bBraun", "B. \u202eBraun", "B.\nBraun"]
+)
+def test_a_key_that_was_met_with_a_name_nobody_can_have_is_bound_to_nobody(
+    queue: Store,  # noqa: F811
+    author: str,
+) -> None:
+    """A person typed it before names were cleaned: nothing may stand still for it."""
+    from medwarden.store.models import VexDocument
+
+    taken(queue, saying("B. Braun"))
+    VexDocument.objects.update(author=author)
+    write_settings(queue.home, SyncSettings(openpgp=(KEY,)))
+    weigh(queue.home, "default")
+    assert read_settings(queue.home).vouches == {KEY: ()}
+    assert taken(queue, saying("Baxter")).states == {"waiting": 1}
+
+
+def test_keys_are_bound_before_files_of_publishers_are_taken_in(queue: Store, tmp_path: Path) -> None:  # noqa: F811
+    taken(queue, saying("B. Braun"))
+    write_settings(queue.home, SyncSettings(openpgp=(KEY,)))
+    (tmp_path / "kev.json").write_bytes(making.kev("CVE-2026-10001"))
+    assert import_files(queue.home, [tmp_path / "kev.json"], unsigned=True).errors == ()
+    assert read_settings(queue.home).vouches == {KEY: ("B. Braun",)}

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.connectors.scanners.contract import ACCOUNT, SECRET, Contract, case_files, serving
 from tests.store.conftest import home, migrated, store  # noqa: F401 - fixtures
 
 from medwarden.app import scanner_pull
 from medwarden.app.scanner_pull import PullReport, is_running
 from medwarden.app.scanners import Wanted, change, connect, disconnect
-from medwarden.connectors.scanners.desk import Allowance, Credentials
+from medwarden.connectors.scanners.desk import Allowance, Asked, Brought, Credentials, Desk
+from medwarden.connectors.scanners.registry import connector_named
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
-from medwarden.kernel.errors import MalformedInput
+from medwarden.kernel.errors import MalformedInput, RemoteServiceError
 from medwarden.store.open import Store, ensure_site
+from medwarden.transport.http import HttpSession
+from medwarden.transport.kept import Kept
 
 (CASE,) = [path for path in case_files("nessus") if path.name.startswith("two_scans")]
 OWN = Credentials(ACCOUNT, SECRET)
@@ -189,7 +198,6 @@ def test_a_scanner_that_repeats_what_it_was_told_is_not_repeated(
 
 @pytest.mark.parametrize("half", ["p&ss<w>rd/ +ü", "wörter mit blanks", "plain-secret"])
 def test_a_secret_is_left_out_however_it_is_written(half: str) -> None:
-    from urllib.parse import quote, quote_plus
     from xml.sax.saxutils import escape
 
     held = Credentials("reader", half)
@@ -199,9 +207,124 @@ def test_a_secret_is_left_out_however_it_is_written(half: str) -> None:
     assert held.without("it says nothing") == "it says nothing"
 
 
-def test_an_empty_folder_is_where_nothing_was_kept(tmp_path: Path) -> None:
-    from medwarden.transport.kept import Kept
+_HARD = "p\"ä&ss<w>rd/ '+\\x😀"
 
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps(_HARD)[1:-1],
+        json.dumps(_HARD, ensure_ascii=False)[1:-1],
+        json.dumps(_HARD).replace("/", "\\/").replace("&", "\\u0026").replace("<", "\\u003C")[1:-1],
+        json.dumps(json.dumps(_HARD)[1:-1])[1:-1],
+        html.escape(_HARD),
+        html.escape(html.escape(_HARD)),
+        html.escape(_HARD, quote=False).replace('"', "&#34;").replace("'", "&apos;").replace("ä", "&auml;"),
+        repr(_HARD)[1:-1],
+        ascii(_HARD)[1:-1],
+        repr(_HARD.encode())[2:-1],
+        quote(_HARD, safe="").lower(),
+        quote(quote(_HARD, safe=""), safe=""),
+        json.dumps(quote_plus(_HARD))[1:-1],
+    ],
+)
+def test_a_secret_is_left_out_however_it_is_escaped(written: str) -> None:
+    held = Credentials("reader", _HARD)
+    assert held.without(f"it says {written}!") == "it says …!"
+    assert held.without(f'{{"said":"{written}"}}') == '{"said":"…"}'
+
+
+_ANY = st.characters(exclude_categories=("C", "Z"))
+_AWKWARD = st.sampled_from("\\\"'&;%+# amp25xä😀")
+
+
+@given(st.text(_ANY, min_size=4, max_size=30) | st.text(_AWKWARD, min_size=4, max_size=30))
+def test_no_secret_survives_an_escape(half: str) -> None:
+    held = Credentials("a", half)
+    for written in (
+        half, json.dumps(half)[1:-1], json.dumps(half, ensure_ascii=False)[1:-1], html.escape(half),
+        quote(half), quote_plus(half), repr(half)[1:-1], ascii(half)[1:-1],
+    ):  # fmt: skip
+        assert set(held.without(f"({written})")) <= {"(", ")", "…", *"\\"}, written
+
+
+def test_no_answer_makes_a_secret_take_long_to_be_left_out() -> None:
+    """With every run of backslashes taken in any of its ways this would not end."""
+    held = Credentials("reader", '"\\' * 40 + "end")
+    answer = ('"' + "\\" * 12) * 40 + "other"
+    assert held.without(answer) == answer
+
+
+def test_an_account_is_left_out_where_it_is_a_word() -> None:
+    held = Credentials("admin", "hunter2!")
+    assert held.without("the administrator knows superadmin") == "the administrator knows superadmin"
+    for around in ("user {} said", '"{}"', "{}@host", "user%3A{}%20", "a\\n{}\\nb", "{}"):
+        assert held.without(around.format("admin")) == around.format("…")
+    key = "0123456789abcdef" * 4
+    assert Credentials(key, "hunter2!").without(f"accessKey{key}x") == "accessKey…x", "a key is no word"
+
+
+def test_a_defect_is_logged_where_it_is_and_without_the_secret(
+    pull: Pull, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: scanner_pull._Pull, *_: object) -> None:
+        try:
+            raise KeyError(SECRET)
+        except KeyError as error:
+            raise ValueError(f"{json.dumps(SECRET)} of {ACCOUNT}") from error
+
+    monkeypatch.setattr(scanner_pull._Pull, "_take", fail)
+    assert "its log says where" in pull().error
+    logged = caplog.text
+    assert SECRET not in logged
+    assert ACCOUNT not in logged
+    assert "ValueError" in logged
+    assert "test_scanner_pull.py" in logged
+
+
+def test_what_is_cut_is_cleaned_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a secret at the end of a sentence that was cut is no word anybody would find."""
+    held = Credentials("reader", "correct-horse-battery")
+    desk = Desk(
+        Asked("Nessus", "https://scanner.example", held),
+        HttpSession(), tmp_path, Kept(tmp_path / "kept"), {}, now_s=0.0,
+    )  # fmt: skip
+
+    def refuse(*_: object, **__: object) -> object:
+        raise msgspec.ValidationError("x" * 150 + held.secret)
+
+    monkeypatch.setattr(Desk, "file", lambda *_, **__: _laid(tmp_path))
+    monkeypatch.setattr(msgspec.json, "decode", refuse)
+    with pytest.raises(RemoteServiceError) as raised:
+        desk.answer("/scans", dict, {})
+    assert "correct-ho" not in str(raised.value)
+    assert "…" in str(raised.value)
+
+
+def _laid(folder: Path) -> Path:
+    (folder / "answer").write_bytes(b"{}")
+    return folder / "answer"
+
+
+def test_a_pull_tells_how_far_it_is_without_the_secret(pull: Pull, monkeypatch: pytest.MonkeyPatch) -> None:
+    from medwarden.store.models import ScannerConnection
+
+    honest = connector_named("nessus").pull
+
+    def telling(desk: Desk) -> Iterator[Brought]:
+        yield from honest(desk)
+        desk.tell(1, 2, "x" * 155 + SECRET)
+
+    monkeypatch.setattr(connector_named("nessus"), "pull", staticmethod(telling))
+    monkeypatch.setattr(scanner_pull, "_WRITE_SECONDS", -1.0)
+    told = list[str]()
+    monkeypatch.setattr("medwarden.store.scanners.note_progress", lambda *how: told.append(how[-1][:160]))
+    assert pull().reports == 2
+    assert told[-1] == "x" * 155 + "…"
+    assert ScannerConnection.objects.get().error == ""
+
+
+def test_an_empty_folder_is_where_nothing_was_kept(tmp_path: Path) -> None:
     held = Kept(tmp_path / "kept")
     (tmp_path / "report").write_bytes(b"report " * 10_000)
     held.store("one", tmp_path / "report")

@@ -173,9 +173,12 @@ def test_a_document_without_an_author_needs_one_and_is_no_makers(queue: Store) -
     ).encode()
     with pytest.raises(ConfigurationError, match="names no author"):
         taken(queue, document)
-    assert taken(queue, document, author="B. Braun") == "waiting", (
+    with pytest.raises(ConfigurationError, match="names no author"):
+        taken(queue, document, author="\u200b\u00a0")
+    assert taken(queue, document, author=" B.\u00a0Braun\n\u202e") == "waiting", (
         "nobody but the importer says it is the maker"
     )
+    assert statement().author == "B. Braun", "cleaned as what documents say is"
 
 
 # ---------------------------------------------------------------- out

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from medwarden.app.knowledge_settings import publishers_by_key, read_settings
+from medwarden.app.publisher_keys import bind_known
 from medwarden.feeds.beside import Beside, Companions
 from medwarden.feeds.containers import Member, members
 from medwarden.feeds.registry import HEAD, feed_named, recognise
@@ -28,6 +29,8 @@ from medwarden.store.knowledge_editions import Brought, Gathering, put_in_use
 Progress = Callable[[int, int, str], None]
 
 _MOST_PROBLEMS = 100
+_ARRIVING = "arriving-"
+"""How folders begin in which files lie while they are checked and read."""
 
 
 class FileReport(msgspec.Struct, frozen=True):
@@ -208,10 +211,12 @@ def import_files(
 
     ``unsigned`` says that a person vouches for the files; without it ConfigurationError is raised, for
     nothing else does. ``proof`` is what the editions say of that. A file that cannot be read as a whole is
-    named and nothing of it is kept; of the others every record is kept or named. Raises ResourceError for
-    the disk.
+    named and nothing of it is kept; of the others every record is kept or named. Keys that were trusted
+    before keys were bound are bound first, for which a store of a writer has to be open. Raises
+    ResourceError for the disk.
     """
     demand_voucher(unsigned)
+    bind_known(home)
     files = list(_files(paths))
     companions = Companions(files, publishers_by_key(read_settings(home)))
     files = [path for path in files if not companions.is_companion(path)]
@@ -253,7 +258,7 @@ def _bring(arriving: Arriving, companions: Companions, path: Path, folder: Path)
             arriving.take(member)
         return
     try:
-        with tempfile.TemporaryDirectory(prefix="arriving-", dir=folder) as aside:
+        with tempfile.TemporaryDirectory(prefix=_ARRIVING, dir=folder) as aside:
             held = Path(aside) / "held"
             shutil.copyfile(path, held)
             with held.open("rb") as document:
@@ -348,8 +353,20 @@ def _report(brought: Brought, edition: Edition | None, error: str) -> FeedReport
 def writing(home: Path) -> Iterator[Knowledge]:
     """Open the knowledge of a data folder to write, one process at a time, making the folder.
 
-    Raises ResourceError where another process is writing.
+    What killed processes left there half-way is removed. Raises ResourceError where another process is
+    writing.
     """
     prepare(home)
     with FolderLock(home, "knowledge"), Knowledge(home, writable=True) as knowledge:
+        _tidy(knowledge.folder)
         yield knowledge
+
+
+def _tidy(folder: Path) -> None:
+    try:
+        for aside in folder.glob(f"{_ARRIVING}*"):
+            shutil.rmtree(aside)
+        for gathered in folder.glob("gathering-*"):
+            gathered.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{folder}: {error.strerror or error}") from error

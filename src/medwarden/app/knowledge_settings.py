@@ -170,7 +170,7 @@ def _check(settings: SyncSettings) -> None:
         if len(publishers) > MOST_PUBLISHERS:
             wrong(f"{who[:80]} speaks for at most {MOST_PUBLISHERS} publishers")
         for name in publishers:
-            if not folded(name) or len(name) > LONGEST_PUBLISHER or not name.isprintable():
+            if not names_publisher(name):
                 wrong(f"{name[:40]!r} is no name of a publisher (1 to {LONGEST_PUBLISHER} letters)")
     for address in settings.csaf or ():
         if address.startswith("https://") or _DOMAIN.match(address):
@@ -179,6 +179,11 @@ def _check(settings: SyncSettings) -> None:
     for ecosystem in settings.osv or ():
         if ecosystem not in ECOSYSTEMS:
             wrong(f"there is no ecosystem {ecosystem[:40]!r}; there are: {', '.join(sorted(ECOSYSTEMS))}")
+
+
+def names_publisher(name: str) -> bool:
+    """Tell whether a text can be kept as the name of a publisher."""
+    return bool(folded(name)) and len(name) <= LONGEST_PUBLISHER and name.isprintable()
 
 
 def plain_fingerprint(said: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -38,43 +39,54 @@ class ListedProvider(msgspec.Struct, frozen=True):
     """Whether its address is published, so that it is sure to be one."""
 
 
-def change_settings(home: Path, wanted: SyncSettings, *, actor: str, reason: str) -> SyncSettings:
-    """Keep settings and write the change to the audit; return them. On an open store of a writer.
+Decision = Callable[[SyncSettings], SyncSettings]
+"""What makes of the settings as they stand those that are wanted."""
 
-    Raises ConfigurationError where they cannot hold.
+
+def change_settings(home: Path, decided: Decision, *, actor: str, reason: str) -> SyncSettings:
+    """Decide on settings, keep them and write the change to the audit; return them.
+
+    On an open store of a writer. ``decided`` is given what stands when it is this writer's turn: of two who
+    decide at once, none undoes what the other did. Raises ConfigurationError where settings cannot hold.
     """
     from medwarden.store.changes import Change
 
-    before = read_settings(home)
-    if wanted == before:
-        return before
     with Change(actor, reason) as change:
-        change.record("knowledge.settings", "knowledge:feeds.yaml", said_of(before), said_of(wanted))
-        write_settings(home, wanted)
+        before = read_settings(home)
+        wanted = decided(before)
+        if wanted != before:
+            change.record("knowledge.settings", "knowledge:feeds.yaml", said_of(before), said_of(wanted))
+            write_settings(home, wanted)
     if wanted.schedule.on and not before.schedule.on:
         turned_on(home, time.time_ns())
     return wanted
 
 
-def _changed(home: Path, wanted: SyncSettings, actor: str, reason: str) -> SyncSettings:
+def _changed(home: Path, decided: Decision, actor: str, reason: str) -> SyncSettings:
     with open_store(home, writer=True, role=ROLE):
-        return change_settings(home, wanted, actor=actor, reason=reason)
+        return change_settings(home, decided, actor=actor, reason=reason)
 
 
-def set_schedule(home: Path, schedule: Schedule, *, actor: str, reason: str) -> SyncSettings:
-    """Say when knowledge is looked for by itself."""
-    return _changed(home, msgspec.structs.replace(read_settings(home), schedule=schedule), actor, reason)
+def set_schedule(
+    home: Path, decided: Callable[[Schedule], Schedule], *, actor: str, reason: str
+) -> SyncSettings:
+    """Say when knowledge is looked for by itself, from how it is looked for so far."""
+
+    def anew(settings: SyncSettings) -> SyncSettings:
+        return msgspec.structs.replace(settings, schedule=decided(settings.schedule))
+
+    return _changed(home, anew, actor, reason)
 
 
 def set_provider(home: Path, named: str, *, asked: bool, actor: str, reason: str) -> SyncSettings:
     """Ask a publisher of CSAF documents, or no longer."""
-    return _changed(home, with_provider(read_settings(home), named, asked=asked), actor, reason)
+    return _changed(home, partial(with_provider, named=named, asked=asked), actor, reason)
 
 
 def set_ecosystems(home: Path, names: Sequence[str], *, actor: str, reason: str) -> SyncSettings:
     """Choose ecosystems of OSV; none for none."""
-    wanted = msgspec.structs.replace(read_settings(home), osv=tuple(dict.fromkeys(names)) or None)
-    return _changed(home, wanted, actor, reason)
+    chosen = tuple(dict.fromkeys(names)) or None
+    return _changed(home, partial(msgspec.structs.replace, osv=chosen), actor, reason)
 
 
 def with_stale_after(settings: SyncSettings, feed: str, hours: int | None) -> SyncSettings:
@@ -88,9 +100,8 @@ def with_stale_after(settings: SyncSettings, feed: str, hours: int | None) -> Sy
 def set_stale_after(home: Path, feed: str, hours: int | None, *, actor: str, reason: str) -> int:
     """Say from which age in hours a feed is stale (None: its own), and return that."""
     found = feed_named(feed)
-    return stale_after_h(
-        found, _changed(home, with_stale_after(read_settings(home), feed, hours), actor, reason)
-    )
+    done = _changed(home, partial(with_stale_after, feed=feed, hours=hours), actor, reason)
+    return stale_after_h(found, done)
 
 
 def note_key(home: Path, key: TrustedKey, *, trusted: bool, actor: str, reason: str) -> None:

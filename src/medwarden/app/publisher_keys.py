@@ -7,6 +7,7 @@ other's until somebody says with a reason that it speaks for another as well.
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ import msgspec
 from medwarden.app.knowledge_settings import (
     SyncSettings,
     chosen_providers,
+    names_publisher,
     plain_fingerprint,
     publishers_by_key,
     read_settings,
@@ -65,17 +67,19 @@ def trust(home: Path, who: str, publisher: str, *, actor: str, reason: str) -> N
     named = " ".join(publisher.split())
     if not named:
         raise ConfigurationError("say for which publisher, as its documents name it")
-    settings = read_settings(home)
+    change_settings(home, partial(_trusting, who=who, publisher=named), actor=actor, reason=reason.strip())
+
+
+def _trusting(settings: SyncSettings, who: str, publisher: str) -> SyncSettings:
     known = _known(settings, who)
     openpgp = settings.openpgp
     if known is None:
         known, openpgp = plain_fingerprint(who), (*openpgp, plain_fingerprint(who))
     bound = _bound(settings, known)
-    if not is_among(named, bound):
-        bound = (*bound, named)
+    if not is_among(publisher, bound):
+        bound = (*bound, publisher)
     vouches = {**_others(settings, known), known: bound}
-    wanted = msgspec.structs.replace(settings, openpgp=openpgp, vouches=vouches)
-    change_settings(home, wanted, actor=actor, reason=reason.strip())
+    return msgspec.structs.replace(settings, openpgp=openpgp, vouches=vouches)
 
 
 def distrust(home: Path, who: str, publisher: str = "", *, actor: str, reason: str) -> None:
@@ -85,7 +89,12 @@ def distrust(home: Path, who: str, publisher: str = "", *, actor: str, reason: s
     """
     if not reason.strip():
         raise ConfigurationError("say why it is trusted no longer")
-    settings = read_settings(home)
+    change_settings(
+        home, partial(_distrusting, who=who, publisher=publisher), actor=actor, reason=reason.strip()
+    )
+
+
+def _distrusting(settings: SyncSettings, who: str, publisher: str) -> SyncSettings:
     known = _known(settings, who)
     if known is None:
         raise ConfigurationError(f"{who[:80]!r} is no key that is trusted and no provider that is asked")
@@ -99,30 +108,36 @@ def distrust(home: Path, who: str, publisher: str = "", *, actor: str, reason: s
         vouches[known] = left
     else:
         openpgp = tuple(key for key in openpgp if plain_fingerprint(key) != known)
-    wanted = msgspec.structs.replace(settings, openpgp=openpgp, vouches=vouches)
-    change_settings(home, wanted, actor=actor, reason=reason.strip())
+    return msgspec.structs.replace(settings, openpgp=openpgp, vouches=vouches)
 
 
 def bind_known(home: Path) -> None:
     """Bind keys that were trusted before keys were bound, on an open store of a writer.
 
     Each is bound to the publisher of the first document here that it signed: the one it was met with. One
-    that signed no document that is kept is bound to nobody until a person says whom. That is decided once,
-    before another document is taken in, so that no document can name whom its own key is for.
+    that signed no document that is kept, or whose document names nobody that can be kept, is bound to nobody
+    until a person says whom. That is decided once, before another document is taken in, so that no document
+    can name whom its own key is for. Where all keys are bound, the store is not asked.
     """
-    settings = read_settings(home)
-    named = {plain_fingerprint(key) for key in settings.vouches}
-    before = [key for key in map(plain_fingerprint, settings.openpgp) if key not in named]
-    if not before:
-        return
+    if _unbound(read_settings(home)):
+        change_settings(
+            home, _binding, actor="system",
+            reason="keys that were trusted for everybody are bound to the publisher they were met with",
+        )  # fmt: skip
+
+
+def _binding(settings: SyncSettings) -> SyncSettings:
     from medwarden.store.vex import first_signed
 
-    met = first_signed(before)
-    vouches = {**settings.vouches, **{key: (met[key],) if key in met else () for key in before}}
-    change_settings(
-        home, msgspec.structs.replace(settings, vouches=vouches), actor="system",
-        reason="keys that were trusted for everybody are bound to the publisher they were met with",
-    )  # fmt: skip
+    before = _unbound(settings)
+    met = {key: (name,) for key, name in first_signed(before).items() if names_publisher(name)}
+    vouches = {**settings.vouches, **{key: met.get(key, ()) for key in before}}
+    return msgspec.structs.replace(settings, vouches=vouches)
+
+
+def _unbound(settings: SyncSettings) -> list[str]:
+    named = {plain_fingerprint(key) for key in settings.vouches}
+    return [key for key in map(plain_fingerprint, settings.openpgp) if key not in named]
 
 
 def _known(settings: SyncSettings, who: str) -> str | None:

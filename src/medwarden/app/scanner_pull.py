@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,10 +137,11 @@ class _Pull:
             self._ask()
         except MedwardenError as failure:
             error = str(failure)
-        except (ValueError, LookupError, TypeError, OSError, RuntimeError):
+        except (ValueError, LookupError, TypeError, OSError, RuntimeError) as failure:
             # An answer that nobody thought of must not keep other scanners from being asked.
             if is_still(self._row):
-                _log.exception("asking %s failed by a defect of medwarden", self._row.name)
+                where = self._clean("".join(traceback.format_exception(failure)))
+                _log.error("asking %s failed by a defect of medwarden: %s", self._row.name, where)
                 error = "medwarden failed on what the scanner answered: its log says where"
             else:  # what came was removed beneath the pull
                 error = str(_changed(self._row))
@@ -245,7 +247,7 @@ class _Pull:
         now = time.monotonic()
         if now - self._written > _WRITE_SECONDS:
             self._written = now
-            note_progress(self._row, done, total, what)
+            note_progress(self._row, done, total, self._clean(what))
 
 
 def _changed(row: ScannerConnection) -> ConfigurationError:

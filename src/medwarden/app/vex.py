@@ -21,13 +21,13 @@ from medwarden.app.vulnerabilities import own_aliases
 from medwarden.app.vulnerability_findings import tell
 from medwarden.app.work import own_rules
 from medwarden.feeds.versions import spans_of
-from medwarden.feeds.vouching import is_among
+from medwarden.feeds.vouching import LONGEST_PUBLISHER, is_among
 from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.vulnerability import MatchState, ProductClaim, ProductStatus, Provenance, Vulnerability
 from medwarden.risk.matching.engine import Engine
 from medwarden.risk.matching.names import Makers, packaged_aliases
-from medwarden.risk.work.vex.reading import read_vex
+from medwarden.risk.work.vex.reading import read_vex, text
 from medwarden.risk.work.vex.statement import JUSTIFICATIONS, Problem, Statement, VexStatus
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def take_in(
     from medwarden.store.vex import documents, keep_document
 
     reading = read_vex(document, source)
-    whose = reading.author or author.strip()[:200]
+    whose = reading.author or text(author, "author", longest=LONGEST_PUBLISHER)
     if not whose:
         raise ConfigurationError("the document names no author: say whose word it is")
     bind_known(home)

@@ -51,8 +51,8 @@ def import_file(home: Path, path: Path, *, actor: str, author: str = "") -> Take
             document = file.read(LARGEST + 1)
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror}") from error
-    found = check_beside(home, path, document)
-    with _desk(home) as scope:
+    with _desk(home) as scope:  # which binds keys that were trusted before, so that they count here
+        found = check_beside(home, path, document)
         return take_in(home, scope.tenant, document, str(path), actor=actor, author=author, checked=found)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from medwarden.cli.output import home_option, json_option, plain, print_json, print_table
 from medwarden.kernel.printable import printable
+
+if TYPE_CHECKING:
+    from medwarden.app.knowledge_settings import Schedule
 
 
 @click.command()
@@ -37,17 +41,22 @@ def schedule(
     from medwarden.app.knowledge_steering import next_moment, set_schedule
 
     folder = data_folder(home)
+
+    def decided(held: Schedule) -> Schedule:
+        return msgspec.structs.replace(
+            held,
+            on=held.on if on is None else on,
+            at=at or held.at,
+            zone=zone or held.zone,
+            jitter_minutes=held.jitter_minutes if jitter is None else jitter,
+            feeds=() if all_feeds else feeds or held.feeds,
+        )
+
     held = read_settings(folder).schedule
-    wanted = msgspec.structs.replace(
-        held,
-        on=held.on if on is None else on,
-        at=at or held.at,
-        zone=zone or held.zone,
-        jitter_minutes=held.jitter_minutes if jitter is None else jitter,
-        feeds=() if all_feeds else feeds or held.feeds,
-    )
+    wanted = decided(held)
     if wanted != held:
-        set_schedule(folder, wanted, actor=f"cli:{getpass.getuser()}", reason="knowledge schedule")
+        actor = f"cli:{getpass.getuser()}"
+        wanted = set_schedule(folder, decided, actor=actor, reason="knowledge schedule").schedule
     moment = next_moment(folder)
     if as_json:
         print_json({"schedule": plain(wanted), "next": moment})

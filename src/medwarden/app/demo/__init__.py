@@ -49,7 +49,10 @@ def replay_demo(home: Path, clock: Clock = wall_clock) -> str:
 
 def _teach(home: Path) -> None:
     """Let the folder know a dozen published vulnerabilities, as if a person had brought the files."""
-    with tempfile.TemporaryDirectory(prefix="medwarden-demonstration-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="medwarden-demonstration-") as folder,
+        open_store(home, writer=True, role="demonstration"),
+    ):
         write_advisories(Path(folder))
         brought = import_files(home, [Path(folder)], unsigned=True, proof=DEMONSTRATION)
     if brought.errors:

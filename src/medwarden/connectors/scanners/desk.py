@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
-from urllib.parse import quote, quote_plus, urlsplit
-from xml.sax.saxutils import escape
+from urllib.parse import urlsplit
 
 import msgspec
 
+from medwarden.connectors.scanners.spelling import pattern_of
 from medwarden.kernel.errors import RemoteServiceError
 from medwarden.transport.http import MEBI, DownloadFailed, HttpSession, Limits
 from medwarden.transport.kept import Kept
@@ -28,7 +28,12 @@ _LONGEST_PAUSE_S = 30.0
 _LONGEST_WAIT_S = 2 * 3600.0
 _NAMING = re.compile(r"[a-z][a-z_-]{0,19}|[0-9]\.[0-9]")
 """Parts of a path that name an endpoint: words and versions. What else stands there, may be anybody's."""
-_SHORTEST_SECRET = 4
+_SHORTEST = 4
+"""Letters of an account or secret; what is shorter stands in every sentence."""
+_SHORTEST_KEY = 20
+"""Letters from which an account is the first half of a key and no name that could be part of a word."""
+_WORD_BEGINS = r"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9A-Fa-f]{4}))"
+_WORD_ENDS = r"(?!\w)"
 _OF_ONE = frozenset({403, 404})
 """Refusals that concern one report and not the account."""
 
@@ -68,16 +73,19 @@ class Credentials(msgspec.Struct, frozen=True):
         return []
 
     def without(self, text: str) -> str:
-        """Return a text without either half, however it is written: scanners repeat what they were told."""
-        forms = {
-            written
-            for half in (self.account, self.secret)
-            if len(half) >= _SHORTEST_SECRET
-            for written in (half, quote(half, safe=""), quote_plus(half), escape(half))
-        }
-        forms |= {header.partition(" ")[2] for header in self.basic().values()}
-        for written in sorted(forms, key=len, reverse=True):
-            text = text.replace(written, "…")
+        """Return a text without either half, however it is written: scanners repeat what they were told.
+
+        An account that is short is left out where it is a word of its own: ``admin`` is none in
+        ``administrator``. Clean before cutting: half a secret is not found.
+        """
+        written = {half: pattern_of(half) for half in (self.account, self.secret) if len(half) >= _SHORTEST}
+        if self.account != self.secret and self.account in written and len(self.account) < _SHORTEST_KEY:
+            written[self.account] = f"{_WORD_BEGINS}{written[self.account]}{_WORD_ENDS}"
+        for header in self.basic().values():
+            held = header.partition(" ")[2]
+            written[held] = pattern_of(held)
+        for half in sorted(written, key=len, reverse=True):
+            text = re.sub(written[half], "…", text)
         return text
 
     def basic(self) -> dict[str, str]:
@@ -268,7 +276,9 @@ class Desk:
         try:
             return msgspec.json.decode(came.read_bytes(), type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise self.otherwise(f"{self.endpoint(path)}: {str(error)[:160]}") from error
+            raise self.otherwise(
+                f"{self.endpoint(path)}: {self.credentials.without(str(error))[:160]}"
+            ) from error
         finally:
             came.unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -147,8 +148,8 @@ def knowledge_schedule_set(request: HttpRequest, body: ScheduleIn) -> Any:  # no
     """Turn the daily look on or off."""
     home = data_folder()
     wanted = Schedule(body.on, body.at, body.zone, body.jitter_minutes, tuple(body.feeds))
-    settings = msgspec.structs.replace(read_settings(home), schedule=wanted)
-    change_settings(home, settings, actor=actor_of(request), reason=body.reason)
+    decided = partial(msgspec.structs.replace, schedule=wanted)
+    change_settings(home, decided, actor=actor_of(request), reason=body.reason)
     return knowledge_schedule(request)
 
 
@@ -168,8 +169,8 @@ class AgeIn(Schema):
 def knowledge_age(request: HttpRequest, feed: str, body: AgeIn) -> Any:  # noqa: ANN401 (an empty answer)
     """Say from which age a source counts as stale."""
     home = data_folder()
-    wanted = with_stale_after(read_settings(home), feed, body.hours)
-    change_settings(home, wanted, actor=actor_of(request), reason=body.reason)
+    decided = partial(with_stale_after, feed=feed, hours=body.hours)
+    change_settings(home, decided, actor=actor_of(request), reason=body.reason)
     return Status(204, None)
 
 
@@ -198,8 +199,8 @@ class ProviderIn(Schema):
 def knowledge_provider_set(request: HttpRequest, body: ProviderIn) -> Any:  # noqa: ANN401 (JSON of the schema)
     """Ask a publisher of CSAF advisories, or no longer."""
     home = data_folder()
-    wanted = with_provider(read_settings(home), body.named, asked=body.asked)
-    done = change_settings(home, wanted, actor=actor_of(request), reason=body.reason)
+    decided = partial(with_provider, named=body.named, asked=body.asked)
+    done = change_settings(home, decided, actor=actor_of(request), reason=body.reason)
     return plain(providers(done))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -181,10 +182,8 @@ def knowledge_schedule(request: HttpRequest) -> HttpResponse:
 
     def act() -> str:
         home = data_folder()
-        settings = msgspec.structs.replace(read_settings(home), schedule=wanted)
-        change_settings(
-            home, settings, actor=actor_of(request), reason=reason_of(request) or "knowledge page"
-        )
+        decided = partial(msgspec.structs.replace, schedule=wanted)
+        change_settings(home, decided, actor=actor_of(request), reason=reason_of(request) or "knowledge page")
         due = next_due(home)
         if due is None:
             return "nothing is looked for by itself any longer"
@@ -203,8 +202,8 @@ def knowledge_age(request: HttpRequest, feed: str) -> HttpResponse:
         if hours and not (hours.isascii() and hours.isdigit() and len(hours) < 7):
             raise ConfigurationError("the age is a number of hours")
         home = data_folder()
-        wanted = with_stale_after(read_settings(home), feed, int(hours) if hours else None)
-        change_settings(home, wanted, actor=actor_of(request), reason=reason_of(request) or "knowledge page")
+        decided = partial(with_stale_after, feed=feed, hours=int(hours) if hours else None)
+        change_settings(home, decided, actor=actor_of(request), reason=reason_of(request) or "knowledge page")
         return "the age from which this source is stale is set"
 
     return _done(request, act)
@@ -221,8 +220,8 @@ def knowledge_provider(request: HttpRequest) -> HttpResponse:
         if not named:
             raise ConfigurationError("name a publisher by its domain or the address of its metadata")
         home = data_folder()
-        wanted = with_provider(read_settings(home), named, asked=asked)
-        change_settings(home, wanted, actor=actor_of(request), reason=reason_of(request) or "knowledge page")
+        decided = partial(with_provider, named=named, asked=asked)
+        change_settings(home, decided, actor=actor_of(request), reason=reason_of(request) or "knowledge page")
         return f"{named} is asked from the next look on" if asked else f"{named} is no longer asked"
 
     return _done(request, act)
