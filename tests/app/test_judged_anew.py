@@ -9,18 +9,22 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pytest_django.plugin import DjangoDbBlocker
-from tests.app.test_vulnerabilities import furnish, states
+from tests.app.test_vulnerabilities import furnish, meanwhile, states
 from tests.store.conftest import DeltaMaker, heard, home, migrated, store  # noqa: F401 - fixtures
 
+from medwarden.app import changed_claims, vulnerabilities
+from medwarden.app.changed_claims import changed_since
 from medwarden.app.knowledge import writing
 from medwarden.app.vulnerabilities import refresh
 from medwarden.model.feed import Record
 from medwarden.model.vulnerability import (
     Advisory,
+    Exploitation,
     MatchState,
     ProductClaim,
     ProductStatus,
@@ -275,6 +279,74 @@ def test_a_device_that_holds_an_update_is_judged_by_all_when_it_is_told_what_tha
     publish(store.home, "csaf", advisory("MS-1", windows(ONE, "10.0.17763.7000")), OTHER)
     refresh(store.home, "default")
     assert states(cve=ONE)["d-main-2"] is MatchState.POTENTIAL, "nobody says any more what the update makes"
+
+
+def test_what_a_rejected_record_told_of_an_update_counts_no_more(
+    store: Store,  # noqa: F811
+    heard: DeltaMaker,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    furnish(heard)
+    hold_update(monkeypatch)
+    first = advisory("MS-1", windows(ONE, "10.0.17763.7000"))
+    told = update(TWO, HELD, "10.0.17763.7558")
+    publish(store.home, "csaf", first, advisory("MS-2", told))
+    refresh(store.home, "default")
+    assert states(cve=ONE)["d-main-2"] is MatchState.FIXED
+    publish(store.home, "csaf", first, advisory("MS-2", msgspec.structs.replace(told, rejected=True)))
+    refresh(store.home, "default")
+    assert states(cve=ONE)["d-main-2"] is MatchState.POTENTIAL
+    assert standing() == from_scratch(store.home)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_use_of_vulnerabilities_counts_up_to_the_most_that_are_judged_alone(
+    home: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:
+    publish(home, "nvd", record(ONE, affects(version="2.0")))
+    with Knowledge(home) as knowledge:
+        before = knowledge.newest
+    publish(home, "nvd", record(ONE, affects()))
+    publish(home, "kev", Exploitation(TWO, kev_added="2026-01-01"))
+    monkeypatch.setattr(changed_claims, "_MOST_CHANGED", most)
+    with Knowledge(home) as knowledge:
+        changed = changed_since(knowledge, before)
+    assert (None if changed is None else set(changed.ids)) == (None if most == 1 else {ONE, TWO})
+
+
+# ---------------------------------------------------------------- two that judge at once
+
+ONLY_TWO = advisory("MADE-1", record(TWO, affects()))
+
+
+@pytest.mark.parametrize("how", ["what changed", "what changed, in parts", "everything"])
+def test_who_judged_by_older_knowledge_leaves_what_was_judged_by_newer(
+    pumps: Store, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The command line judges by one edition; before it stores that, the next is settled."""
+    from medwarden.store import vulnerabilities as kept
+
+    newer: list[object] = []
+
+    def overtake() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(vulnerabilities, "changed_since", changed_since)
+            publish(pumps.home, "csaf", ONLY_TWO, OTHER)
+            assert refresh(pumps.home, "default") == 3
+        newer.extend((standing(), open_findings(), kept.standing("default")))
+
+    publish(pumps.home, "csaf", LESS, OTHER)
+    if how != "what changed":
+        monkeypatch.setattr(vulnerabilities, "_FEW_DEVICES", 0)
+    if how == "everything":
+        monkeypatch.setattr(vulnerabilities, "changed_since", lambda *_: None)
+    meanwhile(monkeypatch, "_settle_some", overtake)
+    assert refresh(pumps.home, "default") == 0
+    assert [standing(), open_findings(), kept.standing("default")] == newer
+    assert standing() == from_scratch(pumps.home)
+    assert states(cve=TWO)["d-main-1"] is MatchState.CONFIRMED
 
 
 CLAIMS = st.builds(

@@ -205,13 +205,14 @@ def test_the_same_again_makes_no_edition_and_newer_ones_say_what_changed(home: P
 
 def test_who_was_away_too_long_is_told_to_look_at_everything(home: Path) -> None:
     imported(home, a_json=making.kev("CVE-2026-10000", day="2026-01-01"))
+    numbers = []
+    for n in range(1, 11):
+        with Knowledge(home) as knowledge:
+            numbers.append(knowledge.newest)
+        imported(home, a_json=making.kev(f"CVE-2026-100{n:02d}", day=f"2026-01-{n + 9}"))
     with Knowledge(home) as knowledge:
-        first = knowledge.newest
-    for n in range(1, 10):
-        imported(home, a_json=making.kev(f"CVE-2026-1000{n}", day=f"2026-01-1{n}"))
-    with Knowledge(home) as knowledge:
-        assert not knowledge.changed_since(first).complete
-        assert knowledge.changed_since(first + 5).complete
+        assert not knowledge.changed_since(numbers[0]).complete
+        assert knowledge.changed_since(numbers[5]).complete
 
 
 def test_how_often_other_feeds_came_is_no_matter(home: Path) -> None:

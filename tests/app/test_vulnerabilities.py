@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.store.conftest import DeltaMaker, heard, home, migrated, store  # noqa: F401 - fixtures
 
+from medwarden.app import aliases, vulnerabilities
+from medwarden.app.aliases import Wish, change_stored_aliases
 from medwarden.app.knowledge import import_files
 from medwarden.app.vulnerabilities import match_devices, own_aliases, refresh
 from medwarden.kernel.errors import ConfigurationError
@@ -60,6 +63,18 @@ def furnish(heard: DeltaMaker) -> None:  # noqa: F811
     Device.objects.update(vendor="B. Braun", model="Infusomat Space", firmware="2.0")
     Device.objects.filter(pk="d-main-2").update(firmware="3.0")
     Device.objects.filter(pk="d-main-3").update(firmware=None)
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], None]) -> None:
+    """Let another process act before the next time that a step of matching is taken."""
+    real = getattr(vulnerabilities, step)
+
+    def taken(*given: object) -> object:
+        monkeypatch.setattr(vulnerabilities, step, real)
+        act()
+        return real(*given)
+
+    monkeypatch.setattr(vulnerabilities, step, taken)
 
 
 @pytest.fixture
@@ -242,3 +257,26 @@ def test_public_exploits_are_counted_once_and_again_the_same(pumps: Store, tmp_p
     import_files(pumps.home, [folder], unsigned=True)
     refresh(pumps.home, "default")
     assert weight() == (1, {"metasploit": 1}, True)
+
+
+def test_who_judged_by_names_of_before_leaves_the_device_to_be_judged_by_those_of_today(
+    pumps: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device is judged by the old names; before that is stored, a person enters a name of its maker."""
+    from medwarden.store.models import Device
+
+    take_in(pumps.home, tmp_path, advisory("MADE-1", "<= 2.5"))
+    refresh(pumps.home, "default")
+    Device.objects.filter(pk="d-main-1").update(vendor="Haus Eins")
+    wish = Wish("B. Braun Medical", also=("Haus Eins",))
+
+    def enter() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(aliases, "refresh", lambda *_: 0)  # it is not there yet when that is stored
+            change_stored_aliases(pumps.home, "default", wish, actor="user:anna", reason="our supplier")
+
+    meanwhile(monkeypatch, "_weigh", enter)
+    assert match_devices(pumps.home, "default", "main", ["d-main-1"]) == 1
+    assert "d-main-1" not in states()
+    refresh(pumps.home, "default")
+    assert states()["d-main-1"] is MatchState.CONFIRMED

@@ -104,6 +104,9 @@ def change_aliases(home: Path, wish: Wish | str, *, actor: str, reason: str) -> 
 
 def change_stored_aliases(home: Path, tenant: str, wish: Wish | str, *, actor: str, reason: str) -> int:
     """Do the same on a store that is open already (the console)."""
+    from django.db.models import F
+    from django.db.models.functions import Least
+
     from medwarden.store.changes import Change
     from medwarden.store.models import MatchProfile
 
@@ -113,7 +116,8 @@ def change_stored_aliases(home: Path, tenant: str, wish: Wish | str, *, actor: s
     after = without(before, wish) if isinstance(wish, str) else added(before, wish)
     with Change(actor, reason, tenant=tenant) as change:
         _record(change, before, after)
-        MatchProfile.objects.filter(tenant_id=tenant).update(edition=-1)
+        # Another number each time: who judges by the names before sees that these are others.
+        MatchProfile.objects.filter(tenant_id=tenant).update(edition=Least(F("edition"), 0) - 1)
         _write(home / ALIASES_FILE, after)
     return refresh(home, tenant)
 

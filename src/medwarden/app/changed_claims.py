@@ -44,7 +44,7 @@ def changed_since(knowledge: Knowledge, edition: int) -> Changed | None:
     if not changes.complete:
         return None
     ids = set(changes.ids.get(Kind.VULNERABILITY, frozenset()))
-    ids |= changes.ids.get(Kind.EXPLOITATION, frozenset()) if len(ids) < _MOST_CHANGED else frozenset()
+    ids |= changes.ids.get(Kind.EXPLOITATION, frozenset())
     if len(ids) > _MOST_CHANGED:
         return None
     told: dict[str, list[str]] = {}
@@ -52,7 +52,8 @@ def changed_since(knowledge: Knowledge, edition: int) -> Changed | None:
     for _, id, old, new in knowledge.revised_since(max(edition, 0), (Kind.VULNERABILITY, Kind.ADVISORY)):
         for said, updates in ((old, before), (new, now)):
             for record in _records(said):
-                updates.completed(record.claims, record.remedies)
+                if not record.rejected:  # as it is filed
+                    updates.completed(record.claims, record.remedies)
         for vulnerability, words in _differences(id, old, new):
             ids.add(vulnerability)
             told.setdefault(vulnerability, []).append(words)

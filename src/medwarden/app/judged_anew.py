@@ -28,12 +28,14 @@ class Judged(msgspec.Struct):
 
     Of ``profiles`` only vulnerabilities that ``changed``, of ``whole`` all: of all profiles where None says
     that too much changed to tell, of those that hold an update which is told to make another build.
+    ``stood`` is by what they had been judged before: one that somebody judges meanwhile is left to him.
     """
 
     profiles: dict[str, Sequence[Match]]
     whole: dict[str, Sequence[Match]]
     changed: Changed | None
     edition: int
+    stood: Mapping[str, tuple[int, str]]
 
     @property
     def because(self) -> str:
@@ -57,14 +59,15 @@ class Judged(msgspec.Struct):
 
         whole = {key: self.whole[key] for key in keys if key in self.whole}
         moved = record_verdicts(
-            change, whole, edition=self.edition, rules=RULES, cause="knowledge or rules changed"
-        )
+            change, whole, edition=self.edition, rules=RULES, cause="knowledge or rules changed",
+            stood=self.stood,
+        )  # fmt: skip
         if self.changed is None:
             return moved
         some = {key: self.profiles[key] for key in keys if key in self.profiles}
         return moved | record_verdicts(
             change, some, edition=self.edition, rules=RULES, cause="new or changed advisories and records",
-            only=self.changed.ids, why=self.changed.why,
+            only=self.changed.ids, why=self.changed.why, stood=self.stood,
         )  # fmt: skip
 
     def parts(self) -> Iterator[list[str]]:

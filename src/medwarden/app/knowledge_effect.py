@@ -244,7 +244,7 @@ def brought(reports: Sequence[FeedReport]) -> list[dict[str, object]]:
     return [
         {
             "feed": report.feed,
-            "edition": None if report.edition is None else report.edition.id,
+            "edition": None if report.edition is None else report.edition.nth,
             "records": report.seen,
             "rejected": report.rejected,
             "error": report.error[:300],
@@ -255,4 +255,4 @@ def brought(reports: Sequence[FeedReport]) -> list[dict[str, object]]:
 
 def taken(editions: Sequence[Edition]) -> list[dict[str, object]]:
     """Return what came of a bundle, as the audit keeps it."""
-    return [{"feed": e.feed, "edition": e.id, "records": e.records, "proof": e.proof} for e in editions]
+    return [{"feed": e.feed, "edition": e.nth, "records": e.records, "proof": e.proof} for e in editions]

@@ -37,7 +37,7 @@ class Word(msgspec.Struct, frozen=True):
 
     ``reference`` is the file, page or address, ``updated`` the publisher's date of the record, ``read_ns``
     when it was taken in here. ``verified``: the publisher's signature was checked for this record and holds.
-    ``proof`` says in words what speaks for the edition it is in.
+    ``edition`` tells which of the feed's it is in, counted, ``proof`` in words what speaks for that.
     """
 
     id: str
@@ -90,7 +90,7 @@ def _words(feed: str, kind: Kind, record: Record, edition: Edition | None) -> It
             updated=source.updated,
             read_ns=source.read_ns,
             verified=source.verified,
-            edition=edition.id if edition else 0,
+            edition=edition.nth if edition else 0,
             proof=said,
         )
 

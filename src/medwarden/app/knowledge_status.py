@@ -63,7 +63,8 @@ class Source(msgspec.Struct, frozen=True):
     """A feed as pages, tables and programs show it: everything of :class:`FeedStatus` in plain fields.
 
     ``records`` counts what is in use, ``seen`` to ``rejected`` what the last import brought: seen = kept +
-    passed + rejected. ``undated``: files that do not say of when they are; ``as_of_ns`` is when they came.
+    passed + rejected. ``edition`` counts those of the feed. ``undated``: files that do not say of when they
+    are; ``as_of_ns`` is when they came.
     """
 
     id: str
@@ -199,7 +200,7 @@ def _source(one: FeedStatus) -> Source:
         home=manifest.home,
         brings=manifest.brings,
         changes=manifest.changes,
-        edition=edition.id if edition else None,
+        edition=edition.nth if edition else None,
         version=edition.version if edition else "",
         published=edition.updated if edition else "",
         came_from=edition.came_from if edition else "",

@@ -142,12 +142,13 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
     On an open store of a writer. Nothing is read or written for devices that are what they were.
     """
     from medwarden.store.changes import Change
-    from medwarden.store.recalls import facts_of, own_stamp, record_facts
+    from medwarden.store.recalls import facts_of, own_changed, own_stamp, record_facts
 
     moved: list[str] = []
     with Knowledge(home) as knowledge:
         if knowledge.newest == 0 and own_stamp(tenant) == 0:
             return 0
+        only = None if knowledge.newest else frozenset(own_changed(tenant, 0))
         for part in _parts(list(ids)):
             facts = facts_of(tenant, part)
             with Change(_ACTOR, _OTHER, RULES, tenant=tenant, site=site) as change:
@@ -155,7 +156,7 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
                 if changed:
                     loaded = _load(home, tenant, knowledge)
                     some = {device: facts[device] for device in changed}
-                    moved += _judge(change, knowledge, loaded, some, _OTHER, only=None)[0]
+                    moved += _judge(change, knowledge, loaded, some, _OTHER, only=only)[0]
     return len(moved)
 
 
@@ -173,13 +174,16 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
 
     moved = 0
     with Knowledge(home) as knowledge:
-        now = Standing(knowledge.newest, own_stamp(tenant), RULES)
+        today = Standing(knowledge.newest, own_stamp(tenant), RULES)
         sites = Site.objects.filter(tenant_id=tenant)
         for place in [site] if site else list(sites.values_list("pk", flat=True)):
-            before = standing_of(place)
+            before, now = standing_of(place), today
+            gone = today.edition == 0 < before.edition  # knowledge was removed and is to come again
+            if gone:
+                now = Standing(before.edition, today.notices_ns, before.rules)
             if now.edition == 0 and now.notices_ns == 0 and before.edition <= 0:
                 continue
-            only = None if before == now else _changed(tenant, knowledge, before, now)
+            only = None if before == now and not gone else _changed(tenant, knowledge, before, now)
             with Change(_ACTOR, "devices merged", RULES, tenant=tenant, site=place) as change:
                 follow_merges(change, place)
             moved += _end_retired(tenant, place)
@@ -284,10 +288,13 @@ def _changed_since(tenant: str, knowledge: Knowledge, edition: int, notices_ns: 
     """Return the numbers of notices that changed since an edition and a time, None for too many to tell."""
     from medwarden.store.recalls import own_changed
 
+    own = own_changed(tenant, notices_ns)
+    if knowledge.newest == 0:
+        return frozenset(own)  # what publishers said stands until they are heard again
     changes = knowledge.changed_since(max(edition, 0), (Kind.RECALL,))
     if not changes.complete:
         return None
-    numbers = set(changes.ids.get(Kind.RECALL, frozenset())) | own_changed(tenant, notices_ns)
+    numbers = set(changes.ids.get(Kind.RECALL, frozenset())) | own
     return frozenset(numbers) if len(numbers) <= _MOST_CHANGED else None
 
 

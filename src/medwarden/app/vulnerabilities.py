@@ -149,7 +149,7 @@ def match_devices(home: Path, tenant: str, site: str, ids: Sequence[str]) -> int
                 with Change("rule:matching", "devices changed", RULES, tenant=tenant, site=site) as change:
                     changed = record_verdicts(
                         change, {key: judged[key] for key in keys}, edition=edition, rules=RULES,
-                        cause="devices of a new kind appeared",
+                        cause="devices of a new kind appeared", stood=behind,
                     )  # fmt: skip
                     others += _owe_telling(change, changed, but=here)
     if moved:
@@ -209,14 +209,14 @@ def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> Judged | None
     if not behind:
         return None
     oldest = min(judged for judged, _ in behind.values())
-    alike = oldest >= 0 and all(rules == RULES for _, rules in behind.values())
+    alike = all(at >= 0 and rules == RULES and knowledge.gave(at) for at, rules in set(behind.values()))
     changed = changed_since(knowledge, oldest) if alike else None
     profiles = profiles_in_use(tenant, behind)
     if changed is None:
         engine = _engine(home, knowledge).engine
-        return Judged({}, {key: engine.judge(each) for key, each in profiles.items()}, None, edition)
+        return Judged({}, {key: engine.judge(each) for key, each in profiles.items()}, None, edition, behind)
     some = engine_of(knowledge, changed.ids, own_aliases(home))
-    judged = Judged({}, {}, changed, edition)
+    judged = Judged({}, {}, changed, edition, behind)
     for key, profile in profiles.items():
         if changed.articles.isdisjoint(article.upper() for article in profile.updates):
             said = some.judge(profile)
@@ -249,7 +249,7 @@ def _settle_some(tenant: str, knowledge: Knowledge, judged: Judged) -> tuple[int
     weights = weights_of(knowledge, judged.vulnerabilities)
     with Change("rule:matching", "knowledge changed", RULES, tenant=tenant) as change:
         moved = judged.record(change, sorted(concerned))
-        note_judged(change, judged.profiles, edition=judged.edition, rules=RULES)
+        note_judged(change, judged.profiles, edition=judged.edition, rules=RULES, stood=judged.stood)
         altered = record_weights(change, weights)
         members = members_of(moved | profiles_with(tenant, altered))
         fresh = {site: mark_touched(change, devices) for site, devices in members.items()}

@@ -29,7 +29,14 @@ def _print_feeds(reports: Iterable[FeedReport]) -> None:
         "",
         ("feed", "records", "kept", "passed over", "rejected", "edition"),
         [
-            (r.feed, r.seen, r.kept, r.passed, r.rejected, "as before" if r.edition is None else r.edition.id)
+            (
+                r.feed,
+                r.seen,
+                r.kept,
+                r.passed,
+                r.rejected,
+                "as before" if r.edition is None else r.edition.nth,
+            )
             for r in reports
         ],
         right=("records", "kept", "passed over", "rejected", "edition"),
@@ -121,7 +128,7 @@ def _print_bundle(path: Path, done: Bundled, effects: tuple[Effect, ...], as_jso
         print_table(
             "",
             ("feed", "records", "published", "edition"),
-            [(e.feed, e.records, (e.updated or e.version)[:19], e.id) for e in done.editions],
+            [(e.feed, e.records, (e.updated or e.version)[:19], e.nth) for e in done.editions],
             right=("records", "edition"),
         )
         _print_effects(effects)
@@ -384,7 +391,7 @@ def _status_row(feed: FeedStatus) -> tuple[object, ...]:
     )
     return (
         feed.manifest.id,
-        None if edition is None else edition.id,
+        None if edition is None else edition.nth,
         None if edition is None else (edition.updated or edition.version)[:19],
         None if feed.age_h is None else _ago(feed.age_h),
         None if edition is None else edition.records,

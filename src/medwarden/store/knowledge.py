@@ -3,6 +3,10 @@
 ``HOME/knowledge/feeds.sqlite3`` holds for each feed the edition in use and some before it. An edition is a
 list of blocks (:mod:`medwarden.store.knowledge_blocks`); it comes into use in one transaction, so that a
 process that is killed leaves the one before it. This module needs no open store.
+
+The file is in no backup, and may be removed, or put back as it was, while verdicts of later editions stand.
+So numbers of editions are taken from the clock, never to be given twice, and the file knows which it gave:
+since a number of another file nobody can tell what changed.
 """
 
 from __future__ import annotations
@@ -51,6 +55,7 @@ CREATE TABLE IF NOT EXISTS part (
     PRIMARY KEY (edition, kind, bucket)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS part_digest ON part (digest);
 CREATE TABLE IF NOT EXISTS block (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS given (edition INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS feed (
     name TEXT PRIMARY KEY, edition INTEGER REFERENCES edition (id), looked_ns INTEGER NOT NULL DEFAULT 0,
     failed_ns INTEGER NOT NULL DEFAULT 0, failure TEXT NOT NULL DEFAULT '',
@@ -65,7 +70,8 @@ class Edition(msgspec.Struct, frozen=True):
     came from), ``came_from`` files, addresses or bundle, ``proof`` what speaks for it: ``publisher``
     (signature or digest held), ``bundle KEY``, ``transport`` (https alone), ``unsigned`` or
     ``demonstration`` (what only shows how the product works). Of the last import: seen = kept + passed +
-    rejected; ``records`` is all that the edition holds.
+    rejected; ``records`` is all that the edition holds. ``id`` is what programs compare, of all feeds
+    together; ``nth`` is for people: how many editions of this feed there were.
     """
 
     id: int
@@ -82,6 +88,7 @@ class Edition(msgspec.Struct, frozen=True):
     records: int
     problems: tuple[str, ...]
     digest: str
+    nth: int = 0
 
 
 class FeedState(msgspec.Struct, frozen=True):
@@ -102,7 +109,8 @@ class FeedState(msgspec.Struct, frozen=True):
 class Changes(msgspec.Struct, frozen=True):
     """Ids that are new, changed or gone since an edition.
 
-    ``complete`` is False where that edition's successors are no longer kept: then look at everything.
+    ``complete`` is False where that edition's successors are no longer kept, or this file never held it: then
+    look at everything.
     """
 
     newest: int
@@ -126,7 +134,7 @@ class Knowledge:
             else:
                 self.db = self._readable() or sqlite3.connect(":memory:", isolation_level=None)
             self.db.execute("PRAGMA foreign_keys = ON")
-            if writable or not self._is_made():
+            if writable or not self._has("feed"):
                 self.db.executescript(_SCHEMA)
         except OSError as error:
             raise ResourceError(f"{self.folder}: {error.strerror or error}") from error
@@ -138,16 +146,15 @@ class Knowledge:
         if not self.path.exists():
             return None
         self.db = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
-        if self._is_made():
+        if self._has("feed"):  # the last table
             return self.db
         self.db.close()
         return None
 
-    def _is_made(self) -> bool:
-        """Tell whether the last table is there."""
-        return bool(
-            self.db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'feed'").fetchall()
-        )
+    def _has(self, table: str) -> bool:
+        """Tell whether a table is there."""
+        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return bool(self.db.execute(query, (table,)).fetchall())
 
     def __enter__(self) -> Knowledge:
         return self
@@ -202,7 +209,7 @@ class Knowledge:
         """Return an edition by its number."""
         row = self.rows(
             "SELECT id, feed, made_ns, version, updated, came_from, proof, seen, kept, passed, rejected,"
-            " records, problems, digest FROM edition WHERE id = ?",
+            " records, problems, digest, nth FROM edition WHERE id = ?",
             (id,),
         )[0]
         values = [*row]
@@ -296,12 +303,22 @@ class Knowledge:
         """Yield blocks of MAC addresses."""
         return self._all(Kind.ASSIGNMENT, Assignment)
 
+    def gave(self, edition: int) -> bool:
+        """Tell whether an edition got its number in this file, however long ago; 0 is before all of them.
+
+        False where knowledge started over or was put back as it was before that edition.
+        """
+        if edition == 0 or self.rows("SELECT 1 FROM edition WHERE id = ?", (edition,)):
+            return True
+        # A file that an earlier release wrote last has no such table.
+        return self._has("given") and bool(self.rows("SELECT 1 FROM given WHERE edition = ?", (edition,)))
+
     def changed_since(self, edition: int, kinds: Collection[Kind] = tuple(Kind)) -> Changes:
         """Return the ids of ``kinds`` that changed after an edition, by its number (0: from the beginning).
 
         Feeds without records of these kinds do not count: how often they came is no matter.
         """
-        newest, complete = self.newest, True
+        newest, complete = self.newest, self.gave(edition)
         ids: dict[Kind, set[str]] = {}
         for feed, before, now in self._moved_on(edition):
             if before is None and edition > 0 and self._has_to_do_with(feed, kinds):

@@ -187,15 +187,21 @@ def record_edition(
     parts: Mapping[tuple[str, str], str],
     counts: Mapping[str, int],
 ) -> int:
-    """Write an edition whose blocks are stored, put it in use and forget the oldest; within a change."""
+    """Write an edition whose blocks are stored, put it in use and forget the oldest; within a change.
+
+    Returns its number, in microseconds of the clock: a file that is made anew never gives one twice.
+    """
     db = knowledge.db
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM edition").fetchone()
+    number = max(cast(int, last) + 1, time.time_ns() // 1000)
     (nth,) = db.execute(
         "SELECT coalesce(max(nth), 0) + 1 FROM edition WHERE feed = ?", (made.feed,)
     ).fetchone()
-    cursor = db.execute(
-        "INSERT INTO edition (feed, nth, made_ns, version, updated, came_from, proof, seen, kept, passed,"
-        " rejected, records, problems, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    db.execute(
+        "INSERT INTO edition (id, feed, nth, made_ns, version, updated, came_from, proof, seen, kept, passed,"
+        " rejected, records, problems, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            number,
             made.feed,
             nth,
             made.made_ns,
@@ -212,7 +218,7 @@ def record_edition(
             made.digest,
         ),
     )
-    number = cast(int, cursor.lastrowid)
+    db.execute("INSERT OR IGNORE INTO given SELECT id FROM edition")
     db.executemany(
         "INSERT INTO part SELECT ?1, ?2, ?3, ?4, coalesce(?5, (SELECT records FROM part WHERE digest = ?4))",
         [(number, kind, bucket, digest, counts.get(digest)) for (kind, bucket), digest in parts.items()],

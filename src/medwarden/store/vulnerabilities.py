@@ -244,11 +244,11 @@ def standing(tenant: str) -> dict[str, tuple[int, str]]:
     }
 
 
-def profiles_behind(devices: Collection[str], edition: int, rules: str) -> set[str]:
-    """Return the profiles of devices that were not judged by this edition of knowledge and these rules."""
+def profiles_behind(devices: Collection[str], edition: int, rules: str) -> dict[str, tuple[int, str]]:
+    """Return the profiles of devices that other knowledge or rules judged: by which."""
     rows = ProfileMember.objects.filter(device_id__in=among(devices), until_ns=None)
-    judged = rows.filter(profile__edition=edition, profile__rules_version=rules)
-    return set(rows.values_list("profile_id", flat=True)) - set(judged.values_list("profile_id", flat=True))
+    stood = judged_by(set(rows.values_list("profile_id", flat=True)))
+    return {key: judged for key, judged in stood.items() if judged != (edition, rules)}
 
 
 def record_verdicts(
@@ -260,16 +260,19 @@ def record_verdicts(
     cause: str,
     only: frozenset[str] | None = None,
     why: Mapping[str, str] | None = None,
+    stood: Mapping[str, tuple[int, str]] | None = None,
 ) -> set[str]:
     """Bring the verdicts of profiles in line with what the engine says now; return profiles that changed.
 
     ``only`` limits this to some vulnerabilities: verdicts on others stay as they are. ``why`` tells the cause
     of some by their ids, ``cause`` of the others. What nothing is said of any more is named in the audit.
+    Profiles that do not stand as they ``stood`` (edition and rules, read before judging began) are left as
+    they are: somebody judged them meanwhile, or had them judged anew, and knew more.
     """
     changed: set[str] = set()
     causes = why or {}
     over: dict[str, str] = {}
-    keys = list(verdicts)
+    keys = _as_they_stood(verdicts, stood)
     for start in range(0, len(keys), _AT_ONCE):
         part = keys[start : start + _AT_ONCE]
         rows = VulnerabilityVerdict.objects.filter(profile_id__in=part, until_ns=None)
@@ -305,10 +308,34 @@ def record_verdicts(
     return changed
 
 
-def note_judged(change: Change, profiles: Collection[str], *, edition: int, rules: str) -> None:
-    """Note by which edition of knowledge and which rules profiles were judged."""
-    rows = MatchProfile.objects.filter(pk__in=among(profiles))
+def note_judged(
+    change: Change,
+    profiles: Collection[str],
+    *,
+    edition: int,
+    rules: str,
+    stood: Mapping[str, tuple[int, str]] | None = None,
+) -> None:
+    """Note by which edition and which rules profiles were judged; of those that stand as they ``stood``."""
+    rows = MatchProfile.objects.filter(pk__in=among(_as_they_stood(profiles, stood)))
     rows.update(edition=edition, rules_version=rules, judged_ns=change.now_ns)
+
+
+def _as_they_stood(profiles: Iterable[str], stood: Mapping[str, tuple[int, str]] | None) -> list[str]:
+    """Return those of some profiles whose edition and rules are as they were; all where nobody says how."""
+    ordered = list(profiles)
+    if stood is None:
+        return ordered
+    now = judged_by(ordered)
+    return [key for key in ordered if key in now and now[key] == stood.get(key)]
+
+
+def judged_by(profiles: Collection[str]) -> dict[str, tuple[int, str]]:
+    """Return by which edition of knowledge and which rules profiles were judged."""
+    rows = MatchProfile.objects.filter(pk__in=among(profiles))
+    return {
+        key: (edition, rules) for key, edition, rules in rows.values_list("pk", "edition", "rules_version")
+    }
 
 
 def _as_before(row: VulnerabilityVerdict, match: Match) -> bool:
