@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -9,9 +11,19 @@ from hypothesis import strategies as st
 
 from medwarden.model.device import Conversation, Device, DeviceClass, Service
 from medwarden.model.evidence import LedgerEntry
+from medwarden.model.finding import FindingKind, Severity
+from medwarden.model.mds2 import Claim, DeclaredPort, Disclosure, Edition
 from medwarden.model.vulnerability import Cvss, MatchState
 from medwarden.risk.assess import assess_device
-from medwarden.risk.context import DeviceRecord, KnownVulnerability, PolicyInForce, RiskContext
+from medwarden.risk.context import (
+    AtWork,
+    DeviceRecord,
+    KnownVulnerability,
+    LiveFinding,
+    PolicyInForce,
+    RiskContext,
+    SupportEnd,
+)
 from medwarden.risk.counterfactual import Action, ActionKind, actions_for, nothing_allowed, what_if
 
 NOW = 1_790_000_000 * 10**9
@@ -24,6 +36,11 @@ FIELDS = {
     "smb": ("smb.dialect", "NT LM 0.12"),
     "snmp": ("snmp.community", "public"),
 }
+CLAIMED = (
+    "anti_malware", "encrypted_at_rest", "encrypted_in_transit", "external_communication", "login_required",
+    "owner_patches", "passwords_changeable", "phi_outside", "remote_patching", "remote_service",
+    "services_closed", "shared_accounts", "unique_accounts", "vendor_patches_only",
+)  # fmt: skip
 VECTORS = (
     "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
     "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N",
@@ -78,10 +95,15 @@ def as_device(offered: list[int], used: list[int], internet: bool) -> Device:
 
 
 def context_of(
-    device: Device, known: tuple[KnownVulnerability, ...] = (), record: DeviceRecord | None = None
+    device: Device,
+    known: tuple[KnownVulnerability, ...] = (),
+    record: DeviceRecord | None = None,
+    form: Disclosure | None = None,
 ) -> RiskContext:
     context = RiskContext.build([device, *PEERS], NOW, vulnerabilities={"d1": known})
-    return context if record is None else msgspec.structs.replace(context, records={"d1": record})
+    records = {} if record is None else {"d1": record}
+    disclosures = {} if form is None else {"d1": form}
+    return msgspec.structs.replace(context, records=records, disclosures=disclosures)
 
 
 devices = st.tuples(
@@ -106,48 +128,72 @@ weaknesses = st.lists(
     unique_by=lambda one: one.vulnerability,
 ).map(tuple)
 
+records = st.none() | st.builds(
+    DeviceRecord,
+    findings=st.lists(
+        st.builds(
+            LiveFinding, st.uuids().map(str), st.sampled_from(FindingKind), st.just("t"),
+            st.sampled_from(Severity), st.just("a recall, a threat or a contradiction"), st.just(NOW - HOUR),
+            st.just(NOW - 9),
+        ),
+        max_size=3,
+    ).map(tuple),
+    at_work=st.none() | st.just(AtWork("it spoke dicom", NOW - 9)),
+    support=st.none() | st.builds(SupportEnd, st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.just("list")),
+)  # fmt: skip
+forms = st.none() | st.dictionaries(st.sampled_from(CLAIMED), st.none() | st.booleans()).map(
+    lambda said: Disclosure(
+        "f1", Edition.HN1_2019, "Maker", "Pump", ports=(DeclaredPort("tcp", 80),),
+        claims={name: Claim(name, holds, "Q-1", "as written") for name, holds in said.items()},
+    )
+)  # fmt: skip
+beside = st.tuples(weaknesses, records, forms)
+"""What counts beside what the device does: vulnerabilities, recalls and threats, its maker's form."""
 
-@settings(deadline=None, max_examples=80)
-@given(devices, weaknesses)
+Beside = tuple[tuple[KnownVulnerability, ...], DeviceRecord | None, Disclosure | None]
+
+
+@settings(deadline=None, max_examples=200)
+@given(devices, beside)
 def test_a_service_that_is_off_counts_as_one_that_never_was(
-    drawn: tuple[list[int], list[int], bool], known: tuple[KnownVulnerability, ...]
+    drawn: tuple[list[int], list[int], bool], known: Beside
 ) -> None:
     offered, used, internet = drawn
     device = as_device(offered, used, internet)
     for at in offered:
         app, port = APPS[at]
         promised = what_if(
-            device, context_of(device, known), [Action(ActionKind.DISABLE_SERVICE, f"tcp/{port}")]
+            device, context_of(device, *known), [Action(ActionKind.DISABLE_SERVICE, f"tcp/{port}")]
         )
         really = as_device([i for i in offered if i != at], used, internet)
-        assert promised.after == assess_device(really, context_of(really, known))[0], app
+        assert promised.after == assess_device(really, context_of(really, *known))[0], app
 
 
-@settings(deadline=None, max_examples=80)
-@given(devices, weaknesses, st.data())
+@settings(deadline=None, max_examples=200)
+@given(devices, beside, st.data())
 def test_what_is_patched_counts_as_what_never_concerned_it(
-    drawn: tuple[list[int], list[int], bool], known: tuple[KnownVulnerability, ...], data: st.DataObject
+    drawn: tuple[list[int], list[int], bool], around: Beside, data: st.DataObject
 ) -> None:
-    device = as_device(*drawn)
+    device, (known, record, form) = as_device(*drawn), around
     chosen = data.draw(st.sampled_from(["", *(one.vulnerability for one in known)]))
     left = tuple(one for one in known if chosen and one.vulnerability != chosen)
-    promised = what_if(device, context_of(device, known), [Action(ActionKind.PATCH, chosen)])
-    assert promised.after == assess_device(device, context_of(device, left))[0]
+    promised = what_if(device, context_of(device, known, record, form), [Action(ActionKind.PATCH, chosen)])
+    assert promised.after == assess_device(device, context_of(device, left, record, form))[0]
     assert promised.score <= promised.before.score
 
 
-@settings(deadline=None, max_examples=80)
-@given(devices, weaknesses)
+@settings(deadline=None, max_examples=200)
+@given(devices, beside)
 def test_isolating_and_enforcing_are_what_a_policy_in_force_does(
-    drawn: tuple[list[int], list[int], bool], known: tuple[KnownVulnerability, ...]
+    drawn: tuple[list[int], list[int], bool], around: Beside
 ) -> None:
-    device = as_device(*drawn)
-    context = context_of(device, known)
+    device, (known, held, form) = as_device(*drawn), around
+    context = context_of(device, known, held, form)
     isolated = what_if(device, context, [Action(ActionKind.ISOLATE)])
-    record = DeviceRecord(policy=nothing_allowed(NOW))
+    record = msgspec.structs.replace(held or DeviceRecord(), policy=nothing_allowed(NOW))
     later = msgspec.structs.replace(device, last_seen=NOW + HOUR)
     assert isolated.after is not None
-    really, _ = assess_device(later, context_of(later, known, record))
+    really, _ = assess_device(later, context_of(later, known, record, form))
     assert (really.score, [f.id for f in really.factors]) == (
         isolated.score,
         [f.id for f in isolated.after.factors],
@@ -159,14 +205,14 @@ def test_isolating_and_enforcing_are_what_a_policy_in_force_does(
 
 
 @settings(deadline=None, max_examples=60)
-@given(devices)
+@given(devices, beside)
 def test_a_device_that_is_moved_counts_as_one_that_stands_there(
-    drawn: tuple[list[int], list[int], bool],
+    drawn: tuple[list[int], list[int], bool], known: Beside
 ) -> None:
     device = as_device(*drawn)
-    promised = what_if(device, context_of(device), [Action(ActionKind.MOVE, "10.9.0.0/24")])
+    promised = what_if(device, context_of(device, *known), [Action(ActionKind.MOVE, "10.9.0.0/24")])
     really = msgspec.structs.replace(device, subnet="10.9.0.0/24")
-    assert promised.after == assess_device(really, context_of(really))[0]
+    assert promised.after == assess_device(really, context_of(really, *known))[0]
 
 
 def test_several_actions_are_taken_one_after_the_other_and_retiring_ends_it() -> None:
