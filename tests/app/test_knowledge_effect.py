@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.app import test_judged_anew as advised
 from tests.app import test_recalls as recalled
-from tests.app.test_vulnerabilities import furnish, states
+from tests.app.test_vulnerabilities import furnish, meanwhile, states
 from tests.store.conftest import DeltaMaker, heard, home, migrated, store  # noqa: F401 - fixtures
 from tests.store.test_knowledge import remove
 
@@ -98,14 +98,32 @@ def test_recalls_stand_without_knowledge_while_own_notices_are_followed(recalled
     assert recalled.states() == before
 
 
-@pytest.mark.parametrize("meanwhile", [True, False])
+@pytest.mark.parametrize("looked", [True, False])
 def test_recalls_are_all_compared_when_knowledge_comes_again(
-    recalled_pumps: Store, tmp_path: Path, meanwhile: bool
+    recalled_pumps: Store, tmp_path: Path, looked: bool
 ) -> None:
     home_ = recalled_pumps.home
     remove(home_)
-    if meanwhile:
+    if looked:
         assert recalls.refresh(home_, "default") == 0
     recalled.publish(home_, tmp_path, "Serial Numbers 2000 through 3000")
     assert recalls.refresh(home_, "default") == 2
     assert recalled.states() == {"d-main-1": "not_affected", "d-main-2": "affected", "d-main-3": "unknown"}
+
+
+def test_who_compared_with_older_notices_leaves_what_newer_ones_came_to(
+    recalled_pumps: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line compares; before it stores that, the next wording is taken in and compared."""
+    home_ = recalled_pumps.home
+
+    def overtake() -> None:
+        recalled.publish(home_, tmp_path, "Serial Numbers 2000 through 3000")
+        assert recalls.refresh(home_, "default") == 2
+
+    recalled.publish(home_, tmp_path, "Serial Numbers 1000 through 1600")
+    meanwhile(monkeypatch, "_meant", overtake, recalls)
+    recalls.refresh(home_, "default")
+    assert recalled.states() == {"d-main-1": "not_affected", "d-main-2": "affected", "d-main-3": "unknown"}
+    assert recalls.refresh(home_, "default") == 0
+    assert recalled.states()["d-main-2"] == "affected"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.store.conftest import DeltaMaker, heard, home, migrated, store  # noqa: F401 - fixtures
@@ -65,16 +66,18 @@ def furnish(heard: DeltaMaker) -> None:  # noqa: F811
     Device.objects.filter(pk="d-main-3").update(firmware=None)
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], None]) -> None:
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], None], where: ModuleType = vulnerabilities
+) -> None:
     """Let another process act before the next time that a step of matching is taken."""
-    real = getattr(vulnerabilities, step)
+    real = getattr(where, step)
 
     def taken(*given: object) -> object:
-        monkeypatch.setattr(vulnerabilities, step, real)
+        monkeypatch.setattr(where, step, real)
         act()
         return real(*given)
 
-    monkeypatch.setattr(vulnerabilities, step, taken)
+    monkeypatch.setattr(where, step, taken)
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from medwarden.store.knowledge import Knowledge
 
 if TYPE_CHECKING:
     from medwarden.store.changes import Change
+    from medwarden.store.recalls import Standing
 
 _AT_ONCE = 400
 _MOST_CHANGED = 20_000
@@ -190,10 +191,11 @@ def refresh(home: Path, tenant: str, site: str | None = None) -> int:
             if only is None:
                 moved += _compare_all(home, tenant, place, knowledge, behind=before != now)
             else:
-                moved += _compare_some(home, tenant, place, knowledge, only)
+                moved += _compare_some(home, tenant, place, knowledge, only, today)
             if before != now:
                 with Change(_ACTOR, "notices changed", RULES, tenant=tenant, site=place) as change:
-                    record_standing(change, place, now)
+                    if _is_today(tenant, knowledge, today):
+                        record_standing(change, place, now)
     return moved
 
 
@@ -217,8 +219,20 @@ def _compare_all(home: Path, tenant: str, site: str, knowledge: Knowledge, *, be
     return moved
 
 
-def _compare_some(home: Path, tenant: str, site: str, knowledge: Knowledge, only: frozenset[str]) -> int:
-    """Compare devices with a few notices, and score those that are told something else at once."""
+def _is_today(tenant: str, knowledge: Knowledge, today: Standing) -> bool:
+    """Tell, in a change, whether notices are those there were; who changed them compares devices anew."""
+    from medwarden.store.recalls import own_stamp
+
+    return (knowledge.newest, own_stamp(tenant)) == (today.edition, today.notices_ns)
+
+
+def _compare_some(
+    home: Path, tenant: str, site: str, knowledge: Knowledge, only: frozenset[str], today: Standing
+) -> int:
+    """Compare devices with a few notices, and score those that are told something else at once.
+
+    Ends where notices change meanwhile: who changed them may have stored what the new ones say.
+    """
     from medwarden.app.touched import assess_touched
     from medwarden.store.changes import Change
     from medwarden.store.recalls import facts_of, record_facts
@@ -229,6 +243,8 @@ def _compare_some(home: Path, tenant: str, site: str, knowledge: Knowledge, only
     for part in _parts(_meant(tenant, site, small.engine, only), _FEW_DEVICES):
         facts = facts_of(tenant, part)
         with Change(_ACTOR, _NEW, RULES, tenant=tenant, site=site) as change:
+            if not _is_today(tenant, knowledge, today):
+                return moved
             changed = set(record_facts(change, facts))
             whole = {device: each for device, each in facts.items() if device in changed}
             rest = {device: each for device, each in facts.items() if device not in changed}
