@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medwarden.model.vulnerability import (
     Advisory,
@@ -93,3 +95,49 @@ def test_the_rest_of_a_makers_name_before_the_model_is_no_part_of_it() -> None:
     model = "Medical Corporation Defibrillator Dashboard"
     assert _said(engine, vendor="ZOLL", model=model, firmware="2.1")[0] is MatchState.CONFIRMED
     assert _said(engine, vendor="ZOLL", model=model, firmware="2.2")[0] is MatchState.FIXED
+
+
+def _record(number: int, product: str, version: str) -> Vulnerability:
+    claim = ProductClaim(ProductStatus.AFFECTED, "B. Braun", product, version)
+    return Vulnerability(f"CVE-2024-{number}", "", "", SOURCE, claims=(claim,))
+
+
+def _of(*records: Vulnerability) -> Engine:
+    engine = Engine()
+    for record in records:
+        engine.add_vulnerability(record)
+    return engine
+
+
+def test_a_model_among_the_versions_is_found_behind_any_number_of_others() -> None:
+    others = [_record(1000 + number, "Pump", f"{number}.x1") for number in range(45)]
+    late, device = _record(1999, "Pump", "Perfusor 3.1"), Profile("B. Braun", "Perfusor")
+    alone = _of(late).judge(device)
+    assert [(match.vulnerability, match.state) for match in alone] == [
+        ("CVE-2024-1999", MatchState.CONFIRMED)
+    ]
+    assert _of(*others, late).judge(device) == alone
+    engine = _of(*others)
+    assert engine.judge(device) == ()
+    engine.add_vulnerability(late)
+    assert engine.judge(device) == alone
+
+
+VERSIONS = (
+    "Perfusor 3.1", "Perfusr", "Space", "InfusomatSpace", "8000/9000", "60012 60013", "2.1", "", "<= 3.0",
+)  # fmt: skip
+CLAIMS = st.tuples(
+    st.sampled_from(["Pump", "Perfusor", "Infusomat Space", "Monitor 8000"]), st.sampled_from(VERSIONS)
+)
+MODELS = ("Perfusor", "Infusomat Space", "Pump 8000", "60012 Space", "Perfusor 9000", "Monitor")
+
+
+@given(st.lists(CLAIMS, min_size=2, max_size=8), st.sampled_from(MODELS))
+def test_what_is_said_of_a_vulnerability_does_not_hang_on_claims_of_others(
+    claims: list[tuple[str, str]], model: str
+) -> None:
+    records = [_record(1000 + number, *claim) for number, claim in enumerate(claims)]
+    for vendor in ("B. Braun", ""):
+        device = Profile(vendor, model, "2.1")
+        apart = [match for record in records for match in _of(record).judge(device)]
+        assert list(_of(*records).judge(device)) == apart

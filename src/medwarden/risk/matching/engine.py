@@ -27,7 +27,7 @@ from medwarden.risk.matching.software import judge_software, keys_of
 from medwarden.risk.matching.updates import Learnt, Updates
 from medwarden.risk.matching.verdict import Outcome, judge, statement
 
-RULES = "matching 4"
+RULES = "matching 5"
 """Raised whenever the same device and record may come to another verdict than before."""
 
 _RANK = {
@@ -59,23 +59,27 @@ _NEGATIVE = frozenset({MatchState.FIXED, MatchState.NOT_AFFECTED})
 class _Product:
     """The claims on one product text of a maker."""
 
-    __slots__ = ("entries", "text", "title", "tokens")
+    __slots__ = ("entries", "text", "title")
 
     def __init__(self, text: str, title: str) -> None:
         self.text, self.title = text, title
         self.entries: list[Entry] = []
-        self.tokens: frozenset[str] = frozenset()
 
 
 class _Maker:
-    """The products of one maker as it is written, and which of them have which token."""
+    """The products of one maker as it is written, and which of them have which token.
 
-    __slots__ = ("_near", "_postings", "_shelf", "keys", "products", "written")
+    Models may stand where versions belong, so a claim is found by the words of its version too: by those of
+    its own, lest other claims that are held decide which verdicts it leads to.
+    """
+
+    __slots__ = ("_near", "_postings", "_shelf", "_versions", "keys", "products", "written")
 
     def __init__(self, written: str, keys: frozenset[str], shelf: Shelf | None = None) -> None:
         self.written, self.keys = written, keys
         self.products: dict[tuple[str, str], _Product] = {}
         self._postings: dict[str, list[_Product]] | None = None
+        self._versions: dict[str, list[_Product]] = {}
         self._near: dict[str, tuple[str, ...]] = {}
         self._shelf = shelf
 
@@ -97,28 +101,47 @@ class _Maker:
         product = self.products.get(key)
         if product is None:
             product = self.products[key] = _Product(*key)
-            self._postings = None
         product.entries.append(entry)
+        self._postings = None
 
-    def candidates(self, tokens: frozenset[str], *, misprints: bool = True) -> Iterator[_Product]:
-        """Yield the products that share a token with ``tokens``, or one that may be a misprint of it."""
+    def candidates(
+        self, tokens: frozenset[str], *, misprints: bool = True
+    ) -> Iterator[tuple[_Product, list[Entry]]]:
+        """Yield products with the claims on them that share a token with ``tokens``, or its misprint."""
         self._fill()
-        if self._postings is None:
-            self._postings = {}
-            self._near.clear()
-            for product in self.products.values():
-                written = " ".join(
-                    (product.text, product.title, *{entry.claim.version for entry in product.entries[:40]})
-                )
-                for token in tokens_of(written):
-                    self._postings.setdefault(token, []).append(product)
-        seen: set[int] = set()
+        postings = self._indexed() if self._postings is None else self._postings
+        found: dict[_Product, set[str]] = {}
+        whole: set[_Product] = set()
         for token in sorted(tokens):
-            for known in self._known(token, self._postings) if misprints else (token,):
-                for product in self._postings.get(known, ()):
-                    if id(product) not in seen:
-                        seen.add(id(product))
-                        yield product
+            for known in self._known(token, postings) if misprints else (token,):
+                for product in postings.get(known, ()):
+                    found.setdefault(product, set())
+                    whole.add(product)
+                for product in self._versions.get(known, ()):
+                    found.setdefault(product, set()).add(known)
+        for product, words in found.items():
+            if product in whole:
+                yield product, product.entries
+            else:
+                yield (
+                    product,
+                    [e for e in product.entries if not words.isdisjoint(tokens_of(e.claim.version))],
+                )
+
+    def _indexed(self) -> dict[str, list[_Product]]:
+        """Note which tokens products have by their names, and which only by versions of claims on them."""
+        postings: dict[str, list[_Product]] = {}
+        versions: dict[str, list[_Product]] = {}
+        for product in self.products.values():
+            own = tokens_of(f"{product.text} {product.title}")
+            for token in own:
+                postings.setdefault(token, []).append(product)
+            texts = {entry.claim.version for entry in product.entries}
+            for token in frozenset().union(*map(tokens_of, texts)) - own:
+                versions.setdefault(token, []).append(product)
+        self._near.clear()
+        self._postings, self._versions = postings, versions
+        return postings
 
     def _known(self, token: str, postings: dict[str, list[_Product]]) -> tuple[str, ...]:
         """Return the tokens of products that a token is, may be misprinted from, or is put together of."""
@@ -127,11 +150,10 @@ class _Maker:
             found = {token}
             if token.isalpha() and len(token) >= _SHORTEST_MISPRINT:
                 most = 1 if len(token) < _LONG else 2
-                close = process.extract(
-                    token, list(postings), scorer=OSA.distance, score_cutoff=most, limit=None
-                )
+                words = list(postings.keys() | self._versions.keys())
+                close = process.extract(token, words, scorer=OSA.distance, score_cutoff=most, limit=None)
                 found.update(each for each, _, _ in close if each[:1] == token[:1] or len(token) >= _LONG)
-                found.update(each for each in postings if len(each) >= _SHORTEST_PART and each in token)
+                found.update(each for each in words if len(each) >= _SHORTEST_PART and each in token)
             near = self._near[token] = tuple(sorted(found))
         return near
 
@@ -288,8 +310,8 @@ class Engine:
         if keys:
             device = _device_name(profile.model, others, _telling_words(profile.vendor), profile.vendor)
             for maker in self._makers_of(profile.vendor, keys):
-                for product in maker.candidates(tokens):
-                    yield from self._of_product(product, maker, profile, device, True)
+                for product, entries in maker.candidates(tokens):
+                    yield from self._of_product(product, entries, maker, profile, device, True)
             return
         words = frozenset(re.findall(r"[a-z]+", model))
         for maker in self._by_maker.values():
@@ -303,14 +325,21 @@ class Engine:
                 if named
                 else profile
             )
-            for product in maker.candidates(tokens, misprints=named):
-                yield from self._of_product(product, maker, own, device, True if named else None)
+            agrees = True if named else None
+            for product, entries in maker.candidates(tokens, misprints=named):
+                yield from self._of_product(product, entries, maker, own, device, agrees)
 
     def _of_product(
-        self, product: _Product, maker: _Maker, profile: Profile, device: ProductName, agrees: bool | None
+        self,
+        product: _Product,
+        entries: list[Entry],
+        maker: _Maker,
+        profile: Profile,
+        device: ProductName,
+        agrees: bool | None,
     ) -> Iterator[tuple[Entry, Outcome]]:
         known: dict[tuple[object, ...], Outcome | None] = {}
-        for entry in product.entries:
+        for entry in entries:
             claim = entry.claim
             key = (
                 claim.version,
