@@ -325,6 +325,29 @@ def test_after_a_disk_was_full_while_the_file_was_made_it_is_made(
     same(home)
 
 
+def test_a_disk_that_is_full_while_claims_are_filed_leaves_those_that_are(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file(home)
+    bring(home, [pump(number, "1.0" * 500) for number in range(7000, 7400)])
+    inner = filed_claims._made
+
+    def full(db: sqlite3.Connection, path: Path) -> None:
+        inner(db, path)
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        db.execute("PRAGMA cache_size = 1")
+
+    with monkeypatch.context() as less:
+        less.setattr(filed_claims, "_made", full)
+        with pytest.raises(ResourceError, match="full"):
+            file(home)
+    assert "damaged" not in caplog.text
+    with sqlite3.connect(home / FOLDER / FILE) as db:
+        assert db.execute("SELECT count(*) FROM block").fetchone()[0] >= 5
+    same(home)
+
+
 def test_processes_that_make_and_fill_the_file_at_once_do_not_disturb_each_other(home: Path) -> None:
     with ExitStack() as ends:
         filing = [
