@@ -11,7 +11,7 @@ from tests.app.test_judge_repeatable import BEGIN, TENANT, House
 
 from medwarden.app import surroundings as kept
 from medwarden.app.judge import judge_stale
-from medwarden.app.surroundings import surroundings, surroundings_with
+from medwarden.app.surroundings import surroundings, surroundings_of, surroundings_with
 from medwarden.risk.context import RiskContext
 from medwarden.store.open import Store
 
@@ -101,6 +101,39 @@ def test_who_is_retired_elsewhere_is_gone_at_once(store: Store) -> None:
     assert at_hand(house) == anew(house)
     decide(house, "restore", 1, 0, [])
     assert at_hand(house) == anew(house)
+
+
+def test_what_one_device_has_to_do_with_is_part_of_what_surrounds_all(store: Store) -> None:
+    from medwarden.app.risk import _Site
+    from medwarden.store.models import Device as Row
+    from medwarden.store.queries import complete_devices
+
+    house = House(KINDS)
+    house.hear((0, 1, 443), (2, 0, 104), alone=range(6))
+    Row.objects.filter(pk=house.ids[3]).update(vlans=[7, 8])
+    Row.objects.filter(pk=house.ids[1]).update(vlans=[7])
+    Row.objects.filter(pk=house.ids[5]).update(subnet=None)
+    judge_stale(TENANT, house.site)
+    decide(house, "retire", 4, 0, [])
+    whole = surroundings(TENANT, house.site, now)
+    assert len(whole.vlans) == 2 and len(whole.classes) == 5
+    met = 0
+    for device in complete_devices(house.ids):
+        one = surroundings_of(TENANT, house.site, device, now)
+        assert (dict(one.subnets), dict(one.vlans)) == (dict(whole.subnets), dict(whole.vlans))
+        peers = {c.peer_device for c in device.conversations if c.peer_device}
+        known = (peers | {device.id}) & whole.classes.keys()
+        met += len(known - {device.id})
+        for name in ("classes", "labels", "places"):
+            here, everywhere = getattr(one, name), getattr(whole, name)
+            assert dict(here) == {each: everywhere[each] for each in known}
+        told, expected = (
+            [(w.actions, w.score, w.after and [(f.id, f.points) for f in w.after.factors])
+             for w in site.what_ifs(device)]
+            for site in (_Site(TENANT, house.site, device), _Site(TENANT, house.site))
+        )  # fmt: skip
+        assert told == expected
+    assert met >= 4
 
 
 def test_nothing_is_counted_while_devices_are_only_judged(

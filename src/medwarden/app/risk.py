@@ -15,7 +15,7 @@ from django.db.models import Count
 from medwarden.app.device_records import in_force, peers_of
 from medwarden.app.risk_rules import rules_in_force
 from medwarden.app.risk_world import World
-from medwarden.app.surroundings import surroundings
+from medwarden.app.surroundings import surroundings, surroundings_of
 from medwarden.kernel.clock import NANOSECONDS, wall_clock
 from medwarden.kernel.errors import ConfigurationError
 from medwarden.knowledge.taxonomy import categories
@@ -151,10 +151,10 @@ def _trend(scope: Scope, whole: GroupScore, since: int, now: int, force: Rules) 
 
 
 class _Site:
-    """A site as counterfactuals need it, read once."""
+    """A site as counterfactuals need it, read once: for all its devices, or as far as ``only`` goes."""
 
-    def __init__(self, tenant: str, site: str) -> None:
-        self._context = surroundings(tenant, site)
+    def __init__(self, tenant: str, site: str, only: Device | None = None) -> None:
+        self._context = surroundings(tenant, site) if only is None else surroundings_of(tenant, site, only)
         self._world = World(tenant, site)
 
     def context(self, devices: Sequence[Device]) -> RiskContext:
@@ -221,7 +221,7 @@ def what_ifs(scope: Scope, device_id: str, chosen: Sequence[Sequence[Action]] | 
     found = complete_devices([device_id])
     if not found or not (scope.sites is None or found[0].site in scope.sites):
         raise ConfigurationError(f"there is no device {device_id[:40]!r}")
-    answers = _Site(scope.tenant, found[0].site).what_ifs(found[0], chosen)
+    answers = _Site(scope.tenant, found[0].site, found[0]).what_ifs(found[0], chosen)
     if chosen is not None:
         return answers
     return sorted(answers, key=lambda a: (a.score, a.cost, a.actions))

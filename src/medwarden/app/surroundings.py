@@ -16,10 +16,11 @@ from medwarden.kernel.clock import Clock, wall_clock
 from medwarden.knowledge.end_of_support import support_ends
 from medwarden.model.device import Device
 from medwarden.risk.context import RiskContext, Surroundings
+from medwarden.store.bulk import among
 from medwarden.store.chain import folder_of_database
 from medwarden.store.models import Device as Row
 from medwarden.store.prepared import Prepared, one_of
-from medwarden.store.queries.device import light_devices
+from medwarden.store.queries.device import crowds, light_devices
 from medwarden.store.queries.devices import last_decision, listed_otherwise
 from medwarden.store.queries.filters import DeviceFilter, select
 from medwarden.store.queries.scope import Scope
@@ -48,6 +49,20 @@ def surroundings(tenant: str, site: str, clock: Clock = wall_clock) -> RiskConte
     Ends of support are judged by ``clock``: what an old capture showed is out of support today.
     """
     return _read(tenant, site).context(clock())
+
+
+def surroundings_of(tenant: str, site: str, device: Device, clock: Clock = wall_clock) -> RiskContext:
+    """Return what :func:`surroundings` does as far as one device has to do with it, without reading all.
+
+    Subnets and VLANs are whole; of devices only ``device`` itself and those it speaks with are known.
+    """
+    around, listed = Surroundings(support_ends=support_ends), _listed(tenant, site).order_by()
+    for stands, number in crowds(listed):
+        around.count(stands, number)
+    met = {device.id, *(each.peer_device for each in device.conversations if each.peer_device)}
+    for each in light_devices(listed.filter(pk__in=among(met))):
+        around.name(each)
+    return around.context(clock())
 
 
 def surroundings_with(

@@ -274,6 +274,15 @@ class _Standing(msgspec.Struct, frozen=True):
     server: bool
 
 
+def _standing(device: Device) -> _Standing:
+    return _Standing(
+        ((device.site, device.subnet),) if device.subnet else (),
+        tuple((device.site, vlan) for vlan in device.vlans),
+        device.device_class,
+        device.device_class is DeviceClass.IT and device.category in SERVER_CATEGORIES,
+    )
+
+
 class Surroundings:
     """Devices as the surroundings of each other, kept up to date one device at a time.
 
@@ -301,12 +310,7 @@ class Surroundings:
 
     def put(self, device: Device) -> None:
         """Add a device, or say what it is and where it is now."""
-        standing = _Standing(
-            ((device.site, device.subnet),) if device.subnet else (),
-            tuple((device.site, vlan) for vlan in device.vlans),
-            device.device_class,
-            device.device_class is DeviceClass.IT and device.category in SERVER_CATEGORIES,
-        )
+        standing = _standing(device)
         self._labels[device.id] = device.label
         self._places[device.id] = device.subnet or ""
         before = self._standing.get(device.id)
@@ -317,6 +321,16 @@ class Surroundings:
         self._standing[device.id] = standing
         self._classes[device.id] = device.device_class
         self._count(standing, 1)
+
+    def count(self, device: Device, number: int) -> None:
+        """Count ``number`` devices that stand where ``device`` stands, without knowing which they are."""
+        self._count(_standing(device), number)
+
+    def name(self, device: Device) -> None:
+        """Say what one of the devices that were counted is, for those that speak with it."""
+        self._labels[device.id] = device.label
+        self._places[device.id] = device.subnet or ""
+        self._classes[device.id] = device.device_class
 
     def drop(self, device_id: str) -> None:
         """Take a device away; one that is not there is none the less gone."""

@@ -141,6 +141,18 @@ def light_devices(rows: QuerySet[Device]) -> Iterator[ModelDevice]:
     return map(_light, rows.annotate(**_AS_TEXT).values_list(*_LIGHT).iterator())
 
 
+def crowds(rows: QuerySet[Device]) -> Iterator[tuple[ModelDevice, int]]:
+    """Yield where devices stand, and as what: a device without a name for each such place, and how many."""
+    columns = "site_id", "subnet", "vlans_text", "device_class", "category"
+    grouped = rows.order_by().annotate(vlans_text=_AS_TEXT["vlans_text"]).values_list(*columns)
+    for site, subnet, vlans, kind, category, number in grouped.annotate(number=Count("pk")).iterator():
+        at = ModelDevice(
+            "", site, vlans=_NUMBERS.decode(vlans), device_class=DeviceClass(kind), category=category,
+            subnet=subnet,
+        )  # fmt: skip
+        yield at, number
+
+
 def _light(values: Sequence[Any]) -> ModelDevice:
     key, site, kind, macs, ips, vlans, names, place, *plain = values
     return ModelDevice(
