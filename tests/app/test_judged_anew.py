@@ -349,6 +349,30 @@ def test_who_judged_by_older_knowledge_leaves_what_was_judged_by_newer(
     assert states(cve=TWO)["d-main-1"] is MatchState.CONFIRMED
 
 
+def test_who_was_overtaken_by_one_that_judged_by_older_knowledge_judges_again(
+    pumps: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medwarden.kernel.clock import wall_clock
+    from medwarden.store import vulnerabilities as kept
+    from medwarden.store.models import MatchProfile, VulnerabilityVerdict
+
+    publish(pumps.home, "csaf", LESS, OTHER)
+    with Knowledge(pumps.home) as knowledge:
+        older = knowledge.newest
+    publish(pumps.home, "csaf", ONLY_TWO, OTHER)
+
+    def store_what_the_older_said() -> None:
+        VulnerabilityVerdict.objects.filter(vulnerability=TWO, until_ns=None).update(until_ns=wall_clock())
+        MatchProfile.objects.update(edition=older)
+
+    meanwhile(monkeypatch, "_settle_some", store_what_the_older_said)
+    assert refresh(pumps.home, "default") == 3
+    assert standing() == from_scratch(pumps.home)
+    assert states(cve=TWO)["d-main-1"] is MatchState.CONFIRMED
+    with Knowledge(pumps.home) as knowledge:
+        assert {edition for edition, _ in kept.standing("default").values()} == {knowledge.newest}
+
+
 CLAIMS = st.builds(
     lambda product, version, status: ProductClaim(status, product[0], product[1], version),
     st.sampled_from([PUMP, ("B. Braun Medical", "Infusomat"), ("Acme", "Monitor 5")]),

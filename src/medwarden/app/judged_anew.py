@@ -70,6 +70,12 @@ class Judged(msgspec.Struct):
             only=self.changed.ids, why=self.changed.why, stood=self.stood,
         )  # fmt: skip
 
+    def is_in_force(self) -> bool:
+        """Tell whether all of it was stored: of no profile did somebody else store his meanwhile."""
+        from medwarden.store.vulnerabilities import judged_by
+
+        return all(now == (self.edition, RULES) for now in judged_by(self.stood).values())
+
     def parts(self) -> Iterator[list[str]]:
         """Yield the profiles, as many at once as one transaction may take."""
         return in_parts(self.profiles | self.whole)

@@ -40,6 +40,8 @@ _FEW_DEVICES = 2000
 
 A second of processor time here is half a minute on a machine that is busy, and a sensor waits for its turn.
 """
+_MOST_ROUNDS = 5
+"""Times that one judges again because others stored what they judged meanwhile, maybe by older knowledge."""
 _WEIGHTS_AT_ONCE = 5000
 _MOST_SUBJECTS = 50
 """Subjects of findings up to which only those are brought in line."""
@@ -186,15 +188,19 @@ def refresh(home: Path, tenant: str) -> int:
     Where only some vulnerabilities changed since the last time, only they are judged. On an open store of a
     writer.
     """
+    moved: list[int] = []
     with Knowledge(home) as knowledge:
-        judged = _judged_anew(home, tenant, knowledge) if knowledge.newest else None
-        moved = 0
-        if judged is not None:
-            (moved,) = _settle_some(tenant, knowledge, judged) or _settle_all(tenant, knowledge, judged)
-    if judged is not None:
+        while knowledge.newest and len(moved) < _MOST_ROUNDS:
+            judged = _judged_anew(home, tenant, knowledge)
+            if judged is None:
+                break
+            moved += _settle_some(tenant, knowledge, judged) or _settle_all(tenant, knowledge, judged)
+            if judged.is_in_force():
+                break
+    if moved:
         _score_due(tenant)
     read_ahead(home)
-    return moved
+    return sum(moved)
 
 
 def _judged_anew(home: Path, tenant: str, knowledge: Knowledge) -> Judged | None:
