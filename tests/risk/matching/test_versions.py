@@ -13,7 +13,7 @@ from medwarden.risk.matching.version_order import (
     device_version,
 )
 from medwarden.risk.matching.version_places import Place, place
-from medwarden.risk.matching.versions import Certainty, read_versions, span_words
+from medwarden.risk.matching.versions import _ATOM, Certainty, read_versions, span_words
 
 READINGS = [
     ("vers:all/*", Certainty.EXACT, []),
@@ -176,3 +176,54 @@ def test_no_scheme_is_confused_by_what_is_no_version() -> None:
     assert shorter is not None
     assert longer is not None
     assert begins(longer, shorter)
+
+
+PUMPED = {
+    "words with a point": "rel. " * 400 + "!",
+    "words": "all versions " * 400 + "!",
+    "versions run together": "1" + "p1" * 1000 + "!",
+    "service packs run together": "1" + "sp1" * 600 + "!",
+    "patches": "1" + " patch 1" * 300 + "!",
+    "patches in brackets": "1" + "(r1" * 600 + "!",
+    "releases": "1" + " rc" * 600 + "!",
+    "letters and points": "a1" + ".1" * 1000 + "!",
+    "a version of many words": ">= " + "rev. 1" * 400 + "!",
+    "parts": "1.2.3 " * 400 + "!",
+}
+
+
+@pytest.mark.parametrize("text", PUMPED.values(), ids=PUMPED)
+def test_a_text_that_can_be_taken_apart_in_many_ways_is_looked_at_once(text: str) -> None:
+    """Each was tried in as many ways as there are subsets of its parts: no machine would come to the end."""
+    assert _ATOM.match(text) is None
+    assert not read_versions(text).spans
+
+
+def test_blanks_in_a_row_are_read_once() -> None:
+    assert _ATOM.match("<=" + " " * 5000 + "all" + "  " * 5000 + "!") is None
+    found = _ATOM.match("<= versions :  rev. 10.0sp  1 (beta)")
+    assert found is not None and found.group("version") == "10.0sp  1 (beta)"
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("1.0sp 1", "1.0sp 1"),
+        ("7.2update. 3", "7.2update. 3"),
+        ("version .5", ".5"),
+        ("rel. : 5", "5"),
+        ("ver.: 5", "5"),
+        ("rev a", "a"),
+        ("ab.c1", "ab.c1"),
+        ("2.0 mr build 5", "2.0 mr build 5"),
+        ("2.0 rc", "2.0 rc"),
+    ],
+)
+def test_a_version_keeps_what_belongs_to_it(text: str, version: str) -> None:
+    found = _ATOM.match(text)
+    assert found is not None and found.group("version") == version
+
+
+@pytest.mark.parametrize("text", ["2.0 mr 1", "1..2 x", "rel. : . b", "versions", "a b"])
+def test_what_is_no_version_is_none(text: str) -> None:
+    assert _ATOM.match(text) is None

@@ -96,17 +96,25 @@ _CONDITION = re.compile(
     r"\s+(?:(?:when\s+)?running\s+on|running|on|with|without|using|used\s+with|used\s+on|installed\s+on|under|when|"
     r"if|for|in\s+combination\s+with|connected\s+to|that|where)\s+(.*)$"
 )
+_PATCHES = r"build|sp|service\s*+pack|patch|update|hot\s*+fix|hf|mr\s++build|rev\.?|release|r|p|u|d"
+_AFTER_PATCH = "|".join(
+    rf"(?<={end})|(?<={end}\.)"
+    for end in ("build", "sp", "pack", "patch", "update", "fix", "hf", "rev", "release", "r", "p", "u", "d")
+)
 _ATOM = re.compile(
-    r"""^(?P<op><=|>=|<|>|==|=|!=)?\s*
-    (?:(?:all|any|the|affected|software|firmware|sw|fw|versions?|ver\.?|releases?|rel\.?|revisions?|rev\.?)\s*[:.]?\s+)*
+    rf"""^(?P<op><=|>=|<|>|==|=|!=)?\s*+
+    (?:(?:all|any|the|affected|software|firmware|sw|fw|versions?|releases?|revisions?|(?:ver|rel|rev)\.?)
+      (?:\s*+[:.](?=\s))?+\s++)*+
     (?P<version>
-      [a-z]{0,4}[\s.-]?\d[\w.\-+~:/]*
-      (?:\s*\(?(?:(?:build|sp|service\s*pack|patch|update|hot\s*fix|hf|mr\s+build|rev\.?|release|r|p|u|d)\.?\s*\d[\w.]*
-        |(?:mr|beta|rc|ga|patch|build|update)\b)\)?)*
-      | [a-z]{1,3}[.\-]?\d?[\w.]*\d[\w.]* | [a-z]\.[\w.]+ | [a-z] | \d+
+      [a-z]{{0,4}}[\s.-]?\d[\w.\-+~:/]*+
+      (?:(?:\s*+\(?(?:{_PATCHES})\.?\s*+\d[\w.]*+ | (?:{_AFTER_PATCH})\s++\d[\w.]*+
+        | \s*+\(?(?:mr|beta|rc|ga|patch|build|update)\b(?!\s+\d))\)?)*+
+      | [a-z]{{1,3}}[.\-]?(?:[^\W\d]|\.)*+\d[\w.]*+ | [a-z]\.[\w.]++ | [a-z]
     )$""",
     re.VERBOSE,
 )
+"""A version with an operator and words before it. Nothing that a part took is given back (``+`` behind a
+quantifier): what can be told apart in two ways, as ``rel. rel.``, would be tried in all of them together."""
 _RANGE = re.compile(r"^(?P<low>[^<>=|]*\S)\s*<=\s*(?P<high>[^<>=|]*\S)$")
 _THROUGH = re.compile(r"^(?P<low>[\w.]+)\s*(?:\s-\s|–|—|\bthrough\b|\bthru\b|\bto\b)\s*(?P<high>[\w.]+)$")
 _LETTERS = re.compile(r"^(?:rev(?:ision)?\.?\s+)?(?P<low>[a-z])\s*-\s*(?P<high>[a-z])$")
