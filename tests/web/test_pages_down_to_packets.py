@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 
 from medwarden.app.answers import give_answer
+from medwarden.app.books import import_document
 from medwarden.app.ingest import Ingest
 from medwarden.app.intake import content_id, take_in
 from medwarden.app.judge import judge_stale
@@ -20,10 +21,18 @@ from medwarden.app.log_intake import setting_of, take_in_log
 from medwarden.app.places import import_stored
 from medwarden.app.simulate import Request, simulate, start_of
 from medwarden.model.batch import Batch
+from medwarden.model.custom_attribute import AttributeKind, AttributeSpec
 from medwarden.model.role import Role
 from medwarden.sensors.log_files import form_of
 from medwarden.store import queries as q
-from medwarden.store.models import Device, Finding, Identification, VerdictChange
+from medwarden.store.attributes import define, set_value
+from medwarden.store.changes import Change
+from medwarden.store.models import (
+    BookMatch,
+    Device,
+    Identification,
+    VerdictChange,
+)
 from medwarden.store.open import Store
 
 SignedIn = Callable[..., Client]
@@ -198,28 +207,13 @@ def test_every_answer_on_the_pages_of_devices_leads_down(
         "statement.person",
         "stated",
         "flow.serves",
+        "attribute.owner_team",
+        "book.CMMS",
     }
     assert wanted <= set(asked)
-    assert {ways.end(asked[field]) for field in ("statement.person", "stated")} == {SAID}
+    told = ("statement.person", "stated", "attribute.owner_team", "book.CMMS")
+    assert {ways.end(asked[field]) for field in told} == {SAID}
     assert {ways.end(asked[field]) for field in ("ip", "mac", "place.building", "name")} == {HEARD}
-
-
-def test_every_finding_leads_down(signed_in: SignedIn, known: list[Device]) -> None:
-    client = signed_in(Role.VIEWER)
-    ways = Ways(client)
-    asked: dict[tuple[str, str], str] = {}
-    findings = Finding.objects.filter(device__in=[device.pk for device in known]).order_by("type", "pk")
-    assert findings
-    for finding in findings:
-        page = shown(client, f"/findings/{finding.pk}/").partition("<main")[2]
-        links = [html.unescape(link) for link in _EVIDENCE.findall(page)]
-        assert len(links) == len(finding.evidence), finding
-        for evidence, link in zip(finding.evidence, links, strict=True):
-            asked.setdefault((finding.type, evidence["field"]), link)
-    assert len({kind for kind, _ in asked}) > 2
-    ends = {about: ways.end(link) for about, link in asked.items()}
-    assert not {about: end for about, end in ends.items() if end not in (HEARD, SAID)}
-    assert ("legacy_names", "conversation") not in ends or ends["legacy_names", "conversation"] == HEARD
 
 
 def test_the_api_leads_down_step_by_step(signed_in: SignedIn, known: list[Device]) -> None:
@@ -256,6 +250,13 @@ def people_and_plans(known: list[Device], home: Path) -> None:
     scope = q.Scope(told.tenant_id)
     give_answer(scope, told.pk, labels, home=home, actor="user:anna", reason="the type plate")
     assert VerdictChange.objects.filter(device_id=told.pk, level="category").exists()
+    with Change("user:anna", "asked the ward", tenant=told.tenant_id, site=told.site_id) as change:
+        define(change, AttributeSpec("owner_team", "Team", AttributeKind.CHOICE, ("HTM", "IT")))
+        set_value(change, known[0].pk, "owner_team", "HTM")
+    mac = known[0].macs[0]
+    book = f"Asset,MAC address,Serial number,Manufacturer\nA-1,{mac},SN-4711,Acme\n".encode()
+    import_document(book, "cmms.csv", actor="user:anna", name="CMMS", site=known[0].site_id)
+    assert BookMatch.objects.filter(device_id=known[0].pk, state="matched").exists()
 
 
 def test_every_page_of_answers_leads_to_a_device(signed_in: SignedIn, known: list[Device]) -> None:

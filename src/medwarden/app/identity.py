@@ -239,9 +239,12 @@ def _found(identifier: str, scope: Scope | None) -> Device:
     """
     found = one_device(identifier, scope)
     asked = identifier.strip().casefold()
-    named = {found.id, *found.ips, *found.macs, *found.names, found.serial or ""}
+    # one_device has made sure that no other device has the first part of this one's name in its own
+    hosts = (name.partition(".")[0] for name in found.names)
+    named = {name.casefold() for name in (found.id, *found.ips, *found.macs, *found.names, *hosts)}
+    named |= {found.serial.casefold()} if found.serial else set()
     digits = {mac.replace(":", "") for mac in found.macs}
-    known = asked in {name.casefold() for name in named} or _NOT_HEX.sub("", asked) in digits
+    known = bool(asked) and (asked in named or _NOT_HEX.sub("", asked) in digits)
     if not known and identifier not in _ids_of(found, scope):
         raise ConfigurationError(
             f"{identifier[:80]!r} is only a part of what {found.label} is known by: "

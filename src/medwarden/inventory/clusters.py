@@ -58,7 +58,8 @@ class Cluster(msgspec.Struct, frozen=True):
 
     ``id`` follows from the most telling evidence that its devices share, so it stays while devices come
     and go. ``alike`` (0 to 1) is how similar they are on average; ``gain`` is how many devices an answer
-    is expected to label. ``evidence`` is what they share, most telling first, as field, value and words.
+    is expected to label. ``evidence`` is what they share, most telling first, as field, value and words;
+    ``holders`` are beside each the first of the devices that said it: not all of them have to.
     """
 
     id: str
@@ -69,6 +70,12 @@ class Cluster(msgspec.Struct, frozen=True):
     open: dict[str, int]
     guesses: tuple[Guess, ...]
     evidence: tuple[tuple[str, str, str], ...]
+    holders: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Return what its devices share with a device that said it: field, value, words, device."""
+        return tuple((*said, holder) for said, holder in zip(self.evidence, self.holders, strict=True))
 
     @property
     def shared(self) -> tuple[Shared, ...]:
@@ -177,6 +184,7 @@ def _cluster(group: _Group, weights: Mapping[Shared, float]) -> Cluster:
     members = sorted(group.members, key=lambda s: s.id)
     held = Counter(shared for subject in members for shared in subject.evidence)
     common = [shared for shared, count in held.items() if count >= _COMMON_TO * len(members)]
+    first = {shared: subject.id for subject in reversed(members) for shared in subject.evidence}
     common.sort(key=lambda s: (-weights.get(s, weight_of(s)), s))
     words = [in_words(shared) for shared in common[:_IN_NAME]]
     number = f"{len(members):,} device{'' if len(members) == 1 else 's'}"
@@ -190,6 +198,7 @@ def _cluster(group: _Group, weights: Mapping[Shared, float]) -> Cluster:
         open=dict(sorted(Counter(level for s in members for level in s.open).items())),
         guesses=_guesses(members),
         evidence=tuple((field, value, in_words((field, value))) for field, value in common),
+        holders=tuple(first[shared] for shared in common),
     )
 
 

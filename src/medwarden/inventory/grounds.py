@@ -29,6 +29,7 @@ ADDRESSES = ("mac", "ip", "vlan")
 """Fields that name an address of the device itself."""
 
 _SERVICE = re.compile(r"\b((?:tcp|udp)/\d{1,5})\b")
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
 _PATIENT_DATA = ".patient_data"
 _SAME = {"version": ("firmware", "os_version"), "product": ("model",), "platform": ("os",), "phi": ()}
 """What comparisons with the world's knowledge call a level."""
@@ -59,15 +60,29 @@ def grounds_of(device: Device, field: str, value: str) -> tuple[Ground, ...]:
     return tuple(found)
 
 
+def levels_meant(field: str) -> tuple[str, ...]:
+    """Return the levels that a field of an answer or a comparison stands for; none where it is no level."""
+    return (field,) if field in LEVELS else _SAME.get(field, ())
+
+
+def part_of_place(field: str) -> str | None:
+    """Return the part of a place that a field stands for, empty for the whole, None where it is no place."""
+    if field in ("place", "location"):
+        return ""
+    part = field.removeprefix("place.")
+    return part if part in PARTS else None
+
+
 def _grounds(device: Device, field: str, value: str) -> Iterator[Ground]:
+    part = part_of_place(field)
     if field in LEVELS:
         yield from _of_level(device, field)
     elif field in _SAME:
         yield from _of_comparison(device, field, value)
     elif field == "name":
         yield from (Ground(e.field, e.value) for e in device.ledger if is_called(e, value))
-    elif field in ("place", "location") or field.removeprefix("place.") in PARTS:
-        yield from _of_place(device, "" if field in ("place", "location") else field.removeprefix("place."))
+    elif part is not None:
+        yield from _of_place(device, part)
     elif field in ("conversation", "service"):
         if service := _SERVICE.search(value):
             asks = field == "conversation" and value.startswith("to ")
@@ -80,12 +95,23 @@ def _grounds(device: Device, field: str, value: str) -> Iterator[Ground]:
         if service := _SERVICE.search(value):
             yield Ground("flow.client_of", service[1])
     elif field in ("mac", "ip") and " " in value:
-        yield from (Ground(field, address) for address in value.split())
+        yield from (Ground(field, address) for address in value.split() if _is_whole(field, address))
     elif "." not in field:
         same = value.casefold()
         yield from (Ground(e.field, e.value) for e in device.ledger if e.value.casefold() == same != "")
     else:
         yield from (Ground(e.field, e.value) for e in _meant(device, field, value))
+
+
+def _is_whole(field: str, address: str) -> bool:
+    """Tell whether an address is one: the last of a list that was cut is not."""
+    if field == "mac":
+        return bool(_MAC.fullmatch(address))
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_level(device: Device, level: str) -> Iterator[Ground]:

@@ -75,11 +75,19 @@ class Plan:
     def by_evidence(self, kind: PlanKey, evidence: str) -> PlanRow | None:
         """Return the row of a kind for what a device was heard with: the key, or what names it."""
         if kind is PlanKey.SUBNET:
-            return self.subnet_of(evidence)
+            return self.subnet_of(evidence) if _is_address(evidence) else None
         if kind is PlanKey.UNIT:
             named = UNIT_NAME.search(evidence)
             return None if named is None else self.find(kind, named.group())
         return self.find(kind, evidence)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 _LONG_NAMES = (

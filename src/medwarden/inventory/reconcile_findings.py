@@ -90,8 +90,16 @@ def _unbooked(device: Device) -> Finding:
         title=f"On the network and in no book: {device.label}",
         detail="No row of any book of this site is this device.",
         fix="Enter it in the book it belongs to, pin it to its row, or take it off the network.",
-        evidence=(FindingEvidence("mac", " ".join(device.macs) or "", device.first_seen, device.last_seen),),
+        evidence=_addresses(device),
         first_seen=device.first_seen,
         last_seen=device.last_seen,
         rule_version=_VERSION,
     )
+
+
+def _addresses(device: Device) -> tuple[FindingEvidence, ...]:
+    """Return by which addresses a device was heard: its MAC addresses, its IP addresses where it has none."""
+    field, addresses = ("mac", device.macs) if device.macs else ("ip", device.ips)
+    if not addresses:
+        return ()
+    return (FindingEvidence(field, " ".join(addresses), device.first_seen, device.last_seen),)

@@ -221,7 +221,7 @@ def device_evidence(request: HttpRequest, device_id: str) -> HttpResponse:
     context = {
         "device": found,
         "field": field,
-        "value": value,
+        "value": told.value,
         "found": told,
         "said": [(each, page_of_said(request, found.id, each)) for each in told.said],
         "next": offset + len(told.heard),

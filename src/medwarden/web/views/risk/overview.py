@@ -18,7 +18,7 @@ from medwarden.model.role import Permission
 from medwarden.risk.levels import GroupKind, GroupScore
 from medwarden.risk.plan import Plan
 from medwarden.store import queries
-from medwarden.store.models import Site
+from medwarden.store.models import RiskScore, Site
 from medwarden.store.queries.risk_groups import BANDS, MatrixCell, contributions
 from medwarden.web.guard import requires
 from medwarden.web.recent import on_the_minute, recently
@@ -158,6 +158,7 @@ def risk_plan(request: HttpRequest) -> HttpResponse:
     rows = [(chosen, names.get(chosen.device, (chosen.device, ""))[0]) for chosen in found.chosen]
     context = {
         "found": found,
+        "scored": scope.store.over(RiskScore.objects.filter(current=True)).exists(),
         "rows": rows,
         "kinds": _kinds_of_work(found),
         "to": wanted,
