@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medwarden.app.identity import Settling, settle
+import pytest
+
+from medwarden.app.identity import Settling, merge_stored, settle
+from medwarden.app.judge import judge_stale
 from medwarden.inventory.identity import Resolver
+from medwarden.kernel.errors import ConfigurationError
 from medwarden.model.evidence import Evidence
 from medwarden.store.open import Store
 
@@ -25,7 +29,6 @@ def test_settling_follows_work_and_takes_a_twentieth_of_the_time(store: Store) -
 
 
 def test_cards_of_one_machine_are_joined_and_the_device_judged_anew(store: Store) -> None:
-    from medwarden.app.judge import judge_stale
     from medwarden.store.changes import Change
     from medwarden.store.delta import apply_delta
     from medwarden.store.models import AuditEntry, Device
@@ -44,3 +47,21 @@ def test_cards_of_one_machine_are_joined_and_the_device_judged_anew(store: Store
     entry = AuditEntry.objects.get(action="device.merged")
     assert entry.actor == "rule:linking" and "SMBIOS UUID" in entry.after
     assert settle("default").joined == 0
+
+
+def test_a_device_is_named_by_the_first_part_of_its_only_name_and_never_by_nothing(store: Store) -> None:
+    from medwarden.store.changes import Change
+    from medwarden.store.delta import apply_delta
+    from medwarden.store.models import Device
+
+    resolver = Resolver("main")
+    for mac, name in (("00:1b:21:00:00:01", "pump7.house.org"), ("00:1b:21:00:00:02", "ct-2")):
+        resolver.evidence([Evidence(HOUR, mac, None, None, "dhcp.host_name", name, "dhcp")], "s")
+    with Change("sensor:s", "heard", site="main") as change:
+        apply_delta(change, resolver.delta())
+    judge_stale("default", "main")
+    for part in ("pump", "house.org", "", " "):
+        with pytest.raises(ConfigurationError):
+            merge_stored("ct-2", part, reason="they are one", actor="user:anna")
+    assert merge_stored("ct-2", "PUMP7", reason="they are one", actor="user:anna")
+    assert Device.objects.get().name in ("ct-2", "pump7.house.org")

@@ -130,3 +130,16 @@ def test_every_device_is_in_one_cluster_whatever_the_order(
     assert [c.gain for c in found] == sorted((c.gain for c in found), reverse=True)
     rng.shuffle(subjects)
     assert clusters(subjects) == found
+
+
+def test_each_shared_pair_names_a_device_that_said_it() -> None:
+    """Four of five are enough to share something, so the first of a group need not have said it."""
+    common = tuple((f"http.server.{n}", "acme") for n in range(6))
+    first = subject(1, *common)
+    rest = [subject(n, *common, ("http.title", "console")) for n in range(2, 8)]
+    (found,) = clusters([first, *rest])
+    assert found.devices[0] == "d-0001"
+    holders = {(field, value): holder for field, value, _, holder in found.told}
+    assert set(holders) == set(found.shared)
+    assert holders["http.title", "console"] == "d-0002"
+    assert holders["http.server.0", "acme"] == "d-0001"

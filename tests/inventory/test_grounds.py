@@ -114,3 +114,9 @@ def test_what_devices_share_leads_back_to_what_one_of_them_said() -> None:
 )  # fmt: skip
 def test_a_sentence_on_two_devices_names_its_evidence(sentence: str, found: Compared | None) -> None:
     assert ground_of(sentence) == found
+
+
+def test_the_last_address_of_a_list_that_was_cut_is_none() -> None:
+    macs = "00:11:22:33:44:55 00:11:22:33:44:66 00:11:22"
+    assert [g.value for g in grounds_of(DEVICE, "mac", macs)] == macs.split()[:2]
+    assert [g.value for g in grounds_of(DEVICE, "ip", "10.1.2.3 fe80::1 10.1.")] == ["10.1.2.3", "fe80::1"]

@@ -103,3 +103,10 @@ def test_any_text_is_rows_or_named_problems(text: str) -> None:
     Plan(rows)
     assert all(problem.reason and problem.line >= 1 for problem in problems)
     assert all(row.room for row in rows)
+
+
+@pytest.mark.parametrize("evidence", ["", "x", "10.1.2.0/24", "\0", "1" * 3000])
+def test_what_is_no_address_is_in_no_subnet(evidence: str) -> None:
+    plan = Plan([PlanRow(PlanKey.SUBNET, "10.1.2.0/24", "C")])
+    assert plan.by_evidence(PlanKey.SUBNET, evidence) is None
+    assert plan.by_evidence(PlanKey.SUBNET, "10.1.2.9") is plan.rows[0]

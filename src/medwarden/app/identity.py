@@ -240,7 +240,8 @@ def _found(identifier: str, scope: Scope | None) -> Device:
     found = one_device(identifier, scope)
     asked = identifier.strip().casefold()
     # one_device has made sure that no other device has the first part of this one's name in its own
-    hosts = (name.partition(".")[0] for name in found.names)
+    hosts = {name.partition(".")[0] for name in found.names}
+    hosts = {host for host in hosts if not host.isdigit()}  # an address that serves as a name
     named = {name.casefold() for name in (found.id, *found.ips, *found.macs, *found.names, *hosts)}
     named |= {found.serial.casefold()} if found.serial else set()
     digits = {mac.replace(":", "") for mac in found.macs}
