@@ -9,11 +9,11 @@ from medwarden.knowledge.reconciliation import default_rules
 from medwarden.model.device import Device
 
 
-def evidence(**addresses: tuple[str, ...]) -> list[tuple[str, str]]:
+def evidence(macs: tuple[str, ...] = (), ips: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """Return the evidence that a device with these addresses is in no book."""
     rules = default_rules()
     rules = replace(rules, findings=replace(rules.findings, not_in_books=True))
-    (found,) = book_findings([Device(id="d-1", site="main", **addresses)], {}, rules, 1)
+    (found,) = book_findings([Device(id="d-1", site="main", macs=macs, ips=ips)], {}, rules, 1)
     assert found.type == NOT_IN_BOOKS
     return [(each.field, each.value) for each in found.evidence]
 

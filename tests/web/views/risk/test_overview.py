@@ -13,7 +13,7 @@ from medwarden.app.risk import overview
 from medwarden.app.risk_clock import note_groups
 from medwarden.kernel.clock import wall_clock
 from medwarden.model.role import Role
-from medwarden.store.models import AuditEntry, Device
+from medwarden.store.models import AuditEntry, Device, RiskScore
 from medwarden.store.open import Store
 from medwarden.store.queries import DeviceFilter, Scope
 from medwarden.store.queries.filters import select
@@ -113,4 +113,23 @@ def test_a_plan_says_in_short_what_is_to_be_done_on_how_many_devices(
     text = re.sub(r"<[^>]+>|\s+", " ", page(signed_in(Role.VIEWER), "/risk/plan/?to=low"))
     assert re.search(r"3 devices, 6.5 hours of work", text)
     assert re.search(r"Enforce its learnt policy\s+3\s+Move it to 10.0.9.0/24\s+1\s+Device by device", text)
+    forget()
+
+
+def test_a_risk_of_nought_is_not_taken_for_no_score(
+    signed_in: SignedIn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medwarden.risk.plan import Plan
+    from medwarden.web.views.risk import overview as pages
+
+    nought = Plan(24, 0, 0, 0.0, 0.0, True, True, (), 3)
+    monkeypatch.setattr(pages, "plan_site", lambda *given, **asked: nought)
+    client = signed_in(Role.VIEWER)
+    forget()
+    assert RiskScore.objects.filter(current=True).exists()
+    scored = page(client, "/risk/plan/?to=low")
+    assert "Nothing to do: risk is 0 already" in scored and "No device has a score yet" not in scored
+    RiskScore.objects.update(current=False)
+    forget()
+    assert "No device has a score yet" in page(client, "/risk/plan/?to=low")
     forget()
