@@ -30,10 +30,10 @@ MOST_CELLS = 2_000_000
 _LONGEST_CELL = 8000
 _MOST_XML = 32 << 20
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
-_ATTRIBUTE = re.compile(rb"""([\w:]+)\s*=\s*["']([^"']*)["']""")
+_ATTRIBUTE = re.compile(rb"""(?<![\w:])([\w:]++)\s*+=\s*+["']([^"']*+)["']""")
 _RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
 _CELL = re.compile(
-    rb"""<(?:\w+:)?c\s[^>]*?r\s*=\s*["']([A-Z]{1,3})(\d{1,7})["'][^>]*>(.{0,20000}?)</(?:\w+:)?c>""",
+    rb"""<(?:\w{1,40}:)?c\s[^<>]{0,500}?r\s{0,9}=\s{0,9}["']([A-Z]{1,3})(\d{1,7})["'][^<>]{0,500}>(.{0,20000}?)</(?:\w+:)?c>""",
     re.DOTALL,
 )
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")

@@ -35,7 +35,7 @@ _CLAIM = re.compile(
 )
 _FIREWALL = re.compile(r"%(?:ASA|FTD|PIX|FWSM)-(?:[a-z]+-)?\d-(\d{6}): (.*)", re.DOTALL)
 _SWITCH = re.compile(r"%([A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)?)-[0-7]-([A-Z0-9_]+): (.*)", re.DOTALL)
-_END = r"(\S+?):([0-9a-fA-F.:]+)/(\d+)"
+_END = r"(\S{1,200}?):([0-9a-fA-F.:]{1,64})/(\d+)"
 _MAPPED = r"(?: ?\(([0-9a-fA-F.:]+)/\d+\))?(?: ?\(([^)]*)\))?"
 _BUILT = re.compile(
     rf"Built (inbound|outbound) (TCP|UDP|SCTP) connection (\d+) for {_END}{_MAPPED} to {_END}{_MAPPED}"
@@ -49,8 +49,8 @@ _ICMP = re.compile(
     r" gaddr ([0-9a-fA-F.:]+)/\d+ laddr ([0-9a-fA-F.:]+)/\d+"
 )
 _DENY = re.compile(
-    r"Deny (\S+) src (\S+?):([0-9a-fA-F.:]+?)(?:/(\d+))?(?:\([^)]*\))?"
-    r" dst (\S+?):([0-9a-fA-F.:]+?)(?:/(\d+))?(?:\s|\()"
+    r"Deny (\S+) src (\S{1,200}?):([0-9a-fA-F.:]{1,64}?)(?:/(\d+))?(?:\([^)]*\))?"
+    r" dst (\S{1,200}?):([0-9a-fA-F.:]{1,64}?)(?:/(\d+))?(?:\s|\()"
 )
 _LISTED = re.compile(
     r"access-list \S+ (permitted|denied|est-allowed) (\S+) (\S+)/([0-9a-fA-F.:]+)\((\d+)\)(?:\([^)]*\))? -> "

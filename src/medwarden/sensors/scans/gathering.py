@@ -39,15 +39,15 @@ _MAC = re.compile(
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\Z")
 _UPDATE = re.compile(r"\bKB\s?(\d{6,7})\b", re.IGNORECASE)
 _INSTALLED = re.compile(
-    r"(?:^|\n)\s*(?:installed version|version(?: of the remote \w+)?|remote version|product version|"
+    r"(?:^|\n)[^\S\n]*+(?:installed version|version(?: of the remote \w+)?|remote version|product version|"
     r"current version|"
     r"file version|remote package installed|package installed|installed package|reported version)"
-    r"\s*[:=]\s*([\w.+:~() -]{1,60})",
+    r"\s*+[:=]\s*([\w.+:~() -]{1,60})",
     re.IGNORECASE,
 )
 _FIXED = re.compile(
-    r"(?:^|\n)\s*(?:fixed (?:version|in|package)|should be|required version|fixed)"
-    r"\s*[:=]\s*([\w.+:~()/, -]{1,60})",
+    r"(?:^|\n)[^\S\n]*+(?:fixed (?:version|in|package)|should be|required version|fixed)"
+    r"\s*+[:=]\s*([\w.+:~()/, -]{1,60})",
     re.IGNORECASE,
 )
 _ORDERS = (

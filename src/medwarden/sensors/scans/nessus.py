@@ -41,9 +41,11 @@ SELF_REPORTED = "self-reported version"
 _SEVERITIES: Mapping[str, float] = MappingProxyType({"1": 2.0, "2": 5.0, "3": 7.5, "4": 9.5})
 _ABOUT_THE_SCAN, _INSTALLED, _PACKAGES = "19506", "20811", "22869"
 _UPDATES_INSTALLED = frozenset({"62042", "93962"})
-_PROGRAM = re.compile(r"^\s*([^\[\]\n]{2,120}?)\s+\[version\s+([^\]\n]{1,60})\]", re.MULTILINE)
-_DPKG = re.compile(r"^\s*ii\s+([a-z0-9][a-z0-9+.-]{1,80})(?::\w+)?\s+(\S{1,80})\s", re.MULTILINE)
-_RPM = re.compile(r"^\s*([A-Za-z0-9][\w+.-]{0,80}?)-((?:\d+:)?\d[\w.~^+]*-[\w.~^+]+)\|", re.MULTILINE)
+_PROGRAM = re.compile(
+    r"^[ \t]*+([^\[\]\n]{2,120}?)[ \t]{1,20}\[version\s{1,20}([^\]\n]{1,60})\]", re.MULTILINE
+)
+_DPKG = re.compile(r"^[ \t]*+ii[ \t]++([a-z0-9][a-z0-9+.-]{1,80})(?::\w+)?\s+(\S{1,80})\s", re.MULTILINE)
+_RPM = re.compile(r"^[ \t]*+([A-Za-z0-9][\w+.-]{0,80}?)-((?:\d+:)?\d[\w.~^+]*-[\w.~^+]+)\|", re.MULTILINE)
 
 
 class Nessus:
