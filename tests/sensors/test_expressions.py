@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from medwarden.sensors.logs import cisco_asa
+from medwarden.sensors.logs import cisco_asa, eve_facts, kea_dhcp, key_values
 from medwarden.sensors.mds2_sheet import _ATTRIBUTE, _CELL
 from medwarden.sensors.scans.gathering import _FIXED, _INSTALLED
 from medwarden.sensors.scans.nessus import _DPKG, _PROGRAM, _RPM
@@ -25,6 +25,9 @@ TEXTS = {
     "denied from": (cisco_asa._DENY, "Deny tcp src " + "a:" * LONG),
     "denied to": (cisco_asa._DENY, "Deny tcp src a:1 dst " + "b:1" * LONG),
     "built": (cisco_asa._BUILT, "Built inbound TCP connection 1 for " + "a:" * LONG),
+    "pairs": (key_values._PAIR, "a" * LONG),
+    "builds": (eve_facts._BUILD, "1" * LONG),
+    "messages of Kea": (kea_dhcp._LOG, "INFO" + " " * LONG),
     "torn down": (cisco_asa._TORN, "Teardown TCP connection 1 for a:1/1 to " + "b:" * LONG),
 }
 

@@ -34,7 +34,7 @@ TELLING_PORTS = (53, 67, 88, 137, 161, 162, 5353, 5355)
 """The ports that make a difference to what an event says; all others are alike."""
 
 _DNS_PORTS = frozenset({53, 5353, 5355, 137})
-_BUILD = re.compile(r"(\d+)\.(\d+)(?:\.| build )(\d+)")
+_BUILD = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.| build )(\d+)")
 _DIALECTS = {
     "2.02": "SMB 2.0.2", "2.002": "SMB 2.0.2", "2.10": "SMB 2.1", "3.00": "SMB 3.0", "3.02": "SMB 3.0.2",
     "3.11": "SMB 3.1.1",

@@ -26,7 +26,7 @@ from medwarden.sensors.logs.syslog_header import Message, split_message
 _HEAD4, _HEAD6 = "address,hwaddr,client_id,", "address,duid,valid_lifetime,"
 _CLAIM = re.compile(rb"\[kea-dhcp[46]\.[\w-]+/|kea-dhcp[46](?:(?:\[\d+\])?:| \S+ \S+ -) ")
 _LOG = re.compile(
-    r"(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)?\s*\[(kea-dhcp[46])\.[^\]]*\] ([A-Z0-9_]+) (.*)", re.DOTALL
+    r"(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)?\s{0,40}\[(kea-dhcp[46])\.[^\]]*\] ([A-Z0-9_]+) (.*)", re.DOTALL
 )
 _ALLOC4 = re.compile(
     r"\[hwtype=\d+ ([0-9a-f:]+)\](?:, cid=\[([^\]]*)\])?"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_PAIR = re.compile(r'([A-Za-z_][\w.-]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))')
+_PAIR = re.compile(r'([A-Za-z_][\w.-]{0,199})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))')
 _CEF_KEY = re.compile(r"(?:^|(?<= ))([A-Za-z_][\w.\[\]-]*)=")
 _ESCAPE = re.compile(r"\\(.)")
 _MOST_PAIRS = 512
