@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.connectors.scanners.contract import ACCOUNT, SECRET, Contract, case_files, serving
 from tests.store.conftest import home, migrated, store  # noqa: F401 - fixtures
@@ -239,6 +239,7 @@ _AWKWARD = st.sampled_from("\\\"'&;%+# amp25xä😀")
 
 
 @given(st.text(_ANY, min_size=4, max_size=30) | st.text(_AWKWARD, min_size=4, max_size=30))
+@example("00\\\\")
 def test_no_secret_survives_an_escape(half: str) -> None:
     held = Credentials("a", half)
     for written in (

@@ -62,7 +62,7 @@ def _written(character: str, after_slash: bool) -> str:
     if character == " ":
         return f"(?:{escaped}|[\\s+])+"
     if character == _SLASH:
-        return rf"{escaped}|\\{{1,{_MOST_SLASHES}}}"
+        return rf"(?:{escaped}|\\{{1,{_MOST_SLASHES}}})+"
     plain = rf"\\{{0,{_MOST_SLASHES}}}{re.escape(character)}" if character.isascii() else re.escape(character)
     return "|".join([escaped, *named, plain])
 
