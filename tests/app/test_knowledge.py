@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -324,6 +325,24 @@ def test_what_a_killed_process_laid_aside_is_removed_by_the_next(home: Path) -> 
         assert not aside.exists()
         assert list((home / "knowledge").glob("gathering-*")) == []
     assert imported(home, a_json=making.kev("CVE-2026-10001")).errors == ()
+
+
+def test_what_cannot_be_removed_keeps_nobody_from_importing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    aside = home / "knowledge" / "arriving-of-root"
+    aside.mkdir(parents=True)
+
+    def refused(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as here:
+        here.setattr("medwarden.app.knowledge.shutil.rmtree", refused)
+        with app.writing(home):
+            assert aside.exists()
+    assert "arriving-of-root was left by a process that was killed" in caplog.text
+    assert imported(home, a_json=making.kev("CVE-2026-10001")).errors == ()
+    assert not aside.exists()
 
 
 def test_the_commands_print_and_say_what_went_wrong(

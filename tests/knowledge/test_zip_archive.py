@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import struct
@@ -198,3 +199,23 @@ def test_a_file_that_was_opened_for_an_archive_is_closed_with_it(tmp_path: Path)
     own = io.BytesIO(path.read_bytes())
     open_archive(own, "file").close()
     assert not own.closed
+
+
+def test_an_archive_of_nothing_is_none_the_less_whole(tmp_path: Path) -> None:
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    path = tmp_path / "empty.zip"
+    path.write_bytes(empty.getvalue())
+    with open_archive(path, "file") as found:
+        assert found.namelist() == []
+    outer = tmp_path / "outer.zip"
+    with zipfile.ZipFile(outer, "w") as made:
+        for name, data in (("a.json", b"{}"), ("empty.zip", empty.getvalue()), ("b.json", b"{}")):
+            made.writestr(name, data)
+    assert [each.name for each in members(outer, "o")] == ["o!a.json", "o!b.json"]
+
+
+def test_a_file_that_is_gone_leaves_nothing_to_close(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        open_archive(tmp_path / "gone.zip", "file")
+    gc.collect()  # what an archive without a file says when it goes would fail this test

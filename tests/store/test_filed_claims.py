@@ -415,7 +415,7 @@ def test_a_record_that_cannot_be_read_is_said_of_the_file_in_which_it_stands(hom
         assert db.execute("SELECT count(*) FROM block").fetchone() == (5,)
 
 
-@pytest.mark.parametrize("how", ["no database", "rows", "cut"])
+@pytest.mark.parametrize("how", ["no database", "rows", "cut", "no text"])
 def test_a_damaged_file_is_made_again(home: Path, how: str) -> None:
     file(home)
     path = home / FOLDER / FILE
@@ -425,7 +425,9 @@ def test_a_damaged_file_is_made_again(home: Path, how: str) -> None:
         path.write_bytes(path.read_bytes()[:5000])
     else:
         with sqlite3.connect(path) as db:
-            db.execute("UPDATE shelf SET data = x'c1c1'")
+            first = "(SELECT min(digest) FROM block)"
+            flipped = f"UPDATE block SET digest = CAST(x'ff41' AS TEXT) WHERE digest = {first}"
+            db.execute("UPDATE shelf SET data = x'c1c1'" if how == "rows" else flipped)
     same(home)
 
 

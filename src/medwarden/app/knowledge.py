@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -27,6 +28,8 @@ from medwarden.store.knowledge_blocks import updated_of
 from medwarden.store.knowledge_editions import Brought, Gathering, put_in_use
 
 Progress = Callable[[int, int, str], None]
+
+_log = logging.getLogger(__name__)
 
 _MOST_PROBLEMS = 100
 _ARRIVING = "arriving-"
@@ -363,10 +366,14 @@ def writing(home: Path) -> Iterator[Knowledge]:
 
 
 def _tidy(folder: Path) -> None:
-    try:
-        for aside in folder.glob(f"{_ARRIVING}*"):
-            shutil.rmtree(aside)
-        for gathered in folder.glob("gathering-*"):
-            gathered.unlink(missing_ok=True)
-    except OSError as error:
-        raise ResourceError(f"{folder}: {error.strerror or error}") from error
+    """Remove what killed processes left; what is another user's and stays keeps nobody from working."""
+    for left in (*folder.glob(f"{_ARRIVING}*"), *folder.glob("gathering-*")):
+        try:
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning(
+                "%s was left by a process that was killed, remove it: %s", left, error.strerror or error
+            )

@@ -59,8 +59,8 @@ class _Counted(io.RawIOBase):
         try:
             return self._file.seek(offset, whence)
         except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
+            if error.errno != errno.EINVAL or whence == io.SEEK_END:
+                raise  # zipfile looks before the end of a short file, and takes that for an answer
             raise zipfile.BadZipFile("a place outside of the file") from error
 
     def tell(self) -> int:
@@ -79,6 +79,8 @@ class _Counted(io.RawIOBase):
 
 class _Archive(zipfile.ZipFile):
     """An archive of a file, which is closed with it where it was opened here."""
+
+    _own: IO[bytes] | None = None
 
     def __init__(self, file: IO[bytes] | Path, source: str, most_members: int) -> None:
         self._own = file.open("rb") if isinstance(file, Path) else None

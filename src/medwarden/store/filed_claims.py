@@ -232,7 +232,8 @@ def _is_damage(error: Exception) -> bool:
     """Tell whether a file is not what was written, rather than locked, full or not to be opened."""
     if not isinstance(error, sqlite3.OperationalError):
         return True
-    return error.sqlite_errorcode == sqlite3.SQLITE_ERROR  # a table is missing or another
+    # A table is missing or another; or, without a code of SQLite's own, a text that is none (UTF-8).
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
 
 
 @contextmanager

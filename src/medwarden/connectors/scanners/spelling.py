@@ -22,9 +22,10 @@ def pattern_of(text: str) -> str:
 
     That is JSON (RFC 8259, section 7: ``\u00e4``, ``\"``), HTML and XML (``&auml;``, ``&#228;``, ``&#xe4;``),
     URLs (RFC 3986, section 2.1, and ``+`` for a blank) and what Python writes of texts and bytes (``\xe4``),
-    mixed as it may be, and escaped in the same form again up to four times. One blank or backslash stands
-    for any number of them. Each character is matched in one way only, so that no answer can be made to take
-    long; the usual spellings of the whole are therefore tried as well.
+    each character in any of these forms, and escaped in the same form again up to four times, but not in one
+    form within another. One blank or backslash stands for any number of them. Each character is matched in
+    one way only, so that no answer can be made to take long; the usual spellings of the whole are therefore
+    tried as well.
     """
     plain = _RUNS.sub(r"\1", text)
     mixed = "".join(
