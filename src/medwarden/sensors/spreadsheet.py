@@ -110,7 +110,7 @@ def archive_refusal(document: bytes, most_cells: int = MOST_CELLS) -> str | None
             if sum(member.file_size for member in members) <= MOST_UNPACKED:
                 reach = max((_reach(archive, member) for member in members), default=0)
     except MalformedInput as error:
-        return error.reason
+        return f"a spreadsheet that cannot be opened: {error.reason}"
     except _DAMAGE as error:
         return f"a damaged spreadsheet ({error})"
     if any(member.filename.lower() in _OTHER_BOOKS for member in members):
