@@ -22,11 +22,12 @@ import socket
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
@@ -172,10 +173,21 @@ def _address_alone(host: str, port: int, family: int, kind: int) -> object:
     return socket.getaddrinfo(host, port, family, kind, flags=socket.AI_NUMERICHOST)
 
 
+@contextmanager
+def _instead(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    """Let a module hold something else by a name; afterwards others of this process find what was there."""
+    before = vars(module)[name]
+    vars(module)[name] = value
+    try:
+        yield
+    finally:
+        vars(module)[name] = before
+
+
 def _poll_plan(data: bytes) -> Hashable:
     words = {**vars(socket), "socket": _Unconnected, "getaddrinfo": _address_alone}
-    vars(snmp_session)["socket"] = SimpleNamespace(**words)
-    return len(snmp_poll.read_plan(_written(data), {"SECRET": "from-the-environment"}).devices)
+    with _instead(snmp_session, "socket", SimpleNamespace(**words)):
+        return len(snmp_poll.read_plan(_written(data), {"SECRET": "from-the-environment"}).devices)
 
 
 def _secrets(data: bytes) -> Hashable:
@@ -212,7 +224,11 @@ def _answers(name: str) -> Callable[[bytes], Hashable]:
         )
 
     def run(data: bytes) -> Hashable:
-        vars(secrets)["randbelow"] = lambda bound: 7 % bound  # numbers of requests, which answers must repeat
+        # Answers must repeat the numbers of requests.
+        with _instead(secrets, "randbelow", lambda bound: 7 % bound):
+            return conversed(data)
+
+    def conversed(data: bytes) -> Hashable:
         words = []
         for setting in settings:
             line = Heard([payload for _, payload in fuzz_dissector.unpack(data)], stream)
